@@ -62,7 +62,7 @@ internal static class BacktestCommand
         {
             usage, database, verdicts, policy, change, inForce, labels, report, top,
         };
-        database.Validators.Add(result => DatabaseOption.Check(result, result.GetValueOrDefault<string?>()));
+        database.Validators.Add(DatabaseOption.Check);
         command.Validators.Add(result =>
         {
             if (result.GetValue(usage) is null == (result.GetValue(database) ?? DefaultDatabase(result.GetValue(usage))) is null)

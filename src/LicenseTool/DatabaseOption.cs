@@ -14,21 +14,26 @@ internal sealed class DatabaseOption : Option<string>
         : base("--database")
     {
         Description = "URL or connection string of the database; default: DATABASE_URL";
-        Validators.Add(result => Check(result, result.GetValueOrDefault<string>()));
+        Validators.Add(Check);
+    }
+
+    public static void Check(OptionResult result)
+    {
+        if (result.GetValueOrDefault<string?>() is { Length: > 0 } text && Fault(text) is { } fault)
+            result.AddError(fault);
     }
 
     /// <remarks>The message doesn't contain the value, because the value may contain a password.</remarks>
-    public static void Check(SymbolResult result, string? text)
+    private static string? Fault(string text)
     {
-        if (text is not { Length: > 0 })
-            return;
         try
         {
             DatabaseUrl.Parse(text);
+            return null;
         }
         catch (FormatException wrong)
         {
-            result.AddError($"The database's address {wrong.Message}. Example: postgresql://user@localhost/execution_control");
+            return $"The database's address {wrong.Message}. Example: postgresql://user@localhost/execution_control";
         }
     }
 
@@ -60,14 +65,6 @@ internal sealed class DatabaseOption : Option<string>
                 + "Example: DATABASE_URL=postgresql://user@localhost/execution_control");
         }
 
-        try
-        {
-            DatabaseUrl.Parse(address);
-            return address;
-        }
-        catch (FormatException wrong)
-        {
-            throw new UsageException($"DATABASE_URL {wrong.Message}. Example: postgresql://user@localhost/execution_control");
-        }
+        return Fault(address) is { } fault ? throw new UsageException(fault) : address;
     }
 }

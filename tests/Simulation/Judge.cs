@@ -50,8 +50,6 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         public bool HadLapsed { get; init; }
         public bool IsReliable { get; set; }
         public bool IsActive { get; set; } = true;
-        public bool IsHeld { get; set; }
-
         /// <summary>An operator or the platform did not serve the license for some time.</summary>
         public bool WasBlocked { get; set; }
 
@@ -93,7 +91,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     public void Held(MemoryLicense license)
     {
         var customer = customers[license.SubscriptionId];
-        (customer.IsHeld, customer.IsActive, customer.WasBlocked) = (license.IsHeldByOperator, license.IsTokenActive, true);
+        (customer.IsActive, customer.WasBlocked) = (license.IsTokenActive, true);
     }
 
     /// <summary>The platform suspended the subscription, or ended that.</summary>

@@ -330,11 +330,13 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         concern.Subject == intentId || concern.Subject == chargeId
         || (concern.TransactionId is { } charge && charge == chargeId);
 
+    private List<PaymentReversal> ReversalsOf(PaymentCase concern) => kept.Select(one => one.Reversal.Reversal)
+        .Where(one => one.IntentId == concern.Subject || one.ChargeId == concern.Subject || one.ChargeId == concern.TransactionId)
+        .ToList();
+
     private bool IsRefunded(PaymentCase concern)
     {
-        var own = kept.Select(one => one.Reversal.Reversal)
-            .Where(one => one.IntentId == concern.Subject || one.ChargeId == concern.Subject || one.ChargeId == concern.TransactionId)
-            .ToList();
+        var own = ReversalsOf(concern);
         long Sum(ReversalState state) =>
             own.Where(one => one.Kind is ReversalKind.Refund && one.State == state).Sum(one => one.AmountMinor);
         var total = own.Where(one => one.Kind is ReversalKind.RefundTotal).Select(one => one.AmountMinor).DefaultIfEmpty().Max();
@@ -353,9 +355,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     private bool IsReversed(PaymentCase concern)
     {
-        var own = kept.Select(one => one.Reversal.Reversal)
-            .Where(one => one.IntentId == concern.Subject || one.ChargeId == concern.Subject || one.ChargeId == concern.TransactionId)
-            .ToList();
+        var own = ReversalsOf(concern);
         var refunds = own.Where(one => one.Kind is ReversalKind.Refund).ToLookup(one => one.State is ReversalState.Failed);
         var totals = own.Where(one => one.Kind is ReversalKind.RefundTotal).Select(one => one.AmountMinor);
         return refunds[false].Any() || totals.Any(total => total > refunds[true].Sum(one => one.AmountMinor))
@@ -367,8 +367,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         foreach (var (key, concern) in Cases.ToList())
         {
-            if (concern.Subject != reversal.IntentId && concern.Subject != reversal.ChargeId
-                && (concern.TransactionId is null || concern.TransactionId != reversal.ChargeId)) continue;
+            if (!IsAbout(concern, reversal.IntentId, reversal.ChargeId)) continue;
             CaseDecision? decision = decisions.TryGetValue(key, out var known) ? known : null;
             if (decision is CaseDecision.Credited
                 && reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
@@ -414,8 +413,6 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         renewal.Attempt is { } attempt
         && ((reversal.IntentId is { } intent && intent == renewal.IntentId)
             || (reversal.ChargeId is { } charge && charge == attempt.TransactionId));
-
-    private static bool IsAbout(PaymentCase known, string charge) => known.Subject == charge || known.TransactionId == charge;
 
     private void Open(PaymentCase concern) => Cases.TryAdd((concern.Reason, concern.Subject), concern);
 
@@ -575,7 +572,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             var isOfIntent = known.RenewalId == row.Renewal.RenewalId && known.Subject == row.Renewal.IntentId
                 && key.Reason is not (PaymentCaseReason.PaidTwice or PaymentCaseReason.ChargeInUse);
-            var isOfCharge = IsAbout(known, row.Renewal.Attempt!.TransactionId!)
+            var isOfCharge = IsAbout(known, null, row.Renewal.Attempt!.TransactionId)
                 && key.Reason is PaymentCaseReason.LicenseGone or PaymentCaseReason.OtherAmount or PaymentCaseReason.OtherCurrency
                     or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.PaidTwice;
             if (!(isOfIntent || isOfCharge) || !decisions.TryAdd(key, CaseDecision.Applied)) continue;

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using Npgsql;
 
 namespace LicenseFunctions.Operations;
 
@@ -50,25 +51,29 @@ public sealed class PersonStore(LicenseDatabase database)
 
     /// <summary>Erases a person's data in one transaction. The erasure is audited.</summary>
     /// <returns>JSON: the number of changed rows, and the customers to delete at the payment provider.</returns>
-    /// <exception cref="Npgsql.PostgresException">The outcome of a charge is unknown (55006).</exception>
+    /// <exception cref="PostgresException">The outcome of a charge is unknown (55006).</exception>
     public Task<string> EraseAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken) =>
-        database.InStatementAsync(async (connection, token) => (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
-            Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: token)))!, cancellationToken);
+        database.InStatementAsync(
+            (connection, token) => ErasePersonAsync(connection, userId, operatorId, reason, token), cancellationToken);
 
     /// <summary>Erases a person's data, and rolls back.</summary>
     /// <returns>What <see cref="EraseAsync"/> would return.</returns>
-    /// <exception cref="Npgsql.PostgresException">The outcome of a charge is unknown (55006).</exception>
+    /// <exception cref="PostgresException">The outcome of a charge is unknown (55006).</exception>
     public async Task<string> PreviewErasureAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken)
     {
         try
         {
             return await database.InTransactionAsync<string>(async (connection, token) => throw new PreviewException(
-                (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
-                    Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: token)))!), cancellationToken);
+                await ErasePersonAsync(connection, userId, operatorId, reason, token)), cancellationToken);
         }
         catch (PreviewException rolledBack)
         {
             return rolledBack.Changes;
         }
     }
+
+    private static async Task<string> ErasePersonAsync(
+        NpgsqlConnection connection, Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken) =>
+        (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
+            Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: cancellationToken)))!;
 }

@@ -36,8 +36,11 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         "The charge is refunded or disputed at the provider, so the customer would have the money twice.", "action",
         "Dismiss the case. If only a part was refunded, refund the rest at the provider, too.");
 
+    private const string IsAboutSameCharge =
+        "o.provider = c.provider and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))";
+
     // A booking of the charge holds the license's lock. A booking of another license locks the cases about its charge.
-    private const string Lock = """
+    private const string Lock = $"""
         insert into license_states (subscription_id)
         select s.subscription_id from payment_cases c join subscriptions s on s.subscription_id = c.subscription_id
         where c.case_id = @caseId
@@ -46,19 +49,17 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         where c.case_id = @caseId
         for update of l;
         select from payment_cases o
-        join payment_cases c on c.provider = o.provider
-            and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))
+        join payment_cases c on {IsAboutSameCharge}
         where c.case_id = @caseId
         order by o.case_id
         for update of o
         """;
 
-    private const string UseOfCharge = """
+    private const string UseOfCharge = $"""
         select case
             when exists (
                 select from payment_cases o
-                where o.provider = c.provider and o.decision = 'credited'
-                  and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))) then 'credited'
+                where o.decision = 'credited' and {IsAboutSameCharge}) then 'credited'
             when exists (
                 select from renewals r
                 where r.intent_id = c.subject and r.status = 'applied' and r.paid_with = 'card')

@@ -33,16 +33,17 @@ public static class OpeningStore
         select p.subscription_id, facts.code, p.began_at,
                case facts.code
                    when 'EXPIRED' then past_time(greatest(t.expires_at + @grace, l.grace_until))
-                   when 'SUSPENDED' then (select f.suspended_at from close_only_facts(p.subscription_id, null, @since) f)
+                   when 'SUSPENDED' then p.suspended_at
                    -- Without its time, the present refusal is later than the last check that passed.
                    else coalesce(past_time(s.paused_at), (select max(d.last_seen_at) from license_devices d
                                                           where d.subscription_id = p.subscription_id)) end as refused_since,
                u.ea_instance_id, u.mt5_account_number, u.logged_at, u.session_duration_sec, u.opened
         from unnest(@ids, @earliest, @latest) as arrived (subscription_id, earliest_at, latest_at)
         join lateral (
-            select began.subscription_id, began.began_at, began.alert_id
+            select began.subscription_id, began.began_at, began.alert_id, f.suspended_at
             from (select * from close_only_periods c where c.subscription_id = arrived.subscription_id offset 0) began
-            where began.began_at = (select f.began_at from close_only_facts(began.subscription_id, null, @since) f)
+            cross join lateral close_only_facts(began.subscription_id, null, @since) f
+            where began.began_at = f.began_at
         ) p on p.alert_id is null and p.began_at < arrived.latest_at
         join subscriptions s on s.subscription_id = p.subscription_id
         cross join lateral (select c.expires_at from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t
