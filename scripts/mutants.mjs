@@ -118,7 +118,7 @@ function spread(name, bytes) {
 // The first violated rule; undefined if there is none.
 function simulate(store) {
   const done = run('dotnet', [join('tests', 'Simulation', output, 'Simulation.dll'), 'simulate', '--until-failure',
-    '--store', store, '--schedules', `${schedules[store]}`], 600)
+    '--store', store, '--schedules', `${schedules[store]}`], 1800)
   if (done.status === 0) return undefined
   const line = done.stdout.split('\n').find((text) => text.includes('--seed')) ?? (done.stderr.split('\n')[0] || 'it does not end')
   if (line.includes('FileNotFoundException') || line.includes('Could not load')) fail(line)
