@@ -21,7 +21,7 @@ public sealed class BacktestCommandTests : IDisposable
         Assert.True(code == 0, output);
         var page = await File.ReadAllTextAsync(Report, TestContext.Current.CancellationToken);
         foreach (var text in (string[])[
-            "168 records of 2 licenses", "1 of them change under the policy",
+            "168 records of 2 licenses", "Licenses that change under the policy that was tried: 1.",
             "<td>device_limit</td><td class=\"number\">2</td><td class=\"number\">5</td>",
             "SHADOW_DETECTION_POLICY=device_limit=5,notify_share=0.3", "<strong>No longer suspended</strong>", Three.ToString(),
             "License suspended → Nothing", "PEOPLE_AT_ONCE", "the license allows 2", "198.51.3"])
