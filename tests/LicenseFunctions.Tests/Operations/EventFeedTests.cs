@@ -48,7 +48,7 @@ public sealed class EventFeedTests(PostgresFixture postgres)
         Assert.Equal((2L, 4L, 5L, 5L), (one.Next, two.Next, three.Next, end.Next));
     }
 
-    /// <summary>Its events have the lowest ids. Nobody waits for it, and its events come later.</summary>
+    /// <summary>The events of the open transaction have the lowest ids. No reader waits for them, and they get later places.</summary>
     [Fact]
     public async Task Read_BesideAnOpenTransaction_GivesItsEventsWhenItIsCommitted()
     {

@@ -123,7 +123,7 @@ public sealed class BacktestCommandTests : IDisposable
     private async Task<(int Code, string Output)> RunAsync(params string[] options) =>
         await Licensectl.RunAsync([], ["backtest", "--usage", await UsageAsync(), "--report", Report, .. options]);
 
-    /// <summary>Two days of one device, and of two devices that a third one with an evil name joins on the second day.</summary>
+    /// <summary>Two days of one device, and of two devices that a third one, whose name contains HTML, joins on the second day.</summary>
     private async Task<string> UsageAsync(int licenses = 1)
     {
         var lines = new List<string>

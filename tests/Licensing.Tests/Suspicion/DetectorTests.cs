@@ -480,7 +480,7 @@ public sealed class DetectorTests
         Assert.Contains(Play(samples), IsSuspension);
     }
 
-    /// <summary>A server, and a laptop that is at home by turns with another network, have one EA and account.</summary>
+    /// <summary>A server, and a laptop that is sometimes at home and sometimes on another network, have one EA and account.</summary>
     [Fact]
     public void Observe_RoamingCopyBesideAServer_AsksOnly()
     {
@@ -519,7 +519,9 @@ public sealed class DetectorTests
             .Exists(IsSuspension));
     }
 
-    /// <summary>Demo accounts at one place: a new account on a network where another one was before is no return of that one.</summary>
+    /// <summary>
+    /// Demo accounts at one place: with a new account on the network of an earlier one, the earlier one has not returned.
+    /// </summary>
     [Theory]
     [InlineData(false, false)]
     [InlineData(true, true)]
@@ -547,8 +549,8 @@ public sealed class DetectorTests
     }
 
     /// <summary>
-    /// One has the IPv4 address of the router and the other its IPv6 one: connections choose anew every few hours, so that it becomes
-    /// unlikely.
+    /// One has the IPv4 address of the router and the other its IPv6 address. Connections choose again every few hours, so that this
+    /// becomes unlikely for one router.
     /// </summary>
     [Theory]
     [InlineData(22, false)]
@@ -621,7 +623,7 @@ public sealed class DetectorTests
         Assert.Equal(strongest, Strongest(samples));
     }
 
-    /// <summary>A server, and two devices in far towns day after day: one may be in an office whose line ends far away.</summary>
+    /// <summary>A server, and two devices in far towns day after day: one may be in an office whose network has a distant exit.</summary>
     [Fact]
     public void Observe_TwoDevicesInTurnDayAfterDayBesideAServer_AsksOnly()
     {
@@ -631,7 +633,7 @@ public sealed class DetectorTests
         Assert.Equal(FindingAction.Ask, Strongest([.. Hours(0, 168, 1, 1, Lagos), .. turns]));
     }
 
-    /// <summary>The proof that two terminals are on one device is kept while one rests and the other changes its network.</summary>
+    /// <summary>The evidence that two terminals are on one device is kept while one is idle and the other changes its network.</summary>
     [Fact]
     public void Observe_TerminalsOfOneDeviceAfterManyNetworks_StayOneDevice()
     {
