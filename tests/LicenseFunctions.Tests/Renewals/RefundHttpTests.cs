@@ -55,7 +55,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
     }
 
     [Fact]
-    public async Task Refund_InTwoParts_IsBookedOnce_AlsoWhenTheWebhooksComeTwice()
+    public async Task Refund_InTwoParts_IsBookedOnce_EvenWhenTheWebhooksComeTwice()
     {
         var paid = await PayAsync();
         await RefundAsync(paid, 10);
@@ -141,7 +141,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
     }
 
     [Fact]
-    public async Task Refund_OfADisputedCharge_IsRefused_AlsoIfOnlyStripeKnowsOfTheDispute()
+    public async Task Refund_OfADisputedCharge_IsRefused_EvenIfOnlyStripeKnowsOfTheDispute()
     {
         var paid = await PayAsync();
         stripe.Dispute(paid.Intent);

@@ -63,7 +63,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
     [InlineData(null, 3600, 0)]
     [InlineData(null, 3600, null)]
     [InlineData("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Lost'", 3600, 1)]
-    public async Task Opening_ThatIsAllowedOrNone_IsNoAlert(string? change, int secondsAgo, int? opened)
+    public async Task Opening_ThatIsAllowedOrMissing_RaisesNoAlert(string? change, int secondsAgo, int? opened)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await EndAsync(scene);

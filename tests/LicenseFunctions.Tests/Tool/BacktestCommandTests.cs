@@ -14,7 +14,7 @@ public sealed class BacktestCommandTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     [Fact]
-    public async Task Report_OfTwoPolicies_NamesWhoChangesAndWhy()
+    public async Task Report_OfTwoPolicies_NamesTheLicensesThatChangeAndWhy()
     {
         var (code, output) = await RunAsync("--change", "device_limit=5,notify_share=0.3");
 

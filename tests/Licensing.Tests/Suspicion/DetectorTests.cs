@@ -92,7 +92,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(24, false)]
     [InlineData(40, true)]
-    public void Observe_TwoCopiesThatReportEachFewMinutes_AsksWhenItLasts(int hours, bool asks)
+    public void Observe_TwoCopiesThatReportEveryFewMinutes_AsksAfterSomeHours(int hours, bool asks)
     {
         var both = Enumerable.Range(0, hours * 12).SelectMany(i => new[] { (Lagos, 1, 5.0 * i), (Tokyo, 9, (5.0 * i) + 1) });
         var samples = both.Select(record => new UsageSample(
@@ -105,7 +105,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Observe_OneDeviceThatHopsAmongItsNetworks_IsNoCopy(bool atRandom)
+    public void Observe_OneDeviceThatSwitchesNetworks_IsNoCopy(bool atRandom)
     {
         var (random, at, samples) = (new Random(1), Start, new List<UsageSample>());
         Location[] far = [Lagos, London, Tokyo];
@@ -494,7 +494,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)] // the third one is always there
-    public void Observe_CopiesThatReportEachFewMinutes_AreCountedByTheRecordsOfFewMinutes(bool isThird)
+    public void Observe_CopiesThatReportEveryFewMinutes_AreCountedByTheRecordsOfFewMinutes(bool isThird)
     {
         var samples = Enumerable.Range(0, 600).SelectMany(i => new (Location Location, int Line, double At, bool IsThere)[]
         {
@@ -567,7 +567,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(0.8, false)]
     [InlineData(4, true)]
-    public void Observe_HandoverWhileAThirdDeviceRests_IsNoTurn(double hours, bool suspends) =>
+    public void Observe_HandoverWhileAThirdDeviceIsIdle_IsNoTurn(double hours, bool suspends) =>
         Assert.Equal(suspends, Play(
         [
             .. Hours(20, 24, 1, 1, Lagos), .. Hours(70, 74, 1, 1, Lagos),

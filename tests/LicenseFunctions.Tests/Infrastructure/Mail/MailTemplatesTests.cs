@@ -108,7 +108,7 @@ public sealed class MailTemplatesTests
     [InlineData("card", 0.25, "Paid: 0.55 USD (including 0.25 USD for earlier renewals) with your saved card.",
         "Amount: 0.30 USD, plus 0.25 USD for earlier renewals: 0.55 USD\n")]
     [InlineData("deferred", 0.10, "Nothing was charged now. The amount of 0.30 USD", "Payment: with your next charge, because")]
-    public void Render_ASmallAmount_StatesWhatIsTakenWhen(string with, double debts, string receipt, string notice)
+    public void Render_ASmallAmount_SaysWhatIsChargedAndWhen(string with, double debts, string receipt, string notice)
     {
         var model = new JsonObject
         {
