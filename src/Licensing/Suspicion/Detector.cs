@@ -287,7 +287,7 @@ public static class Detector
     }
 
     /// <summary>
-    /// Two of them have one EA: two devices. Whether these are of two people shows only when more of them work at once than allowed.
+    /// Two of them have one EA: two devices. They count as two people only if more devices than allowed work at the same time.
     /// </summary>
     private static bool ShareEa(DetectionState state, List<int> present, People people) =>
         present.Exists(i => present.Exists(j =>
