@@ -29,7 +29,7 @@ const kept = Object.keys(projects).map((name) => ({ name, bytes: readFileSync(jo
 const healthy = simulate('memory') ?? simulate('postgres')
 if (healthy) fail(`the simulation finds a fault in the unbroken code: ${healthy}`)
 
-// A complete run starts anew; one with names completes what is stored.
+// A complete run replaces the stored results; one with names adds to them.
 const stored = join(tree, '..', 'results.json')
 const known = wanted.length && existsSync(stored) ? JSON.parse(readFileSync(stored, 'utf8')) : {}
 const began = Date.now()
@@ -174,7 +174,7 @@ mutants cost money.
 
 ${new Date().toISOString().slice(0, 10)}: ${totals}
 
-| kind | break | costs money | noticed by | first |
+| kind | break | costs money | noticed by | first failure |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `

@@ -1,4 +1,4 @@
--- Drops a function, if it is there, in favor of one with more parameters, which gets its grants.
+-- If a function with fewer parameters exists, gives its grants to the new one with more parameters, and drops it.
 create or replace function replace_function(old_signature text, new_signature text) returns void language plpgsql as $$
 declare
     old_function regprocedure := to_regprocedure(old_signature);

@@ -5,8 +5,7 @@ create or replace function is_alert_open(status text) returns boolean language s
     select status in ('OPEN', 'INVESTIGATING')
 $$;
 
--- Whether an alert is about who uses the license. Such alerts concern the customer, who can say whether it was them; others concern
--- operators only.
+-- Whether an alert is about who uses the license. The customer is asked about such an alert; others are for operators only.
 create or replace function is_about_use(activity_type text) returns boolean language sql immutable parallel safe as $$
     select activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
 $$;

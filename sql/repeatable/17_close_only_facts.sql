@@ -1,8 +1,8 @@
 -- What decides whether the devices of a refused license may close their positions; no row if there is no such license.
---   first_seen_at  when the device was admitted first; without a device, when the license's first one was. A device keeps its row when it
---                  loses its slot
---   began_at       the first such refusal after a time. An older one counts while the license has been refused since then: until a
---                  check passed after the latest refusal
+--   first_seen_at  when the device was admitted for the first time; if device_key is null, when the license's first device was. A device
+--                  that loses its slot keeps its row
+--   began_at       the beginning of the close-only period: its first refusal, if it was after the parameter since. An older period
+--                  counts, too, if its latest refusal was after since and no check has passed after that refusal
 --   suspended_at   when the license was suspended
 --   is_fraud       a suspension for fraud is open
 -- A single stable select, so that the planner inlines it.

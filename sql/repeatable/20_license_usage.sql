@@ -92,7 +92,7 @@ returns uuid language sql as $$
         $1::varchar, $2::uuid, nullif($3, '')::inet, $4::varchar, $5, $6, $7, $8, $9, $10, $11)
 $$;
 
--- The ones before opened and closed: two that fit a call would be ambiguous.
+-- Replaces the functions without opened and closed, because a call that fits two functions is ambiguous.
 select replace_function(
            'record_license_usage(varchar, uuid, inet, varchar, bigint, int, int, int, int)',
            'record_license_usage(varchar, uuid, inet, varchar, bigint, int, int, int, int, int, int)'),

@@ -127,7 +127,7 @@ begin
 end
 $$;
 
--- The one before opened and closed; the parameters that it lacks have defaults.
+-- Replaces the function without opened and closed. In the new one, these parameters have defaults.
 select replace_function(
     'store_license_usage(uuid[], timestamptz[], text[], uuid[], inet[], text[], bigint[], text[], text[], double precision[],
                          double precision[], int[], int[], int[], int[], int[], boolean)',

@@ -27,7 +27,7 @@ select
         suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => o.only_for_expiry is false) as renewal_block,
     exists (select from payment_reversals d
             where d.subscription_id = s.subscription_id and d.kind = 'dispute' and d.state = 'open')
-        -- Reported while the license had no token, and not applied yet: it may stop auto-renewal.
+        -- A refund or dispute was reported while the license had no token, and is not applied yet: it may stop auto-renewal.
         or exists (select from payment_reversals d
                    join renewals r on r.renewal_id = d.renewal_id
                    where d.subscription_id = s.subscription_id and d.applied_state is distinct from d.state and d.currency = 'usd'
@@ -40,8 +40,8 @@ select
 from subscriptions s
 left join lateral (select * from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t on true
 cross join lateral open_suspension_facts(s.subscription_id, null, null, s.state, s.paused_reason) o
--- A payment ends a suspension for expiry. While the subscription has its text, it gets its earlier state back, in which it may not be
--- served. The platform may suspend the subscription before and during that suspension.
+-- A payment ends a suspension for expiry. If the subscription still has the text of that suspension, it gets its earlier state back, in
+-- which it may not be served. The platform may suspend the subscription before and during that suspension.
 cross join lateral (
     select case when o.only_for_expiry and o.stands then state_before_suspension(s.subscription_id) else s.state end as state,
            case when o.only_for_expiry is null

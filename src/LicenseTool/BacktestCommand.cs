@@ -19,7 +19,7 @@ internal static class BacktestCommand
 {
     private const int Top = 200;
 
-    // The page has some 10 KB for each.
+    // Each license takes about 10 KB of the page.
     private const int MostTop = 2_000;
 
     public static Command Create()
@@ -71,7 +71,7 @@ internal static class BacktestCommand
                 result.AddError("Give either --policy FILE or --change PAIRS.");
             if (result.GetValue(top) is < 1 or > MostTop)
                 result.AddError($"--top must be from 1 to {MostTop}.");
-            // Before minutes of work.
+            // Checked here, because the backtest takes minutes.
             if (result.GetValue(report) is { } page && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(page))))
                 result.AddError($"--report: there is no folder for {page}.");
         });

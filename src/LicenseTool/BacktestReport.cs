@@ -17,7 +17,7 @@ internal static class BacktestReport
     private const int MostSteps = 20;
     private const int MostDevices = 12;
 
-    // The rows of a timeline are this long, in units of its view box.
+    // The length of a timeline's rows, in units of its view box.
     private const double Length = 1000;
 
     private static readonly (FindingAction? Action, string Text)[] Actions =
@@ -128,7 +128,7 @@ internal static class BacktestReport
         };
     }
 
-    // The strongest is drawn last, because it covers others of the same minute.
+    // The strongest action is drawn last, so that it stays visible above others at the same place.
     private static IEnumerable<BacktestFinding> Marks(IEnumerable<BacktestFinding> steps) => steps.OrderBy(step => step.Finding.Action);
 
     private static JsonObject Mark(BacktestFinding step, DateTimeOffset begin, DateTimeOffset end) => new()

@@ -9,7 +9,7 @@ internal static class KeysCommand
 {
     public static Command Create()
     {
-        var make = new Command("new", "Prints a new key for LEASE_SIGNING_KEYS. Keep it secret; nobody else has a copy");
+        var make = new Command("new", "Prints a new key for LEASE_SIGNING_KEYS. Keep it secret; it is not stored anywhere");
         make.SetAction(_ => Console.Out.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(LeaseSettings.KeyBytes))));
         return new Command("keys", "Keys that sign leases") { make };
     }

@@ -34,7 +34,8 @@ internal static class PersonCommands
         var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
         var yes = new Option<bool>("--yes")
         {
-            Description = "Confirms the erasure, which can't be undone. Without it, the command shows what would be erased, and asks",
+            Description = "Confirms the erasure, which can't be undone. Without it, the command shows what would be erased and asks "
+                + "for confirmation",
         };
         var command = new Command(
             "erase", "Erases the data about a person; billing records stay without the person's identity; the erasure is audited")
@@ -53,7 +54,7 @@ internal static class PersonCommands
                 if (!arguments.GetValue(yes) && !Confirm(
                     await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken), arguments.GetRequiredValue(user)))
                 {
-                    await Console.Error.WriteLineAsync("Nothing was erased. --yes erases without a question.");
+                    await Console.Error.WriteLineAsync("Nothing was erased. Use --yes to erase without this question.");
                     return 1;
                 }
 

@@ -7,8 +7,8 @@ namespace Benchmarks;
 /// Compares license checks with and without signed leases: two backends over one database with 100,000 licenses, which are loaded in turn.
 /// </summary>
 /// <remarks>
-/// In production, a device checks each 5 minutes and gets a new lease after 18 hours: at one check of 216. Here each device checks each 10
-/// seconds or so. So leases last five hours, and the age of the first ones is spread: about one check of 200 stores and signs a new one.
+/// In production, a device checks every 5 minutes and gets a new lease every 18 hours: at one of 216 checks. Here, each device checks about
+/// every 10 seconds. So leases last five hours, and the age of the first ones is spread: about one check of 200 stores and signs a new one.
 /// </remarks>
 internal static class LeasesBench
 {
@@ -96,7 +96,7 @@ internal static class LeasesBench
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"checks with leases, of those without: median {ratio:N3} ({(ratio >= LowestRatio ? "at least" : "BELOW")} {LowestRatio}); "
-            + $"{issued:N0} new leases, at one check of {checks / Math.Max(1, issued):N0}"));
+            + $"{issued:N0} new leases, one for every {checks / Math.Max(1, issued):N0} checks"));
         return ratio >= LowestRatio ? 0 : 1;
     }
 

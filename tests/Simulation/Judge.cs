@@ -3,8 +3,8 @@ using Licensing.Renewals;
 namespace Simulation;
 
 /// <summary>
-/// Judges a schedule by what the gateway, the platform and the customers experienced. It uses rows as data, but no rule, constant or
-/// property of the code: a break of those must be noticed here.
+/// Checks a schedule by what happened at the gateway, on the platform and to the customers. It reads rows as data, but uses no rule,
+/// constant or property of the code, because a fault in those must be noticed here.
 /// </summary>
 internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, ScheduleClock clock, bool renewsPaused, Action<string> violation)
 {
@@ -41,7 +41,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         public bool WantsAutoRenewal { get; set; }
         public DateTimeOffset? SwitchedAt { get; set; }
 
-        /// <summary>The customer asked for a renewal.</summary>
+        /// <summary>The customer requested a renewal.</summary>
         public bool HasAsked { get; set; }
 
         /// <summary>The platform moved the expiry, or deleted the token.</summary>
@@ -73,10 +73,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         IsReliable = isReliable,
     });
 
-    /// <summary>Whether the customer pays whatever happens, so that the license must not end.</summary>
+    /// <summary>Whether the customer can always pay, so that the license must not end.</summary>
     public bool IsReliable(Guid subscriptionId) => customers[subscriptionId].IsReliable;
 
-    /// <summary>No worker ran in time, so the license is lost.</summary>
+    /// <summary>No worker ran in time, so the license may end.</summary>
     public void IsLost(Guid subscriptionId) => customers[subscriptionId].IsReliable = false;
 
     public void Deposited(MemoryLicense license, decimal amount) => customers[license.SubscriptionId].DepositedUsd += amount;
@@ -94,10 +94,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         (customer.IsActive, customer.WasBlocked) = (license.IsTokenActive, true);
     }
 
-    /// <summary>The platform suspended the subscription, or ended that.</summary>
+    /// <summary>The platform suspended the subscription, or reinstated it.</summary>
     public void Suspended(MemoryLicense license) => customers[license.SubscriptionId].WasBlocked = true;
 
-    /// <summary>An operator says what happened; the judge doesn't know what they can know.</summary>
+    /// <summary>An operator decided about an unknown charge; the judge can't check that decision.</summary>
     public void Decided(Renewal renewal) => decided.Add(renewal.RenewalId);
 
     /// <summary>An operator has put the charge of a case into the customer's wallet.</summary>
@@ -120,7 +120,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         agreed[renewal.RenewalId] = Math.Max(agreed.GetValueOrDefault(renewal.RenewalId), amountUsd);
     }
 
-    /// <summary>The running strand is a customer's request, who agrees to this price of the renewal that the request concerns.</summary>
+    /// <summary>The running strand is the request of a customer who agrees to this price.</summary>
     public void AgreesTo(decimal? amountUsd)
     {
         if (amountUsd is { } amount) agreeing[scheduler.Running!] = amount;
@@ -152,7 +152,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             : license.OtherBlock;
         if (license.IsHeldByOperator || license.IsSuspendedByPlatform) block = RenewalBlock.LicenseSuspended;
         customer.WasBlocked |= block is not null;
-        // A person decides about a dispute in another currency.
+        // An operator decides about a dispute in another currency.
         var disputes = gateway.Intents.Values
             .Where(intent => intent.Request.SubscriptionId == renewal.SubscriptionId
                 && intent is { IsForgotten: false, Charge.Currency: "usd" })
@@ -167,7 +167,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             renewal.Status is RenewalStatus.SoftDeclined && scheduler.Running?.Name != "customer");
     }
 
-    // What the latest time that is still the customer's cost them.
+    // The renewal that paid for the latest period that the customer still has.
     private Renewal? LastPaid(Guid subscriptionId) => World.Renewals
         .Where(one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied)
         .OrderBy(one => one.PaidUntil > one.PaidFrom).ThenBy(one => one.PaidFrom).ThenBy(one => one.PeriodStart).LastOrDefault();
@@ -181,7 +181,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored
             && lapsed.Contains(request.RenewalId)
             && World.Licenses[request.SubscriptionId].ExpiresAt + Grace + LateWindow < clock.Now)
-            violation($"{request.RenewalId} lapsed long ago and is charged unasked");
+            violation($"{request.RenewalId} lapsed long ago and is charged without a request");
         // A paid intent can't be charged again.
         if (intent.Charge is not null || !(known.IsRetry || Find(request.RenewalId) is { Type: RenewalType.Auto })) return;
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
@@ -198,8 +198,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var customer = customers[subscriptionId];
         if (known.IsEarly) violation($"renewal {renewalId} is charged long before the license expires");
         if (known.Block is { } block) violation($"renewal {renewalId} is charged although {block}");
-        if (!known.AutoRenew && !customer.HasAsked) violation($"renewal {renewalId} is charged unasked");
-        if (customer is { HadLapsed: true, HasAsked: false, WasMoved: false }) violation($"{renewalId} had lapsed and is charged unasked");
+        if (!known.AutoRenew && !customer.HasAsked) violation($"renewal {renewalId} is charged without a request");
+        if (customer is { HadLapsed: true, HasAsked: false, WasMoved: false })
+            violation($"{renewalId} had lapsed and is charged without a request");
     }
 
     public State Before(Guid renewalId)
@@ -230,7 +231,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         }
 
         if (payment.With is not PaidWith.Card && gateway.Intents.Values.FirstOrDefault(intent => CanStillCharge(intent, after)) is { } open)
-            violation($"renewal {after.RenewalId} is paid otherwise while {open.Id} can still be charged");
+            violation($"renewal {after.RenewalId} is paid in another way while {open.Id} can still be charged");
 
         IsAnnounced(after, begins: payment.With is not PaidWith.Card);
         IsExtended(before, after, license, customer);
@@ -262,9 +263,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             : (clock.Now, clock.Now);
         if (before.ExpiresAt is not { } old || license.ExpiresAt is not { } now) return;
         if (WasRestored || decided.Contains(after.RenewalId)) return;
-        // A dispute that was reported before the success has taken a part again already.
+        // A dispute that was reported before the success may already have taken a part back.
         if (after.IntentId is { } paidIntent && gateway.Intents.TryGetValue(paidIntent, out var intent) && intent.Returns.Count > 0) return;
-        // If the platform moved the expiry back since the charge began, the period is still the one that was asked.
+        // If the platform moved the expiry back since the charge began, the paid period is still the requested one.
         var start = old > after.PeriodStart ? old : after.PeriodStart;
         var late = now - Period;
         var isLate = late <= clock.Now && late >= askedAt - Step && paidAt >= start + Grace - TimeSpan.FromDays(1);
@@ -276,23 +277,23 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (now < old) violation($"renewal {after.RenewalId} moved the expiry back");
     }
 
-    // The price of the platform, or that of an intent that still lives; not more than what the customer paid last or agreed to.
+    // The price of the platform, or that of an intent that can still be charged; not more than the customer paid last or agreed to.
     private void IsTheRightPrice(Renewal renewal, decimal amount)
     {
         if (SeenBy(renewal.RenewalId) is not { } known) return;
         var isFrozen = gateway.Intents.Values.Any(intent => intent.Request.RenewalId == renewal.RenewalId
             && (intent.Id == renewal.IntentId || intent.State is not ChargeOutcome.Canceled) && intent.Request.AmountMinor == amount * 100);
-        // A charge takes what was too little for a card before.
+        // A charge includes amounts that were too small for a card before.
         var open = Deferred(renewal.SubscriptionId);
         if (amount != known.PriceUsd && amount != known.PriceUsd + open && !isFrozen)
             violation($"renewal {renewal.RenewalId} is charged {amount} at a price of {known.PriceUsd}, and {open} was deferred");
         if (amount == known.PriceUsd + open) amount -= open;
         if (amount > known.LastPaidUsd
             && !(customers[renewal.SubscriptionId].Agreed.GetValueOrDefault(renewal.RenewalId) >= amount) && !WasRestored)
-            violation($"renewal {renewal.RenewalId} is charged {amount} after {known.LastPaidUsd} without a consent");
+            violation($"renewal {renewal.RenewalId} is charged {amount} after {known.LastPaidUsd} without consent");
     }
 
-    /// <summary>What renewals of a license deferred, without what later payments took.</summary>
+    /// <summary>What renewals of a license deferred, minus what later payments included.</summary>
     private decimal Deferred(Guid subscriptionId) => World.Renewals
         .Where(one => one.SubscriptionId == subscriptionId && one.Status is RenewalStatus.Applied)
         .Sum(one => one.PaidWith is PaidWith.Deferred ? one.AmountUsd!.Value : -one.DebtsUsd);
@@ -337,7 +338,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
 
     private Renewal? Find(Guid renewalId) => World.Renewals.FirstOrDefault(one => one.RenewalId == renewalId);
 
-    /// <summary>After each step: who may have paid is served, and no wallet has less than what is reserved.</summary>
+    /// <summary>After each step: a license that may have been paid works, and no wallet has less than what is reserved.</summary>
     public void Look()
     {
         foreach (var id in gateway.Unanswered)
@@ -385,7 +386,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private PaymentCase? CaseOf(ScheduleGateway.Intent intent) =>
         World.Cases.FirstOrDefault(one => one.Subject == intent.Id || one.TransactionId == intent.Charge?.TransactionId);
 
-    /// <summary>Whether something of the renewal may still happen by itself. A person decides about the others.</summary>
+    /// <summary>Whether the renewal may still change without an operator.</summary>
     public bool IsOpen(Renewal renewal) =>
         renewal.Status is RenewalStatus.Charging or RenewalStatus.Unknown or RenewalStatus.Undecided or RenewalStatus.Succeeded
         && !World.Cases.Any(one => one.RenewalId == renewal.RenewalId)
@@ -418,7 +419,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             if (bookings.Count > 0) violation($"{intent.Id} is booked, although the customer has the money in the wallet");
             if (intent.Returns.Exists(one => told[one.Id].State is not (ReversalState.Failed or ReversalState.Won)) && !World.Cases.Any(
                 one => one.Reason is PaymentCaseReason.CreditedAndReversed && one.TransactionId == paid.TransactionId))
-                violation($"{intent.Id} is credited and goes back, and nobody is told");
+                violation($"{intent.Id} is credited and goes back, and there is no case");
         }
 
         if (refundedCases.Contains(intent.Id) && bookings.Count > 0) violation($"{intent.Id} is booked, although its case was refunded");

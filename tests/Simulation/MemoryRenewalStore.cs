@@ -101,7 +101,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public List<(Guid SubscriptionId, string Action, string? Reason)> Audit { get; } = [];
 
-    /// <summary>What a person must decide about; one case for each reason and subject.</summary>
+    /// <summary>What an operator must decide about; one case for each reason and subject.</summary>
     public Dictionary<(PaymentCaseReason Reason, string Subject), PaymentCase> Cases { get; } = [];
 
     public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);

@@ -9,7 +9,7 @@ namespace Simulation;
 /// </summary>
 internal sealed class PausingStore(IWorld world, IRenewalStore inner, Scheduler scheduler, Judge judge) : IRenewalStore
 {
-    /// <summary>Which locks the next transaction meets.</summary>
+    /// <summary>Which locks stop the next transaction.</summary>
     public Func<(bool Wallets, bool Rows)> Locks { get; set; } = () => (false, false);
 
     public Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>

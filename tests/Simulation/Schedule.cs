@@ -25,7 +25,7 @@ internal enum Sabotage
     /// <summary>A lost answer counts as a decline.</summary>
     UnknownIsFailed,
 
-    /// <summary>A refusal for good counts as a lost answer.</summary>
+    /// <summary>A permanent refusal counts as a lost answer.</summary>
     RefusalIsUnknown,
 
     /// <summary>Closed accounts and suspended licenses are charged.</summary>
@@ -34,16 +34,16 @@ internal enum Sabotage
     /// <summary>A card is charged automatically while a charge is disputed.</summary>
     DisputeIgnored,
 
-    /// <summary>Refunds and disputes are acknowledged and forgotten.</summary>
+    /// <summary>Refunds and disputes are acknowledged and not applied.</summary>
     ReversalsDropped,
 
-    /// <summary>A renewal keeps its price for ever.</summary>
+    /// <summary>A renewal keeps its price forever.</summary>
     PriceKept,
 
     /// <summary>Two charges of a license are open at the same time.</summary>
     OtherChargeIgnored,
 
-    /// <summary>The first word of an automatic charge is its receipt.</summary>
+    /// <summary>No notice is sent before an automatic charge.</summary>
     NoticeSkipped,
 
     /// <summary>Licenses are charged that had lapsed before the first run.</summary>
@@ -52,7 +52,7 @@ internal enum Sabotage
     /// <summary>A lock timeout of any statement is read as a locked wallet.</summary>
     LockIsWallet,
 
-    /// <summary>Nobody is told of a charge whose renewal is unknown.</summary>
+    /// <summary>A charge whose renewal is unknown opens no payment case.</summary>
     CasesDropped,
 }
 
@@ -94,7 +94,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         this.trace = trace;
         random = new Random(seed);
         workers = random.Next(2, 5);
-        // Few kinds of events in a schedule meet more often than all kinds do.
+        // With few kinds of events in a schedule, the same kinds coincide more often.
         acts = [.. Enumerable.Range(0, Acts).Where(_ => random.Next(2) == 0).DefaultIfEmpty(Acts - 1)];
         gateway = new ScheduleGateway(scheduler, clock, random, Violate)
         {
@@ -252,7 +252,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         foreach (var license in world.Licenses.Values.ToList()) AskAgain(license);
     }
 
-    // Whatever happened before, a customer with a good card can renew, and agree to the price that the page shows.
+    // Whatever happened before, a customer whose card works can renew, and agree to the price that the page shows.
     private void AskAgain(MemoryLicense license)
     {
         var id = license.SubscriptionId;
@@ -261,7 +261,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 IsGone: false, IsHeldByOperator: false, IsSuspendedByPlatform: false, OtherBlock: null,
                 Card.PaymentId: "pm_good", PriceUsd: >= 0.50m, ExpiresAt: { } expiry
             } || expiry > clock.Now + TimeSpan.FromDays(7)) return;
-        // Nothing else is charged while the bank waits for the customer, or a person must decide.
+        // Nothing else is charged while the bank waits for the customer, or an operator must decide.
         bool IsFinished(Renewal one) => one.SubscriptionId != id
             || one.Status is RenewalStatus.Applied
             || (one.IntentId is null && one.Status is not (RenewalStatus.Charging or RenewalStatus.Succeeded));
@@ -277,7 +277,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             if (world.Renewals.Count(one => one.SubscriptionId == id && one.Status is RenewalStatus.Applied) > before) return;
         }
 
-        // A bank that declines a card for good declines it again, so the customer is told to save another one.
+        // A bank that declined a card permanently declines it again, so the customer is asked to save another one.
         bool IsToldWhy(Renewal one) => one.SubscriptionId == id && one.PeriodStart == expiry && one.Status is RenewalStatus.HardDeclined;
         if (refusal != "TOO_MANY_ATTEMPTS" && !world.Renewals.Any(IsToldWhy) && !world.Cases.Any(one => one.SubscriptionId == id))
             Violate($"{id} asks with a good card and is not renewed: {refusal}");
@@ -300,7 +300,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         backup = (world.Backup(), judge.Backup());
     }
 
-    // Every process stops. The gateway remembers what the database forgot, and sends its events again.
+    // Every process stops. The gateway still has what the database lost, and sends its events again.
     private void Restore((Action World, Action Judge) copy)
     {
         Trace(() => "the backup is restored");
@@ -345,7 +345,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         while (scheduler.Strands.Count > 0) Resume(scheduler.Strands[0]);
     }
 
-    // A run or a request that meets a lock fails, and is repeated by the next one.
+    // A run or a request that finds a row locked fails; the next one repeats its work.
     private Scheduler.Strand Start(string name, Func<Task> work) => scheduler.Start(name, async () =>
     {
         try

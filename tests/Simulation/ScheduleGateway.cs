@@ -5,7 +5,7 @@ namespace Simulation;
 
 /// <summary>
 /// A gateway with Stripe's semantics: it stores a key's first answer for 24 hours, also a 500; after that the key charges again. An intent
-/// succeeds only once. Every change sends a webhook. The faults come from the seed. Its memory is what really happened to the money.
+/// succeeds only once. Every change sends a webhook. The faults come from the seed. Its state is what really happened to the money.
 /// </summary>
 internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, Random random, Action<string> violation) : IPaymentGateway
 {
@@ -36,8 +36,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         public List<Return> Returns { get; } = [];
 
         /// <summary>
-        /// All of the charge was refunded, or credited to the wallet, so another charge may pay the renewal. If the refund failed later, a
-        /// person was told.
+        /// All of the charge was refunded, or credited to the wallet, so another charge may pay the renewal. If the refund failed later, an
+        /// operator has a case.
         /// </summary>
         public bool WentBack { get; set; }
 
@@ -65,7 +65,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     /// <summary>Percentage of calls that fail.</summary>
     public int FaultRate { get; set; }
 
-    /// <summary>Whether some charges have another amount or currency than asked.</summary>
+    /// <summary>Whether some charges have another amount or currency than requested.</summary>
     public bool ChargesOtherAmounts { get; set; }
 
     /// <summary>Calls that time out and are executed later, in any order.</summary>
@@ -79,7 +79,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     public Dictionary<string, Intent> Intents { get; } = [];
 
-    /// <summary>Intents that were confirmed, and whose outcome nobody was told yet.</summary>
+    /// <summary>Intents that were confirmed, and whose outcome was not reported yet.</summary>
     public IReadOnlyCollection<string> Unanswered => unanswered;
 
     /// <summary>When a renewal's latest attempt began.</summary>
@@ -91,7 +91,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         CallAsync(idempotencyKey, request, null, () =>
         {
-            if (request.AmountMinor < MinimumChargeUsd * 100) violation($"{request.AmountMinor} cents are asked of a card");
+            if (request.AmountMinor < MinimumChargeUsd * 100)
+                violation($"{request.AmountMinor} cents are charged to a card, less than the minimum");
             if (request.PaymentId == "pm_gone")
                 return new IntentSnapshot(null, new ChargeOutcome.HardDeclined("payment_method_unusable", ""));
             var intent = new Intent($"pi_{++numbers}", request);
@@ -110,7 +111,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             violation($"{intentId} over {intent.Request.AmountMinor} is confirmed with {request.AmountMinor}");
         if (intent.Request.CustomerId != request.CustomerId) violation($"{intentId} is confirmed with a card of another customer");
         if (!keys.ContainsKey(idempotencyKey)) OnConfirmed(intent, request);
-        // A paid intent can't be charged again, and a repeat gets the stored answer: such a confirmation opens nothing.
+        // A paid intent can't be charged again, and a repeat gets the stored answer: such a confirmation leaves no outcome open.
         if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled) && !keys.ContainsKey(idempotencyKey)
             && unanswered.Add(intentId)) intent.ConfirmedAfter = numbers;
         return AnswerAsync(intentId, CallAsync(idempotencyKey, request, intentId, () => Confirm(intent, request)));
@@ -135,7 +136,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    /// <summary>An operator is told the state of the intent, or the backend by an event about its last confirmation.</summary>
+    /// <summary>An operator reads the state of the intent, or the backend gets an event about its last confirmation.</summary>
     public void Heard(string intentId) => unanswered.Remove(intentId);
 
     /// <summary>An event is delivered.</summary>
@@ -149,7 +150,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private async Task<IntentSnapshot> AnswerAsync(string intentId, Task<IntentSnapshot> call)
     {
         var answer = await call;
-        // A confirmation that is under way may still charge.
+        // A confirmation that is still being sent may charge later.
         var isUnderWay = answer.Outcome is ChargeOutcome.Unconfirmed && Delayed.Exists(one => one.Intent == intentId)
             && clock.Now - BeganAt(Intents[intentId].Request.RenewalId) < IdempotencyKeyLifetime;
         if (!isUnderWay && answer.Outcome is not (ChargeOutcome.Unknown or ChargeOutcome.Processing)) Heard(intentId);

@@ -12,7 +12,7 @@ internal interface IWorld
 
     IEnumerable<Renewal> Renewals { get; }
 
-    /// <summary>What a person must decide about.</summary>
+    /// <summary>What an operator must decide about.</summary>
     IEnumerable<PaymentCase> Cases { get; }
 
     /// <summary>When all due renewals were opened last.</summary>
@@ -34,7 +34,7 @@ internal interface IWorld
     /// <summary>An operator suspends or reinstates the license.</summary>
     void Hold(MemoryLicense license, bool holds);
 
-    /// <summary>The platform suspends the subscription for another cause than its expiry, or ends that.</summary>
+    /// <summary>The platform suspends the subscription for another cause than its expiry, or reinstates it.</summary>
     void SuspendByPlatform(MemoryLicense license, bool suspends);
 
     /// <summary>An operator credits the charge of a case to the customer's wallet.</summary>

@@ -32,7 +32,7 @@ async function historyOf(random, isFull) {
     after += passed;
     const isRestart = hasRestarts && random() < 0.3;
     isAwaiting ||= isRestart;
-    // Nobody can tell a clock that is set back, to a time after the last one, while the process does not run. All else is tried.
+    // A client can't notice a clock that is set back to a time after the last one while the process does not run. All else is tried.
     const errors = [
       0,
       0,

@@ -193,7 +193,7 @@ money(
   'WalletTests',
 );
 
-kindOf('a lock is no business fact');
+kindOf('a lock is not a business fact');
 money(
   'lock-timeout-is-a-locked-wallet',
   drivers + 'RenewalStore.cs',
@@ -221,7 +221,7 @@ money(
   'PaymentEventsTests',
 );
 
-kindOf('what arrives is applied, kept or told');
+kindOf('every event is applied, kept or reported');
 money(
   'success-of-a-closed-renewal-dropped',
   rules + 'RenewalSettlement.cs',
@@ -290,7 +290,7 @@ other(
   'PostgresRenewalStoreTests',
 );
 
-kindOf('who is not served is not charged');
+kindOf('licenses that are not served are not charged');
 money(
   'block-ignored',
   rules + 'RenewalPlan.cs',
@@ -353,7 +353,7 @@ other(
   'RenewalHttpTests',
 );
 
-kindOf('the price of today');
+kindOf('the current price');
 money(
   'price-is-kept',
   rules + 'RenewalPrice.cs',
@@ -429,7 +429,7 @@ money(
   'PostgresRenewalStoreTests',
 );
 
-kindOf('refunds and disputes take the time');
+kindOf('refunds and disputes shorten the period');
 money(
   'refund-keeps-the-time',
   rules + 'Reversals.cs',
@@ -537,7 +537,7 @@ other(
   'RenewalHttpTests',
 );
 
-kindOf('refusals for good are not outages');
+kindOf('permanent refusals are not outages');
 other(
   'deleted-customer-is-an-outage',
   stripe + 'StripeRefusals.cs',
@@ -796,7 +796,7 @@ other(
   'WarnExpiringTests',
 );
 
-kindOf('a suspension over the end of the grace');
+kindOf('a suspension that covers the end of the grace');
 other(
   'reinstatement-revives-nothing',
   drivers + 'RenewalStore.cs',

@@ -9,10 +9,10 @@ using JsonObject = System.Collections.Generic.Dictionary<string, System.Text.Jso
 
 namespace LicenseClients;
 
-/// <summary>What is stored between two checks and over restarts. Times are Unix seconds; 0 stands for none. FullUntil ends FULL without a
-/// verdict and a good lease. ClockOffset: how far the clock was ahead of the server's at the last verdict. HighestTime and ServerTime: the
-/// server's time and what elapsed since; while the process did not run, HighestTime goes by the clock, ServerTime not at all. AwaitsClock:
-/// from the start of the process until the clock shows a possible time. RefusedAt: leases until this time count as revoked.</summary>
+/// <summary>What is stored between two checks and over restarts. Times are Unix seconds; 0 stands for none. FullUntil ends FULL if no
+/// verdict comes and no lease is valid. ClockOffset: how far the clock was ahead of the server's at the last verdict. HighestTime and
+/// ServerTime: the server's time and what elapsed since; while the process does not run, HighestTime follows the clock, ServerTime stops.
+/// AwaitsClock: from the process's start until the clock shows a possible time. RefusedAt: leases until this time are revoked.</summary>
 public sealed record LicenseState(
     string Entitlement = "", string Detail = "", string Subscription = "", string Lease = "", long CloseOnlyUntil = 0, long FullUntil = 0,
     long ClockOffset = 0, long HighestTime = 0, long ServerTime = 0, bool AwaitsClock = false, long NewestIat = 0, long RefusedAt = 0,
@@ -31,7 +31,7 @@ public sealed record Lease(string Subscription, string Device, long IssuedAt, lo
     public static string DeviceHash(string eaInstanceId, long account) =>
         Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{eaInstanceId}\n{account}")));
 
-    /// <summary>The lease, or why it is not good at this time. revoked: the jti of /api/v1/revocations, if the caller has them.</summary>
+    /// <summary>The lease, or why it is not valid at this time. revoked: the jti of /api/v1/revocations, if the caller has them.</summary>
     public static (Lease? Lease, string Fault) Verify(
         string compact, LeaseUse use, LicenseState state, long now, IReadOnlySet<string>? revoked = null)
     {
@@ -105,7 +105,7 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
         state = verdict is not null ? Apply(state, verdict, clock, use) : answer is not null ? WithProblem(state, answer) : state;
         elapsed = verdict is null ? elapsed : 0;
         (state, var latest, var isWrong) = state.Entitlement == "" ? (state, 0, false) : Advance(state, clock, elapsed);
-        // If a wrong clock is ahead, the lease must be good at its time, too. Otherwise FULL ends an hour later, and never after the lease.
+        // If a wrong clock is ahead, the lease must be valid at its time, too. Otherwise FULL ends in an hour, or with the lease.
         var time = state.HighestTime;
         var lease = state.Entitlement == "FULL" && !state.AwaitsClock
             ? Lease.Verify(state.Lease, use, state, latest).Lease : null;
@@ -137,7 +137,7 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
         var (awaits, offset, passed) = (state.AwaitsClock || elapsed < 0, state.ClockOffset, Math.Max(0, elapsed));
         var highest = state.HighestTime + passed;
         state = state with { AwaitsClock = awaits, HighestTime = highest, ServerTime = state.ServerTime + passed };
-        // A clock that was wrong at the last verdict may have been set right since. If both are possible, the later time counts.
+        // A clock that was wrong at the last verdict may have been corrected since. If both are possible, the later time counts.
         long[] shown = [clock - offset, clock];
         var limit = highest + (awaits ? LongestPause : ClockTolerance);
         var possible = shown.Where(time => time >= highest - ClockTolerance && time <= limit).ToArray();
@@ -153,7 +153,7 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
             && json.GetValueOrDefault("valid").ValueKind is JsonValueKind.True or JsonValueKind.False
             && Lease.Text(json, "code") is not null && Lease.Text(json, "nonce") == answer.Nonce ? json : null;
 
-    // A verdict without an entitlement is that of an older server. An unknown entitlement counts as CLOSE_ONLY.
+    // An older server sends no entitlement. An unknown entitlement counts as CLOSE_ONLY.
     private static string EntitlementOf(JsonObject json, string before)
     {
         var isValid = json["valid"].GetBoolean();
@@ -172,15 +172,15 @@ public sealed record LicenseDecision(string Entitlement, string Message, string 
             Seconds(json, "close_only_until"), now + Grace, clock - now, now, server, false, before.NewestIat, before.RefusedAt);
         if (state.Entitlement != "FULL")
             return state with { Lease = "", FullUntil = 0, RefusedAt = now };
-        // The verdict vouches for its lease, so an earlier refusal doesn't count.
+        // This verdict is newer than every refusal, so an earlier refusal doesn't count.
         var compact = Lease.Text(json, "lease");
         var (lease, fault) = compact is null ? (null, "") : Lease.Verify(compact, use, state with { RefusedAt = 0 }, now);
         return lease is not null ? state with { Lease = compact!, NewestIat = lease.IssuedAt, RefusedAt = 0 }
             : fault == "" || state.Lease != "" ? state
-            : state with { Detail = $"{Sentence(state.Detail)} Its lease can't be used: {fault}." };
+            : state with { Detail = $"{Sentence(state.Detail)} In an outage, trading ends: the lease is not accepted ({fault})." };
     }
 
-    // The detail is that of a problem as in RFC 9457, which only this backend sends.
+    // Only an error of this backend has a detail (RFC 9457).
     private static LicenseState WithProblem(LicenseState state, LicenseAnswer answer)
     {
         var json = answer.Status >= 400 ? Lease.Parse(answer.Body) : null;
@@ -227,7 +227,7 @@ public sealed class LicenseClient(LicenseOptions options) : IDisposable
     private long decidedAt = -1, keysUntil; // milliseconds
     private int failures;
 
-    // Of one token: what a verdict says about it is not true of another.
+    // A verdict about one token says nothing about another one.
     private sealed record SavedText(string Owner, LicenseState State, string Keys);
 
     /// <summary>What may be done now. Ask before each trade, because a lease or a grace may have ended.</summary>
@@ -274,7 +274,7 @@ public sealed class LicenseClient(LicenseOptions options) : IDisposable
 
     public void Dispose() => http.Dispose();
 
-    // A damaged text counts as none.
+    // A damaged text is ignored.
     private static SavedText Restored(LicenseOptions options) =>
         Lease.DeviceHash($"{options.Token}\n{options.EaInstanceId}", options.Account)[..16] is var owner
             && Lease.Read<SavedText>(Encoding.UTF8.GetBytes(options.Saved ?? ""), text => text.Owner == owner

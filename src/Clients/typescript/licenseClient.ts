@@ -18,8 +18,8 @@ export const NEW_STATE = {
   close_only_until: 0, // 0 if it has no end
   full_until: 0, // FULL ends here if there is neither a verdict nor a good lease
   clock_offset: 0, // how far the clock was ahead of the server's at the last verdict
-  highest_time: 0, // the server's time and what elapsed since; while the process did not run, by the clock
-  server_time: 0, // the server's time and what elapsed since; while the process did not run, nothing
+  highest_time: 0, // the server's time and what elapsed since; follows the clock while the process does not run
+  server_time: 0, // the server's time and what elapsed since; stops while the process does not run
   awaits_clock: false, // true from the process's start until the clock shows a possible time
   newest_iat: 0, // of the leases seen
   refused_at: 0, // the last verdict other than FULL
@@ -109,7 +109,7 @@ function verdictOf({ status, body, nonce }: Answer): Json | null {
   return json && typeof json.valid === 'boolean' && typeof json.code === 'string' && json.nonce === nonce ? json : null;
 }
 
-/** A verdict without an entitlement is that of an older server. An unknown entitlement counts as CLOSE_ONLY. */
+/** An older server sends no entitlement. An unknown entitlement counts as CLOSE_ONLY. */
 function entitlementOf({ valid, entitlement }: Json, before: string): Entitlement {
   if (entitlement == null) return valid ? 'FULL' : before === 'FULL' || before === 'CLOSE_ONLY' ? 'CLOSE_ONLY' : 'NONE';
   return entitlement === 'NONE' ? 'NONE' : entitlement === 'FULL' && valid ? 'FULL' : 'CLOSE_ONLY';
@@ -127,13 +127,13 @@ function applyVerdict(state: State, json: Json, clock: number, use: LeaseUse): v
   const isFull = state.entitlement === 'FULL';
   Object.assign(state, isFull ? { full_until: now + GRACE_SECONDS } : { lease: '', full_until: 0, refused_at: now });
   if (!isFull || typeof json.lease !== 'string') return;
-  // The verdict vouches for its lease, so an earlier refusal doesn't count.
+  // This verdict is newer than every refusal, so an earlier refusal doesn't count.
   const lease = verifyLease(json.lease, { ...use, ...state, refused_at: 0 }, now);
   if (typeof lease !== 'string') Object.assign(state, { lease: json.lease, newest_iat: lease.iat, refused_at: 0 });
-  else if (state.lease === '') state.detail = `${sentence(state.detail)} Its lease can't be used: ${lease}.`;
+  else if (state.lease === '') state.detail = `${sentence(state.detail)} In an outage, trading ends: the lease is not accepted (${lease}).`;
 }
 
-/** The detail is that of a problem as in RFC 9457, which only this backend sends. */
+/** Only an error of this backend has a detail (RFC 9457). */
 function problemOf({ status, body }: Answer): { problem: Problem; problem_detail: string } {
   const json = status >= 400 ? parse(body) : null;
   const detail = typeof json?.code === 'string' ? text(json.detail) : '';
@@ -148,7 +148,7 @@ function advance(state: State, clock: number, elapsed: number): { latest: number
   state.highest_time += Math.max(0, elapsed);
   state.server_time += Math.max(0, elapsed);
   const highest = state.highest_time;
-  // A clock that was wrong at the last verdict may have been set right since. If both are possible, the later time counts.
+  // A clock that was wrong at the last verdict may have been corrected since. If both are possible, the later time counts.
   const shown = [clock - state.clock_offset, clock];
   const limit = highest + (state.awaits_clock ? LONGEST_PAUSE_SECONDS : CLOCK_TOLERANCE_SECONDS);
   const possible = shown.filter((time) => time >= highest - CLOCK_TOLERANCE_SECONDS && time <= limit);
@@ -182,7 +182,7 @@ export function decide(before: State, answer: Answer | null, clock: number, elap
   const managed = `${sentence(state.detail)} ${MANAGED}${until > 0 ? ` until ${minute(until)}` : ''}; no position is opened.`;
   if (isCloseOnly) return decided('CLOSE_ONLY', 'CLOSE_ONLY', managed);
 
-  // If a wrong clock is ahead, the lease must be good at its time, too. Otherwise FULL ends an hour later, and never after the lease.
+  // If a wrong clock is ahead, the lease must be valid at its time, too. Otherwise FULL ends in an hour, or with the lease.
   const time = state.highest_time;
   const lease = state.awaits_clock ? '' : verifyLease(state.lease, { ...use, ...state }, latest);
   const leasedUntil = typeof lease === 'string' ? 0 : lease.exp;
@@ -207,10 +207,10 @@ export interface Options {
   onDecision?: (decision: Decision) => void;
 }
 
-/** What the caller's function returns; undefined if it fails, because the checks must go on. */
+/** What the caller's function returns; undefined if it throws, because the checks must continue. */
 const guarded = <T>(call: () => T) => new Promise<T>((resolve) => resolve(call())).catch(() => undefined);
 
-/** A damaged state counts as none. */
+/** A damaged state is ignored. */
 function restored(saved: unknown): State {
   const state = { ...NEW_STATE, ...(saved as State) };
   const kind = (one: unknown) => (typeof one === 'number' && Math.abs(one) >= END_OF_TIME ? 'damaged' : typeof one);
@@ -221,7 +221,7 @@ function restored(saved: unknown): State {
 
 export class LicenseClient {
   readonly #options: Options; // not shown by console.log, because it has the token
-  readonly #owner: string; // what a verdict about one token says is not true of another
+  readonly #owner: string; // a verdict about one token says nothing about another one
   private state: State = NEW_STATE;
   private keys = '';
   private keysAt = -Infinity;

@@ -9,14 +9,14 @@ namespace LicenseFunctions.Leases;
 /// <summary>Issues a lease to a device whose check passed. If that fails, the device keeps its current one while that is valid.</summary>
 public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimeProvider time, ILogger<IssueLease> log)
 {
-    /// <summary>The verdict is known, so its answer doesn't wait long for leases.</summary>
+    /// <summary>The verdict is already known, so the answer must not wait longer than this for a lease.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(500);
 
     private readonly LogPace pace = new(time);
 
     /// <param name="current">The device's lease; null if it has none.</param>
     /// <param name="end">The end of paid time and grace; null if the license never expires.</param>
-    /// <param name="left">What is left of the time of the check.</param>
+    /// <param name="left">The time that is left for the check.</param>
     /// <returns>Null if the device can't get one now; its next check tries again.</returns>
     public async Task<Lease?> RunAsync(
         Guid deviceId, Lease? current, DateTimeOffset? end, DateTimeOffset now, TimeSpan left, CancellationToken cancellationToken)
@@ -26,10 +26,10 @@ public sealed class IssueLease(LeaseStore store, LeaseSettings settings, TimePro
     }
 
     /// <summary>
-    /// Ends the leases of a license whose check was refused: otherwise they outlive the refusal. If it fails, <see cref="EndLeases"/> does
-    /// it.
+    /// Ends the leases of a license whose check was refused, because they must not be valid after the refusal. If it fails,
+    /// <see cref="EndLeases"/> does it.
     /// </summary>
-    /// <param name="left">What is left of the time of the check.</param>
+    /// <param name="left">The time that is left for the check.</param>
     public Task EndAsync(Guid subscriptionId, TimeSpan left, CancellationToken cancellationToken) =>
         TryAsync(token => store.EndAsync(new InvalidatedLicense { SubscriptionId = subscriptionId }, token), left, cancellationToken);
 

@@ -12,7 +12,7 @@ public sealed class LeaseFunctions(LeaseSigner signer, LeaseStore store, EndLeas
     private const int MostRevocations = 1_000;
 
     private static readonly Refusal BadAfter = new(
-        RefusalKind.Invalid, "INVALID_FIELD", "after is not a whole number of 0 or more.", "after",
+        RefusalKind.Invalid, "INVALID_FIELD", "after must be a whole number of 0 or more.", "after",
         "Send the value of next in the previous answer, or leave it out to read from the beginning.");
 
     [Function("GetLeaseKeys")]

@@ -19,7 +19,7 @@ public sealed record LeaseSettings(IReadOnlyList<byte[]> Keys, string Issuer, Ti
         if (keys.Count > 0 && issuer is null)
         {
             settings.Fault(
-                "PUBLIC_URL", "is missing, and LEASE_SIGNING_KEYS is set: it names the issuer", "https://licenses.example.com", 0);
+                "PUBLIC_URL", "is missing, but LEASE_SIGNING_KEYS is set: it is the issuer of leases", "https://licenses.example.com", 0);
         }
 
         return new LeaseSettings(

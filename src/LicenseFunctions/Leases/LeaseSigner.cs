@@ -16,7 +16,8 @@ public sealed record PublicKeyEntry(string Kty, string Crv, string Use, string A
 /// <summary>Signs leases as compact JWS with Ed25519.</summary>
 public sealed class LeaseSigner : IDisposable
 {
-    // Signed leases, a few hundred bytes each, in two generations. Entries that are not used while the newer one fills are dropped.
+    // Signed leases, a few hundred bytes each, in two generations. When the newer one is full, it replaces the older one, whose entries are
+    // dropped unless they were used meanwhile.
     private readonly int mostOfAGeneration;
     private readonly Lock change = new();
     private volatile ConcurrentDictionary<Guid, byte[]> newer = new();
@@ -38,7 +39,7 @@ public sealed class LeaseSigner : IDisposable
         if (settings.Keys is not [var first, ..])
             return;
         key = Import(first);
-        // Not by the serializer, which writes + as an escape that small JSON readers of EAs may not know.
+        // Not with the serializer: it escapes the character +, and the small JSON readers of EAs may not support that.
         header = Encode(Encoding.ASCII.GetBytes($$"""{"alg":"EdDSA","kid":"{{PublicKeys[0].Kid}}","typ":"license-lease+jwt"}"""));
     }
 

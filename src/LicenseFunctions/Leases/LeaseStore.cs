@@ -103,7 +103,7 @@ public sealed class LeaseStore(LicenseDatabase database)
         where c.until is null or l.expires_at > c.until
         """;
 
-    /// <summary>Licenses whose leases outlast them: the platform has ended them, or moved their expiry back.</summary>
+    /// <summary>Licenses whose leases are valid longer than the license: the platform has ended it, or moved its expiry back.</summary>
     /// <param name="grace">How long an expired license stays valid.</param>
     public async Task<IReadOnlyList<InvalidatedLicense>> InvalidatedAsync(TimeSpan grace, CancellationToken cancellationToken)
     {

@@ -27,8 +27,8 @@ public sealed record ListedLicense
     public string Entitlement { get; init; } = "";
 
     /// <summary>
-    /// Until when that device may manage and close its positions, if it may only do that. The time begins with its next check if none was
-    /// refused yet.
+    /// Until when that device may manage and close its positions, if it may only do that. If no check was refused yet, the period begins
+    /// with the next one.
     /// </summary>
     public DateTime? CloseOnlyUntil { get; init; }
 

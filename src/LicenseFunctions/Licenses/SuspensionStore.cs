@@ -148,7 +148,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         returning suspension_id
         """;
 
-    // The platform changed the state while a suspension was open: the suspension that is lifted last restores the platform's state.
+    // The platform changed the state while a suspension was open: when the last suspension is lifted, the platform's state is restored.
     private const string KeepPlatformState = """
         update license_suspensions o
         set previous_state = subscription_state_of(s.state), previous_paused_reason = s.paused_reason, previous_paused_at = s.paused_at

@@ -24,7 +24,7 @@ public sealed class EventStore(LicenseDatabase database)
 
     private const string Lock = "select last_position from license_event_numbering for update";
 
-    // A statement of its own after the lock, because only a new snapshot sees the numbers that the lock's last holder gave.
+    // A separate statement after the lock, because only a new snapshot sees the numbers that the previous holder of the lock assigned.
     private const string Number = """
         with waiting as (
             select event_id, subscription_id from license_events where position is null order by event_id limit @MostNumbered for update
@@ -40,12 +40,12 @@ public sealed class EventStore(LicenseDatabase database)
         ), numbered as (
             update license_events e set position = @last + c.number, sequence = l.last_sequence - c.later_ones
             from counted c join licenses l using (subscription_id)
-            where e.event_id = c.event_id and e.position is null -- so that the index of the waiting ones is used
+            where e.event_id = c.event_id and e.position is null -- so that the index of events without a place is used
         )
         update license_event_numbering set last_position = @last + (select count(*) from waiting)
         """;
 
-    /// <summary>Gives committed events their places, at most 10,000 of them.</summary>
+    /// <summary>Assigns places to committed events, at most 10,000.</summary>
     public async Task NumberAsync(CancellationToken cancellationToken)
     {
         if (!await IsWaitingAsync(cancellationToken)) return;
@@ -70,7 +70,7 @@ public sealed class EventStore(LicenseDatabase database)
         limit @most
         """;
 
-    /// <summary>Numbered events, in the order of their places. Older ones than 90 days are deleted.</summary>
+    /// <summary>Events that have a place, in the order of their places. They are kept for 90 days.</summary>
     /// <param name="after">Exclusive.</param>
     public async Task<IReadOnlyList<FeedEvent>> ListAsync(long after, int most, CancellationToken cancellationToken)
     {
@@ -81,7 +81,7 @@ public sealed class EventStore(LicenseDatabase database)
 
     private const string Last = "select last_position from license_event_numbering";
 
-    /// <summary>The last place that was given; 0 for none.</summary>
+    /// <summary>The last place that was assigned; 0 for none.</summary>
     public async Task<long> LastAsync(CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);

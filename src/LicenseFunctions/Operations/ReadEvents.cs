@@ -14,7 +14,7 @@ public sealed class ReadEvents(EventStore store, IHostApplicationLifetime app, T
     private const int MaxPage = 1_000;
     private const int LongestWaitSeconds = 20;
 
-    /// <summary>How often a waiting request looks for events. Between two looks, it has no connection.</summary>
+    /// <summary>The time between two reads of a waiting request. In between, it uses no database connection.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     public async Task<Outcome<EventPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
@@ -29,7 +29,7 @@ public sealed class ReadEvents(EventStore store, IHostApplicationLifetime app, T
 
         if (Text(query, "wait") is { } seconds
             && (!int.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out wait) || wait > LongestWaitSeconds))
-            return Invalid("wait", $"wait must be from 0 to {LongestWaitSeconds} seconds.", "Leave it out to get an answer at once.");
+            return Invalid("wait", $"wait must be from 0 to {LongestWaitSeconds} seconds.", "Leave it out to get an answer immediately.");
         if (Text(query, "limit") is { } size
             && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
             return Invalid("limit", $"limit must be from 1 to {MaxPage}.", "Leave it out for 100.");
@@ -58,7 +58,7 @@ public sealed class ReadEvents(EventStore store, IHostApplicationLifetime app, T
         }
     }
 
-    // After the restore of a backup, for example. The reader would miss all events until the feed has reached its place.
+    // For example after the restore of a backup. Without this refusal, the reader would miss all events until the feed reaches its place.
     private static Refusal Beyond(long after, long last) => new(
         RefusalKind.Invalid, "AFTER_BEYOND_LAST_EVENT",
         string.Create(CultureInfo.InvariantCulture, $"after is {after}, but the last event has the id {last}."), "after",

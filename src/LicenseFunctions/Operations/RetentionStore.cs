@@ -141,7 +141,7 @@ public sealed class RetentionStore(LicenseDatabase database)
             order by occurred_at limit @most for update skip locked)
         """;
 
-    /// <summary>Deletes old events of the feed. The numbers of later ones don't change.</summary>
+    /// <summary>Deletes old events of the feed. The places and numbers of the others don't change.</summary>
     public Task<int> DeleteEventsAsync(int most, CancellationToken cancellationToken) =>
         RunAsync(DeleteEvents, RawAge, most, cancellationToken);
 

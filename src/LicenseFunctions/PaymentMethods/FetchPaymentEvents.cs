@@ -12,22 +12,23 @@ namespace LicenseFunctions.PaymentMethods;
 public sealed record EventCounts(int Applied);
 
 /// <summary>
-/// Applies the events that no webhook delivered: Stripe gave up, the endpoint or its secret was wrong, or the database was restored. A
-/// read continues at the stored time, which doesn't pass an event that can't be applied: later reads try that event again, for a day.
+/// Applies the events that no webhook delivered: Stripe stopped trying, the endpoint or its secret was wrong, or the database was
+/// restored. A read continues at the stored time. This time stays before an event that can't be applied, so later reads try that event
+/// again, for a day.
 /// </summary>
 public sealed class FetchPaymentEvents(
     StripeEvents events, ReceiveStripeEvent receive, PaymentEventReads reads, PaymentBooksStore cases, TimeProvider clock,
     ILogger<FetchPaymentEvents> log)
 {
-    /// <summary>Webhooks deliver an event within seconds. Until then, it isn't missing.</summary>
+    /// <summary>Events younger than this are left to the webhooks, which deliver them within seconds.</summary>
     public static readonly TimeSpan Lag = TimeSpan.FromMinutes(10);
 
     /// <summary>How much of the time before the last read is read again, in case the list was not complete.</summary>
     public static readonly TimeSpan Overlap = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// If the stored time has stood still for so long, an event of this age that can't be applied becomes a payment case, and the time
-    /// passes it.
+    /// If the stored time has not changed for this long, an event of at least this age that can't be applied becomes a payment case, and
+    /// the stored time moves on.
     /// </summary>
     public static readonly TimeSpan LongestHold = TimeSpan.FromDays(1);
 
@@ -61,7 +62,7 @@ public sealed class FetchPaymentEvents(
         return failed.Count == 0
             ? new EventCounts(applied)
             : throw new InvalidOperationException(
-                $"{failed.Count} events of Stripe can't be applied, the first is {failed[0]}.");
+                $"{failed.Count} events of Stripe can't be applied. The first is {failed[0]}.");
     }
 
     /// <returns>How many events were applied; null if the time slice ended before the window.</returns>

@@ -9,7 +9,7 @@ public sealed class PaymentEventReads(LicenseDatabase database)
 {
     private const string Find = "select read_until, held_since from payment_event_reads where provider = @provider";
 
-    /// <returns>Until when the list was read, and since when events that can't be applied hold up that time; null for never.</returns>
+    /// <returns>Until when the list was read, and since when an event that can't be applied stops that time; null for never.</returns>
     public async Task<(DateTimeOffset? ReadUntil, DateTimeOffset? HeldSince)> FindAsync(
         string provider, CancellationToken cancellationToken)
     {
@@ -24,14 +24,14 @@ public sealed class PaymentEventReads(LicenseDatabase database)
         on conflict (provider) do update set held_since = coalesce(r.held_since, excluded.held_since)
         """;
 
-    /// <summary>An event that can't be applied holds up the reads from now on.</summary>
+    /// <summary>From now on, an event that can't be applied stops the stored time.</summary>
     public Task HoldAsync(string provider, DateTimeOffset from, CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.ExecuteAsync(
             new CommandDefinition(Hold, new { provider, from = from.UtcDateTime }, cancellationToken: token)), cancellationToken);
 
     private const string Release = "update payment_event_reads set held_since = null where provider = @provider";
 
-    /// <summary>No event holds up the reads any more.</summary>
+    /// <summary>No event stops the stored time any longer.</summary>
     public Task ReleaseAsync(string provider, CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.ExecuteAsync(
             new CommandDefinition(Release, new { provider }, cancellationToken: token)), cancellationToken);

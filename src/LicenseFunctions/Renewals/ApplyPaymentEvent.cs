@@ -5,7 +5,7 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>
 /// Applies a webhook with the same transition function as every other answer of the provider, so that repeated, late or unordered events
-/// lead to the same row. Each event is applied, kept until it can be applied, or put before an operator.
+/// lead to the same row. Each event is applied, kept until it can be applied, or becomes a payment case.
 /// </summary>
 public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
 {
@@ -62,7 +62,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
             }
 
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;
-            // The renewal can't wait as undecided beside another open charge of its license; the case alone tells the operator.
+            // The renewal can't stay undecided while its license has another open charge, so only the case tells the operator.
             if (saved is RenewalSave.ChargeOpen && change.Case is { } concern)
             {
                 await store.RecordAsync(received, concern, cancellationToken);

@@ -13,7 +13,7 @@ public sealed record ComparisonCounts(int Days, int Differences, int Cases)
 }
 
 /// <summary>
-/// Compares each day once it is over, and a day with differences each hour until they are resolved. A charge whose renewal is not known
+/// Compares each day once it is over, and a day with differences every hour until they are resolved. A charge whose renewal is not known
 /// becomes a payment case.
 /// </summary>
 public sealed class CompareDays(ReconcilePayments reconcile, PaymentBooksStore books, TimeProvider clock, ILogger<CompareDays> log)

@@ -11,11 +11,11 @@ namespace LicenseFunctions.Renewals;
 /// <param name="AmountUsd">The amount that the customer saw. A consent to another amount is not recorded.</param>
 public sealed record PriceConsent(string Token, bool Accept = false, decimal? AmountUsd = null);
 
-/// <summary>The raised price, and whether the customer agreed to it.</summary>
+/// <summary>The increased price, and whether the customer agreed to it.</summary>
 public sealed record PriceConsentState(
     Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
 
-/// <summary>Shows a raised price and records the customer's consent. The signed link of the mail authorizes both.</summary>
+/// <summary>Shows an increased price and records the customer's consent. The signed link of the mail authorizes both.</summary>
 public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeProvider clock)
 {
     /// <summary>The link's purpose and the page's name.</summary>

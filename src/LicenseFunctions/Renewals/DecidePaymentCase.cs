@@ -25,7 +25,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         "Resolve it at the provider, then dismiss the case.");
 
     private static readonly Refusal Credited = new(
-        RefusalKind.Conflict, "CHARGE_CREDITED", "Another case about this charge was credited to the wallet.", "action",
+        RefusalKind.Conflict, "CHARGE_CREDITED", "This charge was already credited to the wallet through another case.", "action",
         "Dismiss the case.");
 
     private static readonly Refusal Booked = new(
@@ -39,7 +39,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
     private const string IsAboutSameCharge =
         "o.provider = c.provider and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))";
 
-    // A booking of the charge holds the license's lock. A booking of another license locks the cases about its charge.
+    // A transaction that books the charge holds the license's lock. One that books it for another license locks the cases about the charge.
     private const string Lock = $"""
         insert into license_states (subscription_id)
         select s.subscription_id from payment_cases c join subscriptions s on s.subscription_id = c.subscription_id
@@ -99,7 +99,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         select credit_wallet(@UserId, @amount, 'DEPOSIT', @description, @CaseId)
         """;
 
-    // Otherwise the refund's amount could never be refunded again. What the provider reports later is applied all the same.
+    // If the request stayed open, its amount could never be refunded again. What the provider reports later is still applied.
     private const string GiveUp = """
         update refunds set state = 'refused', next_try_at = null, decided_at = now(), code = 'dismissed', detail = @Reason
         where refund_id::text = @Subject and state = 'requested';

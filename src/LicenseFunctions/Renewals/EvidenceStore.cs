@@ -112,11 +112,11 @@ public sealed class EvidenceStore(LicenseDatabase database)
             await connection.ExecuteAsync(new CommandDefinition(
                 Decide, new { evidence.ReversalId, state, code, detail }, cancellationToken: token));
             await PaymentCaseStore.CloseAnsweredAsync(connection, evidence.ProviderId, token);
-            // Perhaps nobody waits for the answer any more.
+            // The caller may no longer be waiting for the answer, so a case reports the refusal.
             if (state == "refused") await PaymentCaseStore.OpenForEvidenceAsync(connection, evidence.ReversalId, token);
         }, cancellationToken);
 
-    /// <summary>The operator who sent the evidence gets the refusal as the answer, so no case is needed.</summary>
+    /// <summary>Closes the case: the operator who sent the evidence gets the refusal as the answer.</summary>
     internal Task ShownAsync(Guid reversalId, Actor by, CancellationToken cancellationToken) => database.InTransactionAsync(
         async (connection, token) =>
         {

@@ -101,7 +101,7 @@ public interface IRenewalStore
 
     /// <summary>
     /// Keeps a refund or dispute with the webhook that reported it, and applies it if its renewal is paid. Otherwise it is applied in the
-    /// transaction that books the payment. If its charge is not known, a person must decide.
+    /// transaction that books the payment. If its charge is not known, an operator must decide.
     /// </summary>
     Task SaveReversalAsync(PaymentReversal reversal, PaymentEvent received, RenewalPolicy policy, CancellationToken cancellationToken);
 

@@ -31,7 +31,7 @@ public sealed record RenewalList
     /// <summary>What the next renewal costs; null without an active price.</summary>
     public decimal? AmountUsd { get; init; }
 
-    /// <summary>What deferred renewals left open: the next payment includes it, beside <see cref="AmountUsd"/>.</summary>
+    /// <summary>What deferred renewals left open: the next payment includes it, in addition to <see cref="AmountUsd"/>.</summary>
     public decimal DebtUsd { get; init; }
 
     /// <summary>nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</summary>

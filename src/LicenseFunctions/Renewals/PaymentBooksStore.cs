@@ -99,7 +99,7 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// The days of the last four weeks that are over for an hour and were not compared yet, then those with differences, each hour again.
+    /// The days of the last four weeks that ended at least an hour ago and were not compared yet, then those with differences, every hour.
     /// </summary>
     public async Task<IReadOnlyList<DateOnly>> DueAsync(string provider, CancellationToken cancellationToken)
     {

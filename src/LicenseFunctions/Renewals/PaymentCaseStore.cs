@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Payments that a person must decide about.</summary>
+/// <summary>Payments that an operator must decide about.</summary>
 public static class PaymentCaseStore
 {
     private const string Open = """
@@ -298,7 +298,7 @@ public static class PaymentCaseStore
         where decision = 'refunded' and {{IsAboutCharge}}
         """;
 
-    /// <summary>A refund failed, so what closed with it is to be decided again.</summary>
+    /// <summary>A refund failed, so the cases that it closed are opened again.</summary>
     internal static Task<int> ReopenRefundedAsync(
         NpgsqlConnection connection, string provider, PaymentReversal refund, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(

@@ -4,7 +4,7 @@ using LicenseFunctions.Licenses;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>A payment that a person must decide about, or has decided about.</summary>
+/// <summary>A payment that an operator must decide about, or has decided about.</summary>
 public sealed record ListedPaymentCase
 {
     public Guid CaseId { get; init; }
@@ -53,7 +53,7 @@ public sealed record ListedReversal
     /// <summary>Null while the renewal isn't paid, so that it has no effect.</summary>
     public DateTime? AppliedAt { get; init; }
 
-    /// <summary>Of evidence from here: requested, sent or refused; null for none.</summary>
+    /// <summary>The state of the evidence that was sent with this backend: requested, sent or refused; null for none.</summary>
     public string? EvidenceState { get; init; }
 }
 
@@ -108,7 +108,7 @@ public sealed record ListedPayment
     /// <summary>Refunded so far.</summary>
     public decimal RefundedUsd { get; init; }
 
-    /// <summary>Lost by disputes.</summary>
+    /// <summary>Lost in disputes.</summary>
     public decimal ChargedBackUsd { get; init; }
 
     /// <summary>Requested refunds without an answer.</summary>

@@ -9,15 +9,15 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Compares the provider's statement with the books, one day (UTC) after the other. If the provider fails in between, there is no result:
-/// a part must not look like the whole.
+/// Compares the provider's statement with the books, one day (UTC) after the other. If the provider fails in between, there is no result,
+/// because a partial result could be taken for a complete one.
 /// </summary>
 public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements, PaymentBooksStore books, TimeProvider clock)
 {
     /// <summary>The longest period of a request.</summary>
     public const int LongestDays = 31;
 
-    // A gateway of the platform cuts a request after 230 s.
+    // Azure's front end cuts a request after 230 s.
     private static readonly TimeSpan LongestRequest = TimeSpan.FromMinutes(3);
 
     private static readonly Refusal NoProvider = new(

@@ -13,7 +13,7 @@ public sealed class RefundFunctions(PaymentReads reads, RefundPayment refund)
     [Function("ListPayments")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists a license's payments with what was refunded or lost by disputes, and the refunds that operators requested.",
+        "Lists a license's payments with what was refunded or lost in disputes, and the refunds that operators requested.",
         Reply = typeof(PaymentList))]
     public async Task<IResult> Payments(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/payments")] HttpRequest request,

@@ -10,8 +10,8 @@ namespace LicenseFunctions.Renewals;
 /// <param name="Period">keep, shorten or end; null for the default: the whole amount ends the period, a part keeps it.</param>
 /// <param name="Reason">For the audit log, 1 to 500 characters. Not needed for a preview.</param>
 /// <param name="RefundableUsd">
-/// refundable_usd of the preview that the operator saw. If it has changed, nothing is refunded; so a repeated request refunds once. Not
-/// needed for a preview.
+/// refundable_usd of the preview that the operator saw. If it has changed, nothing is refunded; so a repeated request doesn't refund
+/// twice. Not needed for a preview.
 /// </param>
 public sealed record RefundBody(decimal? AmountUsd = null, string? Period = null, string? Reason = null, decimal? RefundableUsd = null);
 
@@ -26,7 +26,7 @@ public sealed record RefundPreview(
     Guid RenewalId, Guid SubscriptionId, decimal AmountUsd, decimal PaidUsd, decimal RefundableUsd, string To, string Period,
     DateTimeOffset? ExpiresAt, DateTimeOffset? ExpiresAtAfter, bool AutoRenew, bool AutoRenewAfter, string MailSubject, string MailText);
 
-/// <summary>Refunds a payment, in whole or in part, and shows before what the refund would do.</summary>
+/// <summary>Refunds a payment, in whole or in part, and shows in advance what the refund would do.</summary>
 public sealed class RefundPayment(
     RefundStore store, PaymentReads reads, SendRefunds send, RenewalGateways gateways, RenewalPolicy policy, MailTemplates mails,
     TimeProvider clock)
@@ -35,7 +35,7 @@ public sealed class RefundPayment(
         new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");
 
     internal static readonly Refusal NoProvider = new(
-        RefusalKind.Conflict, "PROVIDER_NOT_CONFIGURED", "The charge can't be refunded from here: its provider is not configured.",
+        RefusalKind.Conflict, "PROVIDER_NOT_CONFIGURED", "The charge can't be refunded here, because its provider is not configured.",
         "renewal_id", "Refund it in the provider's dashboard. The refund is booked when the provider reports it.");
 
     // With the limit of a request's own database work, the caller waits at most 10 s for the database.
@@ -118,7 +118,7 @@ public sealed class RefundPayment(
                 RefusalKind.Invalid, "REASON_MISSING", "reason must have 1 to 500 characters.", "reason"),
             { RefundableUsd: null } when !isPreview => new Refusal(
                 RefusalKind.Invalid, "REFUNDABLE_MISSING", "refundable_usd is missing.", "refundable_usd",
-                "Send refundable_usd of the preview, so that a repeated request refunds once."),
+                "Send refundable_usd of the preview, so that a repeated request doesn't refund twice."),
             _ => new RefundOrder(body.AmountUsd, period, body.RefundableUsd),
         };
     }

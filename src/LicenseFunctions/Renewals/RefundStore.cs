@@ -115,7 +115,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         returning f.refund_id, f.subscription_id, f.provider, f.intent_id, f.amount_minor, f.tries, f.key_number, f.key_used_at
         """;
 
-    /// <summary>Claims a refund that is due: other workers leave it alone until the lease is over. Null for none.</summary>
+    /// <summary>Claims a refund that is due; other workers can't claim it until the lease expires. Null for none.</summary>
     /// <param name="refundId">Only this one; null for all.</param>
     internal Task<ClaimedRefund?> ClaimAsync(Guid? refundId, CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.QuerySingleOrDefaultAsync<ClaimedRefund>(
@@ -132,7 +132,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         (connection, token) => connection.ExecuteScalarAsync<int?>(
             new CommandDefinition(NewKey, new { refundId }, cancellationToken: token)), cancellationToken);
 
-    /// <summary>Applies the answer: the same as the webhook about the refund does, whichever of them comes first.</summary>
+    /// <summary>Applies the answer exactly as the webhook about the refund is applied, whichever of them comes first.</summary>
     internal async Task MadeAsync(string provider, PaymentReversal refund, TimeSpan grace, CancellationToken cancellationToken)
     {
         var changed = await database.InTransactionAsync(
@@ -146,7 +146,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         where refund_id = @refundId and state = 'requested'
         """;
 
-    /// <summary>Stores the refusal, and opens a case: perhaps nobody waits for the answer any more.</summary>
+    /// <summary>Stores the refusal, and opens a case, because the caller may no longer be waiting for the answer.</summary>
     internal Task RefusedAsync(Guid refundId, RefundOutcome.Refused refused, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
@@ -181,7 +181,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
 
     private const string OfReport = "select refund_id from refunds where provider = @provider and provider_id = @ProviderId";
 
-    /// <summary>The provider reports a refund: the requested one is made. If it failed later, a person must know.</summary>
+    /// <summary>The provider reports a refund, so the requested one is made. If it failed later, an operator must know.</summary>
     internal static async Task TakeAsync(
         NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken)
     {

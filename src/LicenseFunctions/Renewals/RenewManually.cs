@@ -24,7 +24,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
             CultureInfo.InvariantCulture,
             $"Cards were tried {RenewalPolicy.AllAttempts} times for this renewal in the last {RenewalPolicy.AttemptWindow.Days} days. "
             + $"They can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC. Nothing was charged."),
-        Hint: "Add money to the wallet, then renew: the wallet can pay at once.");
+        Hint: "Add money to the wallet, then renew: the wallet can pay immediately.");
 
     private static Refusal Blocked(RenewalBlock block) => block switch
     {

@@ -71,7 +71,7 @@ public sealed class RenewalFunctions(
     [Function("AcceptPrice")]
     [Access(CallerRole.Anonymous)]
     [Operation(
-        "Shows a raised price and records the customer's consent. The signed link of the mail authorizes both.",
+        "Shows an increased price and records the customer's consent. The signed link of the mail authorizes both.",
         Body = typeof(PriceConsent), Reply = typeof(PriceConsentState))]
     public async Task<IResult> AcceptPrice(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/price-consent")] HttpRequest request,

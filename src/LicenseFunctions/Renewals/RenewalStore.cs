@@ -358,7 +358,7 @@ public sealed class RenewalStore(
         if (changed is { } subscriptionId) invalidation.Raise(subscriptionId);
     }
 
-    // What came while the license had no token is applied when it has one again.
+    // Refunds and disputes that were reported while the license had no token are applied when it has one again.
     private const string Waiting = """
         select distinct r.renewal_id, r.subscription_id
         from payment_reversals p

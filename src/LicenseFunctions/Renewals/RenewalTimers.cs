@@ -15,7 +15,7 @@ public sealed class RenewalTimers(
         [TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
     {
         var renewals = run.ReconcileAsync(cancellationToken);
-        // A part that fails, or waits for its provider, must not stop or delay the others.
+        // A part that fails, or waits for the provider, must not stop or delay the others.
         var all = Task.WhenAll(
             renewals, evidence.RunAsync(cancellationToken), refunds.RunAsync(cancellationToken), notify.RunAsync(cancellationToken));
         try

@@ -45,7 +45,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(after, cancellationToken);
     }
 
-    // Nobody decides again about a charge that went back to the customer.
+    // A charge that went back to the customer needs no decision.
     private async Task OpenCaseAsync(string provider, PaymentCase concern, CancellationToken cancellationToken)
     {
         if (concern.CanBeCredited)
@@ -99,7 +99,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
         ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
-    // Refunds of a charge that paid nothing. They must not be counted against the charge that pays the renewal later.
+    // Refunds of a charge that paid nothing. They must not be deducted from the charge that pays the renewal later.
     private const string DropReversals = """
         update payment_reversals set renewal_id = null, subscription_id = null
         where renewal_id = @RenewalId and applied_at is null and provider <> 'wallet'

@@ -32,7 +32,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         return await TakeAsync(received.Provider, reversal, grace, cancellationToken);
     }
 
-    /// <summary>Keeps a refund or dispute that a webhook, or the answer to a request, reports, and applies it.</summary>
+    /// <summary>Stores and applies a refund or dispute that a webhook or the answer to a request reports.</summary>
     /// <returns>The license that was changed; null if none was.</returns>
     public async Task<Guid?> TakeAsync(
         string provider, PaymentReversal reversal, TimeSpan grace, CancellationToken cancellationToken)
@@ -99,8 +99,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                           where d.subscription_id = t.subscription_id and d.kind = 'dispute' and d.state = 'open')
         """;
 
-    // The dispute held the renewal until it lapsed, and the license was suspended for its expiry, so no other run opens the renewal. If the
-    // license expired long ago, the customer is not charged without a request.
+    // The renewal waited for the dispute until it lapsed, and the license was suspended for its expiry, so no other run opens the renewal.
+    // If the license expired long ago, the customer is not charged without a request.
     private Task<int> ReopenAsync(Guid subscriptionId, TimeSpan grace, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             Reopen, new { subscriptionId, grace, catchUp = RenewalPolicy.CatchUp, now = time.GetUtcNow().UtcDateTime },
@@ -245,7 +245,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             row.TokenId, row.IsActive);
     }
 
-    // The platform doesn't take the license's lock. What it writes to the expiry before this transaction is read; the rest waits for it.
+    // The platform doesn't take the license's lock. What it wrote to the expiry before is read here; later writes wait for this
+    // transaction.
     private const string LockTokens = """
         select from license_tokens t
         where t.subscription_id = (select r.subscription_id from renewals r where r.renewal_id = @renewalId)

@@ -39,7 +39,7 @@ public sealed class RunDueRenewals(
         return new RenewalCounts(opened, processed, lost, suspended);
     }
 
-    /// <summary>One run of the reconciler: only renewals that await the provider, also if auto-renewal is switched off.</summary>
+    /// <summary>One run of the reconciler: only renewals that await the provider, even if auto-renewal is switched off.</summary>
     public async Task<RenewalCounts> ReconcileAsync(CancellationToken cancellationToken)
     {
         var (processed, lost) = await ProcessAsync(RenewalSelection.AwaitingProvider, cancellationToken);

@@ -53,7 +53,7 @@ public sealed class SubmitEvidence(EvidenceStore store, PaymentReads reads, Send
             "Wait for the bank's decision."),
         (_, "requested", _) => new(
             RefusalKind.Conflict, "EVIDENCE_PENDING", "Evidence for this dispute is being sent; the provider has not answered yet.",
-            "reversal_id", "It is sent again automatically until the provider answers. Look at its state later."),
+            "reversal_id", "It is sent again automatically until the provider answers. Check its state later."),
         (_, _, true) => new(
             RefusalKind.Conflict, "EVIDENCE_TOO_LATE", "The deadline for evidence is over.", "reversal_id",
             "The bank decides without it."),

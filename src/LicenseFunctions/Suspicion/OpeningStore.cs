@@ -9,7 +9,7 @@ using Npgsql;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>Positions that a license's devices opened while they might only close.</summary>
-/// <param name="Records">The records that say so, by time; at least one.</param>
+/// <param name="Records">The usage records of these positions, by time; at least one.</param>
 public sealed record OpenedUnderCloseOnly(Guid SubscriptionId, CloseOnlyPeriod Period, IReadOnlyList<OpenedPositions> Records);
 
 /// <summary>Alerts about positions that were opened although only closing was allowed: one for each license and period.</summary>
@@ -34,7 +34,7 @@ public static class OpeningStore
                case facts.code
                    when 'EXPIRED' then past_time(greatest(t.expires_at + @grace, l.grace_until))
                    when 'SUSPENDED' then p.suspended_at
-                   -- Without its time, the present refusal is later than the last check that passed.
+                   -- The time of the refusal is not known. It is later than the last check that passed.
                    else coalesce(past_time(s.paused_at), (select max(d.last_seen_at) from license_devices d
                                                           where d.subscription_id = p.subscription_id)) end as refused_since,
                u.ea_instance_id, u.mt5_account_number, u.logged_at, u.session_duration_sec, u.opened
@@ -59,7 +59,7 @@ public static class OpeningStore
         order by p.subscription_id, u.logged_at
         """;
 
-    /// <summary>Finds them in new usage, for periods without an alert.</summary>
+    /// <summary>Finds such positions in new usage, for periods without an alert.</summary>
     /// <param name="grace">How long an expired license stays valid.</param>
     public static async Task<IReadOnlyList<OpenedUnderCloseOnly>> FindAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, TimeSpan grace, DateTimeOffset now,

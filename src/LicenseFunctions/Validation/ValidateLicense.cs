@@ -93,7 +93,7 @@ public sealed class ValidateLicense(
         return lease is null ? reply : reply with { Lease = signer.Sign(lease, license.SubscriptionId, claim) };
     }
 
-    // If this read fails, the check fails. Otherwise the EA would read NONE.
+    // If this read fails, the check fails: NONE would stop the EA from closing its positions.
     private async ValueTask<CheckReply> WithCloseOnlyAsync(CheckReply reply, DeviceClaim claim, CancellationToken cancellationToken)
     {
         var until = await closeOnly.UntilAsync(

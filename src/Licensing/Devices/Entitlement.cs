@@ -15,7 +15,7 @@ public enum Entitlement
 
 /// <summary>What decides whether a refused device may still close its positions.</summary>
 /// <param name="FirstSeenAt">When the device was admitted to the license for the first time; null if it never had a slot.</param>
-/// <param name="RefusedSince">The license's first such refusal within <see cref="Entitlements.PeriodCountsFor"/>.</param>
+/// <param name="RefusedSince">The beginning of the license's close-only period; the present time if none has begun.</param>
 /// <param name="SuspendedSince">When the license was suspended; null if it isn't, or if the time is not known.</param>
 /// <param name="IsFraud">A suspension for fraud is open.</param>
 public sealed record CloseOnlyFacts(
@@ -25,7 +25,8 @@ public sealed record CloseOnlyFacts(
 public static class Entitlements
 {
     /// <summary>
-    /// A device that was admitted within this time before a suspension may have been admitted to share the license: it gets nothing.
+    /// A device that was admitted within this time before a suspension may have been admitted to share the license: it may not close
+    /// positions.
     /// </summary>
     public static readonly TimeSpan NewBeforeSuspension = TimeSpan.FromHours(24);
 
@@ -48,7 +49,7 @@ public static class Entitlements
     /// <summary>Until when a refused device may manage and close its positions, the end excluded.</summary>
     /// <param name="code">The code of the refusal.</param>
     /// <param name="length">How long it lasts from the first refusal, 0 or more.</param>
-    /// <returns>Null if it may not.</returns>
+    /// <returns>Null if it may not, or no longer.</returns>
     public static DateTimeOffset? CloseOnlyUntil(LicenseCode code, CloseOnlyFacts facts, TimeSpan length, DateTimeOffset now) =>
         MayClose(code)
         && !facts.IsFraud

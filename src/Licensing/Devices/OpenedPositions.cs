@@ -8,7 +8,7 @@ public sealed record OpenedPositions(string? EaInstanceId, long? Account, DateTi
 
 /// <summary>Since when a license that is refused now lets its devices only close positions.</summary>
 /// <param name="Code">The code of its checks.</param>
-/// <param name="BeganAt">The beginning of its close-only period: the first refused check within 90 days.</param>
+/// <param name="BeganAt">The beginning of its close-only period: the first refusal that let a device close positions.</param>
 /// <param name="RefusedSince">
 /// When the present refusal began, which is later if the license was valid again in the meantime; null if that is not known.
 /// </param>
@@ -18,13 +18,13 @@ public sealed record CloseOnlyPeriod(LicenseCode Code, DateTimeOffset BeganAt, D
 public static class CloseOnlyOpenings
 {
     /// <summary>
-    /// An EA checks each 5 minutes, so it may learn of the refusal up to 5 minutes after the license's first device; the clock of a record
-    /// may be 5 minutes fast; and an order may be under way.
+    /// An EA checks every 5 minutes, so it may learn of the refusal up to 5 minutes after the license's first device; the time of a record
+    /// may be 5 minutes ahead; and an order may not be executed yet.
     /// </summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(15);
 
     /// <summary>The records whose positions were certainly opened under CLOSE_ONLY: the whole session was after its beginning.</summary>
-    /// <returns>Empty if the license is valid, or lets nobody close positions.</returns>
+    /// <returns>Empty if the license is valid, or lets no device close positions.</returns>
     public static IReadOnlyList<OpenedPositions> Of(CloseOnlyPeriod period, IEnumerable<OpenedPositions> records)
     {
         if (!Entitlements.MayClose(period.Code))

@@ -9,7 +9,7 @@ public static class SuspensionCause
     public const string Operator = "OPERATOR";
     public const string Dispute = "DISPUTE";
 
-    /// <summary>By an operator. The devices may not close positions.</summary>
+    /// <summary>By an operator, for fraud. The devices may not close positions.</summary>
     public const string Fraud = "FRAUD";
 
     public static readonly IReadOnlyList<string> All = [DeviceLimit, Detector, Expiry, Operator, Dispute, Fraud];

@@ -6,7 +6,9 @@ namespace Licensing.Leases;
 /// <param name="ExpiresAt">A whole second, excluded.</param>
 public sealed record Lease(Guid LeaseId, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt)
 {
-    /// <summary>Whether a check answers with this lease: at most a quarter of it is over, and it doesn't outlast what is paid.</summary>
+    /// <summary>
+    /// Whether a check returns this lease: at most a quarter of its length has passed, and it ends with the paid time at the latest.
+    /// </summary>
     /// <param name="end">The end of paid time and grace; null if the license never expires.</param>
     public bool IsFresh(DateTimeOffset now, DateTimeOffset? end) =>
         now <= IssuedAt + ((ExpiresAt - IssuedAt) / 4) && !(ExpiresAt > end);
@@ -15,7 +17,7 @@ public sealed record Lease(Guid LeaseId, DateTimeOffset IssuedAt, DateTimeOffset
 /// <summary>What decides how long a lease is.</summary>
 /// <param name="FirstSeenAt">When the device was admitted for the first time.</param>
 /// <param name="DaysSeen">Days (UTC) on which it was seen, 1 or more.</param>
-/// <param name="IsSuspected">An alert of the license is open, or the subscriber has not answered a question yet.</param>
+/// <param name="IsSuspected">An alert about who uses the license is open.</param>
 public sealed record LeaseFacts(DateTimeOffset FirstSeenAt, int DaysSeen, bool IsSuspected);
 
 /// <summary>
@@ -29,7 +31,7 @@ public static class LeaseRules
     /// <summary>A device is new for this long after it was first seen.</summary>
     public static readonly TimeSpan NewFor = TimeSpan.FromHours(24);
 
-    /// <summary>A device that was seen on so many days gets the longest lease.</summary>
+    /// <summary>A device that was seen on this number of days (UTC) gets the longest lease.</summary>
     public const int DaysForLongest = 7;
 
     /// <param name="longest">LEASE_MAX_HOURS, at least <see cref="Shortest"/>.</param>
@@ -39,7 +41,7 @@ public static class LeaseRules
             : Shortest + ((longest - Shortest) * (Math.Clamp(facts.DaysSeen, 1, DaysForLongest) - 1) / (DaysForLongest - 1));
 
     /// <summary>A new lease.</summary>
-    /// <param name="end">The end of paid time and grace, which no lease outlasts; null if the license never expires.</param>
+    /// <param name="end">The end of paid time and grace, after which no lease is valid; null if the license never expires.</param>
     /// <returns>Null if less than a second is left.</returns>
     public static Lease? Issue(
         Guid leaseId, LeaseFacts facts, TimeSpan longest, DateTimeOffset? end, DateTimeOffset now)

@@ -14,7 +14,7 @@ public abstract record ChargeOutcome
     /// <summary>Declined; the same card may be charged again later.</summary>
     public sealed record SoftDeclined(string Code, string Detail) : ChargeOutcome;
 
-    /// <summary>Declined for good: another payment method is needed.</summary>
+    /// <summary>Declined permanently: another payment method is needed.</summary>
     public sealed record HardDeclined(string Code, string Detail) : ChargeOutcome;
 
     /// <summary>The customer must confirm (3-D Secure): a link by mail, no automatic retry.</summary>

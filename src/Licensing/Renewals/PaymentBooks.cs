@@ -14,7 +14,7 @@ public sealed record PaymentBooks(
 }
 
 /// <summary>A renewal with its charge.</summary>
-/// <param name="Status">Of the renewal.</param>
+/// <param name="Status">The status of the renewal.</param>
 /// <param name="IntentId">Its intent; null if it has none.</param>
 /// <param name="ChargeId">The charge that paid it; the intent's id if the provider named no charge. Null if no charge paid it.</param>
 /// <param name="AmountMinor">The price that was booked, in US cents; null if it can't be read.</param>

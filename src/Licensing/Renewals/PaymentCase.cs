@@ -1,6 +1,6 @@
 namespace Licensing.Renewals;
 
-/// <summary>Why a person must decide about a payment. Stored in lower snake case.</summary>
+/// <summary>Why an operator must decide about a payment. Stored in lower snake case.</summary>
 public enum PaymentCaseReason
 {
     /// <summary>The charge names a renewal that doesn't exist, for example because the database was restored.</summary>
@@ -46,7 +46,7 @@ public enum PaymentCaseReason
     CreditedAndReversed,
 }
 
-/// <summary>A payment that can't be applied and that nobody else will resolve.</summary>
+/// <summary>A payment that can't be applied automatically.</summary>
 /// <param name="Reason">Why.</param>
 /// <param name="Subject">The provider's id of what it is about. There is one case for each reason and subject.</param>
 /// <param name="RenewalId">The renewal that is named; it may not exist.</param>

@@ -6,7 +6,7 @@ public enum ReversalKind
     /// <summary>One refund.</summary>
     Refund,
 
-    /// <summary>The sum of a charge's refunds so far. The provider reports it beside the refunds, or instead of them.</summary>
+    /// <summary>The sum of a charge's refunds so far. The provider reports it in addition to the refunds, or instead of them.</summary>
     RefundTotal,
 
     /// <summary>The customer's bank disputes the charge, or asks about it.</summary>

@@ -26,7 +26,7 @@ public sealed record RefundChoice(Guid RefundId, long AmountMinor, RefundPeriod 
 /// <param name="AmountUsd">From 0.01 to what is left; null for everything that is left.</param>
 /// <param name="Period">Null for what a refund without a choice does: the whole amount ends the period, a part keeps it.</param>
 /// <param name="RefundableUsd">
-/// What was left when the operator decided; null for a preview. If it has changed, another refund or dispute came in between, or the
+/// What was left when the operator decided; null for a preview. If it has changed since, there was another refund or dispute, or the
 /// request is a repeat.
 /// </param>
 public sealed record RefundOrder(decimal? AmountUsd, RefundPeriod? Period, decimal? RefundableUsd);
@@ -50,10 +50,10 @@ public static class Refunds
         "Send evidence, or accept the dispute in the provider's dashboard. A bank's inquiry can be refunded there, too.");
 
     private static readonly Refusal NothingLeft = new(
-        RefusalKind.Conflict, "NOTHING_LEFT", "The whole payment is refunded already, or was lost by a dispute.", "renewal_id");
+        RefusalKind.Conflict, "NOTHING_LEFT", "The whole payment is refunded already, or was lost in a dispute.", "renewal_id");
 
     private static readonly Refusal Changed = new(
-        RefusalKind.Conflict, "REFUNDABLE_CHANGED", "Another refund or dispute of this payment came in between. Nothing was refunded.",
+        RefusalKind.Conflict, "REFUNDABLE_CHANGED", "This payment had another refund or dispute since the preview. Nothing was refunded.",
         "refundable_usd", "Look at the refunds of this payment. If another refund is wanted, preview it again.");
 
     /// <summary>What can still be refunded, in minor units; 0 or more. Requested refunds without an answer count as refunded.</summary>

@@ -32,7 +32,8 @@ public sealed record Renewal
     public decimal? AmountUsd { get; init; }
 
     /// <summary>
-    /// US dollars: what the payment includes for earlier renewals that were deferred, beside <see cref="AmountUsd"/>. Frozen with it.
+    /// US dollars: what the payment includes for earlier renewals that were deferred, in addition to <see cref="AmountUsd"/>. Frozen with
+    /// it.
     /// </summary>
     public decimal DebtsUsd { get; init; }
 

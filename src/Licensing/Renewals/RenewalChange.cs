@@ -13,7 +13,7 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>The grace ended: the license is suspended for its expiry.</summary>
     public bool Suspends { get; init; }
 
-    /// <summary>A person must decide about the payment.</summary>
+    /// <summary>An operator must decide about the payment.</summary>
     public PaymentCase? Case { get; init; }
 
     /// <summary>A row of license_renewal_history.</summary>
@@ -43,7 +43,7 @@ public sealed record RenewalChange(Renewal After)
 public sealed record RenewalPayment(
     PaidWith With, decimal AmountUsd, DateTimeOffset PaidFrom, DateTimeOffset PaidUntil, DateTimeOffset? Expiry)
 {
-    /// <summary>What it pays for earlier renewals that were deferred, beside <see cref="AmountUsd"/>.</summary>
+    /// <summary>What it pays for earlier renewals that were deferred, in addition to <see cref="AmountUsd"/>.</summary>
     public decimal DebtsUsd { get; init; }
 
     /// <summary>Whether money moves now.</summary>

@@ -84,7 +84,7 @@ public static class RenewalPlan
             { Obstacle: { } reason } => Wait(renewal, PaymentNeeded, reason, policy, now),
             { With: PaidWith.Card or PaidWith.Deferred } when IsHeldByDispute(facts) =>
                 Wait(renewal, PaymentNeeded, PaymentSource.PaymentDisputed, policy, now),
-            // Deferred renewals were paid meanwhile: the intent would charge them again.
+            // Deferred renewals were paid after the intent was created: the intent would charge them again.
             { With: PaidWith.Card } when renewal is { IntentId: { } intent, Attempt: { } last } && renewal.DebtsUsd > facts.DebtUsd =>
                 new RenewalStep.CancelIntent(intent, last),
             { With: PaidWith.Card } => Charge(renewal, facts, policy, now, attemptId),
@@ -123,7 +123,7 @@ public static class RenewalPlan
         var charging = renewal with
         {
             Status = Charging,
-            // The customer asked for one attempt: to charge the same card again is the backend's decision.
+            // The customer requested one attempt; another one with the same card is automatic.
             Type = renewal is { Status: SoftDeclined, Attempt: { } declinedBefore } && !card.IsOtherThan(declinedBefore)
                 ? RenewalType.Auto
                 : renewal.Type,
@@ -188,8 +188,8 @@ public static class RenewalPlan
             Reason = "grace period ended",
         };
 
-    // The price may fall again meanwhile. The customer gets one mail for each amount and each end: the link is valid until then. So every
-    // renewal that begins again gets a link that works.
+    // The price may fall again meanwhile. The customer gets one mail for each amount and each end of the link's validity. So every renewal
+    // that begins again gets a link that works.
     private static RenewalStep.Save AwaitConsent(Renewal before, Renewal renewal, decimal? lastPaidUsd, DateTimeOffset now)
     {
         if (before.Status is AwaitingConsent && before.AmountUsd == renewal.AmountUsd) return Wait(renewal, now);
@@ -222,7 +222,7 @@ public static class RenewalPlan
         Renewal renewal, RenewalStatus status, string? reason, RenewalPolicy policy, DateTimeOffset now)
     {
         var waiting = Wait(renewal with { Status = status }, now);
-        // The reply tells a customer who asked.
+        // A customer who requested the renewal reads the reason in the reply.
         var end = renewal.Type is RenewalType.Auto ? RenewalWarnings.KeyEnd(renewal, policy, now) : "";
         return renewal.Status == status
             ? waiting

@@ -33,7 +33,7 @@ public sealed record RenewalPolicy(
     /// </summary>
     public const int AllAttempts = 10;
 
-    /// <summary>The time over which <see cref="AllAttempts"/> counts.</summary>
+    /// <summary>The period in which <see cref="AllAttempts"/> attempts are possible.</summary>
     public static readonly TimeSpan AttemptWindow = TimeSpan.FromDays(30);
 
     /// <summary>How long a charge stays unknown before an operator must decide.</summary>
@@ -42,10 +42,10 @@ public sealed record RenewalPolicy(
     /// <summary>How long a manual renewal after the grace may take before the period lapses.</summary>
     public static readonly TimeSpan ManualWindow = TimeSpan.FromHours(1);
 
-    /// <summary>How long a customer has to agree to a raised price, at least.</summary>
+    /// <summary>The minimum time that a customer has to agree to an increased price.</summary>
     public static readonly TimeSpan ShortestConsent = TimeSpan.FromDays(2);
 
-    /// <summary>How long a customer has to agree to a raised price if less than <see cref="ShortestConsent"/> is left.</summary>
+    /// <summary>The time that a customer gets to agree if less than <see cref="ShortestConsent"/> is left.</summary>
     public static readonly TimeSpan ConsentWindow = TimeSpan.FromDays(3);
 
     /// <summary>How long after the grace a renewal may still begin: an outage of this backend up to this long ends no license.</summary>
@@ -65,7 +65,7 @@ public sealed record RenewalPolicy(
 
     private static readonly TimeSpan ShortestStep = TimeSpan.FromHours(1);
 
-    /// <summary>Whether the raised price needs the customer's consent.</summary>
+    /// <summary>Whether the increased price needs the customer's consent.</summary>
     public bool NeedsConsent(decimal amountUsd, decimal? lastPaidUsd) =>
         lastPaidUsd is { } last && amountUsd > last * (1 + PriceRiseShare);
 
@@ -120,7 +120,7 @@ public sealed record RenewalPolicy(
         return Earlier(now + (step < ShortestStep ? ShortestStep : step), givesUpAt);
     }
 
-    /// <summary>When a renewal may charge a card again that had attempts at these times; null if it may now.</summary>
+    /// <summary>When a renewal that had attempts at these times may charge a card again; null if it may now.</summary>
     public static DateTimeOffset? CardAllowedAt(IEnumerable<DateTimeOffset> attemptsAt, DateTimeOffset now)
     {
         var recent = attemptsAt.Where(at => at > now - AttemptWindow).Order().ToList();
@@ -139,7 +139,7 @@ public sealed record RenewalPolicy(
     }
 
     /// <summary>
-    /// The next try to send evidence: as <see cref="NextLookup"/>, but the last day before the deadline begins with a try, and has one each
+    /// The next try to send evidence: as <see cref="NextLookup"/>, but a try is due 24 hours before the deadline, and then one every
     /// hour.
     /// </summary>
     /// <param name="tries">Tries so far, including the present one (1 or more).</param>

@@ -43,7 +43,7 @@ public static class RenewalRequests
             : null;
 
     /// <summary>
-    /// The customer agrees to the raised price. A repeat, a consent that comes too late, or a consent to another amount changes nothing.
+    /// The customer agrees to the increased price. A repeat, a consent that comes too late, or a consent to another amount changes nothing.
     /// </summary>
     /// <param name="renewal">The renewal that waits for the consent.</param>
     /// <param name="amountUsd">The amount that the customer saw; null if the caller didn't send it.</param>

@@ -85,7 +85,7 @@ public static class RenewalSettlement
         return Paid(renewal, payment, attempt.AttemptId);
     }
 
-    /// <summary>Books a charge that waited for its booking. If the license is gone meanwhile, a person must decide.</summary>
+    /// <summary>Books a charge that waited for its booking. If the license is gone, an operator must decide.</summary>
     internal static RenewalChange Book(RenewalFacts facts, RenewalAttempt paid, RenewalPolicy policy, DateTimeOffset now)
     {
         var renewal = facts.Renewal;
@@ -147,8 +147,8 @@ public static class RenewalSettlement
         };
 
     // The intent is canceled before a period is paid in another way, so this happens only if a provider charges a canceled intent. An
-    // operator must refund it. Or an operator decided that another charge than that of the intent paid the period: then the intent is no
-    // longer the renewal's, so that a refund of it doesn't end the period.
+    // operator must refund it. Or an operator decided that another charge than that of the intent paid the period: then the intent no
+    // longer belongs to the renewal, so that a refund of it doesn't end the period.
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer)
     {
         if (answer.Outcome is not ChargeOutcome.Succeeded paid) return null;

@@ -18,7 +18,7 @@ public enum RenewalStatus
     /// <summary>Declined; the same card is charged again later.</summary>
     SoftDeclined,
 
-    /// <summary>Declined for good: waits for another card.</summary>
+    /// <summary>Declined permanently: waits for another card.</summary>
     HardDeclined,
 
     /// <summary>Waits for the customer to confirm the payment with the bank.</summary>

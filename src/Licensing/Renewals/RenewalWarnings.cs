@@ -9,7 +9,7 @@ public static class RenewalWarnings
     /// <summary>How long before the first automatic attempt the notice is sent.</summary>
     public static readonly TimeSpan NoticeBefore = TimeSpan.FromDays(3);
 
-    /// <summary>How long a mail counts that was sent long after the expiry.</summary>
+    /// <summary>Long after the expiry, a mail is sent again if the renewal still waits or continues after this time.</summary>
     private static readonly TimeSpan CountsFor = TimeSpan.FromDays(14);
 
     /// <summary>When the notice of the automatic charge for the period after this expiry is sent.</summary>
@@ -59,8 +59,9 @@ public static class RenewalWarnings
         $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}";
 
     /// <summary>
-    /// The end of a mail's key. A renewal that continues long after the expiry, for example when a suspension ends, sends its mails again:
-    /// the customer may have got them months ago.
+    /// The end of a mail's key: empty until a day after the grace, then a number that increases every <see cref="CountsFor"/>. So a renewal
+    /// that continues long after the expiry, for example when a suspension ends, sends its mails again: the customer may have got them
+    /// months ago.
     /// </summary>
     internal static string KeyEnd(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) =>
         Late(renewal, policy, now) is { } late ? $":{late.Days / CountsFor.Days}" : "";
@@ -68,7 +69,7 @@ public static class RenewalWarnings
     private static TimeSpan? Late(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) =>
         now - (renewal.PeriodStart + policy.Grace + RenewalPolicy.LateWindow) is var late && late > TimeSpan.Zero ? late : null;
 
-    /// <summary>The notice that goes with the first automatic payment, in case that it was not sent before.</summary>
+    /// <summary>The notice that is sent with the first automatic payment, if it was not sent before.</summary>
     /// <returns>
     /// Null if the customer asked for the renewal, if it is free, or if the customer agreed to its price and the expiry is not long
     /// ago.

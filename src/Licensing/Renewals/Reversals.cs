@@ -223,7 +223,7 @@ public static class Reversals
 
     private static RenewalNotice? Notice(ReversalFacts facts, ReversalChange change, DateTimeOffset until)
     {
-        // The customer hears of every refund of an operator, also if the license stays as it is.
+        // The customer gets a mail about every refund by an operator, even if the license stays as it is.
         if (change.RefundedMinor > 0 && Counted(facts).LastOrDefault(counted => counted.IsNew).Choice is { } refund)
         {
             return new RenewalNotice("refunded", $"refunded:{refund.RefundId}", EnumWords.Of(refund.Period))

@@ -15,7 +15,7 @@ internal static class Accumulator
         var identity = Identity(state, ea, account, network, Math.Min(loggedAt, arrivedAt), policy);
         var seconds = (int)Math.Clamp(sample.Session?.TotalSeconds ?? 0, 0, policy.LongestSession.TotalSeconds);
         var present = seconds > 0 ? seconds : EstimateDuration(state, identity, policy);
-        // A record that is read again must not teach the clock's error again.
+        // A record that is read again must not count again in the estimate of the clock's error.
         if (IsKnown(identity, network, RightTime(identity, loggedAt, arrivedAt, policy), seconds))
             return null;
         var at = Corrected(identity, loggedAt, arrivedAt, policy);
@@ -72,7 +72,7 @@ internal static class Accumulator
         return RightTime(identity, loggedAt, arrivedAt, policy);
     }
 
-    /// <summary>A record that arrives at once has the right time, also if the clock was wrong before.</summary>
+    /// <summary>A record that arrives immediately has the right time, even if the clock was wrong before.</summary>
     private static long RightTime(IdentityUse identity, long loggedAt, long arrivedAt, DetectionPolicy policy) => Math.Min(
         arrivedAt < long.MaxValue && Math.Abs(loggedAt - arrivedAt) <= policy.ClockPrecision.Seconds() ? loggedAt
             : loggedAt - identity.ClockError,

@@ -63,7 +63,7 @@ internal sealed record Clones(
         return twin == 0 ? null : new Clones(index, twin, many, from, to, most, [.. involved]);
     }
 
-    /// <summary>Two sessions on two networks overlap. Quicker than the measurement.</summary>
+    /// <summary>Two sessions on two networks overlap. A cheap test before the measurement.</summary>
     private static bool Overlaps(List<NetworkSession> sessions)
     {
         var latest = default(NetworkSession);
@@ -177,8 +177,8 @@ internal sealed record Clones(
     }
 
     /// <summary>
-    /// One device that hops among its networks has one pace, whether the network changes or not: records of one network follow as quickly,
-    /// or all records follow evenly.
+    /// One device that switches between networks has one pace, whether the network changes or not: records of one network follow as
+    /// quickly, or all records follow evenly.
     /// </summary>
     private static bool IsOneDevice(List<(bool IsSame, bool IsQuick, long Gap)> pairs, DetectionPolicy policy)
     {

@@ -117,7 +117,8 @@ public sealed record DetectionPolicy
     public TimeSpan WorkDuration { get; init; } = TimeSpan.FromMinutes(35);
 
     /// <summary>
-    /// Work of each other person after the newest one came, from which they take turns. Less is a look at a device that was replaced.
+    /// Work of each other person after the newest one came, from which they take turns. Less counts as a short use of a device that was
+    /// replaced.
     /// </summary>
     [JsonPropertyName("turn_minutes"), Minutes(0, 1_440)]
     public TimeSpan TurnDuration { get; init; } = TimeSpan.FromMinutes(120);
@@ -142,7 +143,8 @@ public sealed record DetectionPolicy
     public double ReliefShare { get; init; } = 0.45;
 
     /// <summary>
-    /// Days of a week on which more devices than the limit, in far places, work for <see cref="ShiftDuration"/> each. Nobody travels so.
+    /// Days of a week on which more devices than the limit, in far places, work for <see cref="ShiftDuration"/> each. No person
+    /// travels like this.
     /// </summary>
     [Number(1, 90)]
     public int ShiftDays { get; init; } = 4;
@@ -175,8 +177,8 @@ public sealed record DetectionPolicy
     public TimeSpan FullDayDuration { get; init; } = TimeSpan.FromHours(19);
 
     /// <summary>
-    /// Share of their work that is in hours of the day of their own, from which they suspend. Servers that replace one another when they
-    /// fail have no hours of their own.
+    /// Share of their work at hours of the day at which only one of them works. From this share, the license is suspended. Servers that
+    /// replace one another when they fail have no such hours.
     /// </summary>
     [Number(0, 1)]
     public double OwnShiftShare { get; init; } = 0.8;
@@ -193,8 +195,8 @@ public sealed record DetectionPolicy
     public TimeSpan StrangerDuration { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>
-    /// Time for which a new device that shares nothing with those before works in place of one of them. The customer is asked. Longer than
-    /// an outage; also, longer than any pause of the other one up to <see cref="LongestPause"/>.
+    /// Time for which a new device that shares nothing with the earlier ones works in place of one of them. The customer is asked. It is
+    /// longer than an outage. It must also exceed the pauses of the other device, up to <see cref="LongestPause"/>.
     /// </summary>
     [JsonPropertyName("succession_hours"), Hours(1, 168)]
     public TimeSpan SuccessionDuration { get; init; } = TimeSpan.FromHours(24);
@@ -205,7 +207,7 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Time in which more devices than the limit are in use at the same time within <see cref="OverlapMemory"/>, not counting what may be
-    /// a move. Longer than a clock is wrong.
+    /// a move. Longer than the error of a clock.
     /// </summary>
     [JsonPropertyName("devices_at_once_minutes"), Minutes(1, 43_200)]
     public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(70);
@@ -252,7 +254,8 @@ public sealed record DetectionPolicy
     public TimeSpan AccountsDuration { get; init; } = TimeSpan.FromMinutes(120);
 
     /// <summary>
-    /// New people in a week, each of whom shares nothing with those before: rented seats. One who replaces devices needs fewer.
+    /// New people in a week, each of whom shares nothing with the earlier ones: the license is rented out. A person who replaces devices
+    /// has fewer.
     /// </summary>
     [Number(1, 64)]
     public int StrangersInWeek { get; init; } = 7;
@@ -289,14 +292,14 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Time for which one EA with two accounts works on two networks at the same time, from which these are two people: the EA's folder was
-    /// copied. Longer than two clocks can be wrong together.
+    /// copied. Longer than the errors of two clocks together.
     /// </summary>
     [JsonPropertyName("apart_hours"), Hours(0, 720)]
     public TimeSpan ApartDuration { get; init; } = TimeSpan.FromHours(3);
 
     /// <summary>
     /// Records that each of the two must have for <see cref="ApartDuration"/>, and half as many if its network never changed. Fewer do not
-    /// show how it changes networks.
+    /// show how an identity changes networks.
     /// </summary>
     [Number(1, 1_000)]
     public int ApartRecords { get; init; } = 8;

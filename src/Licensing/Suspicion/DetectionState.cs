@@ -49,7 +49,7 @@ public sealed class DetectionState
         return known.Count == Identities.Count ? this : With(known, Incidents, RecentNetworks);
     }
 
-    /// <summary>So many records of a new terminal may have been written before its login.</summary>
+    /// <summary>The number of records that a new terminal may have written before its login.</summary>
     private const int FewRecords = 5;
 
     private bool MayBeOthers(IdentityUse identity) => identity.Account == 0
@@ -149,7 +149,7 @@ public sealed class IdentityUse
     /// <summary>Records in a row on the latest network.</summary>
     public int Steady { get; set; }
 
-    /// <summary>The latest use of a network that is not among <see cref="Networks"/> any more; 0 when there is none.</summary>
+    /// <summary>The latest use of a network that <see cref="Networks"/> no longer contains; 0 for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long ForgottenUntil { get; set; }
 

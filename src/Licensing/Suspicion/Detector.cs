@@ -6,7 +6,7 @@ public sealed record Observation(DetectionState State, IReadOnlyList<Finding> Fi
 
 /// <summary>
 /// The detector: it computes the next state and the findings from one license's state and new records. The timer and the backtest call it.
-/// The criterion is use by more people than the limit, at the same time or by turns. Addresses and locations explain a finding; they alone
+/// The criterion is use by more people than the limit, at the same time or in turns. Addresses and locations explain a finding; they alone
 /// never suspend.
 /// </summary>
 public static class Detector
@@ -183,7 +183,7 @@ public static class Detector
             : policy.PeopleDuration;
         if (limit < policy.ClockTolerance && !present.TrueForAll(i => state.Identities[i].IsClockKnown))
             limit = policy.ClockTolerance;
-        // A handover of minutes, or a clock that is wrong for a while, is no use at the same time.
+        // A handover of minutes, or a clock that is wrong for a while, doesn't count as use at the same time.
         var least = present.TrueForAll(i => state.Identities[i].IsClockKnown) ? policy.HandoverDuration : policy.ClockTolerance;
         var rule = concurrent.Seconds >= least.Seconds() ? Rule.PeopleAtOnce
             : Relief.Of(state, people, shared, policy) ? Rule.Relief
@@ -225,8 +225,8 @@ public static class Detector
     }
 
     /// <summary>
-    /// More devices than the limit by turns, and the newest one shares nothing with the others, which were known before: another person's,
-    /// or one of the subscriber's. The customer is asked.
+    /// More devices than the limit take turns, and the newest one shares nothing with the others, which were known before: another
+    /// person's, or one of the subscriber's. The customer is asked.
     /// </summary>
     private static Evidence? Stranger(DetectionState state, People people, Concurrency concurrent, DetectionPolicy policy)
     {
@@ -244,7 +244,7 @@ public static class Detector
 
     /// <summary>
     /// In far places, or on many full days, nothing else explains that each device keeps hours of its own. Otherwise, the customer is
-    /// asked: a server beside two of them is common, and one of these may use a company's line far away.
+    /// asked: a server beside two of them is common, and one of these two may use a company's network with a distant exit.
     /// </summary>
     private static Evidence? InShifts(DetectionState state, People people, DetectionPolicy policy)
     {
@@ -287,13 +287,15 @@ public static class Detector
     }
 
     /// <summary>
-    /// Two of them have one EA: two devices. Whether these are of two people shows only when more of them work at once than allowed.
+    /// Two of them have one EA: two devices. They count as two people only if more devices than allowed work at the same time.
     /// </summary>
     private static bool ShareEa(DetectionState state, List<int> present, People people) =>
         present.Exists(i => present.Exists(j =>
             people.Person[i] != people.Person[j] && People.SameEa(state.Identities[i], state.Identities[j])));
 
-    /// <summary>Each of the others has worked since the newest one came. Less is a look at a device that was replaced.</summary>
+    /// <summary>
+    /// Each of the others has worked since the newest one came. Less counts as a short use of a device that was replaced.
+    /// </summary>
     private static bool TakeTurns(DetectionState state, People people, SharedUse shared, DetectionPolicy policy) =>
         shared.Groups.All(group => group == shared.Newest || policy.TurnDuration.Seconds() <= Spans.Overlap(
             Spans.Union(state.Identities.Where((_, i) => people.Person[i] == group).SelectMany(identity => identity.Presence), 0),

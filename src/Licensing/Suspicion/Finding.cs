@@ -37,19 +37,19 @@ public enum Rule
     /// <summary>More devices than the limit at the same time.</summary>
     DevicesAtOnce,
 
-    /// <summary>More devices than the limit by turns, the newest of which shares nothing with the others.</summary>
+    /// <summary>More devices than the limit take turns, and the newest of them shares nothing with the others.</summary>
     DeviceTurns,
 
     /// <summary>More people than the limit who take turns and come back.</summary>
     Turns,
 
-    /// <summary>More devices than the limit in far places, each for a part of the day, day after day.</summary>
+    /// <summary>More devices than the limit in far places or on different networks, each for a part of the day, day after day.</summary>
     Shifts,
 
     /// <summary>Two devices that relieve each other, beside a third one.</summary>
     Relief,
 
-    /// <summary>A person who shares nothing with those before works in place of one of them.</summary>
+    /// <summary>A person who shares nothing with the earlier ones works in place of one of them.</summary>
     Succession,
 
     /// <summary>One EA and account in use in far locations at the same time.</summary>

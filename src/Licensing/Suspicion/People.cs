@@ -109,7 +109,7 @@ internal sealed record People(int[] Person, int[] Device)
     }
 
     /// <summary>
-    /// One has IPv4 addresses and the other IPv6 ones: possibly the two of one router, between which each terminal changes by itself.
+    /// One has IPv4 addresses and the other IPv6 addresses: possibly both of one router, between which each terminal switches by itself.
     /// </summary>
     private static bool MayBeOneRouter(IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {
@@ -128,7 +128,7 @@ internal sealed record People(int[] Person, int[] Device)
     private static bool HasVersion6(IdentityUse identity) =>
         identity.Networks.Exists(static network => Network.IsVersion6(network.Network));
 
-    /// <summary>How it changes networks is known. One that never did shows that sooner.</summary>
+    /// <summary>How it changes networks is known. If it never did, half as many records show that.</summary>
     private static bool IsKnown(IdentityUse identity, DetectionPolicy policy) =>
         identity.Records >= (identity.Moves == 0 ? policy.ApartRecords / 2 : policy.ApartRecords);
 

@@ -15,10 +15,10 @@ public enum PolicyChange
     /// <summary>The strongest action is weaker, without a suspension.</summary>
     Weaker,
 
-    /// <summary>The strongest action is the same, and comes earlier.</summary>
+    /// <summary>The strongest action is the same, but earlier.</summary>
     Sooner,
 
-    /// <summary>The strongest action is the same, and comes later.</summary>
+    /// <summary>The strongest action is the same, but later.</summary>
     Later,
 }
 

@@ -19,13 +19,13 @@ internal static class Sentences
             Rule.DevicesAtOnce => $"{evidence.Devices.Count} devices of {evidence.People} people were in use at the same time for "
                 + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
             Rule.Relief => $"Two devices took turns over {Length(evidence.Measured)} {when}, beside a third one: {devices}.",
-            Rule.Succession => $"Another EA, account and network have been in use since {Date(evidence.From)}, "
-                + $"and the ones before have not: {devices}.",
-            Rule.DeviceTurns => $"{evidence.Devices.Count} devices{Of(evidence.People)} used the license by turns over "
+            Rule.Succession => $"Since {Date(evidence.From)}, another EA, account and network have been in use "
+                + $"instead of earlier ones: {devices}.",
+            Rule.DeviceTurns => $"{evidence.Devices.Count} devices{Of(evidence.People)} took turns using the license over "
                 + $"{Length(evidence.Measured)} {when}; the license allows {evidence.DeviceLimit}: {devices}.",
-            Rule.Shifts => $"Devices in {evidence.People} places were in use by turns, each for a part of the day, day after day "
-                + $"{when}; the license allows {evidence.DeviceLimit}: {devices}.",
-            Rule.Turns => $"{evidence.People} people used the license by turns over {Length(evidence.Measured)} {when}; "
+            Rule.Shifts => $"{evidence.People} devices on different networks took turns day after day {when}, each for "
+                + $"a part of the day; the license allows {evidence.DeviceLimit}: {devices}.",
+            Rule.Turns => $"{evidence.People} people took turns using the license over {Length(evidence.Measured)} {when}; "
                 + $"each came back after the others: {devices}.",
             Rule.ClonedIdentity => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
                 + $"{Length(evidence.Measured)} {when}: {devices}.",

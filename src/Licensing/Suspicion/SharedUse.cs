@@ -1,7 +1,7 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// More people than the limit use the license in one period, at the same time or by turns: a new person came, the others were still present
+/// More people than the limit use the license in one period, at the same time or in turns: a new person came, the others were still present
 /// afterwards, and the new person was present again after them. Devices that replace one another never show this pattern, however quickly
 /// they change.
 /// </summary>
@@ -78,8 +78,8 @@ internal sealed record SharedUse(IReadOnlyList<int> Groups, int Newest, long Sec
         public long Last => Presence[^1].End;
 
         /// <summary>
-        /// The group without identities that came after a time and have only a network in common with it: another terminal at that place is
-        /// no return.
+        /// The group without identities that came after a time and have only a network in common with it: another terminal on that network
+        /// doesn't mean that the group has returned.
         /// </summary>
         public Member KnownAt(long at)
         {

@@ -2,14 +2,14 @@ namespace Licensing.Suspicion;
 
 /// <summary>
 /// More devices than the limit in different places, each of which works for some hours, day after day, and never day and night as a server
-/// does. Several people who share the EA or the account show it also when they never work at the same time.
+/// does. This shows several people who share the EA or the account even if they never work at the same time.
 /// </summary>
 /// <param name="Devices">The devices' numbers in <see cref="People.Device"/>.</param>
 /// <param name="Days">The days on which more of them than the limit worked.</param>
 /// <param name="FullDays">Those of these days on which each worked for more hours, and hardly any time was without work.</param>
 /// <param name="AreFarApart">Each has one known place, far from the others'. Otherwise, they only have different networks.</param>
-/// <param name="KeepOwnHours">Each has hours of the day of its own. Servers that replace one another when they fail have not.</param>
-/// <param name="IsBesideServer">One of them does work day and night.</param>
+/// <param name="KeepOwnHours">Each has hours of the day of its own. Servers that replace one another when they fail don't.</param>
+/// <param name="IsBesideServer">One of the license's devices works day and night.</param>
 internal sealed record Shifts(
     IReadOnlyList<int> Devices, int Days, int FullDays, bool AreFarApart, bool KeepOwnHours, bool IsBesideServer, long From, long To)
 {
@@ -56,7 +56,7 @@ internal sealed record Shifts(
             apart.Count(device => Spans.Overlap(device.Presence, [day]) >= least.Seconds());
     }
 
-    /// <summary>Enough devices work long enough, and not day and night. Quicker than the measurement.</summary>
+    /// <summary>Enough devices work long enough, and not day and night. A cheap test before the measurement.</summary>
     private static bool IsPossible(DetectionState state, People people, long from, DetectionPolicy policy)
     {
         var (seconds, longest) = (new long[state.Identities.Count], new long[state.Identities.Count]);
@@ -131,7 +131,9 @@ internal sealed record Shifts(
             && Spans.Union(Presence, policy.TurnGap.Seconds())
                 .TrueForAll(visit => visit.End - visit.Start <= policy.LongestShift.Seconds());
 
-        /// <summary>A provider's addresses may be located to other towns of the region, those of a VPN anywhere.</summary>
+        /// <summary>
+        /// A location database may place a provider's addresses in other towns of the region, and those of a VPN anywhere.
+        /// </summary>
         public bool HasOnePlace(DetectionPolicy policy) =>
             Networks.Count > 0 && Networks.TrueForAll(network =>
                 Location.LeastKm(network.Location, Networks[0].Location, policy.LocationRadiusKm) < 2 * policy.FarKm);

@@ -1,15 +1,15 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// A person who shares nothing with those before has come, and one of those has not been at work since: EA, account and place changed at
-/// once, or the license was passed on.
+/// A person who shares nothing with the earlier ones has come, and one of the earlier ones has not worked since: EA, account and place
+/// changed at the same time, or the license was passed on.
 /// </summary>
 /// <param name="Person">The new person.</param>
 /// <param name="Predecessor">The person who stopped.</param>
 /// <param name="Seconds">The time for which the new person has worked without the other one.</param>
 internal sealed record Succession(int Person, int Predecessor, long Seconds, long From, long To)
 {
-    /// <summary>Two identities may be a new and an old one. Quicker than <see cref="Measure"/>.</summary>
+    /// <summary>Two identities may be a new and an old one. A cheap test before <see cref="Measure"/>.</summary>
     public static bool IsPossible(DetectionState state, DetectionPolicy policy) =>
         state.Identities.Exists(next => next.LastAt >= next.FirstAt + policy.SuccessionDuration.Seconds()
             && state.Identities.Exists(before => before.FirstAt <= next.FirstAt - policy.EstablishedDuration.Seconds()

@@ -61,7 +61,7 @@ export const texts = {
     CONCURRENT_SESSIONS: 'Concurrent use',
     GEOGRAPHIC_ANOMALY: 'Distant locations at the same time',
     TOO_MANY_DEVICES: 'Too many devices',
-    OPENED_UNDER_CLOSE_ONLY: 'Positions opened after the end',
+    OPENED_UNDER_CLOSE_ONLY: 'Positions opened after the license ended',
   } as Record<string, string>,
   state: {
     loading: 'Loading…',
@@ -115,7 +115,7 @@ export const texts = {
     master: 'Master',
     closeOnly: (until: string) =>
       `Expert advisors that used this license before can still manage and close their open positions, at least until ${until}. ` +
-      'They open no new ones.',
+      'They can’t open new ones.',
     noTrading: 'Expert advisors can no longer trade with this license. Close open positions yourself in MetaTrader.',
   },
   health: {
@@ -204,7 +204,7 @@ export const texts = {
       card: 'Saved card',
       deferred: 'With the next charge, because the amount is too small for a card',
     } as Record<string, string>,
-    withDebt: (price: string, debt: string) => `${price}, plus ${debt} of earlier renewals`,
+    withDebt: (price: string, debt: string) => `${price}, plus ${debt} for earlier renewals`,
     cannotPay: 'No payment method covers the amount',
     obstacle: 'The renewal will probably fail',
     obstacles: {
@@ -499,7 +499,7 @@ export const texts = {
     suspendTitle: 'Suspend this license?',
     suspendEffect: (devices: string) =>
       `From the next license check, ${devices} refused. Its state becomes SUSPENDED_ADMIN. The customer gets an email with the reason. ` +
-      'Devices that were known for a day before may still close their open positions for some days.',
+      'Devices that have used the license for more than a day may still close their open positions for some days.',
     fraud: 'Fraud: devices may not even close their positions',
     devices: (n: number) => (n === 0 ? 'every device is' : n === 1 ? 'its one device is' : `its ${n} devices are`),
     reason: 'Reason. The customer sees it.',
@@ -610,7 +610,7 @@ export const texts = {
     until: 'Paid until',
     refunded: 'Refunded',
     requested: (amount: string) => `requested: ${amount}`,
-    chargedBack: (amount: string) => `lost by a dispute: ${amount}`,
+    chargedBack: (amount: string) => `lost in a dispute: ${amount}`,
     disputed: 'Disputed',
     refund: 'Refund…',
     refundTitle: (amount: string) => `Refund the payment of ${amount}`,

@@ -119,7 +119,7 @@ public sealed class LeaseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Check_Refused_HasNoLeaseAndEndsTheLast()
+    public async Task Check_Refused_HasNoLeaseAndEndsTheCurrentOne()
     {
         await using var scene = await NewAsync();
         var issued = (await scene.CheckAsync("EA-1", 1)).Lease;
@@ -242,7 +242,7 @@ public sealed class LeaseTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Suspend_OfALicense_ListsAllItsLeasesAtOnceAndTheNextCheckGetsANewOne()
+    public async Task Suspend_OfALicense_RevokesAllItsLeasesAndTheNextCheckGetsANewOne()
     {
         await using var scene = await NewAsync();
         await scene.CheckAsync("EA-1", 1);

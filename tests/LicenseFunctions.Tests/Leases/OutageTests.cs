@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Leases;
 
-/// <summary>72 hours in which nobody reaches the backend.</summary>
+/// <summary>72 hours in which the backend can't be reached.</summary>
 public sealed class OutageTests
 {
     private static readonly Lazy<OutageResult> With = new(() => OutageWorld.Run(seed: 16, withLeases: true));

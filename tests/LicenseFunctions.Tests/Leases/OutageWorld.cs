@@ -119,7 +119,7 @@ internal sealed class OutageWorld : IDisposable
             var isDown = second is >= Before and < Before + Outage;
             foreach (var ea in eas)
                 Pass(ea, now, isDown);
-            // Ingest servers poll the revocations, and forget nothing when the backend is down.
+            // Ingest servers poll the revocations, and keep them while the backend is down.
             if (!isDown)
                 foreach (var server in known)
                     server.UnionWith(revoked);
@@ -138,7 +138,7 @@ internal sealed class OutageWorld : IDisposable
         var device = ClientLease.DeviceHash(ea.Claim.EaInstanceId, ea.Claim.Mt5AccountNumber);
         var use = new LeaseUse(keys, Issuer, device);
         var answer = isDown ? Failure() : new LicenseAnswer(200, Check(ea, now), "n");
-        // Restarts: only the saved text is left, and the clock that nobody can set starts anew.
+        // Restarts: only the saved text is left, and elapsed time is counted from zero.
         var isRestarted = random.Next(50) == 0;
         if (isRestarted)
             ea.State = JsonSerializer.Deserialize<LicenseState>(JsonSerializer.Serialize(ea.State))!;

@@ -91,7 +91,7 @@ public sealed class SuspensionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Reinstate_AfterThePlatformSuspendedBetweenTwoSuspensions_LeavesThatOfThePlatform()
+    public async Task Reinstate_AfterThePlatformSuspendedBetweenTwoSuspensions_KeepsThePlatformsSuspension()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();

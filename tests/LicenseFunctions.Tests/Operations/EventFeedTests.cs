@@ -27,7 +27,7 @@ public sealed class EventFeedTests(PostgresFixture postgres)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Read_InPages_GivesEachEventOnceInOrder()
+    public async Task Read_InPages_ReturnsEachEventOnceInOrder()
     {
         await using var database = await postgres.NewDatabaseAsync();
         var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
@@ -48,9 +48,9 @@ public sealed class EventFeedTests(PostgresFixture postgres)
         Assert.Equal((2L, 4L, 5L, 5L), (one.Next, two.Next, three.Next, end.Next));
     }
 
-    /// <summary>Its events have the lowest ids. Nobody waits for it, and its events come later.</summary>
+    /// <summary>The events of the open transaction have the lowest ids. No reader waits for them, and they get later places.</summary>
     [Fact]
-    public async Task Read_BesideAnOpenTransaction_GivesItsEventsWhenItIsCommitted()
+    public async Task Read_DuringAnOpenTransaction_ReturnsItsEventsAfterItsCommit()
     {
         await using var database = await postgres.NewDatabaseAsync();
         var (license, other) = (Guid.NewGuid(), Guid.NewGuid());
@@ -98,7 +98,7 @@ public sealed class EventFeedTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Number_ByManyAtOnce_LeavesNoGaps()
+    public async Task Number_ConcurrentlyByMany_LeavesNoGaps()
     {
         await using var database = await postgres.NewDatabaseAsync();
         Guid[] licenses = [Guid.NewGuid(), Guid.NewGuid()];
@@ -258,7 +258,7 @@ public sealed class EventFeedTests(PostgresFixture postgres)
     /// stopped again and again, and keeps its place together with what it has read, ends with what the tables have.
     /// </summary>
     [Fact]
-    public async Task Read_WhileManyWrite_GivesWhatTheTablesHave_AndNothingDeadlocks()
+    public async Task Read_WhileManyWrite_ReturnsWhatTheTablesHave_WithoutDeadlocks()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync(

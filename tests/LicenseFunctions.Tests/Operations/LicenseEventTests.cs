@@ -124,7 +124,7 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Renewals_BecomeEvents_WithoutTextsOfOthers()
+    public async Task Renewals_BecomeEvents_WithoutFreeText()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
 
@@ -201,7 +201,7 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Alerts_BecomeEvents_WithoutTextsOfThePlatform()
+    public async Task Alerts_BecomeEvents_WithoutFreeText()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
 
@@ -226,7 +226,7 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Types_AreThoseOfTheDocument()
+    public async Task Types_AreThoseInTheDocumentation()
     {
         await using var database = await postgres.NewDatabaseAsync();
         var known = await database.QueryAsync<string>(

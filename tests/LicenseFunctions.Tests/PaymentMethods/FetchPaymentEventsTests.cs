@@ -34,7 +34,7 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
     }
 
     [Fact]
-    public async Task Fetch_ARefundInStripesOwnPage_IsBooked()
+    public async Task Fetch_ARefundMadeInStripesDashboard_IsBooked()
     {
         var license = await scene.ChargeAsync();
         await scene.Stripe.RefundAsync(scene.IntentOf(license), 4999);
@@ -63,7 +63,7 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
     }
 
     [Fact]
-    public async Task Fetch_EventsThatAreYoung_LeavesThemToTheWebhook()
+    public async Task Fetch_RecentEvents_LeavesThemToTheWebhook()
     {
         await using var now = await PaymentBooksScene.OpenAsync(postgres, FetchPaymentEvents.Lag - TimeSpan.FromMinutes(1));
         now.Stripe.StandIn.Account.Emit("payment_intent.processing", new JsonObject { ["id"] = "pi_1", ["status"] = "processing" });

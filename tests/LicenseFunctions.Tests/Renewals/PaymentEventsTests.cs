@@ -115,7 +115,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Apply_ASuccessOfAnUnknownRenewal_IsACase_AlsoWhenItComesAgain()
+    public async Task Apply_ASuccessOfAnUnknownRenewal_IsACase_EvenWhenItComesAgain()
     {
         var (renewal, user) = (Guid.NewGuid(), Guid.NewGuid());
         var answer = new IntentSnapshot("pi_9", new ChargeOutcome.Succeeded("ch_9", 4999, "usd"));
@@ -272,7 +272,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task ARequestBesideAnOpenCharge_MakesNoSecondRenewal_AlsoIfTheExpiryMoved()
+    public async Task ARequestBesideAnOpenCharge_MakesNoSecondRenewal_EvenIfTheExpiryMoved()
     {
         var charging = await ChargeAsync();
         await world.MoveExpiryAsync(license, now.AddDays(1).AddHours(1));

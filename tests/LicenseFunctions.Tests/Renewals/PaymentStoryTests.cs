@@ -165,7 +165,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ARefund_EndsThePaidPeriod_AlsoWhenItArrivesTwiceAndBeforeTheSuccess()
+    public async Task ARefund_EndsThePaidPeriod_EvenWhenItArrivesTwiceAndBeforeTheSuccess()
     {
         await SaveCardAsync("pm_card_visa");
         stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, "payment_intents.confirm"));

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Renewals;
 
-/// <summary>The books in PostgreSQL beside the balance of Stripe's stand-in.</summary>
+/// <summary>The books in PostgreSQL compared with the balance of Stripe's stand-in.</summary>
 public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private PaymentBooksScene scene = null!;

@@ -6,8 +6,8 @@ using Xunit;
 namespace LicenseFunctions.Tests.Renewals;
 
 /// <summary>
-/// Refunds and evidence by an operator, through the running backend and at the Stripe stand-in. Each license is paid with 49.99 until in 31
-/// days, 30 of them by the payment. A test delivers each webhook.
+/// Refunds and evidence by an operator, through the running backend and at the Stripe stand-in. Each license is paid with 49.99 and expires
+/// in 31 days, 30 of which the payment paid for. Webhooks arrive only if a test delivers them.
 /// </summary>
 public sealed class RefundHttpTests : IClassFixture<RenewalSite>
 {
@@ -55,7 +55,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
     }
 
     [Fact]
-    public async Task Refund_InTwoParts_IsBookedOnce_AlsoWhenTheWebhooksComeTwice()
+    public async Task Refund_InTwoParts_IsBookedOnce_EvenWhenTheWebhooksComeTwice()
     {
         var paid = await PayAsync();
         await RefundAsync(paid, 10);
@@ -141,7 +141,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
     }
 
     [Fact]
-    public async Task Refund_OfADisputedCharge_IsRefused_AlsoIfOnlyStripeKnowsOfTheDispute()
+    public async Task Refund_OfADisputedCharge_IsRefused_EvenIfOnlyStripeKnowsOfTheDispute()
     {
         var paid = await PayAsync();
         stripe.Dispute(paid.Intent);
@@ -213,7 +213,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         stripe.Dispute(paid.Intent);
         Assert.Equal((409, "CHARGE_DISPUTED"), Code(await RefundAsync(paid, 10)));
         Assert.Empty(await CasesAsync(paid));
-        // As if the answer had come after the end of the operator's request: then only the case tells operators of the refusal.
+        // As if the answer had come after the end of the operator's request: then operators learn of the refusal only from the case.
         await database.ExecuteAsync(
             "update refunds set state = 'requested', next_try_at = now(), decided_at = null where renewal_id = @Renewal", paid);
         await database.ExecuteAsync("delete from payment_cases where renewal_id = @Renewal", paid);

@@ -52,11 +52,11 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
     }
 
     [Theory]
-    // No suspension of this backend.
+    // This backend has suspended nothing.
     [InlineData(null, null, false, "SYNCED", null, null)]
     [InlineData(null, null, false, "SUSPENDED_ADMIN", "Fraud", "license_suspended")]
     [InlineData(null, null, false, "SUSPENDED_ADMIN", "License expired", null)]
-    // Its own state stands.
+    // The subscription keeps its own state.
     [InlineData("SYNCED", null, true, "SUSPENDED_ADMIN", "License expired", null)]
     [InlineData("LOCKED_NO_FUNDS", null, true, "SUSPENDED_ADMIN", "License expired", "locked_no_funds")]
     [InlineData("PAUSED_TOXIC", null, true, "SUSPENDED_ADMIN", "License expired", "paused_toxic")]

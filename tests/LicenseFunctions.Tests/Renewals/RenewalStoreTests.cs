@@ -556,7 +556,7 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
-    public async Task SaveReversal_OfThePeriodThatWasPaidLast_StopsAutoRenewal_AlsoIfAnEarlierPaymentIsForALaterStart()
+    public async Task SaveReversal_OfThePeriodThatWasPaidLast_StopsAutoRenewal_EvenIfAnEarlierPaymentIsForALaterStart()
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(5), CardId = "pm_1" });

@@ -2,7 +2,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>Events are read by other systems: their data must name nobody, and open nothing.</summary>
+/// <summary>Other systems read events, so their data must contain neither personal data nor secrets.</summary>
 internal static class EventSecrets
 {
     /// <summary>Addresses, mail addresses, hashes, tokens, and identifiers of Stripe, of EA instances and of texts in tests.</summary>

@@ -16,7 +16,7 @@ internal static class Licensectl
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])
         {
-            // It must not ask whoever runs the tests.
+            // The command must not ask the person who runs the tests.
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

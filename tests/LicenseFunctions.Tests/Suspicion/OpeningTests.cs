@@ -63,7 +63,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
     [InlineData(null, 3600, 0)]
     [InlineData(null, 3600, null)]
     [InlineData("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Lost'", 3600, 1)]
-    public async Task Opening_ThatIsAllowedOrNone_IsNoAlert(string? change, int secondsAgo, int? opened)
+    public async Task Opening_ThatIsAllowedOrMissing_RaisesNoAlert(string? change, int secondsAgo, int? opened)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         await EndAsync(scene);
@@ -116,7 +116,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
         Assert.Equal(0, await scene.Database.QueryAsync<long>("select count(*) from outbox where payload ->> 'template' = 'device_alert'"));
     }
 
-    /// <summary>The license expired four hours ago. Its device learned of it three hours ago.</summary>
+    /// <summary>The license expired four hours ago. Its device's check was refused three hours ago.</summary>
     private static Task<int> EndAsync(SuspicionScene scene) => scene.Database.ExecuteAsync(
         """
         update license_tokens set expires_at = now() - interval '4 hours';

@@ -14,14 +14,14 @@ public sealed class BacktestCommandTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     [Fact]
-    public async Task Report_OfTwoPolicies_NamesWhoChangesAndWhy()
+    public async Task Report_OfTwoPolicies_NamesTheLicensesThatChangeAndWhy()
     {
         var (code, output) = await RunAsync("--change", "device_limit=5,notify_share=0.3");
 
         Assert.True(code == 0, output);
         var page = await File.ReadAllTextAsync(Report, TestContext.Current.CancellationToken);
         foreach (var text in (string[])[
-            "168 records of 2 licenses", "1 of them change under the policy",
+            "168 records of 2 licenses", "Licenses that change under the policy that was tried: 1.",
             "<td>device_limit</td><td class=\"number\">2</td><td class=\"number\">5</td>",
             "SHADOW_DETECTION_POLICY=device_limit=5,notify_share=0.3", "<strong>No longer suspended</strong>", Three.ToString(),
             "License suspended → Nothing", "PEOPLE_AT_ONCE", "the license allows 2", "198.51.3"])
@@ -123,7 +123,7 @@ public sealed class BacktestCommandTests : IDisposable
     private async Task<(int Code, string Output)> RunAsync(params string[] options) =>
         await Licensectl.RunAsync([], ["backtest", "--usage", await UsageAsync(), "--report", Report, .. options]);
 
-    /// <summary>Two days of one device, and of two devices that a third one with an evil name joins on the second day.</summary>
+    /// <summary>Two days of one device, and of two devices that a third one, whose name contains HTML, joins on the second day.</summary>
     private async Task<string> UsageAsync(int licenses = 1)
     {
         var lines = new List<string>

@@ -23,7 +23,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
     private static readonly JsonObject Cases = JsonNode.Parse(Repository.Read("src/Clients/conformance/cases.json"))!.AsObject();
     private static readonly JsonSerializerOptions Snake = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    // Of other servers, of later versions, or damaged: this backend never answers so.
+    // Answers of other servers or later versions, or damaged ones: this backend never sends them.
     private static readonly string[] OfOthers =
     [
         "VALID with a forged lease", "SUSPENDED without an end of close-only", "a code of the future", "an entitlement of the future",

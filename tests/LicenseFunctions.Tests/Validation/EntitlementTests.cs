@@ -61,7 +61,7 @@ public sealed class EntitlementTests(PostgresFixture postgres)
         Assert.Equal(1, await scene.CountAsync("close_only_periods"));
     }
 
-    // Without refusals for 90 days, or after a check that passed, the customer is not one who keeps an EA running without a license.
+    // After 90 days without refusals, or after a check that passed, the customer is not keeping an EA running without a license.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -20,7 +20,7 @@ public sealed class EntitlementTests
     [InlineData(LicenseCode.TooManyDevices, Entitlement.None)]
     [InlineData(LicenseCode.Revoked, Entitlement.None)]
     [InlineData(LicenseCode.NotFound, Entitlement.None)]
-    public void Of_EveryCode_OfADeviceThatHadASlot_IsTheTables(LicenseCode code, Entitlement expected) =>
+    public void Of_EveryCode_OfADeviceThatHadASlot_IsAsInTheTable(LicenseCode code, Entitlement expected) =>
         Assert.Equal(expected, Of(code, Had));
 
     [Theory]

@@ -18,7 +18,7 @@ public sealed class LeaseRulesTests
     [InlineData(144, 7, false, 73)]
     [InlineData(9_000, 300, false, 73)]
     [InlineData(9_000, 300, true, 1)]
-    public void Length_ByAgeDaysAndSuspicion_IsTheTables(int hoursSinceFirst, int days, bool isSuspected, int hours)
+    public void Length_ByAgeDaysAndSuspicion_IsAsInTheTable(int hoursSinceFirst, int days, bool isSuspected, int hours)
     {
         var facts = new LeaseFacts(Now.AddHours(-hoursSinceFirst), days, isSuspected);
 
@@ -59,7 +59,7 @@ public sealed class LeaseRulesTests
     [InlineData(901, null, false)]
     [InlineData(0, 3_600, true)]
     [InlineData(0, 3_599, false)]
-    public void IsFresh_ByItsAgeAndTheEnd_IsTheTables(int age, int? secondsToEnd, bool expected)
+    public void IsFresh_ByItsAgeAndTheEnd_IsAsInTheTable(int age, int? secondsToEnd, bool expected)
     {
         var lease = new Lease(Guid.NewGuid(), Now, Now.AddHours(1));
 

@@ -142,7 +142,9 @@ public sealed class ReconciliationTests
         string why, StatementEntry entry, BookedReversal? row, BookedCase? concern, DifferenceKind? difference) =>
         Assert.Equal((why, difference), (why, Kind(Compare([entry], reversals: row, cases: concern))));
 
-    /// <summary>What the books have and the statement has not; what the provider is asked about; the difference if it lacks it.</summary>
+    /// <summary>
+    /// What only the books have; what the provider is asked about; the difference if the provider doesn't have it either.
+    /// </summary>
     public static readonly TheoryData<string, BookedCharge?, BookedReversal?, string?, DifferenceKind?> Missing = new()
     {
         { "a booked charge", Booked, null, "ch_1", DifferenceKind.ChargeNotAtProvider },

@@ -145,7 +145,7 @@ public sealed class RefundsTests
     }
 
     [Fact]
-    public void Apply_TheSameReportAgain_TellsTheCustomerNothing()
+    public void Apply_TheSameReportAgain_SendsNoMail()
     {
         var first = Reversals.Apply(Facts("keep 1000"), Grace, Now)!;
         var told = Facts("keep 1000");

@@ -508,7 +508,7 @@ public sealed class RenewalPlanTests
     }
 
     [Fact]
-    public void Next_AChargeThatWaitsForItsBookingWhenTheLicenseIsGone_IsPutBeforeAPerson()
+    public void Next_AChargeThatWaitsForItsBookingWhenTheLicenseIsGone_BecomesACase()
     {
         var waiting = Charging with
         {

@@ -273,7 +273,7 @@ public sealed class RenewalSettlementTests
     [InlineData("ch_9", "pi_1", "pi_1", null)] // the provider names no charge
     [InlineData("ch_9", "pi_1", "ch_1", null, "renewal.paid_twice")]
     [InlineData("pi_1", "pi_2", "ch_2", "pi_1", "renewal.paid_twice")]
-    public void Settle_TheSuccessOfWhatAPersonDecided_IsASecondChargeIfItIsAnother(
+    public void Settle_ASuccessAfterAnOperatorsDecision_IsASecondChargeIfTheDecisionNamedAnother(
         string entered, string intent, string charge, string? keptIntent, string? audit = null)
     {
         var decided = RenewalRequests.ResolveUnknownCharge(Facts(Charging with { Status = RenewalStatus.Undecided }), entered, "seen",

@@ -88,7 +88,7 @@ public sealed class ReversalsTests
     [InlineData(30, 30, 30)] // the period is over
     [InlineData(-1, 30, 0)] // renewed early: the period before stays
     [InlineData(10, null, null)] // never expires
-    public void Apply_AFullRefund_TakesTheTimeThatIsLeft_AlsoIfTheExpiryMoved(int now, int? license, int? after)
+    public void Apply_AFullRefund_TakesTheTimeThatIsLeft_EvenIfTheExpiryMoved(int now, int? license, int? after)
     {
         var at = license is { } days ? Expiry.AddDays(days) : (DateTimeOffset?)null;
         var change = Reversals.Apply(

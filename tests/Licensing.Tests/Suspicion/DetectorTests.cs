@@ -92,7 +92,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(24, false)]
     [InlineData(40, true)]
-    public void Observe_TwoCopiesThatReportEachFewMinutes_AsksWhenItLasts(int hours, bool asks)
+    public void Observe_TwoCopiesThatReportEveryFewMinutes_AsksAfterSomeHours(int hours, bool asks)
     {
         var both = Enumerable.Range(0, hours * 12).SelectMany(i => new[] { (Lagos, 1, 5.0 * i), (Tokyo, 9, (5.0 * i) + 1) });
         var samples = both.Select(record => new UsageSample(
@@ -105,7 +105,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Observe_OneDeviceThatHopsAmongItsNetworks_IsNoCopy(bool atRandom)
+    public void Observe_OneDeviceThatSwitchesNetworks_IsNoCopy(bool atRandom)
     {
         var (random, at, samples) = (new Random(1), Start, new List<UsageSample>());
         Location[] far = [Lagos, London, Tokyo];
@@ -480,7 +480,7 @@ public sealed class DetectorTests
         Assert.Contains(Play(samples), IsSuspension);
     }
 
-    /// <summary>A server, and a laptop that is at home by turns with another network, have one EA and account.</summary>
+    /// <summary>A server, and a laptop that is sometimes at home and sometimes on another network, have one EA and account.</summary>
     [Fact]
     public void Observe_RoamingCopyBesideAServer_AsksOnly()
     {
@@ -494,7 +494,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)] // the third one is always there
-    public void Observe_CopiesThatReportEachFewMinutes_AreCountedByTheRecordsOfFewMinutes(bool isThird)
+    public void Observe_CopiesThatReportEveryFewMinutes_AreCountedByTheRecordsOfFewMinutes(bool isThird)
     {
         var samples = Enumerable.Range(0, 600).SelectMany(i => new (Location Location, int Line, double At, bool IsThere)[]
         {
@@ -519,7 +519,9 @@ public sealed class DetectorTests
             .Exists(IsSuspension));
     }
 
-    /// <summary>Demo accounts at one place: a new account on a network where another one was before is no return of that one.</summary>
+    /// <summary>
+    /// Demo accounts at one place: with a new account on the network of an earlier one, the earlier one has not returned.
+    /// </summary>
     [Theory]
     [InlineData(false, false)]
     [InlineData(true, true)]
@@ -547,8 +549,8 @@ public sealed class DetectorTests
     }
 
     /// <summary>
-    /// One has the IPv4 address of the router and the other its IPv6 one: connections choose anew every few hours, so that it becomes
-    /// unlikely.
+    /// One has the IPv4 address of the router and the other its IPv6 address. Connections choose again every few hours, so that this
+    /// becomes unlikely for one router.
     /// </summary>
     [Theory]
     [InlineData(22, false)]
@@ -565,7 +567,7 @@ public sealed class DetectorTests
     [Theory]
     [InlineData(0.8, false)]
     [InlineData(4, true)]
-    public void Observe_HandoverWhileAThirdDeviceRests_IsNoTurn(double hours, bool suspends) =>
+    public void Observe_HandoverWhileAThirdDeviceIsIdle_IsNoTurn(double hours, bool suspends) =>
         Assert.Equal(suspends, Play(
         [
             .. Hours(20, 24, 1, 1, Lagos), .. Hours(70, 74, 1, 1, Lagos),
@@ -621,7 +623,7 @@ public sealed class DetectorTests
         Assert.Equal(strongest, Strongest(samples));
     }
 
-    /// <summary>A server, and two devices in far towns day after day: one may be in an office whose line ends far away.</summary>
+    /// <summary>A server, and two devices in far towns day after day: one may be in an office whose network has a distant exit.</summary>
     [Fact]
     public void Observe_TwoDevicesInTurnDayAfterDayBesideAServer_AsksOnly()
     {
@@ -631,7 +633,7 @@ public sealed class DetectorTests
         Assert.Equal(FindingAction.Ask, Strongest([.. Hours(0, 168, 1, 1, Lagos), .. turns]));
     }
 
-    /// <summary>The proof that two terminals are on one device is kept while one rests and the other changes its network.</summary>
+    /// <summary>The evidence that two terminals are on one device is kept while one is idle and the other changes its network.</summary>
     [Fact]
     public void Observe_TerminalsOfOneDeviceAfterManyNetworks_StayOneDevice()
     {

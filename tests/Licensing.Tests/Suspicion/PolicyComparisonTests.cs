@@ -71,7 +71,7 @@ public sealed class PolicyComparisonTests
     }
 
     [Fact]
-    public void Steps_OfAnIncident_AreItsRises()
+    public void Steps_OfAnIncident_AreWhenItsActionRose()
     {
         var steps = PolicyComparison.Steps(Run(InForce, Licenses).Findings);
 

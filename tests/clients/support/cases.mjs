@@ -62,8 +62,8 @@ function expected(given) {
   return { entitlement: rule.entitlement, message: rule.message, until: rule.until, problem: isWrong ? 'CLOCK_WRONG' : problem };
 }
 
-/** Runs a story with one client: each step starts with the state that the previous one left. A clock that nobody can set starts anew with
- * each start of the process. */
+/** Runs a story with one client: each step starts with the state that the previous one left. Elapsed time is counted from
+ * zero at each start of the process. */
 export async function* steps(story, client) {
   const leases = { ...(await sealed(cases.leases)), ...(await sealed(story.leases ?? {})) };
   let state = {};

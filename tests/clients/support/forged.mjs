@@ -21,7 +21,7 @@ export function randomOf(seed) {
 const base64url = (bytes) => Buffer.from(bytes).toString('base64url');
 const encode = (value) => base64url(JSON.stringify(value));
 
-/** One line for a client. `expected` is the reason, if all clients must agree on it; '' for a lease that is good. */
+/** One line for a client. `expected` is the reason, if all clients must agree on it; '' for a valid lease. */
 export async function lineOf(random, { readsRevocations }) {
   const below = (limit) => Math.floor(random() * limit);
   const one = (list) => list[below(list.length)];

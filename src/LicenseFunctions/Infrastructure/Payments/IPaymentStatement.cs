@@ -8,7 +8,7 @@ namespace LicenseFunctions.Infrastructure.Payments;
 public sealed record StatementPage(IReadOnlyList<StatementEntry> Entries, string? Next);
 
 /// <summary>
-/// The balance of the account, as the payment provider keeps it. All reads are refused while the provider doesn't answer.
+/// The balance of the account at the payment provider. If the provider doesn't answer, a read is a refusal, never an empty result.
 /// </summary>
 public interface IPaymentStatement
 {

@@ -62,7 +62,7 @@ public static class MetricCatalog
         new(Gauge, "disputes_open", "Disputes that are not decided. They stop automatic charges of their license's card."),
         new(Gauge, "dispute_evidence_due_seconds", "Time until the first deadline for evidence of an open dispute; negative after it."),
         new(Gauge, "payment_differences",
-            "Differences between the payment provider's statement and the books on the days of the last four weeks."),
+            "Differences between the payment provider's statement and the books, on the days of the last four weeks."),
 
         new(Counter, ProcessCounts.RequestFailures,
             "Requests that failed in the backend, by code; the log has one line per minute for each kind.", "code",

@@ -73,9 +73,9 @@ public sealed class MailTemplatesTests
     [InlineData("suspended", "EXPIRY", 30, "Your expert advisors can still manage and close their open positions for up to 30 days. They")]
     [InlineData("suspended", "FRAUD", 30, "Your expert advisors can no longer trade. Close open positions yourself")]
     [InlineData("suspended", "OPERATOR", 0, "Your expert advisors can no longer trade. Close open positions yourself")]
-    [InlineData("in_grace", null, 30, "for up to 30 days after the license ends. They open no new ones.")]
-    [InlineData("expiring", null, 30, "for up to 30 days after the license ends. They open no new ones.")]
-    [InlineData("period_ended", null, 30, "for up to 30 days after the license ends. They open no new ones.")]
+    [InlineData("in_grace", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
+    [InlineData("expiring", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
+    [InlineData("period_ended", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
     [InlineData("expiring", null, 0, "Your expert advisors can no longer trade after the license ends. Close open positions yourself")]
     public void Render_OfAnEnd_SaysWhatExpertAdvisorsMayStillDo(string name, string? cause, int days, string expected)
     {
@@ -105,10 +105,10 @@ public sealed class MailTemplatesTests
 
     [Theory]
     [InlineData("card", 0, "Paid: 0.30 USD with your saved card.", "Amount: 0.30 USD\n")]
-    [InlineData("card", 0.25, "Paid: 0.55 USD (0.25 USD of it for earlier renewals) with your saved card.",
-        "Amount: 0.30 USD, plus 0.25 USD of earlier renewals: 0.55 USD\n")]
+    [InlineData("card", 0.25, "Paid: 0.55 USD (including 0.25 USD for earlier renewals) with your saved card.",
+        "Amount: 0.30 USD, plus 0.25 USD for earlier renewals: 0.55 USD\n")]
     [InlineData("deferred", 0.10, "Nothing was charged now. The amount of 0.30 USD", "Payment: with your next charge, because")]
-    public void Render_ASmallAmount_StatesWhatIsTakenWhen(string with, double debts, string receipt, string notice)
+    public void Render_ASmallAmount_SaysWhatIsChargedAndWhen(string with, double debts, string receipt, string notice)
     {
         var model = new JsonObject
         {

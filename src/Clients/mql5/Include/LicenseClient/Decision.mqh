@@ -18,8 +18,8 @@ struct LicenseState
     long closeOnlyUntil; // 0 if it has no end
     long fullUntil;      // FULL ends here if there is neither a verdict nor a good lease
     long clockOffset;    // how far the clock was ahead of the server's at the last verdict
-    long highestTime;    // the server's time and what elapsed since; while the process did not run, by the clock
-    long serverTime;     // the server's time and what elapsed since; while the process did not run, nothing
+    long highestTime;    // the server's time and what elapsed since; follows the clock while the process does not run
+    long serverTime;     // the server's time and what elapsed since; stops while the process does not run
     bool awaitsClock;    // true from the process's start until the clock shows a possible time
     long newestIssuedAt; // of the leases seen
     long refusedAt;      // the last verdict other than FULL
@@ -152,7 +152,7 @@ bool LicenseIsVerdict(const LicenseAnswer &answer, LicenseJson &json)
         && json.Text("nonce", nonce) && nonce == answer.nonce;
 }
 
-// A verdict without an entitlement is that of an older server. An unknown entitlement counts as CLOSE_ONLY.
+// An older server sends no entitlement. An unknown entitlement counts as CLOSE_ONLY.
 string LicenseEntitlementOf(const LicenseJson &json, const string before)
 {
     bool valid = false;
@@ -199,7 +199,7 @@ void LicenseApplyVerdict(LicenseState &state, const LicenseJson &json, const lon
     state.fullUntil = now + LICENSE_GRACE_SECONDS;
     if(!json.Text("lease", text))
         return;
-    // The verdict vouches for its lease, so an earlier refusal doesn't count.
+    // This verdict is newer than every refusal, so an earlier refusal doesn't count.
     LicenseLeaseUse use = given;
     LicenseLease lease;
     use.subscription = state.subscription;
@@ -213,10 +213,10 @@ void LicenseApplyVerdict(LicenseState &state, const LicenseJson &json, const lon
         state.refusedAt = 0;
     }
     else if(state.lease == "")
-        state.detail = LicenseSentence(state.detail) + " Its lease can't be used: " + fault + ".";
+        state.detail = LicenseSentence(state.detail) + " In an outage, trading ends: the lease is not accepted (" + fault + ").";
 }
 
-// The detail is that of a problem as in RFC 9457, which only this backend sends, or the address that MetaTrader does not allow.
+// The detail is that of an error of this backend (RFC 9457), or the address that MetaTrader does not allow.
 string LicenseProblemOf(const LicenseAnswer &answer, string &detail)
 {
     detail = "";
@@ -249,7 +249,7 @@ bool LicenseAdvance(LicenseState &state, const long clock, const long elapsed, l
     latest = state.highestTime;
     long from = latest - LICENSE_CLOCK_TOLERANCE_SECONDS;
     long limit = latest + (state.awaitsClock ? LICENSE_LONGEST_PAUSE_SECONDS : LICENSE_CLOCK_TOLERANCE_SECONDS);
-    // A clock that was wrong at the last verdict may have been set right since. If both are possible, the later time counts.
+    // A clock that was wrong at the last verdict may have been corrected since. If both are possible, the later time counts.
     long corrected = clock - state.clockOffset;
     bool isCorrected = corrected >= from && corrected <= limit;
     bool isRight = clock >= from && clock <= limit;
@@ -289,7 +289,7 @@ void LicenseDecide(LicenseState &state, const bool hasAnswer, const LicenseAnswe
     long latest = 0;
     bool isWrong = state.entitlement != "" && !LicenseAdvance(state, clock, isVerdict ? 0 : elapsed, latest);
 
-    // If a wrong clock is ahead, the lease must be good at its time, too. Otherwise FULL ends an hour later, and never after the lease.
+    // If a wrong clock is ahead, the lease must be valid at its time, too. Otherwise FULL ends in an hour, or with the lease.
     long time = state.highestTime;
     use.subscription = state.subscription;
     use.newestIssuedAt = state.newestIssuedAt;

@@ -73,7 +73,7 @@ internal static class StripeFields
     /// <summary>The ID of another object, which may be expanded.</summary>
     public static string? Reference(this JsonElement subject, string name) => subject.Text(name) ?? subject.Part(name).Text("id");
 
-    /// <summary>A whole number, also if it is written with decimals, such as 4999.0.</summary>
+    /// <summary>A whole number, even if it is written with decimals, such as 4999.0.</summary>
     public static long? Whole(this JsonElement subject, string name)
     {
         var part = subject.Part(name);

@@ -12,7 +12,7 @@ internal sealed record StripePage(IReadOnlyList<JsonElement> Items, string? Next
 
 /// <summary>
 /// Reads Stripe's lists page by page, without Stripe's types: one object of another API version would make a whole page unreadable. A
-/// page that is throttled or not answered is requested again, so that a long read doesn't begin anew.
+/// page that is throttled or not answered is requested again, so that a long read doesn't start over.
 /// </summary>
 internal sealed class StripeLists(StripeClient client, TimeProvider clock, ILogger log)
 {
@@ -28,7 +28,7 @@ internal sealed class StripeLists(StripeClient client, TimeProvider clock, ILogg
         var query = $"{path}&limit={PageSize}" + (after is null ? "" : $"&starting_after={Uri.EscapeDataString(after)}");
         var read = await GetAsync(query, cancellationToken);
         if (read.Refusal is { } refusal) return refusal;
-        // Without a list, nothing is known; it must not look like an empty one.
+        // An answer without a list is an error, not an empty list.
         if (read.Value.Part("data") is not { ValueKind: JsonValueKind.Array } data) return StripeRefusals.Unavailable;
 
         IReadOnlyList<JsonElement> items = [.. data.EnumerateArray()];
@@ -52,7 +52,7 @@ internal sealed class StripeLists(StripeClient client, TimeProvider clock, ILogg
     public static string Created(DateTimeOffset from, DateTimeOffset to) => string.Create(
         CultureInfo.InvariantCulture, $"created[gte]={Seconds(from)}&created[lt]={Seconds(to)}");
 
-    // Stripe's times are whole seconds, so an object of the second of 12:00:00.5 was created at 12:00:00.
+    // Stripe's times are whole seconds: an object that was created at 12:00:00.5 has the time 12:00:00.
     private static long Seconds(DateTimeOffset time) => time.ToUnixTimeSeconds();
 
     private async Task<Outcome<JsonElement>> TryAsync(string path, CancellationToken cancellationToken)

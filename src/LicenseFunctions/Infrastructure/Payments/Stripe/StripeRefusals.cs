@@ -35,7 +35,8 @@ internal static class StripeRefusals
     };
 
     /// <summary>
-    /// Whether the request was certainly not executed and never will be. Not for a rejected key of this backend: an operator corrects it.
+    /// Whether the request was certainly not executed and never will be. False if Stripe rejects this backend's key: an operator corrects
+    /// it.
     /// </summary>
     public static bool IsFinal(StripeException refused) =>
         refused.StripeError?.Type != "idempotency_error" && (Of(refused) == Refused || Of(refused) == CustomerMissing);

@@ -25,7 +25,7 @@ public static class StripeRegistration
         return services;
     }
 
-    /// <summary>The statement for tools that have no other use of Stripe.</summary>
+    /// <summary>The statement, for tools that use nothing else of Stripe.</summary>
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
     public static IPaymentStatement OpenStatement(SettingReader reader)
     {

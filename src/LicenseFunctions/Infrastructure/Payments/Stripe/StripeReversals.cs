@@ -2,7 +2,7 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 
-/// <summary>Maps Stripe's events about refunds and disputes. One that can't be read is put before an operator.</summary>
+/// <summary>Maps Stripe's events about refunds and disputes. One that can't be read becomes a payment case.</summary>
 internal static class StripeReversals
 {
     /// <summary>The largest amount in cents that the tables of the platform can store.</summary>

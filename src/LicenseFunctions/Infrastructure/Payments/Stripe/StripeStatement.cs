@@ -35,7 +35,7 @@ public sealed class StripeStatement(StripeClient client, TimeProvider clock, ILo
         return IsMissing(page.Refusal) ? false : page.Match<Outcome<bool>>(read => read.Items.Count > 0, Refuse);
     }
 
-    // Stripe refuses the id of an object that it doesn't have. A rejected key is another refusal.
+    // Stripe refuses the id of an object that it doesn't have. If it rejects the key, the refusal is another one.
     private static bool IsMissing(Refusal? refusal) => refusal == StripeRefusals.Refused;
 
     private static Outcome<bool> Refuse(Refusal refusal) => refusal;
