@@ -179,7 +179,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
 
     private async Task ReadAsync(List<Waiting> batch)
     {
-        DatabaseScope.Enter(DatabasePool.Checks);
+        DatabaseScope.Enter(DatabasePool.CheckReads);
         await using var session = await database.OpenAsync(CancellationToken.None);
         var (connection, cancellationToken) = session;
         var began = time.GetTimestamp();

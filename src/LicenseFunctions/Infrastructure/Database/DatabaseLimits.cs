@@ -23,7 +23,7 @@ public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? T
     /// <param name="checkTimeout">VALIDATION_TIMEOUT_SECONDS, 1 or more.</param>
     public static DatabaseLimits Of(DatabasePool pool, TimeSpan checkTimeout) => pool switch
     {
-        DatabasePool.Checks => new DatabaseLimits(checkTimeout, 0.75 * checkTimeout, checkTimeout),
+        DatabasePool.CheckReads or DatabasePool.Checks => new DatabaseLimits(checkTimeout, 0.75 * checkTimeout, checkTimeout),
         DatabasePool.Requests => Requests,
         _ => Background,
     };

@@ -9,6 +9,9 @@ public enum DatabasePool
     /// <summary>HTTP requests, except license checks.</summary>
     Requests,
 
-    /// <summary>License checks and the readiness probe.</summary>
+    /// <summary>License checks, except their first read, and the readiness probe.</summary>
     Checks,
+
+    /// <summary>The reads that every license check begins with.</summary>
+    CheckReads,
 }

@@ -29,8 +29,8 @@ public static class DatabaseRegistration
     {
         NpgsqlDataSource Of(DatabasePool pool) => Source(settings with { ConnectionString = settings.Of(pool) }, identity, loggers);
         return new DatabaseSources(
-            Of(DatabasePool.Checks), Of(DatabasePool.Requests), Of(DatabasePool.Background), settings.CheckTimeout,
-            settings.IsBehindPooler);
+            Of(DatabasePool.CheckReads), Of(DatabasePool.Checks), Of(DatabasePool.Requests), Of(DatabasePool.Background),
+            settings.CheckTimeout, settings.IsBehindPooler);
     }
 
     /// <param name="identity">If the settings have no password, its token is used, which Azure Database for PostgreSQL accepts.</param>

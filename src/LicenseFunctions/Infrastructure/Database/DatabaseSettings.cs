@@ -11,6 +11,10 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
 {
     private const int SmallestPool = 4;
 
+    // As many as LicenseCheckStore reads batches at once. Npgsql uses all connections of a pool in turn, and each has a server process with
+    // caches of its own: with eight of them, a check costs the server a third more than with two.
+    private const int MostForCheckReads = 2;
+
     private const string Example = "postgresql://user:password@localhost:5432/execution_control";
 
     public static DatabaseSettings Read(SettingReader settings)
@@ -45,15 +49,18 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
     }
 
     /// <summary>
-    /// How many of all connections a pool has: checks 40 %, requests 30 %, background work the rest. Checks have at least two.
+    /// How many of all connections a pool has: checks 40 %, of which one or two are for their reads; requests 30 %; background work the
+    /// rest.
     /// </summary>
     public static int ConnectionsOf(DatabasePool pool, int all)
     {
         all = Math.Max(all, SmallestPool);
         var (checks, requests) = (Math.Max(2, all * 2 / 5), Math.Max(1, all * 3 / 10));
+        var reads = Math.Min(MostForCheckReads, checks / 2);
         return pool switch
         {
-            DatabasePool.Checks => checks,
+            DatabasePool.CheckReads => reads,
+            DatabasePool.Checks => checks - reads,
             DatabasePool.Requests => requests,
             _ => all - checks - requests,
         };

@@ -8,22 +8,24 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// A pooler in transaction mode is between the app and the server. It doesn't keep a session's limits, so each transaction sets its own.
 /// </param>
 public sealed record DatabaseSources(
-    NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout, bool IsBehindPooler)
+    NpgsqlDataSource CheckReads, NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout,
+    bool IsBehindPooler)
     : IAsyncDisposable
 {
     /// <summary>
-    /// Permits of checks that write, which may wait for a lock: half of the connections, because the reads of all other checks need one.
+    /// Permits of checks that write, which may wait for a lock: half of the connections, because short statements of other checks need one.
     /// </summary>
     public SemaphoreSlim Admissions { get; } =
         new(Math.Max(1, new NpgsqlConnectionStringBuilder(Checks.ConnectionString).MaxPoolSize / 2));
 
     /// <summary>For statements that the server does not answer in time.</summary>
     public SpareThreads SpareThreads { get; } =
-        new(new[] { Checks, Requests, Background }.Sum(pool => new NpgsqlConnectionStringBuilder(pool.ConnectionString).MaxPoolSize),
+        new(new[] { CheckReads, Checks, Requests, Background }.Sum(pool => new NpgsqlConnectionStringBuilder(pool.ConnectionString).MaxPoolSize),
             TimeProvider.System);
 
     public NpgsqlDataSource this[DatabasePool pool] => pool switch
     {
+        DatabasePool.CheckReads => CheckReads,
         DatabasePool.Checks => Checks,
         DatabasePool.Requests => Requests,
         _ => Background,
@@ -35,6 +37,7 @@ public sealed record DatabaseSources(
     {
         Admissions.Dispose();
         SpareThreads.Dispose();
+        await CheckReads.DisposeAsync();
         await Checks.DisposeAsync();
         await Requests.DisposeAsync();
         await Background.DisposeAsync();

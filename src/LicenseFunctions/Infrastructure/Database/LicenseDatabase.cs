@@ -23,7 +23,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
 
     /// <summary>All pools over one data source, for tools.</summary>
     public LicenseDatabase(NpgsqlDataSource source)
-        : this(new DatabaseSources(source, source, source, CheckTimeout: TimeSpan.FromSeconds(30), IsBehindPooler: false))
+        : this(new DatabaseSources(source, source, source, source, CheckTimeout: TimeSpan.FromSeconds(30), IsBehindPooler: false))
     {
     }
 
