@@ -52,7 +52,8 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         var other = await AddLicenseAsync(scene, "tok-2");
-        await using var app = await RunningApp.StartAsync(scene.Database, ("DATABASE_POOL_SIZE", "4"), ("RATE_LIMIT_PER_MINUTE", "100000"));
+        await using var app = await RunningApp.StartAsync(
+            scene.Database, ("DATABASE_POOL_SIZE", "4"), ("RATE_LIMIT_PER_MINUTE", "100000"), ("VALIDATION_TIMEOUT_SECONDS", "12"));
         await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
         await using var locked = await platform.BeginTransactionAsync(Stop);
         await platform.ExecuteAsync(lockSql, new { id = scene.SubscriptionId });

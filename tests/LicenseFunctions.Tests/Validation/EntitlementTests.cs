@@ -115,7 +115,8 @@ public sealed class EntitlementTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres, leaseKeys: [.. Enumerable.Repeat((byte)7, 32)]);
         await using var none = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Timeout=1");
         var process = scene.NewProcess(new LicenseDatabase(
-            new DatabaseSources(scene.Database.Source, scene.Database.Source, none, none, TimeSpan.FromSeconds(30), IsBehindPooler: false)));
+            new DatabaseSources(
+                scene.Database.Source, scene.Database.Source, none, none, TimeSpan.FromSeconds(30), IsBehindPooler: false)));
 
         var accepted = await scene.CheckAsync("EA-1", 1, process: process);
         await ExpireAsync(scene);

@@ -20,8 +20,8 @@ public sealed record DatabaseSources(
 
     /// <summary>For statements that the server does not answer in time.</summary>
     public SpareThreads SpareThreads { get; } =
-        new(new[] { CheckReads, Checks, Requests, Background }.Sum(pool => new NpgsqlConnectionStringBuilder(pool.ConnectionString).MaxPoolSize),
-            TimeProvider.System);
+        new(new[] { CheckReads, Checks, Requests, Background }
+            .Sum(pool => new NpgsqlConnectionStringBuilder(pool.ConnectionString).MaxPoolSize), TimeProvider.System);
 
     public NpgsqlDataSource this[DatabasePool pool] => pool switch
     {

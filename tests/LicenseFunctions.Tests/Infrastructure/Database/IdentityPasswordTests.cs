@@ -24,7 +24,7 @@ public sealed class IdentityPasswordTests
         server.Start();
         var asked = ReadPasswordAsync(server);
         var settings = Read(("DATABASE_URL",
-            $"Host=127.0.0.1;Port={((IPEndPoint)server.LocalEndpoint).Port};Database=db;{person};SSL Mode=Disable"));
+            $"Host=127.0.0.1;Port={((IPEndPoint)server.LocalEndpoint).Port};Database=db;{person};SSL Mode=Disable;Timeout=3"));
         var identity = new StandInIdentity();
 
         await using var source = DatabaseRegistration.Source(settings, identity, NullLoggerFactory.Instance);
