@@ -9,6 +9,7 @@ need_test_packages() {
   command -v psql >/dev/null || missing+=(postgresql-client)
   [ ! -d tests/dashboard ] || command -v chromium >/dev/null || missing+=(chromium)
   [ ! -d tests/clients ] || command -v g++ >/dev/null || missing+=(g++)
+  [ ! -d tests/clients ] || command -v rustc >/dev/null || missing+=(rustc)
   need_node
   [ ${#missing[@]} = 0 ] && return
   may_install || die "the tests need ${missing[*]}; install them (Debian: apt-get install ${missing[*]}) and start again"

@@ -1,4 +1,5 @@
-// Compiles the TypeScript client and, with g++ over the shim, the MQL5 client and the example. ./dev test builds the C# client.
+// Compiles the TypeScript client, with g++ over the shim the MQL5 client and the example, and with rustc the ingest server. ./dev test
+// builds the C# client.
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,10 @@ writeFileSync(path('bin/typescript/package.json'), '{"type":"module"}');
 await Promise.all([
   run(process.execPath, [path('node_modules/typescript/bin/tsc'), '-p', `${clients}/typescript`, '--outDir', path('bin/typescript')]),
   ...['driver', 'example'].map((name) => run('g++', [...strict, ...includes, path(`mql5/${name}.cpp`), '-o', path(`bin/${name}`)])),
+  ...[
+    ['rust-driver', path('rust/driver.rs')],
+    ['ingest', `${clients}/rust/ingest.rs`],
+  ].map(([name, file]) => run('rustc', ['-O', '--edition', '2021', '-D', 'warnings', file, '-o', path(`bin/${name}`)])),
 ]).catch(({ stdout, stderr, message }) => {
   console.error(stdout, stderr || message);
   process.exit(1);

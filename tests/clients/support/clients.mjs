@@ -44,6 +44,9 @@ function withTypeScript({ op, state, answer, now, elapsed, keys, issuer, device,
   return { ...decision, state: after };
 }
 
+/** The ingest server's verification of leases. */
+export const rust = start(path('../bin/rust-driver'), []);
+export const ingest = path('../bin/ingest');
 export const { LicenseClient } = typescript;
 export const example = path('../bin/example');
 export const clients = {
