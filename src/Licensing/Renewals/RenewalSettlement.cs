@@ -152,7 +152,10 @@ public static class RenewalSettlement
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer)
     {
         if (answer.Outcome is not ChargeOutcome.Succeeded paid) return null;
-        var isOwnIntent = renewal.PaidWith is PaidWith.Card && renewal.IntentId == answer.IntentId;
+        var isByCard = renewal.PaidWith is PaidWith.Card;
+        // An operator has decided that the charge of another intent paid the period.
+        if (isByCard && renewal.Attempt!.TransactionId == paid.TransactionId) return null;
+        var isOwnIntent = isByCard && renewal.IntentId == answer.IntentId;
         if (isOwnIntent && IsSameCharge(renewal.Attempt!.TransactionId, answer.IntentId, paid)) return null;
         return new RenewalChange(isOwnIntent ? renewal with { IntentId = null } : renewal)
         {
@@ -202,10 +205,8 @@ public static class RenewalSettlement
         var released = renewal with
         {
             IntentId = null,
-            Attempt = renewal.Attempt is
-            { Status: AttemptStatus.Sent or AttemptStatus.NeedsAuthentication or AttemptStatus.Succeeded } attempt
-                ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null }
-                : renewal.Attempt,
+            // Whatever was answered first: the intent may have succeeded after a decline.
+            Attempt = renewal.Attempt is { } attempt ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null } : null,
             Lookups = 0,
             UnknownSince = null,
         };
