@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Licensing.Renewals;
 
 /// <summary>Which mails a customer gets before and around an expiry. Each has a key, so that it is sent once.</summary>
@@ -55,8 +57,10 @@ public static class RenewalWarnings
         Enumerable.Range(0, RenewalPolicy.LongestWarningDays + 1).Select(stage => WarningKey(subscriptionId, expiresAt, stage));
 
     /// <summary>Identifies the notice of a renewal.</summary>
-    public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt) =>
-        $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}";
+    /// <param name="amountUsd">What will be charged. If it changes, the customer is told again.</param>
+    public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt, decimal amountUsd) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}:{decimal.ToInt64(amountUsd * 100)}c");
 
     /// <summary>
     /// The end of a mail's key. A renewal that continues long after the expiry, for example when a suspension ends, sends its mails again:
@@ -76,7 +80,8 @@ public static class RenewalWarnings
     internal static RenewalNotice? AtPayment(Renewal renewal, PaidWith with, SavedCard? card, RenewalPolicy policy, DateTimeOffset now) =>
         renewal is { Type: RenewalType.Auto, AmountUsd: > 0 } && (!renewal.PriceAccepted || Late(renewal, policy, now) is not null)
             ? new RenewalNotice(
-                UpcomingRenewal, NoticeKey(renewal.SubscriptionId, renewal.PeriodStart) + KeyEnd(renewal, policy, now))
+                UpcomingRenewal,
+                NoticeKey(renewal.SubscriptionId, renewal.PeriodStart, renewal.ChargedMinor / 100m) + KeyEnd(renewal, policy, now))
             {
                 PaidWith = with,
                 LastFour = with is PaidWith.Card ? card?.LastFour : null,

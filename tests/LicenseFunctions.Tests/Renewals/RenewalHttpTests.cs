@@ -729,6 +729,25 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
+    public async Task Notice_OfAPriceThatChanges_IsSentAgain()
+    {
+        var license = await AddAsync("pm_card_visa", days: 9);
+        await RunAsync("WarnExpiring");
+        await SetPriceAsync(license, 39.99m);
+
+        await RunAsync("WarnExpiring");
+        await RunAsync("WarnExpiring");
+
+        Assert.Equal([39.99m, 49.99m], await database.QueryAllAsync<decimal>(
+            """
+            select (payload -> 'model' ->> 'amount_usd')::numeric from outbox
+            where payload ->> 'template' = 'upcoming_renewal' and payload -> 'model' ->> 'subscription_id' = @license::text
+            order by 1
+            """,
+            new { license }));
+    }
+
+    [Fact]
     public async Task Notice_WithTheFirstAttempt_IsSentIfThereWasNoneBefore_AndNotOnRequest()
     {
         var (automatic, manual) = (await AddAsync("pm_card_visa"), await AddAsync("pm_card_visa"));
