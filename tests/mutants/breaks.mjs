@@ -404,8 +404,8 @@ money(
 money(
   'consent-to-another-amount',
   rules + 'RenewalRequests.cs',
-  '(amountUsd is null || amountUsd == renewal.AmountUsd)',
-  '(amountUsd is null or > 0)',
+  'renewal.Status is AwaitingConsent && amountUsd == renewal.AmountUsd',
+  'renewal.Status is AwaitingConsent && amountUsd > 0',
   'RenewalPlanTests',
   'RenewalHttpTests',
   'TrustedCasesTests',

@@ -46,10 +46,10 @@ public static class RenewalRequests
     /// The customer agrees to the raised price. A repeat, a consent that comes too late, or a consent to another amount changes nothing.
     /// </summary>
     /// <param name="renewal">The renewal that waits for the consent.</param>
-    /// <param name="amountUsd">The amount that the customer saw; null if the caller didn't send it.</param>
+    /// <param name="amountUsd">The amount that the customer saw.</param>
     /// <param name="now">The present time.</param>
-    public static RenewalChange? ConsentToPrice(Renewal renewal, decimal? amountUsd, DateTimeOffset now) =>
-        renewal.Status is AwaitingConsent && (amountUsd is null || amountUsd == renewal.AmountUsd)
+    public static RenewalChange? ConsentToPrice(Renewal renewal, decimal amountUsd, DateTimeOffset now) =>
+        renewal.Status is AwaitingConsent && amountUsd == renewal.AmountUsd
         ? new RenewalChange(renewal with { Status = Due, PriceAccepted = true, NextActionAt = now }) { Audit = "renewal.price_accepted" }
         : null;
 

@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Dapper;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using StripeStandIn;
 using Xunit;
@@ -698,6 +699,43 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
 
         await RunAsync("WarnExpiring");
         await RunAsync("WarnExpiring");
+
+    [Fact]
+    public async Task PriceConsent_WithoutAnAmount_CountsForThePriceOfItsMailOnly()
+    {
+        var license = await AddAsync("pm_card_visa");
+        var links = new List<string>();
+        foreach (var price in (decimal[])[59.99m, 69.99m])
+        {
+            await SetPriceAsync(license, price);
+            await database.ExecuteAsync("update renewals set next_action_at = now() where subscription_id = @license", new { license });
+            await RunAsync("RunRenewals");
+            links.Add(await database.QueryAsync<string>(
+                """
+                select split_part(payload -> 'model' ->> 'link', '#', 2) from outbox
+                where payload ->> 'template' = 'price_consent' and payload -> 'model' ->> 'subscription_id' = @license::text
+                  and (payload -> 'model' ->> 'amount_usd')::numeric = @price
+                """,
+                new { license, price }));
+        }
+
+        Assert.Equal((false, 69.99m), await AgreeAsync(links[0]));
+        Assert.Equal((true, 69.99m), await AgreeAsync(links[1]));
+
+        // A link of an earlier version states no amount.
+        var unstated = new SignedLinks([new byte[32]], TimeProvider.System).Path(
+            "price", Guid.Parse(links[1].Split('.')[0]), now.AddDays(1));
+        var (status, problem, _) = await app.SendAsync(
+            HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token = unstated!.Split('#')[1], accept = true });
+        Assert.Equal((400, "AMOUNT_MISSING"), (status, (string?)problem!["code"]));
+
+        async Task<(bool?, decimal?)> AgreeAsync(string token)
+        {
+            var (_, reply, _) = await app.SendAsync(
+                HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token, accept = true });
+            return ((bool?)reply!["accepted"], (decimal?)reply["amount_usd"]);
+        }
+    }
 
         var mails = await database.QueryAllAsync<string>(
             """

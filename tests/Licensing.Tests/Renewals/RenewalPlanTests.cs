@@ -542,13 +542,12 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
-    [InlineData(null, true)]
     [InlineData(59.99, true)]
     [InlineData(49.99, false)]
-    public void ConsentToPrice_ToAnotherAmountThanTheStoredOne_ChangesNothing(double? amount, bool accepted)
+    public void ConsentToPrice_ToAnotherAmountThanTheStoredOne_ChangesNothing(double amount, bool accepted)
     {
         var waiting = Due with { Status = RenewalStatus.AwaitingConsent, AmountUsd = 59.99m };
 
-        Assert.Equal(accepted, RenewalRequests.ConsentToPrice(waiting, (decimal?)amount, Expiry)?.After.PriceAccepted is true);
+        Assert.Equal(accepted, RenewalRequests.ConsentToPrice(waiting, (decimal)amount, Expiry)?.After.PriceAccepted is true);
     }
 }
