@@ -294,8 +294,8 @@ kindOf('who is not served is not charged');
 money(
   'block-ignored',
   rules + 'RenewalPlan.cs',
-  'if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);',
-  '',
+  'if (policy.BlockOf(facts.License) is not null) return WaitUntilServed',
+  'if (policy.BlockOf(facts.License) is not null && renewal.Attempts > 99) return WaitUntilServed',
   'RenewalPlanTests',
 );
 money(

@@ -43,6 +43,19 @@ public static class RenewalRequests
             : null;
 
     /// <summary>
+    /// A request to renew was refused: a renewal that only the request has opened is closed, so that nothing is charged for it later.
+    /// </summary>
+    /// <returns>Null if there is nothing to change.</returns>
+    public static RenewalChange? Refuse(Renewal renewal) =>
+        renewal is { Status: Due, Type: RenewalType.Manual, IntentId: null }
+            ? new RenewalChange(renewal with { Status = Canceled, NextActionAt = null })
+            {
+                Audit = "renewal.canceled",
+                Reason = "the request was refused",
+            }
+            : null;
+
+    /// <summary>
     /// The customer agrees to the raised price. A repeat, a consent that comes too late, or a consent to another amount changes nothing.
     /// </summary>
     /// <param name="renewal">The renewal that waits for the consent.</param>

@@ -199,6 +199,26 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             new { license, reason }));
     }
 
+    [Fact]
+    public async Task Renew_ARefusedRequest_IsNotChargedLater_AndMayBeSentAgain()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await database.ExecuteAsync(
+            """
+            update license_tokens set metadata = '{"auto_renew": false}' where subscription_id = @license;
+            update subscriptions set state = 'PAUSED_TOXIC' where subscription_id = @license
+            """,
+            new { license });
+
+        Assert.Equal((409, 409), ((await RenewAsync(license, "again")).Status, (await RenewAsync(license, "again")).Status));
+        await database.ExecuteAsync("update subscriptions set state = 'SYNCED' where subscription_id = @license", new { license });
+        await RunAsync("RunRenewals");
+
+        Assert.Equal(0, Charges(license));
+        Assert.Equal(200, (await RenewAsync(license, "again")).Status);
+        Assert.Equal(1, Charges(license, "succeeded"));
+    }
+
     [Theory]
     [InlineData("PAUSED_TOXIC")]
     [InlineData("LOCKED_NO_FUNDS")]
@@ -681,26 +701,6 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Warnings_AreWrittenOnceForWhatWillNotRenew_AndNotWhileAChargeIsOpen()
-    {
-        var well = await AddAsync("pm_card_visa");
-        var doomed = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = false });
-        var late = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1) });
-        var soonPaid = await AddAsync("pm_card_visa", days: -1);
-        var open = await AddAsync("pm_card_visa", days: -1);
-        await database.ExecuteAsync(
-            """
-            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, intent_id, gives_up_at)
-            select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'unknown', 'pi_warned', now()
-            from subscriptions s join license_tokens t on t.subscription_id = s.subscription_id
-            where s.subscription_id = @open
-            """,
-            new { open });
-
-        await RunAsync("WarnExpiring");
-        await RunAsync("WarnExpiring");
-
-    [Fact]
     public async Task PriceConsent_WithoutAnAmount_CountsForThePriceOfItsMailOnly()
     {
         var license = await AddAsync("pm_card_visa");
@@ -736,6 +736,26 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             return ((bool?)reply!["accepted"], (decimal?)reply["amount_usd"]);
         }
     }
+
+    [Fact]
+    public async Task Warnings_AreWrittenOnceForWhatWillNotRenew_AndNotWhileAChargeIsOpen()
+    {
+        var well = await AddAsync("pm_card_visa");
+        var doomed = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = false });
+        var late = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-1) });
+        var soonPaid = await AddAsync("pm_card_visa", days: -1);
+        var open = await AddAsync("pm_card_visa", days: -1);
+        await database.ExecuteAsync(
+            """
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, intent_id, gives_up_at)
+            select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'unknown', 'pi_warned', now()
+            from subscriptions s join license_tokens t on t.subscription_id = s.subscription_id
+            where s.subscription_id = @open
+            """,
+            new { open });
+
+        await RunAsync("WarnExpiring");
+        await RunAsync("WarnExpiring");
 
         var mails = await database.QueryAllAsync<string>(
             """
