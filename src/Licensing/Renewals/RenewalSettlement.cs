@@ -194,7 +194,7 @@ public static class RenewalSettlement
 
     /// <summary>
     /// The charge of the renewal's intent went back to the customer: it was credited to the wallet, or refunded before it was booked. A
-    /// renewal that waited for the charge is closed. Another one continues without the intent.
+    /// renewal that waited for the charge is closed, after a refund each one. Another one continues without the intent.
     /// </summary>
     /// <param name="renewal">The renewal.</param>
     /// <param name="isRefunded">
@@ -210,7 +210,7 @@ public static class RenewalSettlement
             Lookups = 0,
             UnknownSince = null,
         };
-        return renewal.IsChargeOpen
+        return renewal.IsChargeOpen || (isRefunded && !renewal.Status.IsFinal())
             ? new RenewalChange(released with { Status = isRefunded ? Lapsed : Canceled, NextActionAt = null })
             {
                 Audit = isRefunded ? "renewal.lapsed" : "renewal.canceled",

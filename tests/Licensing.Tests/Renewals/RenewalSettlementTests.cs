@@ -301,6 +301,16 @@ public sealed class RenewalSettlementTests
         Assert.Equal((RenewalStatus.Lapsed, null, AttemptStatus.Canceled), (after.Status, after.IntentId, after.Attempt!.Status));
     }
 
+    [Theory]
+    [InlineData(RenewalStatus.NeedsAuthentication, true, RenewalStatus.Lapsed)]
+    [InlineData(RenewalStatus.SoftDeclined, true, RenewalStatus.Lapsed)]
+    [InlineData(RenewalStatus.Canceled, true, RenewalStatus.Canceled)]
+    [InlineData(RenewalStatus.SoftDeclined, false, RenewalStatus.SoftDeclined)]
+    [InlineData(RenewalStatus.Undecided, false, RenewalStatus.Canceled)]
+    public void WithoutCharge_AfterARefund_ChargesNothingAgainWithoutARequest(
+        RenewalStatus status, bool isRefunded, RenewalStatus expected) =>
+        Assert.Equal(expected, RenewalSettlement.WithoutCharge(Charging with { Status = status }, isRefunded).After.Status);
+
     [Fact]
     public void Settle_AGatewayThatStatesYears_IsLookedUpTomorrow() =>
         Assert.Equal(Expiry.AddDays(1), Settle(Charging, new ChargeOutcome.Unknown("429", TimeSpan.FromDays(9_000)))!.After.NextActionAt);
