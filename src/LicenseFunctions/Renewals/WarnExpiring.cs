@@ -47,7 +47,8 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         {
             var opensAt = policy.OpensAt(next.ExpiresAt);
             var price = next.Price(policy).AmountUsd;
-            var key = RenewalWarnings.NoticeKey(next.SubscriptionId, next.ExpiresAt, (price ?? 0) + forecast.DebtsUsd);
+            var key = RenewalWarnings.NoticeKey(
+                next.SubscriptionId, next.ExpiresAt, forecast.With!.Value, (price ?? 0) + forecast.DebtsUsd);
             yield return new RenewalMail(key, RenewalWarnings.UpcomingRenewal, next.UserId, new
             {
                 next.SubscriptionId,

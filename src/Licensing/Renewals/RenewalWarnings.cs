@@ -57,10 +57,11 @@ public static class RenewalWarnings
         Enumerable.Range(0, RenewalPolicy.LongestWarningDays + 1).Select(stage => WarningKey(subscriptionId, expiresAt, stage));
 
     /// <summary>Identifies the notice of a renewal.</summary>
-    /// <param name="amountUsd">What will be charged. If it changes, the customer is told again.</param>
-    public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt, decimal amountUsd) => string.Create(
+    /// <param name="with">What will pay. If it or the amount changes, the customer is told again.</param>
+    /// <param name="amountUsd">What will be charged.</param>
+    public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt, PaidWith with, decimal amountUsd) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}:{decimal.ToInt64(amountUsd * 100)}c");
+        $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}:{EnumWords.Of(with)}:{decimal.ToInt64(amountUsd * 100)}");
 
     /// <summary>
     /// The end of a mail's key. A renewal that continues long after the expiry, for example when a suspension ends, sends its mails again:
@@ -81,7 +82,7 @@ public static class RenewalWarnings
         renewal is { Type: RenewalType.Auto, AmountUsd: > 0 } && (!renewal.PriceAccepted || Late(renewal, policy, now) is not null)
             ? new RenewalNotice(
                 UpcomingRenewal,
-                NoticeKey(renewal.SubscriptionId, renewal.PeriodStart, renewal.ChargedMinor / 100m) + KeyEnd(renewal, policy, now))
+                NoticeKey(renewal.SubscriptionId, renewal.PeriodStart, with, renewal.ChargedMinor / 100m) + KeyEnd(renewal, policy, now))
             {
                 PaidWith = with,
                 LastFour = with is PaidWith.Card ? card?.LastFour : null,

@@ -787,20 +787,27 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Notice_OfAPriceThatChanges_IsSentAgain()
+    public async Task Notice_WhoseAmountOrMeansChanges_IsSentAgain()
     {
         var license = await AddAsync("pm_card_visa", days: 9);
         await RunAsync("WarnExpiring");
         await SetPriceAsync(license, 39.99m);
 
         await RunAsync("WarnExpiring");
+        await database.ExecuteAsync(
+            """
+            insert into user_wallets (user_id, balance_usd) select subscriber_id, 40 from subscriptions where subscription_id = @license
+            on conflict (user_id) do update set balance_usd = 40
+            """,
+            new { license });
+        await RunAsync("WarnExpiring");
         await RunAsync("WarnExpiring");
 
-        Assert.Equal([39.99m, 49.99m], await database.QueryAllAsync<decimal>(
+        Assert.Equal(["card 49.99", "card 39.99", "wallet 39.99"], await database.QueryAllAsync<string>(
             """
-            select (payload -> 'model' ->> 'amount_usd')::numeric from outbox
+            select concat_ws(' ', payload -> 'model' ->> 'paid_with', payload -> 'model' ->> 'amount_usd') from outbox
             where payload ->> 'template' = 'upcoming_renewal' and payload -> 'model' ->> 'subscription_id' = @license::text
-            order by 1
+            order by created_at
             """,
             new { license }));
     }
