@@ -579,7 +579,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         if (seen.AmountUsd is not { } amount) return; // the page showed no price
         judge.Agreed(seen, amount);
         if (await store.FindAsync(seen.RenewalId, CancellationToken.None) is { } facts
-            && RenewalRequests.ConsentToPrice(facts.Renewal, seen.AmountUsd, clock.Now) is { } accepted)
+            && RenewalRequests.ConsentToPrice(facts.Renewal, amount, clock.Now) is { } accepted)
             await store.SaveAsync(accepted, new RenewalWriter(Lease: null), CancellationToken.None);
     }
 

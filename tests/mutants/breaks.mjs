@@ -294,8 +294,8 @@ kindOf('licenses that are not served are not charged');
 money(
   'block-ignored',
   rules + 'RenewalPlan.cs',
-  'if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);',
-  '',
+  'if (policy.BlockOf(facts.License) is not null) return WaitUntilServed',
+  'if (policy.BlockOf(facts.License) is not null && renewal.Attempts > 99) return WaitUntilServed',
   'RenewalPlanTests',
 );
 money(
@@ -404,8 +404,8 @@ money(
 money(
   'consent-to-another-amount',
   rules + 'RenewalRequests.cs',
-  '(amountUsd is null || amountUsd == renewal.AmountUsd)',
-  '(amountUsd is null or > 0)',
+  'renewal.Status is AwaitingConsent && amountUsd == renewal.AmountUsd',
+  'renewal.Status is AwaitingConsent && amountUsd > 0',
   'RenewalPlanTests',
   'RenewalHttpTests',
   'TrustedCasesTests',

@@ -148,6 +148,9 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         returning suspension_id
         """;
 
+    // The platform doesn't take the license's lock. What it writes before this transaction is restored later; the rest waits for it.
+    private const string LockSubscription = "select from subscriptions where subscription_id = @subscriptionId for no key update";
+
     // The platform changed the state while a suspension was open: when the last suspension is lifted, the platform's state is restored.
     private const string KeepPlatformState = """
         update license_suspensions o
@@ -160,6 +163,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     public async Task<Guid?> SuspendAsync(NpgsqlConnection connection, NewSuspension suspension, CancellationToken cancellationToken)
     {
         await LockAsync(connection, suspension.SubscriptionId, cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(
+            LockSubscription, new { subscriptionId = suspension.SubscriptionId }, cancellationToken: cancellationToken));
         await CloseIfReinstatedManuallyAsync(connection, suspension.SubscriptionId, cancellationToken);
         var open = await OpenAsync(connection, suspension.SubscriptionId, cancellationToken);
         if (open.Any(one => one.Cause == suspension.Cause))

@@ -61,7 +61,8 @@ public sealed class ProcessRenewal(
         switch (RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId()))
         {
             case RenewalStep.Save { Change: { Notice: { Template: "price_consent" } question } change }:
-                var link = links.Path(ConsentToPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt);
+                var link = links.Path(
+                    ConsentToPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt, ConsentToPrice.Stated(change.After));
                 return change with { Notice = question with { Link = link } };
             case RenewalStep.Save save:
                 return save.Change;

@@ -80,8 +80,10 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
             : RenewalRequests.CardAllowedAt(facts, policy, now) is { } allowedAt ? TooManyAttempts(allowedAt)
             : null;
         var change = refused is null ? RenewalRequests.RenewNow(facts, acceptedUsd, policy, now) : null;
-        var writer = new RenewalWriter(change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: request);
-        change ??= new RenewalChange(facts.Renewal);
+        // A request that was refused may be sent again with the same key.
+        var writer = new RenewalWriter(
+            change is null ? TimeSpan.Zero : ProcessRenewal.Lease, by, Request: refused is null ? request : null);
+        change ??= (refused is null ? null : RenewalRequests.Refuse(facts.Renewal)) ?? new RenewalChange(facts.Renewal);
         var processed = await store.SaveAsync(change, writer, cancellationToken) is RenewalSave.Saved && writer.Lease > TimeSpan.Zero
             ? await ProcessAsync(facts with { Renewal = change.Saved })
             : null;

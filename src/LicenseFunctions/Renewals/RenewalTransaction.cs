@@ -88,7 +88,13 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         await PaymentCaseStore.CloseAppliedAsync(connection, paid, cancellationToken);
     }
 
-    private const string CutPaidPeriods = """
+    // A statement of its own: the next one reads what the transaction committed for which this one has waited.
+    private const string LockLicense = """
+        select from license_states where subscription_id = @SubscriptionId for update;
+        """;
+
+    private const string CutPaidPeriods = $"""
+        {LockLicense}
         update renewals r set paid_until = greatest(r.paid_from, t.expires_at), fence = r.fence + 1
         from v_current_license_tokens t
         where t.subscription_id = @SubscriptionId and r.subscription_id = t.subscription_id and r.renewal_id <> @RenewalId
@@ -107,7 +113,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
 
     // Locks the license's row first, as all changes of a license do. While a charge of any of its renewals is open, the license stays
     // valid for the period that may have been paid.
-    private const string WriteRow = """
+    private const string WriteRow = $"""
+        {LockLicense}
         with license as (
             insert into license_states (subscription_id, grace_until)
             select @SubscriptionId, max(p.period_start) + @period

@@ -46,12 +46,14 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
         if (RenewalWarnings.IsNoticeDue(next.ExpiresAt, forecast, next.Status, now, policy))
         {
             var opensAt = policy.OpensAt(next.ExpiresAt);
-            var key = RenewalWarnings.NoticeKey(next.SubscriptionId, next.ExpiresAt);
+            var price = next.Price(policy).AmountUsd;
+            var key = RenewalWarnings.NoticeKey(
+                next.SubscriptionId, next.ExpiresAt, forecast.With!.Value, (price ?? 0) + forecast.DebtsUsd);
             yield return new RenewalMail(key, RenewalWarnings.UpcomingRenewal, next.UserId, new
             {
                 next.SubscriptionId,
                 next.ExpiresAt,
-                next.Price(policy).AmountUsd,
+                AmountUsd = price,
                 forecast.DebtsUsd,
                 ChargeAt = opensAt > now ? opensAt : now,
                 PaidWith = EnumWords.Of(forecast.With),

@@ -75,7 +75,7 @@ public static class RenewalPlan
                 renewal, Lapse(renewal, policy.BlockOf(facts.License) is not null || IsHeldByDisputeOnly(facts, policy)));
         if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))
             return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
-        if (policy.BlockOf(facts.License) is not null) return Wait(renewal, now);
+        if (policy.BlockOf(facts.License) is not null) return WaitUntilServed(renewal, facts, policy, now);
 
         return facts.Source(policy) switch
         {
@@ -209,6 +209,14 @@ public static class RenewalPlan
 
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
         Save(renewal with { NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt) });
+
+    // A request counts while the license is served: what follows is automatic. The customer could still confirm an intent.
+    private static RenewalStep WaitUntilServed(Renewal renewal, RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now) =>
+        CancelIntentFirst(
+            renewal,
+            policy.AutoRenews(facts.License)
+                ? Wait(renewal with { Type = RenewalType.Auto }, now).Change
+                : Close(renewal, "the license is not served"));
 
     // The wait doesn't use up the time in which this renewal can be paid.
     private static RenewalStep.Save WaitForAnotherCharge(Renewal renewal, DateTimeOffset now) => Save(renewal with

@@ -43,13 +43,26 @@ public static class RenewalRequests
             : null;
 
     /// <summary>
+    /// A request to renew was refused: a renewal that only the request has opened is closed, so that nothing is charged for it later.
+    /// </summary>
+    /// <returns>Null if there is nothing to change.</returns>
+    public static RenewalChange? Refuse(Renewal renewal) =>
+        renewal is { Status: Due, Type: RenewalType.Manual, IntentId: null }
+            ? new RenewalChange(renewal with { Status = Canceled, NextActionAt = null })
+            {
+                Audit = "renewal.canceled",
+                Reason = "the request was refused",
+            }
+            : null;
+
+    /// <summary>
     /// The customer agrees to the increased price. A repeat, a consent that comes too late, or a consent to another amount changes nothing.
     /// </summary>
     /// <param name="renewal">The renewal that waits for the consent.</param>
-    /// <param name="amountUsd">The amount that the customer saw; null if the caller didn't send it.</param>
+    /// <param name="amountUsd">The amount that the customer saw.</param>
     /// <param name="now">The present time.</param>
-    public static RenewalChange? ConsentToPrice(Renewal renewal, decimal? amountUsd, DateTimeOffset now) =>
-        renewal.Status is AwaitingConsent && (amountUsd is null || amountUsd == renewal.AmountUsd)
+    public static RenewalChange? ConsentToPrice(Renewal renewal, decimal amountUsd, DateTimeOffset now) =>
+        renewal.Status is AwaitingConsent && amountUsd == renewal.AmountUsd
         ? new RenewalChange(renewal with { Status = Due, PriceAccepted = true, NextActionAt = now }) { Audit = "renewal.price_accepted" }
         : null;
 

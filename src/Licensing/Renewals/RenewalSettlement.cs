@@ -152,7 +152,10 @@ public static class RenewalSettlement
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer)
     {
         if (answer.Outcome is not ChargeOutcome.Succeeded paid) return null;
-        var isOwnIntent = renewal.PaidWith is PaidWith.Card && renewal.IntentId == answer.IntentId;
+        var isByCard = renewal.PaidWith is PaidWith.Card;
+        // An operator has decided that the charge of another intent paid the period.
+        if (isByCard && renewal.Attempt!.TransactionId == paid.TransactionId) return null;
+        var isOwnIntent = isByCard && renewal.IntentId == answer.IntentId;
         if (isOwnIntent && IsSameCharge(renewal.Attempt!.TransactionId, answer.IntentId, paid)) return null;
         return new RenewalChange(isOwnIntent ? renewal with { IntentId = null } : renewal)
         {
@@ -191,7 +194,7 @@ public static class RenewalSettlement
 
     /// <summary>
     /// The charge of the renewal's intent went back to the customer: it was credited to the wallet, or refunded before it was booked. A
-    /// renewal that waited for the charge is closed. Another one continues without the intent.
+    /// renewal that waited for the charge is closed, after a refund each one. Another one continues without the intent.
     /// </summary>
     /// <param name="renewal">The renewal.</param>
     /// <param name="isRefunded">
@@ -202,14 +205,12 @@ public static class RenewalSettlement
         var released = renewal with
         {
             IntentId = null,
-            Attempt = renewal.Attempt is
-            { Status: AttemptStatus.Sent or AttemptStatus.NeedsAuthentication or AttemptStatus.Succeeded } attempt
-                ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null }
-                : renewal.Attempt,
+            // Whatever was answered first: the intent may have succeeded after a decline.
+            Attempt = renewal.Attempt is { } attempt ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null } : null,
             Lookups = 0,
             UnknownSince = null,
         };
-        return renewal.IsChargeOpen
+        return renewal.IsChargeOpen || (isRefunded && !renewal.Status.IsFinal())
             ? new RenewalChange(released with { Status = isRefunded ? Lapsed : Canceled, NextActionAt = null })
             {
                 Audit = isRefunded ? "renewal.lapsed" : "renewal.canceled",

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Licensing.Renewals;
 
 /// <summary>Which mails a customer gets before and around an expiry. Each has a key, so that it is sent once.</summary>
@@ -55,8 +57,11 @@ public static class RenewalWarnings
         Enumerable.Range(0, RenewalPolicy.LongestWarningDays + 1).Select(stage => WarningKey(subscriptionId, expiresAt, stage));
 
     /// <summary>Identifies the notice of a renewal.</summary>
-    public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt) =>
-        $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}";
+    /// <param name="with">What will pay. If it or the amount changes, the customer is told again.</param>
+    /// <param name="amountUsd">What will be charged.</param>
+    public static string NoticeKey(Guid subscriptionId, DateTimeOffset expiresAt, PaidWith with, decimal amountUsd) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{UpcomingRenewal}:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}:{EnumWords.Of(with)}:{decimal.ToInt64(amountUsd * 100)}");
 
     /// <summary>
     /// The end of a mail's key: empty until a day after the grace, then a number that increases every <see cref="CountsFor"/>. So a renewal
@@ -77,7 +82,8 @@ public static class RenewalWarnings
     internal static RenewalNotice? AtPayment(Renewal renewal, PaidWith with, SavedCard? card, RenewalPolicy policy, DateTimeOffset now) =>
         renewal is { Type: RenewalType.Auto, AmountUsd: > 0 } && (!renewal.PriceAccepted || Late(renewal, policy, now) is not null)
             ? new RenewalNotice(
-                UpcomingRenewal, NoticeKey(renewal.SubscriptionId, renewal.PeriodStart) + KeyEnd(renewal, policy, now))
+                UpcomingRenewal,
+                NoticeKey(renewal.SubscriptionId, renewal.PeriodStart, with, renewal.ChargedMinor / 100m) + KeyEnd(renewal, policy, now))
             {
                 PaidWith = with,
                 LastFour = with is PaidWith.Card ? card?.LastFour : null,

@@ -4,6 +4,7 @@ using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using Licensing;
 using Licensing.Devices;
+using Npgsql;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
@@ -42,6 +43,24 @@ public sealed class RotateTokenTests(PostgresFixture postgres)
         Assert.Equal(
             await scene.Database.QueryAsync<Guid>("select token_id from v_current_license_tokens"),
             await scene.Database.QueryAsync<Guid>("select distinct replaced_by from license_token_replacements"));
+    }
+
+    [Fact]
+    public async Task Run_WhileThePlatformMovesTheExpiry_HasTheNewOne()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await using var platform = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
+        await using var transaction = await platform.BeginTransactionAsync(LicenseScene.Stop);
+        await using var move = new NpgsqlCommand("update license_tokens set expires_at = '2090-01-01Z'", platform);
+        await move.ExecuteNonQueryAsync(LicenseScene.Stop);
+
+        var rotated = RotateAsync(scene, null);
+        while (await scene.Database.QueryAsync<int>(
+            "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
+            await Task.Yield();
+        await transaction.CommitAsync(LicenseScene.Stop);
+
+        Assert.Equal(new DateTimeOffset(2090, 1, 1, 0, 0, 0, TimeSpan.Zero), (await rotated).Value.ExpiresAt);
     }
 
     [Fact]

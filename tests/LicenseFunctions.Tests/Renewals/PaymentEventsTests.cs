@@ -648,13 +648,103 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         await move.ExecuteNonQueryAsync(Token);
 
         var refunded = ApplyAsync(Refund("pi_1"));
-        while (await database.QueryAsync<int>(
-            "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
-            await Task.Yield();
+        await SomebodyWaitsAsync();
         await transaction.CommitAsync(Token);
         await refunded;
 
         Assert.Equal(now.AddDays(31).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
+    }
+
+    [Fact]
+    public async Task Save_WhileAnotherPeriodsChargeBegins_KeepsItsGrace()
+    {
+        var first = await ChargeAsync(status: RenewalStatus.SoftDeclined);
+        await world.MoveExpiryAsync(license, now.AddDays(2));
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var second = await database.QueryAsync<Guid>("select renewal_id from renewals where status = 'due'");
+        var facts = (await world.Store.FindAsync(second, Token))!;
+        await using var other = await database.Source.OpenConnectionAsync(Token);
+        await using var transaction = await other.BeginTransactionAsync(Token);
+        await using var begin = new NpgsqlCommand(
+            $"""
+            update license_states set grace_until = '{first.PeriodStart.AddDays(30):O}';
+            update renewals set status = 'charging' where renewal_id = '{first.RenewalId}'
+            """,
+            other);
+        await begin.ExecuteNonQueryAsync(Token);
+
+        var closed = world.Store.SaveAsync(
+            new RenewalChange(facts.Renewal with { Status = RenewalStatus.Canceled }), new RenewalWriter(Lease: null), Token);
+        await SomebodyWaitsAsync();
+        await transaction.CommitAsync(Token);
+
+        Assert.Equal(RenewalSave.Saved, await closed);
+        Assert.Equal(first.PeriodStart.AddDays(30), (await world.ReadAsync(license)).GraceUntil);
+    }
+
+    [Fact]
+    public async Task SuspendExpired_WhileThePlatformSuspends_KeepsThePlatformsState()
+    {
+        await world.MoveExpiryAsync(license, now.AddDays(-4));
+        await using var platform = await database.Source.OpenConnectionAsync(Token);
+        await using var transaction = await platform.BeginTransactionAsync(Token);
+        await using var suspend = new NpgsqlCommand(
+            "update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'Fraud'", platform);
+        await suspend.ExecuteNonQueryAsync(Token);
+
+        var expired = world.Store.SuspendExpiredAsync(Policy, now, 10, Token);
+        await SomebodyWaitsAsync();
+        await transaction.CommitAsync(Token);
+
+        Assert.Equal(1, await expired);
+        Assert.Equal("SUSPENDED_ADMIN Fraud", await database.QueryAsync<string>(
+            "select previous_state || ' ' || previous_paused_reason from license_suspensions"));
+        Assert.Equal("license_suspended", await database.QueryAsync<string>("select renewal_block from renewal_terms"));
+    }
+
+    // The booking and the credit begin at the same time.
+    [Fact]
+    public async Task DecideCase_CreditBesideTheBookingOfTheCharge_OneOfThemWins()
+    {
+        await database.ExecuteAsync("create table kept as select * from license_tokens with no data");
+        for (var round = 1; round <= 40; round++)
+        {
+            if (round > 1) license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = $"pm_{round}" });
+            var renewal = await ChargeAsync($"pi_{round}");
+            var success = new PaymentFact.IntentChanged(
+                new IntentSnapshot($"pi_{round}", new ChargeOutcome.Succeeded($"ch_{round}", 4999)), renewal.RenewalId);
+            await MoveTokenAsync("license_tokens", "kept");
+            await ApplyAsync(success);
+            await MoveTokenAsync("kept", "license_tokens");
+            var opened = Assert.Single(await new PaymentReads(database.Database).CasesAsync(100, Token), one => one.Decision is null);
+
+            var booking = Task.Run(() => ApplyAsync(success), Token);
+            var decision = Task.Run(
+                () => NewDecision().RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "a test"), Actor.System, Token), Token);
+            await Task.WhenAll(booking, decision);
+
+            var refusal = (await decision).Refusal?.Code;
+            var state = await world.ReadAsync(license);
+            Assert.Contains(refusal, new[] { null, "CASE_DECIDED", "CHARGE_BOOKED" });
+            Assert.Equal(
+                refusal is null
+                    ? (RenewalStatus.Canceled, now.AddDays(1), 49.99m, 49.99m, 1, "credited")
+                    : (RenewalStatus.Applied, now.AddDays(31), 0m, 0m, 2, "applied"),
+                ((await FindAsync(renewal)).Status, state.ExpiresAt!.Value, state.WalletUsd, state.LedgerUsd, state.LedgerRows,
+                    await database.QueryAsync<string>("select decision from payment_cases where case_id = @CaseId", opened)));
+            await database.ExecuteAsync("""update license_tokens set metadata = '{"auto_renew": false}'""");
+        }
+    }
+
+    private Task<int> MoveTokenAsync(string from, string to) => database.ExecuteAsync(
+        $"with moved as (delete from {from} where subscription_id = @license returning *) insert into {to} select * from moved",
+        new { license });
+
+    private async Task SomebodyWaitsAsync()
+    {
+        while (await database.QueryAsync<int>(
+            "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
+            await Task.Yield();
     }
 
     private Task<bool> IsDisputedAsync() => database.QueryAsync<bool>("select is_disputed from renewal_terms");

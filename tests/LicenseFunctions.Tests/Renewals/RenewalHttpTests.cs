@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Dapper;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Tests.Support;
 using StripeStandIn;
 using Xunit;
@@ -196,6 +197,26 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             where payload -> 'model' ->> 'subscription_id' = @license::text and payload -> 'model' ->> 'reason' = @reason
             """,
             new { license, reason }));
+    }
+
+    [Fact]
+    public async Task Renew_ARefusedRequest_IsNotChargedLater_AndMayBeSentAgain()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await database.ExecuteAsync(
+            """
+            update license_tokens set metadata = '{"auto_renew": false}' where subscription_id = @license;
+            update subscriptions set state = 'PAUSED_TOXIC' where subscription_id = @license
+            """,
+            new { license });
+
+        Assert.Equal((409, 409), ((await RenewAsync(license, "again")).Status, (await RenewAsync(license, "again")).Status));
+        await database.ExecuteAsync("update subscriptions set state = 'SYNCED' where subscription_id = @license", new { license });
+        await RunAsync("RunRenewals");
+
+        Assert.Equal(0, Charges(license));
+        Assert.Equal(200, (await RenewAsync(license, "again")).Status);
+        Assert.Equal(1, Charges(license, "succeeded"));
     }
 
     [Theory]
@@ -680,6 +701,43 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
+    public async Task PriceConsent_WithoutAnAmount_CountsForThePriceOfItsMailOnly()
+    {
+        var license = await AddAsync("pm_card_visa");
+        var links = new List<string>();
+        foreach (var price in (decimal[])[59.99m, 69.99m])
+        {
+            await SetPriceAsync(license, price);
+            await database.ExecuteAsync("update renewals set next_action_at = now() where subscription_id = @license", new { license });
+            await RunAsync("RunRenewals");
+            links.Add(await database.QueryAsync<string>(
+                """
+                select split_part(payload -> 'model' ->> 'link', '#', 2) from outbox
+                where payload ->> 'template' = 'price_consent' and payload -> 'model' ->> 'subscription_id' = @license::text
+                  and (payload -> 'model' ->> 'amount_usd')::numeric = @price
+                """,
+                new { license, price }));
+        }
+
+        Assert.Equal((false, 69.99m), await AgreeAsync(links[0]));
+        Assert.Equal((true, 69.99m), await AgreeAsync(links[1]));
+
+        // A link of an earlier version states no amount.
+        var unstated = new SignedLinks([new byte[32]], TimeProvider.System).Path(
+            "price", Guid.Parse(links[1].Split('.')[0]), now.AddDays(1));
+        var (status, problem, _) = await app.SendAsync(
+            HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token = unstated!.Split('#')[1], accept = true });
+        Assert.Equal((400, "AMOUNT_MISSING"), (status, (string?)problem!["code"]));
+
+        async Task<(bool?, decimal?)> AgreeAsync(string token)
+        {
+            var (_, reply, _) = await app.SendAsync(
+                HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token, accept = true });
+            return ((bool?)reply!["accepted"], (decimal?)reply["amount_usd"]);
+        }
+    }
+
+    [Fact]
     public async Task Warnings_AreWrittenOnceForWhatWillNotRenew_AndNotWhileAChargeIsOpen()
     {
         var well = await AddAsync("pm_card_visa");
@@ -726,6 +784,32 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Empty(await NoticesAsync(free));
         if (sent) Assert.Equal(now.AddDays(ahead).UtcDateTime, notices[0], TimeSpan.FromMinutes(10));
         Assert.Equal(days == 1 ? 1 : 0, Charges(license, "succeeded"));
+    }
+
+    [Fact]
+    public async Task Notice_WhoseAmountOrMeansChanges_IsSentAgain()
+    {
+        var license = await AddAsync("pm_card_visa", days: 9);
+        await RunAsync("WarnExpiring");
+        await SetPriceAsync(license, 39.99m);
+
+        await RunAsync("WarnExpiring");
+        await database.ExecuteAsync(
+            """
+            insert into user_wallets (user_id, balance_usd) select subscriber_id, 40 from subscriptions where subscription_id = @license
+            on conflict (user_id) do update set balance_usd = 40
+            """,
+            new { license });
+        await RunAsync("WarnExpiring");
+        await RunAsync("WarnExpiring");
+
+        Assert.Equal(["card 49.99", "card 39.99", "wallet 39.99"], await database.QueryAllAsync<string>(
+            """
+            select concat_ws(' ', payload -> 'model' ->> 'paid_with', payload -> 'model' ->> 'amount_usd') from outbox
+            where payload ->> 'template' = 'upcoming_renewal' and payload -> 'model' ->> 'subscription_id' = @license::text
+            order by created_at
+            """,
+            new { license }));
     }
 
     [Fact]

@@ -123,6 +123,45 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
+    [InlineData(true, RenewalStatus.Due)]
+    [InlineData(false, RenewalStatus.Canceled)]
+    public void Next_ARequestForALicenseThatIsNotServed_IsNotChargedLaterWithoutAutoRenewal(bool autoRenew, RenewalStatus status)
+    {
+        var requested = Facts(Due with { Type = RenewalType.Manual }, Card) with
+        {
+            License = new RenewalLicense(Expiry, autoRenew, RenewalBlock.LicenseSuspended),
+        };
+
+        var after = After(Next(requested));
+
+        Assert.Equal((status, autoRenew ? RenewalType.Auto : RenewalType.Manual), (after.Status, after.Type));
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.NeedsAuthentication, AttemptStatus.NeedsAuthentication)]
+    [InlineData(RenewalStatus.SoftDeclined, AttemptStatus.SoftDeclined)]
+    public void Next_ALicenseThatIsNotServed_CancelsTheIntentThatTheCustomerCouldConfirm(RenewalStatus status, AttemptStatus attempt)
+    {
+        var declined = Charging with { Status = status, Attempt = Attempt with { Status = attempt } };
+        var facts = Facts(declined, Card) with { License = new RenewalLicense(Expiry, true, RenewalBlock.AccountClosed) };
+
+        Assert.Equal("pi_1", Assert.IsType<RenewalStep.CancelIntent>(Next(facts)).IntentId);
+
+        var canceled = RenewalSettlement.Settle(
+            facts, new IntentSnapshot("pi_1", new ChargeOutcome.Canceled("abandoned")), Trigger.Cancel, Policy, Expiry)!.After;
+        Assert.Equal((RenewalStatus.Due, null), (After(Next(facts with { Renewal = canceled })).Status, canceled.IntentId));
+    }
+
+    [Theory]
+    [InlineData(RenewalType.Manual, RenewalStatus.Due, true)]
+    [InlineData(RenewalType.Auto, RenewalStatus.Due, false)]
+    [InlineData(RenewalType.Manual, RenewalStatus.Lapsed, false)]
+    [InlineData(RenewalType.Manual, RenewalStatus.Charging, false)]
+    public void Refuse_ClosesWhatOnlyTheRequestOpened(RenewalType type, RenewalStatus status, bool closes) =>
+        Assert.Equal(
+            closes ? RenewalStatus.Canceled : null, RenewalRequests.Refuse(Due with { Type = type, Status = status })?.After.Status);
+
+    [Theory]
     [InlineData(49.98, 0, RenewalStatus.AwaitingConsent)]
     [InlineData(49.99, 0, RenewalStatus.Charging)]
     [InlineData(45.44, 0.1, RenewalStatus.AwaitingConsent)]
@@ -542,13 +581,12 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
-    [InlineData(null, true)]
     [InlineData(59.99, true)]
     [InlineData(49.99, false)]
-    public void ConsentToPrice_ToAnotherAmountThanTheStoredOne_ChangesNothing(double? amount, bool accepted)
+    public void ConsentToPrice_ToAnotherAmountThanTheStoredOne_ChangesNothing(double amount, bool accepted)
     {
         var waiting = Due with { Status = RenewalStatus.AwaitingConsent, AmountUsd = 59.99m };
 
-        Assert.Equal(accepted, RenewalRequests.ConsentToPrice(waiting, (decimal?)amount, Expiry)?.After.PriceAccepted is true);
+        Assert.Equal(accepted, RenewalRequests.ConsentToPrice(waiting, (decimal)amount, Expiry)?.After.PriceAccepted is true);
     }
 }

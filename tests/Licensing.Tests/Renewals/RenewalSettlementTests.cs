@@ -271,6 +271,7 @@ public sealed class RenewalSettlementTests
     [InlineData("pi_1", "pi_1", "ch_1", null)]
     [InlineData("ch_1", "pi_1", "ch_1", null)]
     [InlineData("ch_9", "pi_1", "pi_1", null)] // the provider names no charge
+    [InlineData("ch_2", "pi_2", "ch_2", null)] // the charge that paid
     [InlineData("ch_9", "pi_1", "ch_1", null, "renewal.paid_twice")]
     [InlineData("pi_1", "pi_2", "ch_2", "pi_1", "renewal.paid_twice")]
     public void Settle_ASuccessAfterAnOperatorsDecision_IsASecondChargeIfTheDecisionNamedAnother(
@@ -283,6 +284,32 @@ public sealed class RenewalSettlementTests
 
         Assert.Equal((audit, keptIntent), (change?.Audit, change?.After.IntentId));
     }
+
+    // The refund of that charge must not be counted against the charge that pays the renewal later.
+    [Theory]
+    [InlineData(AttemptStatus.Sent)]
+    [InlineData(AttemptStatus.SoftDeclined)]
+    [InlineData(AttemptStatus.HardDeclined)]
+    [InlineData(AttemptStatus.NeedsAuthentication)]
+    [InlineData(AttemptStatus.NeverCharged)]
+    public void WithoutCharge_WhateverWasAnsweredFirst_TheAttemptIsOver(AttemptStatus status)
+    {
+        var waiting = Charging with { Status = RenewalStatus.Undecided, Attempt = Attempt with { Status = status } };
+
+        var after = RenewalSettlement.WithoutCharge(waiting, isRefunded: true).After;
+
+        Assert.Equal((RenewalStatus.Lapsed, null, AttemptStatus.Canceled), (after.Status, after.IntentId, after.Attempt!.Status));
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.NeedsAuthentication, true, RenewalStatus.Lapsed)]
+    [InlineData(RenewalStatus.SoftDeclined, true, RenewalStatus.Lapsed)]
+    [InlineData(RenewalStatus.Canceled, true, RenewalStatus.Canceled)]
+    [InlineData(RenewalStatus.SoftDeclined, false, RenewalStatus.SoftDeclined)]
+    [InlineData(RenewalStatus.Undecided, false, RenewalStatus.Canceled)]
+    public void WithoutCharge_AfterARefund_ChargesNothingAgainWithoutARequest(
+        RenewalStatus status, bool isRefunded, RenewalStatus expected) =>
+        Assert.Equal(expected, RenewalSettlement.WithoutCharge(Charging with { Status = status }, isRefunded).After.Status);
 
     [Fact]
     public void Settle_AGatewayThatStatesYears_IsLookedUpTomorrow() =>

@@ -59,6 +59,19 @@ public sealed class SignedLinksTests
         Assert.Null(Links(Old).Read("price", new string(token)));
     }
 
+    [Theory]
+    [InlineData(5999L, "5999", true)]
+    [InlineData(5999L, "6999", false)]
+    [InlineData(null, "5999", false)]
+    public void ReadNumber_ANumberThatWasNotSigned_IsRefused(long? stated, string given, bool valid)
+    {
+        var path = Links(Old).Path("price", About, clock.GetUtcNow().AddDays(1), stated)!;
+        var parts = path["/app/price#".Length..].Split('.');
+        var token = string.Join('.', parts[0], parts[1], given, parts[^1]);
+
+        Assert.Equal(valid ? (About, 5999) : null, Links(Old).ReadNumber("price", token));
+    }
+
     [Fact]
     public void Path_WithoutAKey_IsNull() => Assert.Null(Links().Path("price", About, clock.GetUtcNow()));
 
