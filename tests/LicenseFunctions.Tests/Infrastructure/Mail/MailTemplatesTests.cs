@@ -47,6 +47,7 @@ public sealed class MailTemplatesTests
             ["subscription_id"] = evil,
             ["reason"] = evil,
             ["description"] = evil,
+            ["error"] = evil,
             ["link"] = "/app/#" + evil,
             ["last_four"] = evil,
             ["amount_usd"] = 30m,
