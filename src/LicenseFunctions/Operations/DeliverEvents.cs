@@ -21,13 +21,12 @@ public sealed class DeliverEvents(
     ILogger<DeliverEvents> log)
 {
     private const int BatchSize = 500;
-    private const int EndpointsAtOnce = 4;
     private const int LicensesAtOnce = 8;
 
     /// <summary>A round of calls begins none after this time, so that the position is stored often.</summary>
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(2);
 
-    /// <summary>A run's time for one endpoint; the next run continues. functionTimeout in host.json is longer.</summary>
+    /// <summary>The next run continues. functionTimeout in host.json is longer.</summary>
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(4);
 
     /// <summary>Longer than a round and its last call. If the process is killed, the endpoint waits this long.</summary>
@@ -40,7 +39,12 @@ public sealed class DeliverEvents(
         var results = new DeliveryCounts[due.Count];
         await Parallel.ForEachAsync(
             Enumerable.Range(0, due.Count),
-            new ParallelOptions { MaxDegreeOfParallelism = EndpointsAtOnce, CancellationToken = cancellationToken },
+            // All at once, so that no endpoint waits for a slow one.
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = EditWebhookEndpoints.MostEndpoints,
+                CancellationToken = cancellationToken,
+            },
             async (index, token) => results[index] = await TryDeliverAsync(due[index], token));
         return new DeliveryCounts(
             results.Sum(result => result.Accepted), results.Sum(result => result.Failed), results.Sum(result => result.Disabled));
