@@ -98,7 +98,7 @@ var privateZones = concat(
   serviceBusSku == 'Premium' ? ['privatelink.servicebus.windows.net'] : [])
 var timers = [
   'RunRenewals', 'ReconcileRenewals', 'FetchPaymentEvents', 'ComparePayments', 'WarnExpiring', 'ScanUsage', 'WatchLicenses'
-  'ScoreLicenses', 'DrainOutbox', 'EndLeases'
+  'ScoreLicenses', 'DrainOutbox', 'DeliverEvents', 'EndLeases'
 ]
 
 module identities 'modules/identities.bicep' = {

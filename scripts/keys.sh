@@ -14,5 +14,6 @@ local_key() {
 use_local_keys() {
   [ -n "${AUTH_AUTHORITY:-}" ] || export AUTH_SIGNING_KEY=${AUTH_SIGNING_KEY:-$(local_key auth-signing-key)}
   export LEASE_SIGNING_KEYS=${LEASE_SIGNING_KEYS:-$(local_key lease-signing-key)}
+  export WEBHOOK_SECRET_KEYS=${WEBHOOK_SECRET_KEYS:-$(local_key webhook-secret-key)}
   export LINK_SIGNING_KEYS=${LINK_SIGNING_KEYS:-$(local_key link-signing-key)}
 }

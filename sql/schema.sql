@@ -2731,6 +2731,38 @@ CREATE VIEW public.v_renewal_candidates AS
            FROM public.users m_1
           WHERE (m_1.user_id = s.master_id)), s.is_active, s.state, t.is_active, suspended_for_expiry => false, suspended_otherwise => false) IS NULL) AND (t.expires_at > (now() - '3 days'::interval)) AND (t.expires_at <= (now() + '7 days'::interval)));
 
+CREATE TABLE public.webhook_endpoints (
+    endpoint_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    url text NOT NULL,
+    types text[],
+    "position" bigint NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_error text,
+    last_accepted_at timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_by text,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT at_least_one_type CHECK ((types <> '{}'::text[])),
+    CONSTRAINT disabled_by_is_known CHECK ((disabled_by = ANY (ARRAY['operator'::text, 'failures'::text, 'gone'::text]))),
+    CONSTRAINT disabled_by_somebody CHECK (((disabled_at IS NULL) = (disabled_by IS NULL))),
+    CONSTRAINT failing_after_attempts CHECK (((failing_since IS NULL) = (attempts = 0))),
+    CONSTRAINT position_is_a_place CHECK (("position" >= 0))
+);
+
+CREATE TABLE public.webhook_secrets (
+    endpoint_id uuid NOT NULL,
+    number integer NOT NULL,
+    key_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT number_counts_from_one CHECK ((number > 0))
+);
+
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT a_device_once_a_license UNIQUE (subscription_id, device_key);
 
@@ -2923,6 +2955,9 @@ ALTER TABLE ONLY public.suspicious_activity_alerts
 ALTER TABLE ONLY public.timer_leases
     ADD CONSTRAINT timer_leases_pkey PRIMARY KEY (timer_name);
 
+ALTER TABLE ONLY public.webhook_endpoints
+    ADD CONSTRAINT url_is_unique UNIQUE (url);
+
 ALTER TABLE ONLY public.usage_arrivals
     ADD CONSTRAINT usage_arrivals_pkey PRIMARY KEY (arrival_id);
 
@@ -2946,6 +2981,12 @@ ALTER TABLE ONLY public.users
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (endpoint_id);
+
+ALTER TABLE ONLY public.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (endpoint_id, number);
 
 CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
 
@@ -3282,3 +3323,6 @@ ALTER TABLE ONLY public.user_payment_methods
 
 ALTER TABLE ONLY public.user_wallets
     ADD CONSTRAINT user_wallets_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoints(endpoint_id) ON DELETE CASCADE;

@@ -82,6 +82,8 @@
 \ir installation/migration.psql
 \set migration 0039_unapplied_reversals
 \ir installation/migration.psql
+\set migration 0040_webhooks
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -14,6 +14,7 @@ var root = new RootCommand("licensectl: the license backend's tool")
     ReportCommand.Create(),
     ReconcileCommand.Create(),
     QueueCommands.Create(),
+    WebhookCommands.Create(),
     PersonCommands.CreateExport(),
     PersonCommands.CreateErase(),
 };

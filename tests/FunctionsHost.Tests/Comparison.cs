@@ -20,8 +20,9 @@ internal sealed partial class Comparison
         new("time", "read from the clock, or calculated from it, during this request or an earlier one",
             (self, _, alone, host) => self.IsSameTime(alone, host)),
         new("id", "random; each ID of one side corresponds to one ID of the other", (self, _, alone, host) => self.IsSameId(alone, host)),
-        new("secret", "random: the token of a rotation, Stripe's client secret",
-            (_, where, alone, host) => where.EndsWith("token", StringComparison.Ordinal) && alone.Length == host.Length
+        new("secret", "random: the token of a rotation, the secret of a webhook, Stripe's client secret",
+            (_, where, alone, host) =>
+                (where.EndsWith("token", StringComparison.Ordinal) || where == "$.secret") && alone.Length == host.Length
                 || where.EndsWith("client_secret", StringComparison.Ordinal) && Secret().IsMatch(alone) && Secret().IsMatch(host)),
         new("address of the Stripe stand-in", "each side has its own stand-in",
             (_, where, alone, host) =>

@@ -104,6 +104,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
         ("TIMER_FALLBACK", "false"),
         ("DATABASE_URL", database.ConnectionString),
         ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),
+        ("WEBHOOK_SECRET_KEYS", Convert.ToBase64String(new byte[32])),
         ("LINK_SIGNING_KEYS", Convert.ToBase64String(new byte[32])),
         ("USAGE_QUEUE", "usage-records"),
         ("RATE_LIMIT_PER_MINUTE", "1000000"),

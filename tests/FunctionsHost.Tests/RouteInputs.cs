@@ -22,6 +22,8 @@ internal static class Demo
     public const string Dispute = "00000000-0000-4000-8000-000000000914";
     public const string PaymentCase = "00000000-0000-4000-8000-000000000915";
     public const string Device = "00000000-0000-4000-8000-000000000921";
+    public const string Webhook = "00000000-0000-4000-8000-000000000941";
+    public const string OldWebhook = "00000000-0000-4000-8000-000000000942";
     public const string Alert = "00000000-0000-4000-8000-000000000807";
 
     private static readonly string[] Names =
@@ -60,6 +62,10 @@ internal static class Demo
                     '{{Subscription(24)}}');
             insert into payment_cases (case_id, provider, reason, subject, detail)
             values ('{{PaymentCase}}', 'stripe', 'unreadable_event', 'evt_demo', 'An event that can''t be read.');
+            insert into webhook_endpoints (endpoint_id, url, position) values
+                ('{{Webhook}}', 'https://127.0.0.1/a', 0), ('{{OldWebhook}}', 'https://127.0.0.1/b', 0);
+            insert into webhook_secrets (endpoint_id, number, key_id)
+            select endpoint_id, 1, left(encode(sha256(decode(repeat('00', 32), 'hex')), 'hex'), 8) from webhook_endpoints;
             insert into license_devices
                 (device_id, subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
             values ('{{Device}}', '{{Subscription(10)}}', '1|EA-X', 'EA-X', 1, '192.0.2.1', 2, now(), now());
@@ -168,6 +174,23 @@ internal static class RouteInputs
                 new("/api/v1/stripe/webhook", stripeEvent, ("Stripe-Signature", "t=1,v1=00"))),
             new("ListLicenses", "GET", 1, new("/api/v1/licenses?limit=5"), new("/api/v1/licenses?limit=-5")),
             new("GetLeaseKeys", "GET", 1, new("/.well-known/jwks.json"), new("/.well-known/jwks.json?x=1")),
+            new("ListWebhookEndpoints", "GET", 1, new("/api/v1/webhook-endpoints"), new("/api/v1/webhook-endpoints/")),
+            new("AddWebhookEndpoint", "POST", 1,
+                new("/api/v1/webhook-endpoints", new { url = "https://hooks.example.com/" }),
+                new("/api/v1/webhook-endpoints", new { url = "http://hooks.example.com/" })),
+            new("ChangeWebhookEndpoint", "PATCH", 1,
+                new($"/api/v1/webhook-endpoints/{Demo.Webhook}", new { types = new[] { "device.added" }, enabled = false }),
+                new($"/api/v1/webhook-endpoints/{Demo.Webhook}", new { types = new[] { "device.unknown" } })),
+            new("RotateWebhookSecret", "POST", 1,
+                new($"/api/v1/webhook-endpoints/{Demo.Webhook}/rotate-secret", new { overlap_seconds = 60 }),
+                new($"/api/v1/webhook-endpoints/{Demo.Webhook}/rotate-secret", new { overlap_seconds = -1 })),
+            new("ReplayWebhook", "POST", 1,
+                new($"/api/v1/webhook-endpoints/{Demo.Webhook}/replay", new { after = 0 }),
+                new($"/api/v1/webhook-endpoints/{Demo.Webhook}/replay", new { })),
+            new("TestWebhook", "POST", 1,
+                new($"/api/v1/webhook-endpoints/{Demo.Webhook}/test"), new($"/api/v1/webhook-endpoints/{Unknown}/test")),
+            new("RemoveWebhookEndpoint", "DELETE", 1,
+                new($"/api/v1/webhook-endpoints/{Demo.OldWebhook}"), new($"/api/v1/webhook-endpoints/{Unknown}")),
             new("ListEvents", "GET", 1, new("/api/v1/events?limit=5"), new("/api/v1/events?wait=21")),
             new("ListRevocations", "GET", 1, new("/api/v1/revocations?after=0"), new("/api/v1/revocations?after=-1")),
             Of("GetLicense", "GET", 1, ""),

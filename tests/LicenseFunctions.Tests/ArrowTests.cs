@@ -23,7 +23,7 @@ public sealed class ArrowTests
     ];
 
     private static readonly string[] Technical =
-        ["Database", "Geolocation", "Http", "Mail", "Payments", "Settings", "Telemetry", "Timers"];
+        ["Database", "Geolocation", "Http", "Mail", "Payments", "Settings", "Telemetry", "Timers", "Webhooks"];
 
     /// <summary>Dependencies between the folders of Infrastructure, in addition to Settings, which all of them use.</summary>
     private static readonly (string From, string To)[] AllowedTechnical =

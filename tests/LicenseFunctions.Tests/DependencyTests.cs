@@ -20,6 +20,7 @@ public sealed partial class DependencyTests
     private static readonly Dictionary<string, string> Texts = new()
     {
         ["NCrontab"] = "Apache-2.0",
+        ["StandardWebhooks"] = "MIT",
         ["Stripe.net"] = "Apache-2.0",
         ["System.Security.Cryptography.ProtectedData"] = "MIT",
     };

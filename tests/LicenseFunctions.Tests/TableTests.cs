@@ -34,7 +34,11 @@ public sealed partial class TableTests
         ],
         ["PaymentMethods"] = ["payment_customers", "payment_event_reads"],
         ["Health"] = ["license_health", "license_health_days", "health_marks"],
-        ["Operations"] = ["metric_counters", "metric_increments", "license_event_numbering", "license_event_sequences"],
+        ["Operations"] =
+        [
+            "metric_counters", "metric_increments", "license_event_numbering", "license_event_sequences", "webhook_endpoints",
+            "webhook_secrets",
+        ],
     };
 
     /// <summary>Tables of another feature that a folder reads or writes, and the reason.</summary>

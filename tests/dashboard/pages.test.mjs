@@ -76,6 +76,7 @@ const all = [
   ['reconciliation', people.operator, '/renewals/reconciliation?first=2026-11-01&last=2026-11-03'],
   ['operator-payments', people.operator, `/licenses/${licenses.nora}/renewals`],
   ['operator-usage', people.operator, '/usage'],
+  ['webhooks', people.operator, '/webhooks'],
   ['system', people.operator, '/system'],
 ];
 

@@ -583,3 +583,35 @@ test('an operator replays and discards quarantined messages', async () => {
   await page.getByText('Nothing is quarantined.').waitFor();
   await close(page);
 });
+
+test('an operator adds a webhook endpoint, sees its secret once, disables, replays and removes it', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/webhooks' });
+  const dialog = page.getByRole('dialog');
+  await page.getByText('No endpoint receives events.').waitFor();
+  await page.getByRole('button', { name: 'Add an endpoint' }).click();
+  await dialog.getByLabel('URL').fill('http://hooks.example.com/');
+  await dialog.getByRole('button', { name: 'Add' }).click();
+  await dialog.getByText('url must begin with https.').waitFor();
+  await dialog.getByLabel('URL').fill('https://hooks.example.com/');
+  await dialog.getByLabel('Types').fill('device.added\ndevice.removed');
+  await dialog.getByRole('button', { name: 'Add' }).click();
+  await page.getByText(/^whsec_/).waitFor();
+  await page.getByText('device.added, device.removed').waitFor();
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await page.getByRole('button', { name: 'Enable' }).click();
+  await page.getByRole('button', { name: 'Disable' }).waitFor();
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await dialog.getByLabel('From').fill('2026-11-01T00:00:00Z');
+  await dialog.getByRole('button', { name: 'Replay' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: 'New secret' }).click();
+  await dialog.getByRole('button', { name: 'Make' }).click();
+  await page.getByText('Older secrets sign until').waitFor();
+  await page.reload();
+  await page.getByText('https://hooks.example.com/').waitFor();
+  assert.equal(await page.getByText(/^whsec_/).count(), 0);
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await dialog.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('No endpoint receives events.').waitFor();
+  await close(page);
+});

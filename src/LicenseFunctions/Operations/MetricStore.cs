@@ -91,6 +91,17 @@ public sealed class MetricStore(LicenseDatabase database)
         union all
         select 'outbox_dead', kind, count(*) from outbox where dead_at is not null group by kind
         union all
+        select 'webhook_endpoints', state, count(*)
+        from webhook_endpoints e, lateral (
+            select case when e.disabled_by = 'operator' then 'off' when e.disabled_by is not null then 'disabled'
+                        when e.attempts > 0 then 'failing' else 'active' end as state) s
+        group by state
+        union all
+        select 'webhook_oldest_event_seconds', '', max(extract(epoch from now() - oldest.occurred_at))
+        from webhook_endpoints e, lateral (
+            select occurred_at from license_events where position > e.position order by position limit 1) oldest
+        where e.disabled_at is null having count(*) > 0
+        union all
         select 'timer_last_success_timestamp_seconds', timer_name, extract(epoch from last_succeeded_at)
         from timer_leases where last_succeeded_at is not null
         union all

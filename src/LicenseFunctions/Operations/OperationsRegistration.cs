@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Infrastructure.Webhooks;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using StandaloneHost;
@@ -11,6 +12,7 @@ public static class OperationsRegistration
 {
     public static IServiceCollection AddOperations(this IServiceCollection services, SettingReader reader)
     {
+        var webhooks = WebhookSettings.Read(reader);
         var serviceBus = ServiceBusSettings.Read(reader, reader.Identity());
         return services
             .AddHostedService<ReadClock>()
@@ -27,6 +29,14 @@ public static class OperationsRegistration
             .AddSingleton<DrainOutbox>()
             .AddSingleton<EventStore>()
             .AddSingleton<ReadEvents>()
+            .AddSingleton(webhooks)
+            .AddSingleton<WebhookEndpointStore>()
+            .AddSingleton<EditWebhookEndpoints>()
+            .AddSingleton(provider => new WebhookSender(
+                provider.GetRequiredService<WebhookEndpointStore>(), webhooks, WebhookHttp.ForEndpoints(webhooks.AllowPrivate),
+                provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton<TestWebhook>()
+            .AddSingleton<DeliverEvents>()
             .AddSingleton(MetricsSettings.Read(reader))
             .AddSingleton<ProcessCounts>()
             .AddSingleton<MetricStore>()

@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Net.Mime;
 using System.Security.Cryptography;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Timers;
+using LicenseFunctions.Infrastructure.Webhooks;
 
 namespace LicenseFunctions.Suspicion;
 
@@ -42,26 +42,13 @@ public sealed class SendAlertWebhooks(OutboxStore outbox, SuspicionSettings sett
     private async Task<string?> PostAsync(Uri url, OutboxRow call, CancellationToken cancellationToken)
     {
         var signature = Signature(settings.WebhookSecret, time.GetUtcNow().ToUnixTimeSeconds(), call.Payload);
-        using var request = new HttpRequestMessage(HttpMethod.Post, url)
-        {
-            Content = new StringContent(call.Payload, Encoding.UTF8, MediaTypeNames.Application.Json),
-        };
         // The first version sent the headers X-Licence-…; receivers that read those must still work.
-        foreach (var spelling in (string[])["License", "Licence"])
+        var headers = ((string[])["License", "Licence"]).SelectMany(spelling => new[]
         {
-            request.Headers.Add($"X-{spelling}-Signature", signature);
-            request.Headers.Add($"X-{spelling}-Delivery", call.OutboxId.ToString());
-        }
-
-        try
-        {
-            using var response = await http.SendAsync(request, cancellationToken);
-            return response.IsSuccessStatusCode ? null : $"HTTP {(int)response.StatusCode}";
-        }
-        catch (Exception failure) when (
-            failure is HttpRequestException || (failure is TaskCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return failure.GetType().Name;
-        }
+            ($"X-{spelling}-Signature", signature),
+            ($"X-{spelling}-Delivery", call.OutboxId.ToString()),
+        });
+        var answer = await http.PostWebhookAsync(url, call.Payload, headers, cancellationToken);
+        return answer.Failure?.GetType().Name ?? answer.Error;
     }
 }

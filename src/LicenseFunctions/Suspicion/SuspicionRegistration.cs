@@ -1,13 +1,12 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Infrastructure.Webhooks;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LicenseFunctions.Suspicion;
 
 public static class SuspicionRegistration
 {
-    private static readonly TimeSpan WebhookTimeout = TimeSpan.FromSeconds(10);
-
     public static IServiceCollection AddSuspicion(this IServiceCollection services, SettingReader settings)
     {
         services.AddSingleton(SuspicionSettings.Read(settings));
@@ -18,7 +17,7 @@ public static class SuspicionRegistration
         services.AddSingleton<ScanUsage>();
         services.AddSingleton(provider => new SendAlertWebhooks(
             provider.GetRequiredService<OutboxStore>(), provider.GetRequiredService<SuspicionSettings>(),
-            new HttpClient { Timeout = WebhookTimeout }, provider.GetRequiredService<TimeProvider>()));
+            WebhookHttp.ForSettings(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ListAlerts>();
         services.AddSingleton<ReviewAlert>();
         services.AddSingleton<AnswerSuspicion>();

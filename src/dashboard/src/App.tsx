@@ -19,6 +19,7 @@ const AllLicenses = lazy(() => import('./operator/AllLicenses'));
 const Renewals = lazy(() => import('./operator/Renewals'));
 const Reconciliation = lazy(() => import('./operator/Reconciliation'));
 const Usage = lazy(() => import('./operator/Usage'));
+const Webhooks = lazy(() => import('./operator/Webhooks'));
 const System = lazy(() => import('./operator/System'));
 
 export function App() {
@@ -44,6 +45,7 @@ export function App() {
           ['/licenses', texts.nav.all],
           ['/renewals', texts.nav.renewals],
           ['/usage', texts.nav.usage],
+          ['/webhooks', texts.nav.webhooks],
           ['/system', texts.nav.system],
         ]
       : [
@@ -100,6 +102,7 @@ export function App() {
                 <Route path="/renewals" element={<Renewals />} />
                 <Route path="/renewals/reconciliation" element={<Reconciliation />} />
                 <Route path="/usage" element={<Usage />} />
+                <Route path="/webhooks" element={<Webhooks />} />
                 <Route path="/system" element={<System />} />
               </>
             )}

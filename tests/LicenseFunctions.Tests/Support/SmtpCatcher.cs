@@ -7,7 +7,6 @@ namespace LicenseFunctions.Tests.Support;
 /// <summary>Runs an SMTP server (npm smtp-server) as a process that stores mails in files.</summary>
 public sealed class SmtpCatcher : IAsyncDisposable
 {
-    private static readonly SemaphoreSlim Installing = new(1);
     private readonly Process process;
     private readonly DirectoryInfo folder;
 
@@ -18,7 +17,7 @@ public sealed class SmtpCatcher : IAsyncDisposable
     public static async Task<SmtpCatcher> StartAsync(int port = 0, string? user = null, string? password = null)
     {
         var source = Path.Combine(Repository.Root, "src/DevServices/MailCatcher");
-        await InstallAsync(source);
+        await NodePackages.InstallAsync(source);
         var folder = Directory.CreateTempSubdirectory("mails-");
         List<string> arguments = [Path.Combine(source, "catcher.mjs"), "--dir", folder.FullName, "--port", $"{port}"];
         if (user is not null)
@@ -40,23 +39,5 @@ public sealed class SmtpCatcher : IAsyncDisposable
         await process.WaitForExitAsync(CancellationToken.None);
         process.Dispose();
         folder.Delete(recursive: true);
-    }
-
-    private static async Task InstallAsync(string source)
-    {
-        await Installing.WaitAsync(TestContext.Current.CancellationToken);
-        try
-        {
-            if (File.Exists(Path.Combine(source, "node_modules", ".package-lock.json")))
-                return;
-            using var npm = Process.Start("npm", ["ci", "--no-audit", "--no-fund", "--silent", "--prefix", source]);
-            await npm.WaitForExitAsync(TestContext.Current.CancellationToken);
-            if (npm.ExitCode != 0)
-                throw new InvalidOperationException($"npm ci of {source} failed");
-        }
-        finally
-        {
-            Installing.Release();
-        }
     }
 }

@@ -86,7 +86,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         // usage_arrivals contains licenses for a few minutes only; the others contain no persons.
         string[] withoutPersons = ["metric_counters", "metric_increments", "schema_migrations", "schema_fingerprints", "skipped_rows",
-            "timer_leases", "license_event_numbering", "renewal_sweeps", "payment_event_reads", "payment_comparisons",
+            "timer_leases", "license_event_numbering", "webhook_endpoints", "webhook_secrets",
+            "renewal_sweeps", "payment_event_reads", "payment_comparisons",
             "usage_arrivals", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
@@ -104,7 +105,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     {
         string[] things =
         [
-            "alert_id", "appeal_id", "attempt_id", "case_id", "refund_id", "reversal_id", "settled_by",
+            "alert_id", "appeal_id", "attempt_id", "case_id", "endpoint_id", "refund_id", "reversal_id", "settled_by",
             "lease_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",

@@ -118,6 +118,7 @@ export class Backend {
         ASPNETCORE_URLS: backend.address,
         DEMO_SIGN_IN_SECRET: backend.demoSecret,
         LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
+        WEBHOOK_SECRET_KEYS: randomBytes(32).toString('base64'),
         STRIPE_SECRET_KEY: 'sk_test_standin',
         STRIPE_PUBLISHABLE_KEY: 'pk_test_standin',
         STRIPE_WEBHOOK_SECRET: 'whsec_standin',

@@ -15,6 +15,7 @@ public sealed class MailTemplatesTests
         Assert.Equal(
             [
                 "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "operator_answers", "operator_payments",
+                "operator_webhook",
                 "period_ended", "period_restored",
                 "price_consent", "refunded", "reinstated",
                 "renewal_failed", "renewed", "suspended", "upcoming_renewal",
@@ -46,6 +47,7 @@ public sealed class MailTemplatesTests
             ["subscription_id"] = evil,
             ["reason"] = evil,
             ["description"] = evil,
+            ["error"] = evil,
             ["link"] = "/app/#" + evil,
             ["last_four"] = evil,
             ["amount_usd"] = 30m,

@@ -59,6 +59,28 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Webhooks_AreCountedByState_AndTheOldestEventByEnabledOnes()
+    {
+        await database.ExecuteAsync(
+            """
+            insert into webhook_endpoints (url, position, attempts, failing_since, disabled_at, disabled_by) values
+                ('https://a.test', 2, 0, null, null, null), ('https://b.test', 1, 1, now(), null, null),
+                ('https://c.test', 0, 9, now(), now(), 'failures'), ('https://d.test', 0, 0, null, now(), 'operator');
+            delete from license_events;
+            insert into license_events (subscription_id, type, occurred_at, data, position, sequence)
+            select @license, 'price.agreed', now() - (4 - n) * interval '1 hour', '{}', n, n from generate_series(1, 2) n;
+            """,
+            new { license });
+
+        var values = await ReadAsync();
+
+        Assert.All((string[])["active", "failing", "disabled", "off"], state => Assert.Equal(1, values["webhook_endpoints", state]));
+        Assert.InRange(values["webhook_oldest_event_seconds", ""], 7_200, 7_300);
+        await database.ExecuteAsync("delete from webhook_endpoints where url = 'https://b.test'");
+        Assert.Equal(0, (await ReadAsync()).Sum("webhook_oldest_event_seconds"));
+    }
+
+    [Fact]
     public async Task Renewal_PendingThenSettled_CountsOnceWhenItIsSettled()
     {
         await database.ExecuteAsync(

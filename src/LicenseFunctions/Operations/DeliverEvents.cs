@@ -1,0 +1,234 @@
+using LicenseFunctions.Infrastructure.Timers;
+using LicenseFunctions.Infrastructure.Webhooks;
+using Licensing.Webhooks;
+using Microsoft.Extensions.Logging;
+using StandardWebhooks;
+
+namespace LicenseFunctions.Operations;
+
+/// <param name="Accepted">Events that a receiver accepted; an event counts once for each endpoint.</param>
+/// <param name="Failed">Endpoints that did not accept an event.</param>
+/// <param name="Disabled">Endpoints that were disabled because of that.</param>
+public sealed record DeliveryCounts(int Accepted, int Failed, int Disabled);
+
+/// <summary>
+/// Sends the event feed to the endpoints that are due, at least once and in order per license: events of different licenses are sent
+/// concurrently. An endpoint's position moves only over accepted events. If the process is killed, or if an event is not accepted, those
+/// after it that were accepted are sent again with the same webhook-id. No connection is held while a receiver is called.
+/// </summary>
+public sealed class DeliverEvents(
+    WebhookEndpointStore store, EventStore events, WebhookSender sender, WebhookSettings settings, TimeProvider time,
+    ILogger<DeliverEvents> log)
+{
+    private const int BatchSize = 500;
+    private const int LicensesAtOnce = 8;
+
+    /// <summary>A round of calls begins none after this time, so that the position is stored often.</summary>
+    private static readonly TimeSpan Round = TimeSpan.FromSeconds(2);
+
+    /// <summary>The next run continues. functionTimeout in host.json is longer.</summary>
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(4);
+
+    /// <summary>Longer than a round and its last call. If the process is killed, the endpoint waits this long.</summary>
+    private static readonly TimeSpan Lease = Round + WebhookHttp.Timeout + TimeSpan.FromSeconds(18);
+
+    public async Task<DeliveryCounts> RunAsync(CancellationToken cancellationToken)
+    {
+        await events.NumberAsync(cancellationToken);
+        var due = await store.DueAsync(cancellationToken);
+        var results = new DeliveryCounts[due.Count];
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, due.Count),
+            // All at once, so that no endpoint waits for a slow one.
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = EditWebhookEndpoints.MostEndpoints,
+                CancellationToken = cancellationToken,
+            },
+            async (index, token) => results[index] = await TryDeliverAsync(due[index], token));
+        return new DeliveryCounts(
+            results.Sum(result => result.Accepted), results.Sum(result => result.Failed), results.Sum(result => result.Disabled));
+    }
+
+    private async Task<DeliveryCounts> TryDeliverAsync(Guid endpointId, CancellationToken cancellationToken)
+    {
+        var run = new Run();
+        try
+        {
+            if (await store.ClaimAsync(endpointId, Lease, cancellationToken) is { } endpoint)
+                await DeliverAsync(endpoint, run, cancellationToken);
+        }
+#pragma warning disable CA1031 // One endpoint must not stop the others. Its lease ends, and the next run tries it again.
+        catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            log.LogError(failure, "Webhook endpoint {EndpointId}: the run failed", endpointId);
+        }
+
+        return run.Counts;
+    }
+
+    private async Task DeliverAsync(ClaimedEndpoint endpoint, Run run, CancellationToken cancellationToken)
+    {
+        run.Begin(endpoint);
+        var signers = await sender.SignersAsync(endpoint.EndpointId, cancellationToken);
+        if (signers is [])
+        {
+            await FailAsync(endpoint, run, 0, null, WebhookSender.NoSecret, cancellationToken);
+            return;
+        }
+
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            // After a failure, the event that failed is tried alone.
+            var batch = await ReadAsync(run.Position, run.Attempts > 0 ? 1 : TimeSlice.Batch(BatchSize, 20), cancellationToken);
+            if (batch.Count == 0)
+                break;
+            var (accepted, failure) = await SendAsync(endpoint, signers, batch, run, cancellationToken);
+            run.Counts = run.Counts with { Accepted = run.Counts.Accepted + accepted };
+            if (failure is not null)
+            {
+                await FailAsync(endpoint, run, accepted, failure.Status, failure.Error!, cancellationToken);
+                return;
+            }
+
+            var ends = cancellationToken.IsCancellationRequested || TimeSlice.IsOver || time.GetElapsedTime(began) > LongestRun;
+            // Not canceled by the stop of the process: what was accepted must not be sent again after each deployment.
+            if (batch[0].Id <= run.Position
+                && !await store.AdvanceAsync(endpoint, run.Position, accepted, Lease, CancellationToken.None))
+                return;
+            if (ends)
+                break;
+        }
+
+        await store.ReleaseAsync(endpoint, CancellationToken.None);
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    private async Task<IReadOnlyList<FeedEvent>> ReadAsync(long after, int most, CancellationToken cancellationToken)
+    {
+        if (await events.ListAsync(after, most, cancellationToken) is { Count: > 0 } found)
+            return found;
+        await events.NumberAsync(cancellationToken);
+        return await events.ListAsync(after, most, cancellationToken);
+    }
+
+    /// <summary>Sends what was not accepted yet, and moves the position before the first event that is not accepted.</summary>
+    /// <returns>The number of accepted events, and the first failure.</returns>
+    private async Task<(int Accepted, WebhookAnswer? Failure)> SendAsync(
+        ClaimedEndpoint endpoint, IReadOnlyList<StandardWebhook> signers, IReadOnlyList<FeedEvent> batch, Run run,
+        CancellationToken cancellationToken)
+    {
+        bool IsSent(FeedEvent item) => endpoint.Types is null || endpoint.Types.Contains(item.Type);
+
+        var before = run.AcceptedCount;
+        WebhookAnswer? failure = null;
+        var began = time.GetTimestamp();
+        var url = new Uri(endpoint.Url);
+        await Parallel.ForEachAsync(
+            batch.Where(item => IsSent(item) && !run.IsAccepted(item.Id)).GroupBy(item => item.SubscriptionId),
+            new ParallelOptions { MaxDegreeOfParallelism = LicensesAtOnce, CancellationToken = CancellationToken.None },
+            async (license, _) =>
+            {
+                foreach (var item in license)
+                {
+                    if (failure is not null || cancellationToken.IsCancellationRequested || time.GetElapsedTime(began) > Round)
+                        return;
+                    if (await SendAsync(url, signers, item, cancellationToken) is not { } answer)
+                        return;
+                    if (!answer.IsAccepted)
+                    {
+                        failure ??= answer;
+                        return;
+                    }
+
+                    run.Accept(item.Id);
+                }
+            });
+        foreach (var item in batch)
+        {
+            if (IsSent(item) && !run.IsAccepted(item.Id))
+                break;
+            run.MoveTo(item.Id);
+        }
+
+        return (run.AcceptedCount - before, failure);
+    }
+
+    /// <returns>Null if the process stops.</returns>
+    private async Task<WebhookAnswer?> SendAsync(
+        Uri url, IReadOnlyList<StandardWebhook> signers, FeedEvent item, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sender.SendAsync(url, signers, WebhookMessage.Of(item), cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task FailAsync(
+        ClaimedEndpoint endpoint, Run run, int accepted, int? status, string error, CancellationToken cancellationToken)
+    {
+        var attempts = run.Attempts + 1;
+        var retry = WebhookRetries.After(attempts, run.Attempts == 0 ? TimeSpan.Zero : endpoint.Failing, status);
+        if (retry.DisabledBy is null)
+        {
+            log.LogWarning("Webhook endpoint {EndpointId} failed at attempt {Attempts}; next attempt in {Delay}: {Error}",
+                endpoint.EndpointId, attempts, retry.Delay, error);
+        }
+        else
+        {
+            log.LogError("Webhook endpoint {EndpointId} is disabled by {DisabledBy}: {Error}",
+                endpoint.EndpointId, retry.DisabledBy, error);
+        }
+
+        if (await store.FailAsync(
+            endpoint, run.Position, accepted, attempts, retry, error, settings.AlertEmail, cancellationToken))
+        {
+            run.Counts = run.Counts with { Failed = 1, Disabled = retry.DisabledBy is null ? 0 : 1 };
+        }
+    }
+
+    /// <summary>How far a run has got with one endpoint.</summary>
+    private sealed class Run
+    {
+        private readonly Lock gate = new();
+        private readonly HashSet<long> accepted = [];
+
+        public DeliveryCounts Counts { get; set; } = new(0, 0, 0);
+
+        public long Position { get; private set; }
+
+        /// <summary>Failed attempts to send the event after the position.</summary>
+        public int Attempts { get; private set; }
+
+        public int AcceptedCount { get; private set; }
+
+        public void Begin(ClaimedEndpoint endpoint) => (Position, Attempts) = (endpoint.Position, endpoint.Attempts);
+
+        public bool IsAccepted(long id)
+        {
+            lock (gate)
+                return accepted.Contains(id);
+        }
+
+        public void Accept(long id)
+        {
+            lock (gate)
+            {
+                accepted.Add(id);
+                AcceptedCount++;
+            }
+        }
+
+        public void MoveTo(long id)
+        {
+            (Position, Attempts) = (id, 0);
+            accepted.Remove(id);
+        }
+    }
+}

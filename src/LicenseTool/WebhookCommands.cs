@@ -1,0 +1,170 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Operations;
+using Licensing;
+using Microsoft.Extensions.Configuration;
+
+namespace LicenseTool;
+
+/// <summary>Webhook endpoints, as in the API and on the operators' page.</summary>
+internal static class WebhookCommands
+{
+    private static readonly Option<Guid?> By = new("--by")
+    {
+        Description = "Your user_id, for the audit log",
+    };
+
+    private static readonly Argument<Guid> Id = new("endpoint_id") { Description = "From webhooks list" };
+
+    private static readonly DatabaseOption Database = new();
+
+    public static Command Create()
+    {
+        Id.Validators.Add(CheckId);
+        var command = new Command("webhooks", "Webhook endpoints, which receive the events of licenses")
+        {
+            CreateList(), CreateAdd(), CreateRotate(), CreateReplay(), CreateRemove(),
+            CreateChange("enable", "Enables an endpoint: it gets the events that it has missed", new WebhookEndpointChange(Enabled: true)),
+            CreateChange("disable", "Disables an endpoint: it gets no events meanwhile", new WebhookEndpointChange(Enabled: false)),
+        };
+        return command;
+    }
+
+    private static Command CreateList() => Of("list", "Lists the endpoints", [], async (arguments, _, store, cancellationToken) =>
+    {
+        var all = await store.ListAsync(cancellationToken);
+        foreach (var endpoint in all)
+            await WriteAsync(endpoint);
+        if (all.Count == 0)
+            await Console.Out.WriteLineAsync("No webhook endpoints.");
+        return 0;
+    });
+
+    private static Command CreateAdd()
+    {
+        var url = new Argument<string>("url") { Description = "Where to send, such as https://hooks.example.com/licenses" };
+        var types = new Option<string>("--types") { Description = "Types of events, comma-separated; default: all" };
+        return Of(
+            "add", "Adds an endpoint, which gets the events from now on, and prints its secret", [url, types, By],
+            async (arguments, edit, _, cancellationToken) => await SecretAsync(await edit.AddAsync(
+                new NewWebhookEndpoint(arguments.GetRequiredValue(url), arguments.GetValue(types)?.Split(
+                    ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)),
+                Actor.Operator(arguments.GetValue(By)), cancellationToken)));
+    }
+
+    private static Command CreateRotate()
+    {
+        var overlap = new Option<int>("--overlap-seconds")
+        {
+            Description = "How long older secrets also sign; 0 ends them now",
+            DefaultValueFactory = _ => new WebhookSecretRotation().OverlapSeconds,
+        };
+        return Of(
+            "rotate", "Makes a new secret for an endpoint and prints it", [Id, overlap, By],
+            async (arguments, edit, _, cancellationToken) => await SecretAsync(await edit.RotateAsync(
+                arguments.GetRequiredValue(Id), new WebhookSecretRotation(arguments.GetValue(overlap)),
+                Actor.Operator(arguments.GetValue(By)), cancellationToken)));
+    }
+
+    private static Command CreateReplay()
+    {
+        var after = new Option<long?>("--after") { Description = "The id of an event: the next one is sent first; 0 for the oldest" };
+        var since = new Option<string>("--since") { Description = "A time (UTC), such as 2026-11-01T00:00:00" };
+        return Of(
+            "replay", "Sends events again, from a place or a time", [Id, after, since, By],
+            async (arguments, edit, _, cancellationToken) =>
+            {
+                DateTimeOffset time = default;
+                if (arguments.GetValue(since) is { } text && !DateTimeOffset.TryParse(
+                    text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+                    throw new UsageException("--since is not a time. Example: --since 2026-11-01T00:00:00");
+                return await ChangedAsync(await edit.ReplayAsync(
+                    arguments.GetRequiredValue(Id),
+                    new WebhookReplay(arguments.GetValue(after), arguments.GetValue(since) is null ? null : time),
+                    Actor.Operator(arguments.GetValue(By)), cancellationToken));
+            });
+    }
+
+    private static Command CreateRemove() => Of(
+        "remove", "Removes an endpoint", [Id, By], async (arguments, edit, _, cancellationToken) =>
+        {
+            var removed = await edit.RemoveAsync(
+                arguments.GetRequiredValue(Id), Actor.Operator(arguments.GetValue(By)), cancellationToken);
+            return removed.Refusal is { } refusal ? await FailAsync(refusal) : 0;
+        });
+
+    private static Command CreateChange(string name, string about, WebhookEndpointChange change) => Of(
+        name, about, [Id, By], async (arguments, edit, _, cancellationToken) => await ChangedAsync(await edit.ChangeAsync(
+            arguments.GetRequiredValue(Id), change, Actor.Operator(arguments.GetValue(By)), cancellationToken)));
+
+    private static Command Of(
+        string name, string about, IEnumerable<Symbol> symbols,
+        Func<ParseResult, EditWebhookEndpoints, WebhookEndpointStore, CancellationToken, Task<int>> run)
+    {
+        var command = new Command(name, about) { Database };
+        foreach (var symbol in symbols)
+        {
+            if (symbol is Argument argument)
+                command.Add(argument);
+            else
+                command.Add((Option)symbol);
+        }
+
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            var reader = new SettingReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+            var settings = WebhookSettings.Read(reader);
+            reader.ThrowIfFaulty();
+            await using var source = Database.Open(arguments);
+            var database = new LicenseDatabase(source);
+            var edit = new EditWebhookEndpoints(database, settings);
+            return await run(arguments, edit, new WebhookEndpointStore(database), cancellationToken);
+        });
+        return command;
+    }
+
+    private static void CheckId(ArgumentResult result)
+    {
+        // Without this validator the value is parsed only when it is read, and an invalid one throws.
+        if (!Guid.TryParse(result.Tokens[0].Value, out _))
+            result.AddError($"'{result.Tokens[0].Value}' is not an endpoint_id. licensectl webhooks list shows them");
+    }
+
+    private static async Task<int> SecretAsync(Outcome<WebhookEndpointSecret> outcome)
+    {
+        if (outcome.Refusal is { } refusal)
+            return await FailAsync(refusal);
+        await WriteAsync(outcome.Value.Endpoint);
+        await Console.Out.WriteLineAsync($"Secret, shown only now: {outcome.Value.Secret}");
+        return 0;
+    }
+
+    private static async Task<int> ChangedAsync(Outcome<WebhookEndpoint> outcome)
+    {
+        if (outcome.Refusal is { } refusal)
+            return await FailAsync(refusal);
+        await WriteAsync(outcome.Value);
+        return 0;
+    }
+
+    private static async Task<int> FailAsync(Refusal refusal)
+    {
+        await Console.Error.WriteLineAsync($"{refusal.Detail} {refusal.Hint}".TrimEnd());
+        return 1;
+    }
+
+    private static Task WriteAsync(WebhookEndpoint endpoint)
+    {
+        var state = endpoint.DisabledBy is { } by ? $"disabled by {by}"
+            : endpoint.FailingSince is { } since
+                ? string.Create(CultureInfo.InvariantCulture, $"failing since {since:yyyy-MM-dd HH:mm} UTC")
+            : "active";
+        var place = string.Create(CultureInfo.InvariantCulture, $"after {endpoint.After}, {endpoint.Waiting} waiting");
+        return Console.Out.WriteLineAsync(
+            $"{endpoint.EndpointId}  {state}  {place}  {string.Join(',', endpoint.Types)}  {endpoint.Url}"
+            + (endpoint.LastError is { } error ? $"\n    {error}" : ""));
+    }
+}

@@ -1,0 +1,191 @@
+import { useState } from 'react';
+import { call, useAction, useLoad } from '../api';
+import { format } from '../format';
+import { texts } from '../texts';
+import { Badge, Button, Confirm, Copy, Field, PageTitle, ProblemBox, notify, Show, Table } from '../ui/kit';
+
+type Endpoint = {
+  endpoint_id: string;
+  url: string;
+  types: string[];
+  after: number;
+  waiting: number;
+  attempts: number;
+  failing_since: string | null;
+  next_attempt_at: string | null;
+  last_error: string | null;
+  last_accepted_at: string | null;
+  disabled_at: string | null;
+  disabled_by: 'operator' | 'failures' | 'gone' | null;
+  old_secrets_until: string | null;
+};
+type Secret = { endpoint: Endpoint; secret: string };
+type Dialog = { what: 'add' } | { what: 'edit' | 'rotate' | 'replay' | 'remove'; endpoint: Endpoint };
+
+const words = texts.webhooks;
+const path = '/api/v1/webhook-endpoints';
+const typesOf = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+
+export default function Webhooks() {
+  const list = useLoad<{ endpoints: Endpoint[] }>(path, 15);
+  const [dialog, setDialog] = useState<Dialog>();
+  const [secret, setSecret] = useState<Secret>();
+  const action = useAction();
+
+  const enable = (endpoint: Endpoint) =>
+    action.run(async () => {
+      await call('PATCH', `${path}/${endpoint.endpoint_id}`, { enabled: endpoint.disabled_at !== null });
+      list.reload();
+    });
+  const test = (endpoint: Endpoint) =>
+    action.run(async () => {
+      const result = await call<{ accepted: boolean; error: string | null }>('POST', `${path}/${endpoint.endpoint_id}/test`);
+      notify(result.accepted ? words.tested : words.testFailed(result.error!));
+    });
+
+  return (
+    <>
+      <PageTitle title={words.title}>
+        <Button look="main" onPress={() => setDialog({ what: 'add' })}>
+          {words.add}
+        </Button>
+      </PageTitle>
+      <p>{words.text}</p>
+      {secret && (
+        <section className="card" aria-live="polite">
+          <h2>{words.secretOf(secret.endpoint.url)}</h2>
+          <p>{words.secretText}</p>
+          <Copy text={secret.secret} />
+          <div className="actions">
+            <Button onPress={() => setSecret(undefined)}>{words.hide}</Button>
+          </div>
+        </section>
+      )}
+      {action.problem && <ProblemBox problem={action.problem} />}
+      <Show of={list} rows={4}>
+        {({ endpoints }) =>
+          endpoints.length === 0 ? (
+            <p>{words.none}</p>
+          ) : (
+            <Table
+              label={words.title}
+              rows={endpoints}
+              id={(row) => row.endpoint_id}
+              columns={[
+                {
+                  head: words.url,
+                  cell: (row) => (
+                    <>
+                      <code>{row.url}</code>
+                      <div className="small">{row.types[0] === '*' ? words.allTypes : row.types.join(', ')}</div>
+                    </>
+                  ),
+                },
+                {
+                  head: words.state,
+                  cell: (row) => (
+                    <>
+                      {row.disabled_by ? (
+                        <Badge of="failed">{words.disabledBy[row.disabled_by]}</Badge>
+                      ) : row.failing_since ? (
+                        <Badge of="pending">{words.failing(format.ago(row.failing_since))}</Badge>
+                      ) : (
+                        <Badge of="ACTIVE">{words.active}</Badge>
+                      )}
+                      {row.last_error && <div className="small">{row.last_error}</div>}
+                      {row.next_attempt_at && <div className="small">{words.nextAttempt(format.moment(row.next_attempt_at))}</div>}
+                      {row.old_secrets_until && <div className="small">{words.oldSecrets(format.moment(row.old_secrets_until))}</div>}
+                    </>
+                  ),
+                },
+                { head: words.waiting, number: true, cell: (row) => format.number(row.waiting) },
+                { head: words.lastAccepted, cell: (row) => format.ago(row.last_accepted_at) },
+                {
+                  head: words.actions,
+                  cell: (row) => (
+                    <div className="persons">
+                      <Button isDisabled={action.busy} onPress={() => void test(row)}>
+                        {words.test}
+                      </Button>
+                      <Button isDisabled={action.busy} onPress={() => void enable(row)}>
+                        {row.disabled_at ? words.enable : words.disable}
+                      </Button>
+                      <Button onPress={() => setDialog({ what: 'edit', endpoint: row })}>{words.edit}</Button>
+                      <Button onPress={() => setDialog({ what: 'rotate', endpoint: row })}>{words.rotate}</Button>
+                      <Button onPress={() => setDialog({ what: 'replay', endpoint: row })}>{words.replay}</Button>
+                      <Button onPress={() => setDialog({ what: 'remove', endpoint: row })}>{words.remove}</Button>
+                    </div>
+                  ),
+                },
+              ]}
+            />
+          )
+        }
+      </Show>
+      {dialog && (
+        <Edit
+          key={dialog.what}
+          dialog={dialog}
+          onDone={(made) => {
+            if (made) setSecret(made);
+            list.reload();
+          }}
+          onClose={() => setDialog(undefined)}
+        />
+      )}
+    </>
+  );
+}
+
+function Edit({ dialog, onDone, onClose }: { dialog: Dialog; onDone: (made?: Secret) => void; onClose: () => void }) {
+  const of = dialog.what === 'add' ? undefined : dialog.endpoint;
+  const [url, setUrl] = useState(of?.url ?? '');
+  const [types, setTypes] = useState(of && of.types[0] !== '*' ? of.types.join('\n') : '');
+  const [from, setFrom] = useState('');
+  const [hours, setHours] = useState('24');
+  const action = useAction();
+  const one = `${path}/${of?.endpoint_id}`;
+  const chosen = typesOf(types).length > 0 ? typesOf(types) : ['*'];
+  const send = async (): Promise<Secret | undefined> => {
+    switch (dialog.what) {
+      case 'add':
+        return await call<Secret>('POST', path, { url: url.trim(), types: chosen });
+      case 'edit':
+        await call('PATCH', one, { url: url.trim(), types: chosen });
+        return undefined;
+      case 'rotate':
+        return await call<Secret>('POST', `${one}/rotate-secret`, { overlap_seconds: Math.round(Number(hours) * 3600) });
+      case 'replay':
+        // Only digits are an id; everything else is a time.
+        await call('POST', `${one}/replay`, /^\d+$/.test(from.trim()) ? { after: Number(from) } : { since: from.trim() });
+        return undefined;
+      case 'remove':
+        await call('DELETE', one);
+        return undefined;
+    }
+  };
+  const disabled = { add: !url.trim(), edit: !url.trim(), rotate: !(Number(hours) >= 0), replay: !from.trim(), remove: false };
+  return (
+    <Confirm
+      open
+      title={words.dialogs[dialog.what].title}
+      text={words.dialogs[dialog.what].text}
+      go={words.dialogs[dialog.what].go}
+      look={dialog.what === 'remove' ? 'danger' : 'main'}
+      busy={action.busy}
+      problem={action.problem}
+      disabled={disabled[dialog.what]}
+      onClose={onClose}
+      onGo={() => void action.run(async () => onDone(await send())).then((done) => done && onClose())}
+    >
+      {(dialog.what === 'add' || dialog.what === 'edit') && (
+        <>
+          <Field label={words.url} value={url} onChange={setUrl} max={2000} auto />
+          <Field label={words.types} help={words.typesHelp} value={types} onChange={setTypes} long />
+        </>
+      )}
+      {dialog.what === 'rotate' && <Field label={words.overlap} help={words.overlapHelp} value={hours} onChange={setHours} max={5} auto />}
+      {dialog.what === 'replay' && <Field label={words.from} help={words.fromHelp} value={from} onChange={setFrom} max={40} auto />}
+    </Confirm>
+  );
+}
