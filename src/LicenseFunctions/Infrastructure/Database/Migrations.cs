@@ -168,7 +168,7 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
     private static Task<int> ExecuteFileAsync(string file, NpgsqlConnection connection, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(Text(file), commandTimeout: 0, cancellationToken: cancellationToken));
 
-    private static string Text(string file)
+    internal static string Text(string file)
     {
         using var reader = new StreamReader(typeof(Migrations).Assembly.GetManifestResourceStream(file)!);
         return reader.ReadToEnd();
