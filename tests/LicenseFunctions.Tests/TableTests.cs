@@ -54,6 +54,7 @@ public sealed partial class TableTests
         ("Operations", "renewals", "metrics, and the System page"),
         ("Operations", "payment_cases", "a metric"),
         ("Operations", "payment_reversals", "metrics"),
+        ("Operations", "dispute_evidence", "a metric"),
         ("Operations", "payment_comparisons", "a metric"),
         ("Renewals", "license_devices", "evidence of a dispute"),
         ("Renewals", "usage_rollups", "evidence of a dispute"),

@@ -27,7 +27,7 @@ internal static class Balance
             case "charge.dispute.created":
                 Add(account, about, "adjustment", "dispute", -amount, DisputeFee);
                 break;
-            case "charge.dispute.closed" when about.Status() == "won":
+            case "charge.dispute.closed" or "charge.dispute.funds_reinstated" when about.Status() == "won":
                 Add(account, about, "adjustment", "dispute_reversal", amount, -DisputeFee);
                 break;
         }

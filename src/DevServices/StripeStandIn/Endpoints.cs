@@ -54,6 +54,7 @@ public static class Endpoints
                 "return_url"], PaymentIntentRoutes.Confirm, Browser: true),
         new("payment_intents.cancel", "POST", "/v1/payment_intents/{id}/cancel", ["cancellation_reason"], PaymentIntentRoutes.Cancel),
 
+        new("charges.retrieve", "GET", "/v1/charges/{id}", [], ChargeRoutes.Retrieve),
         new("refunds.create", "POST", "/v1/refunds", ["payment_intent", "charge", "amount", "reason", "metadata"], RefundRoutes.Create),
         new("refunds.list", "GET", "/v1/refunds", [.. Page, "payment_intent", "charge"], RefundRoutes.List),
         new("disputes.retrieve", "GET", "/v1/disputes/{id}", [], DisputeRoutes.Retrieve),

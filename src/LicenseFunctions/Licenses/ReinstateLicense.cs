@@ -25,7 +25,7 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
             {
                 var how = request.FalsePositive ? ClosedHow.FalsePositive : ClosedHow.Reinstated;
                 return await LiftAsync(
-                    connection, null, new Reinstatement(subscriptionId, SuspensionCause.Liftable, how, by, request.Reason), token);
+                    connection, null, new Reinstatement(subscriptionId, SuspensionCause.Liftable, how, by, request.Reason.Trim()), token);
             }, cancellationToken);
 
     public Task<Outcome<SuspensionState>> RunForSubscriberAsync(

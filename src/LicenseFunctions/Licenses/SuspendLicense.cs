@@ -29,7 +29,7 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
             return fault;
         if (request.Cause is not (SuspensionCause.Operator or SuspensionCause.Fraud))
             return UnknownCause;
-        var texts = SuspensionTexts.ByOperator(request.Reason);
+        var texts = SuspensionTexts.ByOperator(request.Reason.Trim());
         return await database.InTransactionAsync<Outcome<SuspensionState>>(async (connection, token) =>
         {
             if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, null, token))

@@ -71,8 +71,11 @@ public sealed class MetricStore(LicenseDatabase database)
         union all
         select 'disputes_open', '', count(*) from payment_reversals where kind = 'dispute' and state = 'open'
         union all
-        select 'dispute_evidence_due_seconds', '', extract(epoch from min(evidence_due_at) - now())
-        from payment_reversals where kind = 'dispute' and state = 'open' having min(evidence_due_at) is not null
+        select 'dispute_evidence_due_seconds', '', extract(epoch from min(p.evidence_due_at) - now())
+        from payment_reversals p
+        where p.kind = 'dispute' and p.state = 'open'
+          and not exists (select from dispute_evidence e where e.reversal_id = p.reversal_id and e.state = 'sent')
+        having min(p.evidence_due_at) is not null
         union all
         select 'payment_differences', '', sum(differences) from payment_comparisons
         where day >= (now() at time zone 'UTC')::date - 28 having count(*) > 0

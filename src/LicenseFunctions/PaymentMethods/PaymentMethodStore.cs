@@ -59,12 +59,29 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         select provider_customer_id from payment_customers where user_id = @userId and payment_provider = @provider
         """;
 
+    // The platform saved cards of customers that it made itself.
+    private const string KnownCustomer = """
+        select k.provider_customer_id
+        from (select provider_customer_id, 1 as source, false as is_default, created_at
+              from payment_customers
+              where user_id = @userId and payment_provider = @provider
+              union all
+              select provider_customer_id, 2, is_default, created_at
+              from user_payment_methods
+              where user_id = @userId and payment_provider = @provider and is_active and provider_customer_id <> '') k
+        order by k.source, k.is_default desc, k.created_at desc
+        limit 1
+        """;
+
+    /// <summary>
+    /// The customer for a new card: the one that this backend made, otherwise that of the user's default or newest card.
+    /// </summary>
     public async Task<string?> FindCustomerAsync(Guid userId, string provider, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return await connection.ExecuteScalarAsync<string?>(
-            new CommandDefinition(Customer, new { userId, provider }, cancellationToken: cancellationToken));
+            new CommandDefinition(KnownCustomer, new { userId, provider }, cancellationToken: cancellationToken));
     }
 
     // Simultaneous requests of one user add the same customer. Either of the two unique constraints may report the conflict.

@@ -116,6 +116,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         Guid caseId, PaymentCaseDecision decision, Actor by, CancellationToken cancellationToken)
     {
         if (Validate(decision) is { } invalid) return invalid;
+        decision = decision with { Reason = decision.Reason.Trim() };
         var credits = decision.Action == "credit";
         return await database.InTransactionAsync<Outcome<ListedPaymentCase>>(async (connection, token) =>
         {
@@ -171,8 +172,6 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
     {
         { Action: not ("credit" or "dismiss") } => new Refusal(
             RefusalKind.Invalid, "ACTION_INVALID", "action must be credit or dismiss.", "action"),
-        { Reason: null or { Length: 0 or > 500 } } => new Refusal(
-            RefusalKind.Invalid, "REASON_MISSING", "reason must have 1 to 500 characters.", "reason"),
-        _ => null,
+        _ => OperatorText.Reason(decision.Reason).Refusal,
     };
 }

@@ -28,6 +28,12 @@ public sealed record DisputeFacts
     public int Days { get; init; }
     public long Hours { get; init; }
     public long Signals { get; init; }
+
+    /// <summary>The use in the 30 days before the period.</summary>
+    public int DaysBefore { get; init; }
+
+    public long HoursBefore { get; init; }
+    public long SignalsBefore { get; init; }
     public string DisputeState { get; init; } = "";
 
     /// <summary>requested, sent or refused; null before evidence is sent.</summary>
@@ -65,9 +71,9 @@ public static class DisputeEvidence
     {
         var lines = new List<string>
         {
-            $"Dispute {facts.ProviderId}: {Amount(facts)}{(facts.Reason is { } reason ? $", reason {reason}" : "")}.",
-            $"The customer has followed the subscription {facts.SubscriptionId} since {Day(facts.SubscribedAt)} and has made "
-                + $"{facts.Payments} payments for it.",
+            $"Dispute {facts.ProviderId}: {Amount(facts)}{(facts.Reason is { } reason ? $", reason: {Plain(reason)}" : "")}.",
+            $"The customer has followed the subscription {facts.SubscriptionId} since {Day(facts.SubscribedAt)}"
+                + $"{(facts.Payments > 0 ? $" and has made {Count(facts.Payments, "payment")} for it" : "")}.",
             $"The disputed payment of {Day(facts.ChargedAt)} is for {Day(facts.PaidFrom)} to {Day(facts.PaidUntil)}. "
                 + (facts.RenewalType == "manual" ? "The customer requested this renewal." : "Auto-renewal was switched on."),
         };
@@ -80,21 +86,54 @@ public static class DisputeEvidence
                 : "The customer agreed to the price before the charge.");
         }
 
-        lines.Add(facts.Days > 0
-            ? $"Since the start of this period, the service was used on {facts.Days} days for {facts.Hours} hours; {facts.Signals} signals "
-                + "were executed in the customer's trading account."
-            : "No use was recorded since the start of this period.");
+        // The bank reads what is missing as an argument against us, so only use that was recorded is named. A period may be paid days
+        // before it begins.
+        if (facts.Days > 0)
+            lines.Add($"Since the start of this period, {Use(facts.Days, facts.Hours, facts.Signals)}");
+        if (facts.DaysBefore > 0)
+            lines.Add($"In the 30 days before this period, {Use(facts.DaysBefore, facts.HoursBefore, facts.SignalsBefore)}");
         Add(lines, "Devices that used the license:", facts.Devices);
         Add(lines, "Mails that were sent to the customer:", facts.Mails);
         return string.Join('\n', lines);
     }
 
+    private static string Use(int days, long hours, long signals) =>
+        $"the service was used on {Count(days, "day")} for {(hours > 0 ? Count(hours, "hour") : "less than an hour")}"
+        + (signals > 0
+            ? $"; {Count(signals, "signal")} {(signals == 1 ? "was" : "were")} executed in the customer's trading account."
+            : ".");
+
+    private static string Count(long number, string what) => $"{number} {what}{(number == 1 ? "" : "s")}";
+
+    private static string Plain(string code) => code.Replace('_', ' ');
+
     private static void Add(List<string> lines, string title, string json)
     {
-        if (JsonSerializer.Deserialize<List<string>>(json) is not { Count: > 0 } rows) return;
+        if (JsonSerializer.Deserialize<List<Listed>>(json, JsonSerializerOptions.Web) is not { Count: > 0 } rows) return;
         lines.Add(title);
-        lines.AddRange(rows.Select(row => $"- {row}"));
+        lines.AddRange(rows.Select(row => $"- {row.Text}{(row.Mail is { } name ? Mail(name) : "")}"));
     }
+
+    private sealed record Listed(string Text, string? Mail = null);
+
+    /// <summary>What a mail is about, by its template or, after it was emptied, by the start of its key.</summary>
+    private static string Mail(string name) => name switch
+    {
+        "renewed" => "receipt for a renewal",
+        "upcoming_renewal" or "upcoming" => "notice of the coming renewal and its price",
+        "price_consent" => "question whether the customer agrees to the new price",
+        "action_needed" or "hard_declined" or "needs_authentication" => "request to confirm a payment or to change the card",
+        "renewal_failed" or "soft_declined" => "notice that a payment was declined",
+        "expiring" => "reminder that the license expires",
+        "in_grace" => "reminder that the license has expired",
+        "refunded" => "notice of a refund",
+        "period_ended" => "notice that the paid period ended",
+        "period_restored" => "notice that the paid period was restored",
+        "suspended" => "notice that the license was suspended",
+        "reinstated" => "notice that the license works again",
+        "device_alert" or "device-alert" => "question about new devices",
+        _ => "message about the license",
+    };
 
     private static string Amount(DisputeFacts facts) =>
         $"{MinorUnits.Text(facts.AmountMinor, facts.Currency)} {facts.Currency.ToUpperInvariant()}";

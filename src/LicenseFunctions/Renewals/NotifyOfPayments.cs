@@ -4,7 +4,10 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Adds one mail about new disputes and payment cases to the operators' address.</summary>
+/// <summary>
+/// Adds one mail about new disputes and payment cases to the operators' address. Without an address nothing counts as told, so that the
+/// first mail after ALERT_EMAIL is set has everything that is open.
+/// </summary>
 public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings settings)
 {
     private const string Notify = """
@@ -35,19 +38,21 @@ public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings s
                jsonb_build_object('template', 'operator_payments', 'to', @AlertEmail::text,
                                   'model', jsonb_build_object('payments', payments, 'more', greatest(0, total - 20)))
         from mail
-        where total > 0 and @AlertEmail::text is not null
+        where total > 0
         on conflict (dedup_key) do nothing
         """;
 
-    public Task RunAsync(CancellationToken cancellationToken) => database.InStatementAsync(
-        (connection, token) => connection.ExecuteAsync(
-            new CommandDefinition(
-                Notify,
-                new
-                {
-                    settings.AlertEmail,
-                    withoutDecimals = MinorUnits.WithoutDecimals.ToArray(),
-                    withThreeDecimals = MinorUnits.WithThreeDecimals.ToArray(),
-                },
-                cancellationToken: token)), cancellationToken);
+    public Task RunAsync(CancellationToken cancellationToken) => settings.AlertEmail is null
+        ? Task.CompletedTask
+        : database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(
+                new CommandDefinition(
+                    Notify,
+                    new
+                    {
+                        settings.AlertEmail,
+                        withoutDecimals = MinorUnits.WithoutDecimals.ToArray(),
+                        withThreeDecimals = MinorUnits.WithThreeDecimals.ToArray(),
+                    },
+                    cancellationToken: token)), cancellationToken);
 }

@@ -37,11 +37,12 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
             where b.reference_id = r.renewal_id and b.entry_type in ('FEE_SUBSCRIPTION', 'REFUND', 'ADJUSTMENT_ADMIN')
               and b.amount_usd between 0 and 1e12) l on true;
 
-        select kind, provider_id, state, amount_minor, currency, first_seen_at as seen_at, applied_at is not null as is_applied,
-               renewal_id, subscription_id
+        select kind, provider_id, state, amount_minor, currency, first_seen_at as seen_at, changed_at,
+               applied_at is not null as is_applied, renewal_id, subscription_id
         from payment_reversals
         where provider = @provider and kind in ('refund', 'refund_total', 'dispute')
-          and (provider_id = any (@paymentIds) or (first_seen_at >= @from and first_seen_at < @to));
+          and (provider_id = any (@paymentIds) or (first_seen_at >= @from and first_seen_at < @to)
+               or (changed_at >= @from and changed_at < @to));
 
         select reason, subject, transaction_id as charge_id, decision
         from payment_cases
@@ -143,13 +144,17 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
         public long AmountMinor { get; init; }
         public string Currency { get; init; } = "";
         public DateTime SeenAt { get; init; }
+        public DateTime ChangedAt { get; init; }
         public bool IsApplied { get; init; }
         public Guid? RenewalId { get; init; }
         public Guid? SubscriptionId { get; init; }
 
         public BookedReversal ToReversal() => new(
             EnumWords.Parse<ReversalKind>(Kind), ProviderId, EnumWords.Parse<ReversalState>(State), AmountMinor, Currency, SeenAt,
-            IsApplied, RenewalId, SubscriptionId);
+            IsApplied, RenewalId, SubscriptionId)
+        {
+            ChangedAt = ChangedAt,
+        };
     }
 
     private sealed record CaseRow

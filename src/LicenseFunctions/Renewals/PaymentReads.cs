@@ -222,20 +222,24 @@ public sealed class PaymentReads(LicenseDatabase database)
                r.paid_from, r.paid_until, s.created_at as subscribed_at,
                (select min(a.first_sent_at) from renewal_attempts a
                 where a.renewal_id = r.renewal_id and a.status = 'succeeded') as charged_at,
-               (select count(*)::int from renewals o
+               (select count(*)::int from license_renewal_history h
+                where h.subscription_id = r.subscription_id and h.status = 'success' and h.amount_usd > 0
+                  and not exists (select from renewals o where o.renewal_id = h.renewal_id)
+                  and not exists (select from renewal_attempts a where a.attempt_id = h.renewal_id))
+               + (select count(*)::int from renewals o
                 where o.subscription_id = r.subscription_id and o.status = 'applied' and o.paid_with in ('card', 'wallet')
                   and not exists (select from reversal_effects e
                                   where e.renewal_id = o.renewal_id
                                     and e.refunded_minor + e.charged_back_minor >= round((o.amount_usd + o.debts_usd) * 100))) as payments,
-               use.days, use.hours, use.signals,
-               (select coalesce(json_agg(d.text order by d.first_seen_at), '[]')::text from (
+               use.days, use.hours, use.signals, use.days_before, use.hours_before, use.signals_before,
+               (select coalesce(json_agg(json_build_object('text', d.text) order by d.first_seen_at), '[]')::text from (
                     select first_seen_at, format('account %s, EA %s, %s to %s', mt5_account_number, ea_instance_id, first_seen_at::date,
                                                  last_seen_at::date) as text
                     from license_devices where subscription_id = r.subscription_id limit 20) d) as devices,
-               (select coalesce(json_agg(m.text order by m.sent_at), '[]')::text from (
+               (select coalesce(json_agg(json_build_object('text', m.sent_at::date || ': ', 'mail', m.name) order by m.sent_at),
+                                '[]')::text from (
                     -- A mail is emptied a month after it was sent; its key stays.
-                    select sent_at,
-                           format('%s: %s', sent_at::date, coalesce(payload ->> 'template', split_part(dedup_key, ':', 1))) as text
+                    select sent_at, coalesce(payload ->> 'template', split_part(dedup_key, ':', 1)) as name
                     from outbox
                     where kind = 'email' and sent_at is not null
                       and (payload -> 'model' ->> 'subscription_id' = r.subscription_id::text
@@ -251,10 +255,17 @@ public sealed class PaymentReads(LicenseDatabase database)
             where g.subscription_id = r.subscription_id and g.action = 'renewal.price_accepted' and g.subject = r.renewal_id::text
             order by g.occurred_at desc limit 1) agreed on true
         cross join lateral (
-            select count(distinct (u.hour_at at time zone 'UTC')::date)::int as days,
-                   coalesce(sum(u.session_sec), 0)::bigint / 3600 as hours, coalesce(sum(u.signals_executed), 0)::bigint as signals
-            from usage_rollups u
-            where u.subscription_id = r.subscription_id and u.hour_at >= r.paid_from and u.hour_at < now()) use
+            select count(distinct u.day) filter (where u.is_within)::int as days,
+                   coalesce(sum(u.session_sec) filter (where u.is_within), 0)::bigint / 3600 as hours,
+                   coalesce(sum(u.signals_executed) filter (where u.is_within), 0)::bigint as signals,
+                   count(distinct u.day) filter (where not u.is_within)::int as days_before,
+                   coalesce(sum(u.session_sec) filter (where not u.is_within), 0)::bigint / 3600 as hours_before,
+                   coalesce(sum(u.signals_executed) filter (where not u.is_within), 0)::bigint as signals_before
+            from (select (l.hour_at at time zone 'UTC')::date as day, l.hour_at >= r.paid_from as is_within, l.session_sec,
+                         l.signals_executed
+                  from usage_rollups l
+                  where l.subscription_id = r.subscription_id and l.hour_at >= r.paid_from - interval '30 days'
+                    and l.hour_at < now()) u) use
         where p.reversal_id = @reversalId and p.kind = 'dispute'
         """;
 

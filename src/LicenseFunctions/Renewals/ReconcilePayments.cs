@@ -101,15 +101,26 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
         }
 
         var loaded = await books.LoadAsync(source.Provider, from, to, entries, cancellationToken);
-        var elsewhere = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var id in Reconciliation.Unseen(entries, loaded))
+        var elsewhere = await AskAsync(Reconciliation.Unseen(entries, loaded), source.HasAsync, cancellationToken);
+        if (elsewhere.Refusal is { } unknown) return unknown;
+        var withdrawn = await AskAsync(Reconciliation.Unreturned(entries, loaded), source.IsWithdrawnAsync, cancellationToken);
+        if (withdrawn.Refusal is { } unanswered) return unanswered;
+        return Reconciliation.Compare(entries, loaded, elsewhere.Value, withdrawn.Value);
+    }
+
+    /// <returns>Those for which the provider says yes.</returns>
+    private static async Task<Outcome<HashSet<string>>> AskAsync(
+        IEnumerable<string> ids, Func<string, CancellationToken, Task<Outcome<bool>>> ask, CancellationToken cancellationToken)
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var id in ids)
         {
-            var has = await source.HasAsync(id, cancellationToken);
-            if (has.Refusal is { } refusal) return refusal;
-            if (has.Value) elsewhere.Add(id);
+            var answer = await ask(id, cancellationToken);
+            if (answer.Refusal is { } refusal) return refusal;
+            if (answer.Value) found.Add(id);
         }
 
-        return Reconciliation.Compare(entries, loaded, elsewhere);
+        return found;
     }
 
     private static DateTimeOffset? Day(string? text) =>

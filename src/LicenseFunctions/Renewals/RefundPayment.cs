@@ -7,7 +7,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <param name="AmountUsd">From 0.01 to what is left; null for everything that is left.</param>
-/// <param name="Period">keep, shorten or end; null for the default: the whole amount ends the period, a part keeps it.</param>
+/// <param name="Period">keep, shorten or end; null for the default: everything that is left ends the period, a part keeps it.</param>
 /// <param name="Reason">For the audit log, 1 to 500 characters. Not needed for a preview.</param>
 /// <param name="RefundableUsd">
 /// refundable_usd of the preview that the operator saw. If it has changed, nothing is refunded; so a repeated request doesn't refund
@@ -75,7 +75,8 @@ public sealed class RefundPayment(
         var order = Read(body, isPreview: false);
         if (order.Refusal is { } invalid) return invalid;
         var requested = await store.RequestAsync(
-            renewalId, order.Value, body.Reason!, by, policy.Grace, provider => gateways.Find(provider) is not null, cancellationToken);
+            renewalId, order.Value, body.Reason!.Trim(), by, policy.Grace, provider => gateways.Find(provider) is not null,
+            cancellationToken);
         if (requested.Refusal is { } refused) return refused;
 
         await SendAsync(requested.Value);
@@ -114,8 +115,7 @@ public sealed class RefundPayment(
         {
             { Period: not null } when period is null => new Refusal(
                 RefusalKind.Invalid, "PERIOD_INVALID", "period must be keep, shorten or end.", "period"),
-            { Reason: null or { Length: 0 or > 500 } } when !isPreview => new Refusal(
-                RefusalKind.Invalid, "REASON_MISSING", "reason must have 1 to 500 characters.", "reason"),
+            _ when !isPreview && OperatorText.Reason(body.Reason).Refusal is { } missing => missing,
             { RefundableUsd: null } when !isPreview => new Refusal(
                 RefusalKind.Invalid, "REFUNDABLE_MISSING", "refundable_usd is missing.", "refundable_usd",
                 "Send refundable_usd of the preview, so that a repeated request doesn't refund twice."),

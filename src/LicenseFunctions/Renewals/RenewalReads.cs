@@ -11,7 +11,12 @@ namespace LicenseFunctions.Renewals;
 /// <summary>A row of license_renewal_history.</summary>
 public sealed record RenewalHistoryRow
 {
-    public Guid RenewalId { get; init; }
+    /// <summary>The row's ID. A renewal has a row for each attempt to charge a card.</summary>
+    public Guid HistoryId { get; init; }
+
+    /// <summary>The renewal, as /payments and the answer to a renewal name it; null for a row that the platform added.</summary>
+    public Guid? RenewalId { get; init; }
+
     public DateTime AttemptedAt { get; init; }
     public string RenewalType { get; init; } = "";
     public decimal? AmountUsd { get; init; }
@@ -98,10 +103,13 @@ public sealed class RenewalReads(LicenseDatabase database)
     private const int Page = 1_000;
 
     private const string History = """
-        select h.renewal_id, shown_time(h.attempted_at) as attempted_at, h.renewal_type, amount_of(h.amount_usd) as amount_usd,
+        select h.renewal_id as history_id, coalesce(a.renewal_id, r.renewal_id) as renewal_id,
+               shown_time(h.attempted_at) as attempted_at, h.renewal_type, amount_of(h.amount_usd) as amount_usd,
                past_time(h.previous_expiry) as previous_expiry, past_time(h.new_expiry) as new_expiry, h.payment_provider,
                h.payment_transaction_id, h.status, h.failure_reason
         from license_renewal_history h
+        left join renewal_attempts a on a.attempt_id = h.renewal_id -- the row of an attempt has the attempt's id
+        left join renewals r on r.renewal_id = h.renewal_id
         where h.subscription_id = @subscriptionId
         order by h.attempted_at desc, h.renewal_id
         limit @limit

@@ -40,6 +40,8 @@ public sealed record RenewalReply(
             ("pending", "We are checking this payment. You will not be charged twice. Until we know the result, the license is unchanged."),
         RenewalStatus.SoftDeclined =>
             ("declined", "The card was declined and nothing was charged. Add money to the wallet, use another card, or try again later."),
+        RenewalStatus.HardDeclined when renewal.Attempt?.Code == "payment_method_unusable" =>
+            ("declined", "The saved card can no longer be used and nothing was charged. Save another card, then renew."),
         RenewalStatus.HardDeclined =>
             ("declined", "The bank rejected the card permanently and nothing was charged. Save another card, then renew."),
         RenewalStatus.NeedsAuthentication =>

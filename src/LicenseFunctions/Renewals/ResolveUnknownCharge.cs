@@ -10,7 +10,7 @@ namespace LicenseFunctions.Renewals;
 public sealed record RenewalDecision(bool Paid, string Reason, string? TransactionId = null);
 
 /// <summary>Records an operator's decision about a charge whose outcome the provider doesn't report.</summary>
-public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
+public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalGateways gateways, RenewalPolicy policy, TimeProvider clock)
 {
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_id");
 
@@ -29,6 +29,10 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         RefusalKind.Conflict, "CHARGE_REFUNDED", "This charge was refunded, so it can't pay a renewal.", "transaction_id",
         "Decide that it was not paid.");
 
+    private static readonly Refusal TransactionMissing = new(
+        RefusalKind.Invalid, "TRANSACTION_MISSING", "A paid charge requires its transaction_id.", "transaction_id",
+        "Send the provider's ID of the charge, 1 to 255 characters.");
+
     public async Task<Outcome<RenewalReply>> RunAsync(
         Guid renewalId, RenewalDecision decision, Actor by, CancellationToken cancellationToken)
     {
@@ -36,8 +40,13 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         if (await store.FindAsync(renewalId, cancellationToken) is not { } facts) return NotFound;
         DatabaseScope.TakeTurnsBy(facts.Renewal.SubscriptionId);
 
-        var transaction = decision.Paid ? decision.TransactionId : null;
-        var decided = RenewalRequests.ResolveUnknownCharge(facts, transaction, decision.Reason, policy, clock.GetUtcNow());
+        var charge = decision.Paid && facts.Renewal.Status.IsChargeUnknown()
+            ? await VerifyAsync(facts.Renewal, decision.TransactionId!.Trim(), cancellationToken)
+            : ((string? ChargeId, long? PaidMinor))(decision.Paid ? decision.TransactionId : null, null);
+        if (charge.Refusal is { } wrong) return wrong;
+        var (transaction, paidMinor) = charge.Value;
+        var decided = RenewalRequests.ResolveUnknownCharge(
+            facts, transaction, decision.Reason.Trim(), policy, clock.GetUtcNow(), paidMinor);
         if (decided.Refusal is { } refusal) return refusal;
         return await store.SaveAsync(decided.Value, new RenewalWriter(Lease: null, by), cancellationToken) switch
         {
@@ -49,13 +58,24 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalPolicy poli
         };
     }
 
+    // A wrong id would extend the license for nothing, and the real charge would look like a second payment when it is reported. So the
+    // provider is asked, if it is configured.
+    private async Task<Outcome<(string? ChargeId, long? PaidMinor)>> VerifyAsync(
+        Renewal renewal, string entered, CancellationToken cancellationToken)
+    {
+        if (RenewalRequests.RefuseChargeId(renewal, entered) is { } invalid) return invalid;
+        if (renewal.Attempt is not { } attempt || gateways.Find(attempt.Provider) is not { } gateway
+            || await gateway.FindChargeAsync(entered, cancellationToken) is not { } found)
+            return (entered, null);
+        if (RenewalRequests.RefuseCharge(renewal, found) is { } refusal) return refusal;
+        var charge = (ChargeLookup.Found)found;
+        return (charge.ChargeId, charge.AmountMinor);
+    }
+
     private static Refusal? Validate(RenewalDecision decision) => decision switch
     {
-        { Reason: null or { Length: 0 or > 500 } } =>
-            new Refusal(RefusalKind.Invalid, "REASON_MISSING", "reason must have 1 to 500 characters.", "reason"),
-        { Paid: true, TransactionId: null or { Length: 0 or > 255 } } =>
-            new Refusal(RefusalKind.Invalid, "TRANSACTION_MISSING", "A paid charge requires its transaction_id.", "transaction_id",
-                "Send the provider's ID of the charge, 1 to 255 characters."),
+        _ when OperatorText.Reason(decision.Reason).Refusal is { } missing => missing,
+        { Paid: true } => OperatorText.Read(decision.TransactionId, 255, TransactionMissing).Refusal,
         _ => null,
     };
 }

@@ -12,6 +12,9 @@ public sealed class SubmitEvidence(EvidenceStore store, PaymentReads reads, Send
     /// <summary>Stripe's limit of one text.</summary>
     private const int LongestText = 20_000;
 
+    private static readonly Refusal TextInvalid = new(
+        RefusalKind.Invalid, "TEXT_INVALID", "text must have 1 to 20000 characters and not be blank.", "text");
+
     internal static readonly Refusal NotFound = new(
         RefusalKind.NotFound, "DISPUTE_NOT_FOUND", "There is no such dispute, or its charge is not known.", "reversal_id");
 
@@ -26,11 +29,11 @@ public sealed class SubmitEvidence(EvidenceStore store, PaymentReads reads, Send
     public async Task<Outcome<DisputeEvidenceReply>> RunAsync(
         Guid reversalId, EvidenceBody body, Actor by, CancellationToken cancellationToken)
     {
-        if (body.Text is not { Length: > 0 and <= LongestText } text)
-            return new Refusal(RefusalKind.Invalid, "TEXT_INVALID", "text must have 1 to 20000 characters.", "text");
+        var text = OperatorText.Read(body.Text, LongestText, TextInvalid);
+        if (text.Refusal is { } invalid) return invalid;
 
         var refusal = await store.RequestAsync(
-            reversalId, text, by, provider => gateways.Find(provider) is not null, cancellationToken);
+            reversalId, text.Value, by, provider => gateways.Find(provider) is not null, cancellationToken);
         if (refusal is not null) return refusal;
 
         await SendAsync(reversalId);

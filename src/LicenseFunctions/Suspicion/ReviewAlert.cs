@@ -23,6 +23,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
     {
         if (Fault(review) is { } fault)
             return fault;
+        review = review with { Notes = review.Notes?.Trim() is { Length: > 0 } notes ? notes : null };
         if (review.Reinstate && await alerts.FindAsync(alertId, cancellationToken) is { SubscriptionId: { } license })
             DatabaseScope.TakeTurnsBy(license);
         return await database.InTransactionAsync(

@@ -59,6 +59,7 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
     {
         if (name.Name is { } text && (string.IsNullOrWhiteSpace(text) || text.Length > 100 || text.Any(char.IsControl)))
             return BadName;
+        name = new DeviceName(name.Name?.Trim());
         return await database.InTransactionAsync<Outcome<bool>>(async (connection, token) =>
         {
             if (!await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, token))

@@ -35,7 +35,15 @@ public sealed record BookedCharge(
 /// <param name="IsApplied">It is booked for a paid renewal.</param>
 public sealed record BookedReversal(
     ReversalKind Kind, string ProviderId, ReversalState State, long AmountMinor, string Currency, DateTimeOffset SeenAt, bool IsApplied,
-    Guid? RenewalId, Guid? SubscriptionId);
+    Guid? RenewalId, Guid? SubscriptionId)
+{
+    /// <summary>When its state was reported.</summary>
+    public DateTimeOffset ChangedAt { get; init; }
+
+    /// <summary>The books say that the money came back: the refund failed, or the dispute is won.</summary>
+    internal bool IsReturned => IsApplied
+        && this is { Kind: ReversalKind.Refund, State: ReversalState.Failed } or { Kind: ReversalKind.Dispute, State: ReversalState.Won };
+}
 
 /// <summary>A payment case.</summary>
 /// <param name="Subject">The provider's id of what it is about.</param>

@@ -33,8 +33,14 @@ public enum DifferenceKind
     DisputeNotInBooks,
     DisputeNotAtProvider,
 
+    /// <summary>The books say that the refund failed, and the money did not come back.</summary>
+    RefundFailureNotAtProvider,
+
     /// <summary>The money of a dispute was given back, and the books don't say that it is won.</summary>
     DisputeReversalNotInBooks,
+
+    /// <summary>The books say that the dispute is won, and its money was not given back.</summary>
+    DisputeReversalNotAtProvider,
 
     /// <summary>A refund or dispute is known, and its charge is not booked yet.</summary>
     ReversalInFlight,

@@ -46,16 +46,24 @@ public enum ReversalState
 /// <param name="IntentId">The charge's intent; null if the provider names only the charge.</param>
 /// <param name="ChargeId">The provider's id of the charge; null if it names only the intent.</param>
 /// <param name="Reason">The provider's code.</param>
-/// <param name="ChangedAt">When the provider reported this state. States of earlier times are ignored.</param>
+/// <param name="ChangedAt">
+/// When the provider reported this state. States of earlier times are ignored. Of two reports of one second, that of the later kind of
+/// event has a later time.
+/// </param>
 /// <param name="EvidenceDueAt">Until when evidence may be sent; null for a refund.</param>
 /// <param name="RefundId">The <see cref="RefundRequest"/> that caused the refund; null if it was made at the provider.</param>
 public sealed record PaymentReversal(
     ReversalKind Kind, string ProviderId, ReversalState State, long AmountMinor, string Currency, string? IntentId, string? ChargeId,
     string? Reason, DateTimeOffset ChangedAt, DateTimeOffset? EvidenceDueAt = null, Guid? RefundId = null)
 {
-    /// <summary>Whether this report replaces the other one. Events come late and out of order, and their times are whole seconds.</summary>
+    /// <summary>
+    /// Whether this report replaces the other one. Events come late and out of order. If nothing tells which of two reports is later, the
+    /// one with the earlier deadline counts, so that the evidence is not sent too late.
+    /// </summary>
     public bool IsNewerThan(PaymentReversal other) =>
-        (ChangedAt, State, AmountMinor).CompareTo((other.ChangedAt, other.State, other.AmountMinor)) > 0;
+        (ChangedAt, State, AmountMinor).CompareTo((other.ChangedAt, other.State, other.AmountMinor)) > 0
+        || ((ChangedAt, State, AmountMinor) == (other.ChangedAt, other.State, other.AmountMinor)
+            && EvidenceDueAt is { } due && !(other.EvidenceDueAt <= due));
 }
 
 /// <summary>A stored refund or dispute.</summary>

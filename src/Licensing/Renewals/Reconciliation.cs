@@ -14,12 +14,20 @@ public static class Reconciliation
     public static IReadOnlyList<string> Unseen(IReadOnlyList<StatementEntry> statement, PaymentBooks books) =>
         [.. new Matching(statement, books).Unseen().Select(one => one.Id)];
 
+    /// <summary>
+    /// Refunds that failed and disputes that were won in the period, and whose money did not come back in it. The provider is asked whether
+    /// it came back on another day, or never left.
+    /// </summary>
+    public static IReadOnlyList<string> Unreturned(IReadOnlyList<StatementEntry> statement, PaymentBooks books) =>
+        [.. new Matching(statement, books).Unreturned().Select(one => one.ProviderId)];
+
     /// <param name="statement">All entries that the provider recorded in the period.</param>
     /// <param name="books">See <see cref="PaymentBooks"/>.</param>
     /// <param name="elsewhere">Those of <see cref="Unseen"/> that the provider has.</param>
+    /// <param name="withdrawn">Those of <see cref="Unreturned"/> whose money did not come back.</param>
     public static PaymentComparison Compare(
-        IReadOnlyList<StatementEntry> statement, PaymentBooks books, IReadOnlySet<string> elsewhere) =>
-        new Matching(statement, books).Compare(elsewhere);
+        IReadOnlyList<StatementEntry> statement, PaymentBooks books, IReadOnlySet<string> elsewhere, IReadOnlySet<string> withdrawn) =>
+        new Matching(statement, books).Compare(elsewhere, withdrawn);
 
     private sealed class Matching(IReadOnlyList<StatementEntry> statement, PaymentBooks books)
     {
@@ -42,7 +50,7 @@ public static class Reconciliation
         private ChargeSum decided = ChargeSum.None;
         private ChargeSum otherSystems = ChargeSum.None;
 
-        public PaymentComparison Compare(IReadOnlySet<string> elsewhere)
+        public PaymentComparison Compare(IReadOnlySet<string> elsewhere, IReadOnlySet<string> withdrawn)
         {
             foreach (var entry in statement)
             {
@@ -58,6 +66,7 @@ public static class Reconciliation
 
             foreach (var missing in Unseen().Where(one => !elsewhere.Contains(one.Id)))
                 differences.Add(missing.Difference);
+            foreach (var row in Unreturned().Where(one => withdrawn.Contains(one.ProviderId))) DifferByReturn(row);
             return new PaymentComparison(
                 differences, PaymentComparison.Sum(statement.Select(StatementTotals.Of)), booked, decided, otherSystems)
             {
@@ -159,6 +168,25 @@ public static class Reconciliation
                 Differ(
                     DifferenceKind.DisputeReversalNotInBooks, entry, reversal, row,
                     "The money of the dispute was given back; the books don't say that it is won.");
+        }
+
+        private void DifferByReturn(BookedReversal row)
+        {
+            var isRefund = row.Kind is ReversalKind.Refund;
+            differences.Add(new PaymentDifference(
+                isRefund ? DifferenceKind.RefundFailureNotAtProvider : DifferenceKind.DisputeReversalNotAtProvider, row.ChangedAt,
+                row.ProviderId, null, row.RenewalId, row.SubscriptionId, row.AmountMinor, row.Currency, 0, row.Currency,
+                isRefund
+                    ? "The books say that the refund failed; its money did not come back."
+                    : "The books say that the dispute is won; its money was not given back."));
+        }
+
+        public IEnumerable<BookedReversal> Unreturned()
+        {
+            var returned = statement.Where(entry => entry.Kind is StatementKind.RefundFailure or StatementKind.DisputeReversal)
+                .Select(entry => entry.Payment?.Id).ToHashSet(StringComparer.Ordinal);
+            return books.Reversals.Where(
+                one => one.IsReturned && books.IsInPeriod(one.ChangedAt) && !returned.Contains(one.ProviderId));
         }
 
         /// <returns>Whether both are equal.</returns>

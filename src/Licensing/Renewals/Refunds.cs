@@ -24,7 +24,7 @@ public sealed record RefundChoice(Guid RefundId, long AmountMinor, RefundPeriod 
 
 /// <summary>What an operator wants to refund.</summary>
 /// <param name="AmountUsd">From 0.01 to what is left; null for everything that is left.</param>
-/// <param name="Period">Null for what a refund without a choice does: the whole amount ends the period, a part keeps it.</param>
+/// <param name="Period">Null for what a refund without a choice does: everything that is left ends the period, a part keeps it.</param>
 /// <param name="RefundableUsd">
 /// What was left when the operator decided; null for a preview. If it has changed since, there was another refund or dispute, or the
 /// request is a repeat.
@@ -86,7 +86,8 @@ public static class Refunds
         }
 
         var amount = decimal.ToInt64(minor);
-        var period = order.Period ?? (amount == facts.Renewal.ChargedMinor ? RefundPeriod.End : RefundPeriod.Keep);
+        // Everything that is left, perhaps after refunds of parts: then nothing of the payment stays here.
+        var period = order.Period ?? (amount == left ? RefundPeriod.End : RefundPeriod.Keep);
         return new RefundPlan(amount, period, left, Effect(facts, new RefundChoice(refundId, amount, period, null), grace, now));
     }
 

@@ -66,6 +66,49 @@ public static class RenewalRequests
         ? new RenewalChange(renewal with { Status = Due, PriceAccepted = true, NextActionAt = now }) { Audit = "renewal.price_accepted" }
         : null;
 
+    private static readonly Refusal ChargeInvalid = new(
+        RefusalKind.Invalid, "TRANSACTION_INVALID", "transaction_id is not the id of a charge.", "transaction_id",
+        "Send the id of the charge (ch_… or py_…), or of this renewal's intent (pi_…).");
+
+    private static readonly Refusal ChargeNotFound = new(
+        RefusalKind.Conflict, "CHARGE_NOT_FOUND", "The provider has no such charge.", "transaction_id",
+        "Look up the charge of this renewal's intent in the provider's dashboard.");
+
+    private static readonly Refusal ChargeNotPaid = new(
+        RefusalKind.Conflict, "CHARGE_NOT_PAID", "The provider says that this charge did not succeed.", "transaction_id",
+        "Decide that it was not paid, or send the id of the charge that succeeded.");
+
+    private static readonly Refusal ChargeOfAnother = new(
+        RefusalKind.Conflict, "CHARGE_OF_ANOTHER", "This charge is not for this license.", "transaction_id",
+        "Look up the charge of this renewal's intent in the provider's dashboard.");
+
+    private static readonly Refusal ChargeUncertain = new(
+        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider gave no answer about this charge.",
+        "transaction_id", "Try again in a minute; nothing was changed.");
+
+    /// <summary>Why an id that an operator entered can't be that of a charge which paid the renewal; null if it can.</summary>
+    public static Refusal? RefuseChargeId(Renewal renewal, string chargeId) => renewal.Attempt?.Provider switch
+    {
+        PaymentProviders.Stripe when chargeId.StartsWith("pi_", StringComparison.Ordinal) =>
+            chargeId == renewal.IntentId ? null : ChargeInvalid,
+        PaymentProviders.Stripe => chargeId.Length > 3 && chargeId[..3] is "ch_" or "py_" && chargeId.All(IsOfId) ? null : ChargeInvalid,
+        _ => null,
+    };
+
+    /// <summary>Why a charge that an operator named can't have paid the renewal, after the provider was asked; null if it can.</summary>
+    public static Refusal? RefuseCharge(Renewal renewal, ChargeLookup charge) => charge switch
+    {
+        ChargeLookup.Missing => ChargeNotFound,
+        ChargeLookup.Unknown => ChargeUncertain,
+        ChargeLookup.Found { IsPaid: false } or ChargeLookup.Found { AmountMinor: <= 0 } => ChargeNotPaid,
+        ChargeLookup.Found found when found.Currency != renewal.Attempt?.Request.Currency => ChargeOfAnother,
+        ChargeLookup.Found found when found.IntentId is { } intent && intent == renewal.IntentId => null,
+        ChargeLookup.Found found when found.RenewalId == renewal.RenewalId || found.SubscriptionId == renewal.SubscriptionId => null,
+        _ => ChargeOfAnother,
+    };
+
+    private static bool IsOfId(char one) => char.IsAsciiLetterOrDigit(one) || one == '_';
+
     /// <summary>
     /// An operator decides a charge whose outcome the provider doesn't report. The decision "paid" (with the charge's id as evidence) books
     /// it. After "not paid", the renewal continues on the same intent, which can still succeed only once.
@@ -75,9 +118,11 @@ public static class RenewalRequests
     /// <param name="reason">What the operator checked, for the audit row.</param>
     /// <param name="policy">The settings of this installation.</param>
     /// <param name="now">The present time.</param>
+    /// <param name="paidMinor">Minor units that were charged; null if it is not known: then it is the amount that was asked.</param>
     /// <returns>NOT_UNKNOWN if the charge isn't unknown.</returns>
     public static Outcome<RenewalChange> ResolveUnknownCharge(
-        RenewalFacts facts, string? transactionId, string reason, RenewalPolicy policy, DateTimeOffset now)
+        RenewalFacts facts, string? transactionId, string reason, RenewalPolicy policy, DateTimeOffset now,
+        long? paidMinor = null)
     {
         if (facts.Renewal is not { Attempt: { } attempt } || !facts.Renewal.Status.IsChargeUnknown())
             return new Refusal(RefusalKind.Conflict, "NOT_UNKNOWN", "The outcome of this renewal is not unknown.");
@@ -88,7 +133,7 @@ public static class RenewalRequests
 
         var change = transactionId is { } paid
             ? RenewalSettlement.Apply(
-                facts, attempt with { Status = AttemptStatus.Succeeded, TransactionId = paid }, policy, now)
+                facts, attempt with { Status = AttemptStatus.Succeeded, TransactionId = paid }, policy, now, paidMinor)
             : new RenewalChange(facts.Renewal with
             {
                 Status = SoftDeclined,

@@ -50,7 +50,7 @@ public static class RenewalSettlement
             ChargeOutcome.Unconfirmed => Uncertain(renewal, trigger, "not confirmed", null, now),
             _ when trigger is Trigger.Cancel => Uncertain(renewal, trigger, "not canceled", null, now),
             _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(renewal, attempt, answer.Outcome, trigger, now),
-            _ when trigger is Trigger.Event => renewal.IsChargeOpen ? new RenewalChange(renewal with { NextActionAt = now }) : null,
+            _ when trigger is Trigger.Event => AskNow(renewal, now),
             _ => Uncertain(renewal, trigger, "the previous attempt was declined", null, now),
         };
     }
@@ -329,7 +329,7 @@ public static class RenewalSettlement
 
     // Unknown is not failed. Only a missing answer to a confirmation makes the charge unknown: a creation without an answer charged
     // nothing, and a lookup of a settled attempt leaves it settled.
-    private static RenewalChange Uncertain(Renewal renewal, Trigger trigger, string reason, TimeSpan? retryAfter, DateTimeOffset now)
+    private static RenewalChange? Uncertain(Renewal renewal, Trigger trigger, string reason, TimeSpan? retryAfter, DateTimeOffset now)
     {
         var since = renewal.UnknownSince ?? now;
         var status = renewal switch
@@ -338,9 +338,14 @@ public static class RenewalSettlement
             _ when now - since >= RenewalPolicy.UndecidedAfter => Undecided,
             _ => Unknown,
         };
-        return trigger is Trigger.Event ? new RenewalChange(renewal with { NextActionAt = now }) : StayUncertain(
+        return trigger is Trigger.Event ? AskNow(renewal, now) : StayUncertain(
             renewal with { UnknownSince = since }, status, now, reason, retryAfter);
     }
+
+    // An event that doesn't tell the outcome makes the renewal due. If it is due already, a worker waits for the answer, or the next run
+    // claims it: saving the row would only make that worker's answer stale.
+    private static RenewalChange? AskNow(Renewal renewal, DateTimeOffset now) =>
+        !renewal.IsChargeOpen || renewal.NextActionAt <= now ? null : new RenewalChange(renewal with { NextActionAt = now });
 
     private static RenewalChange StayUncertain(
         Renewal renewal, RenewalStatus status, DateTimeOffset now, string reason, TimeSpan? retryAfter = null)

@@ -620,7 +620,7 @@ export const texts = {
     of: (amount: string) => `of ${amount} that can be refunded`,
     period: 'Paid period',
     choices: [
-      ['', 'Default: a full refund ends it, a partial refund keeps it'],
+      ['', 'Default: refunding everything that is left ends it, a part keeps it'],
       ['keep', 'The customer keeps it'],
       ['shorten', 'Shorter by the refunded share'],
       ['end', 'Ends now'],

@@ -114,6 +114,22 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task StartSetup_ACustomerOfThePlatform_IsUsed_AndItsCardsAreRemovedWhenItIsGone()
+    {
+        await SaveCardAsync();
+        await database.ExecuteAsync("delete from payment_customers");
+        Assert.Null((await new StartCardSetup(store, stripe.Cards).RunAsync(user, Cancel)).Refusal);
+        Assert.Single(stripe.StandIn.Account.Customers);
+        Assert.Single(await store.ListAsync(user, Cancel));
+
+        stripe.StandIn.Account.Customers.Clear();
+        Assert.Null((await new StartCardSetup(store, stripe.Cards).RunAsync(user, Cancel)).Refusal);
+
+        Assert.Single(stripe.StandIn.Account.Customers);
+        Assert.Empty(await store.ListAsync(user, Cancel));
+    }
+
+    [Fact]
     public async Task StartSetup_TheProviderRejectsTheKey_IsNotAnOutage()
     {
         await using var wrong = await StripeAccount.OpenAsync(settings => settings with { SecretKey = "sk_test_another" });

@@ -231,7 +231,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     private Task<Outcome<RenewalReply>> DecidePaidAsync(Renewal renewal, string charge) =>
-        new ResolveUnknownCharge(world.Store, Policy, TimeProvider.System).RunAsync(
+        new ResolveUnknownCharge(world.Store, new RenewalGateways([]), Policy, TimeProvider.System).RunAsync(
             renewal.RenewalId, new RenewalDecision(true, "seen", charge), Actor.System, Token);
 
     [Fact]
@@ -560,6 +560,9 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         var settings = new RenewalSettings(true, Policy.Warning, Policy.Grace, 0, false, "ops@example.com", 1);
         var notify = new NotifyOfPayments(database.Database, settings);
 
+        // Without an address nobody is told, so nothing counts as told.
+        await new NotifyOfPayments(database.Database, settings with { AlertEmail = null }).RunAsync(Token);
+
         await notify.RunAsync(Token);
         await notify.RunAsync(Token);
 
@@ -595,11 +598,41 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
 
         var text = (await reads.EvidenceAsync(dispute.ReversalId, Token))!.Text;
 
-        Assert.Contains("Dispute du_1: 39.99 USD, reason fraudulent.", text, StringComparison.Ordinal);
+        Assert.Contains("Dispute du_1: 39.99 USD, reason: fraudulent.", text, StringComparison.Ordinal);
         Assert.Contains("used on 3 days for 3 hours; 6 signals", text, StringComparison.Ordinal);
         Assert.Contains("account 7, EA EA-7", text, StringComparison.Ordinal);
-        Assert.Contains(": renewed", text, StringComparison.Ordinal);
+        Assert.Contains(": receipt for a renewal", text, StringComparison.Ordinal);
         Assert.Null(await reads.EvidenceAsync(Guid.NewGuid(), Token));
+    }
+
+    [Fact]
+    public async Task Evidence_OfAPeriodThatHasNotBegun_NamesEarlierUseAndPayments_AndNothingThatIsMissing()
+    {
+        await ChargeAsync();
+        await SucceedAsync();
+        await ApplyAsync(Dispute(ReversalState.Open));
+        var reads = new PaymentReads(database.Database);
+        var dispute = Assert.Single(await reads.ReversalsAsync("dispute", 10, Token));
+
+        var unused = (await reads.EvidenceAsync(dispute.ReversalId, Token))!.Text;
+        await database.ExecuteAsync(
+            """
+            insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status)
+            values (@license, 'auto', 49.99, 'success');
+            insert into usage_rollups (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions,
+                session_sec, signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
+            values (@license, date_trunc('hour', now()) - interval '1 hour', 'EA-7', 7, '192.0.2.0/24', 'ZZ', 1, 3600, 1, 1, 0, 0, 0)
+            """,
+            new { license });
+        var text = (await reads.EvidenceAsync(dispute.ReversalId, Token))!.Text;
+
+        Assert.DoesNotContain("used on", unused, StringComparison.Ordinal);
+        Assert.DoesNotContain("No use", unused, StringComparison.Ordinal);
+        Assert.Contains("has made 1 payment for it", unused, StringComparison.Ordinal);
+        Assert.Contains("has made 2 payments for it", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "In the 30 days before this period, the service was used on 1 day for 1 hour; 1 signal was executed", text,
+            StringComparison.Ordinal);
     }
 
     [Fact]

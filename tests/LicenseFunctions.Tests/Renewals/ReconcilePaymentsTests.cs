@@ -116,6 +116,26 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
+    public async Task Compare_MoneyThatNeverCameBack_IsNamed()
+    {
+        var (won, failed) = (await scene.ChargeAsync(), await scene.ChargeAsync());
+        var dispute = scene.Stripe.StandIn.Dispute(scene.IntentOf(won));
+        scene.Stripe.StandIn.CloseDispute(dispute, won: false);
+        scene.Stripe.StandIn.CloseDispute(dispute, won: true);
+        await scene.Stripe.RefundAsync(scene.IntentOf(failed), 1000);
+        scene.Stripe.StandIn.FailRefund(scene.Stripe.StandIn.Account.Refunds.Keys.Single());
+        await scene.DeliverAllAsync();
+        Assert.Empty((await scene.CompareAsync()).Differences);
+
+        scene.Stripe.StandIn.Account.BalanceTransactions.RemoveAll(
+            one => (string?)one["reporting_category"] is "dispute_reversal" or "refund_failure");
+
+        Assert.Equal(
+            [(DifferenceKind.RefundFailureNotAtProvider, failed), (DifferenceKind.DisputeReversalNotAtProvider, won)],
+            (await scene.CompareAsync()).Differences.Select(one => (one.Kind, one.SubscriptionId!.Value)).Distinct().Order());
+    }
+
+    [Fact]
     public async Task Compare_OtherAmountsAndLedgerEntries_AreNamed()
     {
         var (dearer, unbalanced) = (await scene.ChargeAsync(), await scene.ChargeAsync());

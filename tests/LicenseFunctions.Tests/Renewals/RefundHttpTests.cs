@@ -63,7 +63,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         await DeliverAsync(paid);
         Assert.Equal((409, "REFUNDABLE_CHANGED"), Code(await RefundAsync(paid, 10)));
 
-        await RefundAsync(paid, 39.99, seen: 39.99);
+        await RefundAsync(paid, 39.99, "keep", seen: 39.99);
         await DeliverAsync(paid);
 
         Assert.Equal(
@@ -300,6 +300,57 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
     }
 
     [Fact]
+    public async Task Refund_OfTheRest_EndsThePeriod_AsARefundOfTheWholeDoes()
+    {
+        var paid = await PayAsync();
+        await RefundAsync(paid, 10);
+        await AssertExpiryAsync(paid, 31);
+
+        var (status, refund) = await RefundAsync(paid, amount: null, seen: 39.99);
+
+        Assert.Equal((200, "end"), (status, (string?)refund["period"]));
+        await AssertExpiryAsync(paid, 1);
+    }
+
+    [Fact]
+    public async Task BlankReasons_AreRefused_AndTheFieldIsNamed()
+    {
+        var (paid, id) = (await PayAsync(), Guid.NewGuid());
+        await database.ExecuteAsync(
+            """
+            insert into payment_cases (case_id, provider, reason, subject, detail)
+            values (@id, 'stripe', 'unreadable_event', @id::text, 'a test')
+            """,
+            new { id });
+        foreach (var (path, body) in new (string, object)[]
+        {
+            ($"payments/{paid.Renewal}/refund", new { reason = " \t", refundable_usd = 49.99 }),
+            ($"payments/cases/{id}/decision", new { action = "dismiss", reason = " \t" }),
+            ($"renewals/{paid.Renewal}/decision", new { paid = false, reason = " \t" }),
+        })
+        {
+            var answer = await PostAsync(path, body);
+            Assert.Equal((400, "REASON_MISSING"), Code(answer));
+            Assert.Equal("reason", (string?)answer.Body["field"]);
+        }
+
+        await PostAsync($"payments/cases/{id}/decision", new { action = "dismiss", reason = "  seen  " });
+        Assert.Equal("seen", await database.QueryAsync<string>("select decided_why from payment_cases where case_id = @id", new { id }));
+    }
+
+    [Theory]
+    [InlineData("payments/cases/{0}/decision", """{"action":"credit"}""", "reason")]
+    [InlineData("payments/cases/{0}/decision", "{}", "action")]
+    [InlineData("renewals/{0}/decision", """{"paid":true}""", "reason")]
+    public async Task AMissingField_IsNamed(string path, string body, string field)
+    {
+        var answer = await PostAsync(string.Format(null, path, Guid.NewGuid()), JsonNode.Parse(body)!);
+
+        Assert.Equal((400, "MALFORMED_JSON"), Code(answer));
+        Assert.Equal((field, $"{field} is missing."), ((string?)answer.Body["field"], (string?)answer.Body["detail"]));
+    }
+
+    [Fact]
     public async Task Refund_OfWhatWasNotPaid_IsRefused()
     {
         Assert.Equal((404, "RENEWAL_NOT_FOUND"), Code(await RefundAsync(new Payment(Guid.NewGuid(), Guid.NewGuid(), ""), 1)));
@@ -427,6 +478,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
     {
         var (paid, dispute, reversal) = await DisputeAsync();
         Assert.Equal((400, "TEXT_INVALID"), Code(await SendAsync(reversal, "")));
+        Assert.Equal((400, "TEXT_INVALID"), Code(await SendAsync(reversal, " \n\t")));
         Assert.Equal((400, "TEXT_INVALID"), Code(await SendAsync(reversal, new string('x', 20_001))));
         await database.ExecuteAsync(
             "update payment_reversals set evidence_due_at = now() where reversal_id = @reversal::uuid", new { reversal });

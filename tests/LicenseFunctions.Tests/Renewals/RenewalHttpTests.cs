@@ -489,6 +489,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(now.AddDays(31), (await site.World.ReadAsync(license)).ExpiresAt);
         var (_, list, _) = await app.GetAsync($"/api/v1/licenses/{license}/renewals", await OwnerAsync(license));
         var row = list!["renewals"]![0]!;
+        var (_, payments, _) = await app.GetAsync($"/api/v1/licenses/{license}/payments", Operator);
+        Assert.Equal((string)payments!["payments"]![0]!["renewal_id"]!, (string?)row["renewal_id"]);
         Assert.Equal(("success", "auto", 49.99m, "stripe"),
             ((string?)row["status"], (string?)row["renewal_type"], (decimal?)row["amount_usd"], (string?)row["payment_provider"]));
     }
@@ -649,11 +651,34 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var license = await AddAsync("pm_card_visa");
         stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, On: "payment_intents.confirm", Times: 1));
         await RenewAsync(license);
-        var renewal = (string?)(await UnknownAsync(license))["renewal_id"];
+        var unknown = await UnknownAsync(license);
+        var renewal = (string?)unknown["renewal_id"];
+        var intent = (string)unknown["intent_id"]!;
+        string charge;
+        lock (stripe.Account.Gate)
+            charge = (string)stripe.Account.PaymentIntents[intent]["latest_charge"]!;
 
-        var (status, body, _) = await app.SendAsync(
-            HttpMethod.Post, $"/api/v1/renewals/{renewal}/decision", Operator,
-            new { paid = true, transaction_id = "ch_seen", reason = "seen in the dashboard" });
+        foreach (var (wrong, code) in new[]
+        {
+            ("nonsense", "TRANSACTION_INVALID"), ("pi_another", "TRANSACTION_INVALID"), ("ch_none", "CHARGE_NOT_FOUND"),
+        })
+            Assert.Equal(code, (string?)(await DecideAsync(wrong)).Body!["code"]);
+        stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "charges.retrieve", Times: 3));
+        Assert.Equal(503, (await DecideAsync(charge)).Status);
+        stripe.Faults.Clear();
+
+        var (status, body) = await DecideAsync(charge);
+
+        Assert.Equal(charge, await database.QueryAsync<string>(
+            "select transaction_id from renewal_attempts where renewal_id = @renewal::uuid", new { renewal }));
+
+        async Task<(int Status, JsonNode? Body)> DecideAsync(string id)
+        {
+            var (answered, reply, _) = await app.SendAsync(
+                HttpMethod.Post, $"/api/v1/renewals/{renewal}/decision", Operator,
+                new { paid = true, transaction_id = id, reason = "seen in the dashboard" });
+            return (answered, reply);
+        }
 
         Assert.Equal((200, "renewed"), (status, (string?)body!["status"]));
         Assert.Equal(now.AddDays(31), (await site.World.ReadAsync(license)).ExpiresAt);

@@ -170,8 +170,45 @@ public sealed class ReconciliationTests
         var books = Books(charge, row, null);
 
         Assert.Equal((why, asked), (why, Reconciliation.Unseen([], books).SingleOrDefault()));
-        Assert.Equal((why, difference), (why, Kind(Reconciliation.Compare([], books, new HashSet<string>()))));
-        Assert.Empty(Reconciliation.Compare([], books, new HashSet<string> { asked ?? "" }).Differences);
+        Assert.Equal((why, difference), (why, Kind(Reconciliation.Compare([], books, new HashSet<string>(), new HashSet<string>()))));
+        Assert.Empty(Reconciliation.Compare([], books, new HashSet<string> { asked ?? "" }, new HashSet<string>()).Differences);
+    }
+
+    /// <summary>
+    /// A failed refund or a won dispute of the books, with the kinds of its entries in the statement; the difference if the provider says
+    /// that the money did not come back, null if it isn't asked.
+    /// </summary>
+    public static readonly TheoryData<string, BookedReversal, StatementKind[], DifferenceKind?> Returned = new()
+    {
+        { "won, taken before", Won, [], DifferenceKind.DisputeReversalNotAtProvider },
+        { "taken and won", Won, [StatementKind.Dispute], DifferenceKind.DisputeReversalNotAtProvider },
+        { "taken, won and given back", Won, [StatementKind.Dispute, StatementKind.DisputeReversal], null },
+        { "won at the end of the period", Won with { ChangedAt = Midnight(1) }, [StatementKind.Dispute], null },
+        { "lost", Won with { State = ReversalState.Lost }, [StatementKind.Dispute], null },
+        { "won, of a charge that is not booked", Won with { IsApplied = false }, [], null },
+        { "a failed refund", Failed, [StatementKind.Refund], DifferenceKind.RefundFailureNotAtProvider },
+        { "a failed refund that came back", Failed, [StatementKind.Refund, StatementKind.RefundFailure], null },
+        { "a refund", Failed with { State = ReversalState.Succeeded }, [StatementKind.Refund], null },
+    };
+
+    private static BookedReversal Won => Disputed with { State = ReversalState.Won, SeenAt = Midnight(-9), ChangedAt = Noon };
+
+    private static BookedReversal Failed => Refunded with { State = ReversalState.Failed, SeenAt = Midnight(-9), ChangedAt = Noon };
+
+    [Theory]
+    [MemberData(nameof(Returned))]
+    public void Compare_MoneyThatCameBackInTheBooksAlone_IsADifference(
+        string why, BookedReversal row, StatementKind[] kinds, DifferenceKind? difference)
+    {
+        var payment = new StatementPayment(row.ProviderId, "ch_1", "pi_1", row.AmountMinor, "usd");
+        StatementEntry[] statement = [.. kinds.Select(kind => new StatementEntry("txn_9", kind, Noon, 0, 0, "usd", payment))];
+        var books = Books(null, row, null);
+        var asked = Reconciliation.Unreturned(statement, books);
+
+        Assert.Equal((why, difference is not null), (why, asked.SequenceEqual([row.ProviderId])));
+        Assert.Equal((why, difference), (
+            why, Kind(Reconciliation.Compare(statement, books, new HashSet<string>(), asked.ToHashSet()))));
+        Assert.Empty(Reconciliation.Compare(statement, books, new HashSet<string>(), new HashSet<string>()).Differences);
     }
 
     [Fact]
@@ -187,7 +224,7 @@ public sealed class ReconciliationTests
             new("txn_8", StatementKind.Payout, Noon, -60, 0, "eur"),
         ];
 
-        var found = Reconciliation.Compare(statement, Books(Booked, null, null), new HashSet<string>());
+        var found = Reconciliation.Compare(statement, Books(Booked, null, null), new HashSet<string>(), new HashSet<string>());
 
         Assert.Equal(
             [new StatementTotals("eur", 0, 0, 0, 0, 0, 0, 60), new StatementTotals("usd", 2, 9998, 1500, 4000, 675, 77, 1000)],
@@ -227,7 +264,7 @@ public sealed class ReconciliationTests
         IReadOnlyList<StatementEntry> statement, BookedCharge? charges = null, BookedReversal? reversals = null, BookedCase? cases = null)
     {
         var books = Books(charges, reversals, cases);
-        return Reconciliation.Compare(statement, books, Reconciliation.Unseen(statement, books).ToHashSet());
+        return Reconciliation.Compare(statement, books, Reconciliation.Unseen(statement, books).ToHashSet(), new HashSet<string>());
     }
 
     private static DifferenceKind? Kind(PaymentComparison found) => found.Differences.SingleOrDefault()?.Kind;

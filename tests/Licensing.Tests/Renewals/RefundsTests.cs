@@ -74,6 +74,15 @@ public sealed class RefundsTests
     }
 
     [Theory]
+    [InlineData("refund 4000", null, RefundPeriod.End)]
+    [InlineData("refund 4000", 9.99, RefundPeriod.End)]
+    [InlineData("refund 4000", 9.98, RefundPeriod.Keep)]
+    [InlineData("requested 4000", 9.99, RefundPeriod.End)]
+    public void Plan_TheRestOfAPaymentWithoutAChoice_EndsThePeriod(string reports, double? amount, RefundPeriod period) =>
+        Assert.Equal(
+            period, Refunds.Plan(Facts(reports), new RefundOrder((decimal?)amount, null, null), RefundId, Grace, Now).Value.Period);
+
+    [Theory]
     [InlineData(49.99, null)]
     [InlineData(39.99, "REFUNDABLE_CHANGED")]
     public void Plan_AnotherRefundSinceThePreview_IsRefused(double seen, string? code) =>

@@ -183,8 +183,18 @@ public sealed class RenewalSettlementTests
         var second = Charging with { Status = RenewalStatus.Unknown, Attempt = Attempt with { Number = 2, OpensIntent = false } };
         var late = Expiry + IdempotencyKeyLifetime;
 
-        Assert.Equal(RenewalStatus.Unknown, Settle(second, Soft, Trigger.Event, late)!.After.Status);
+        Assert.Null(Settle(second, Soft, Trigger.Event, late));
         Assert.Equal(RenewalStatus.SoftDeclined, Settle(second, Soft, Trigger.LookUp, late)!.After.Status);
+    }
+
+    // Saving the row would make the answer of the worker stale that waits for it, and nobody else would look before the next timer.
+    [Fact]
+    public void Settle_ADeclineThatOvertakesTheAnswerOfALaterAttempt_LeavesTheRowToTheWorker()
+    {
+        var second = Charging with { Attempt = Attempt with { Number = 2, OpensIntent = false } };
+
+        Assert.Null(Settle(second, Soft, Trigger.Event));
+        Assert.Equal(RenewalStatus.SoftDeclined, Settle(second, Soft, Trigger.Confirm)!.After.Status);
     }
 
     [Fact]
@@ -385,6 +395,37 @@ public sealed class RenewalSettlementTests
         Assert.Equal(RenewalStatus.SoftDeclined,
             RenewalRequests.ResolveUnknownCharge(Facts(unknown), null, "not there", Policy, Expiry).Value.After.Status);
     }
+
+    [Theory]
+    [InlineData("ch_1", null)]
+    [InlineData("py_1", null)]
+    [InlineData("pi_1", null)]
+    [InlineData("pi_2", "TRANSACTION_INVALID")] // the intent of another renewal
+    [InlineData("ch_", "TRANSACTION_INVALID")]
+    [InlineData("ch_…", "TRANSACTION_INVALID")]
+    [InlineData("nonsense", "TRANSACTION_INVALID")]
+    public void Decide_WithAnIdThatIsNoCharge_IsRefused(string id, string? code) =>
+        Assert.Equal(code, RenewalRequests.RefuseChargeId(Charging, id)?.Code);
+
+    private static readonly ChargeLookup.Found Other = new("ch_2", "pi_2", IsPaid: true, 4999, "usd", null, null);
+
+    public static readonly TheoryData<string, ChargeLookup, string?> LookedUp = new()
+    {
+        { "of the intent", Other with { IntentId = "pi_1" }, null },
+        { "that names the renewal", Other with { RenewalId = Due.RenewalId }, null },
+        { "that names the license", Other with { SubscriptionId = Due.SubscriptionId }, null },
+        { "of another license", Other with { RenewalId = Guid.NewGuid(), SubscriptionId = Guid.NewGuid() }, "CHARGE_OF_ANOTHER" },
+        { "of another system", Other with { IntentId = null }, "CHARGE_OF_ANOTHER" },
+        { "in another currency", Other with { IntentId = "pi_1", Currency = "eur" }, "CHARGE_OF_ANOTHER" },
+        { "that failed", Other with { IntentId = "pi_1", IsPaid = false }, "CHARGE_NOT_PAID" },
+        { "that the provider doesn't have", new ChargeLookup.Missing(), "CHARGE_NOT_FOUND" },
+        { "about which it doesn't answer", new ChargeLookup.Unknown("time_out"), "PAYMENT_PROVIDER_UNAVAILABLE" },
+    };
+
+    [Theory]
+    [MemberData(nameof(LookedUp))]
+    public void Decide_WithACharge_NeedsThatItPaidTheRenewal(string why, ChargeLookup charge, string? code) =>
+        Assert.Equal((why, code), (why, RenewalRequests.RefuseCharge(Charging, charge)?.Code));
 
     [Fact]
     public void Decide_NotPaid_AfterTheGrace_IsTriedOnceMore()

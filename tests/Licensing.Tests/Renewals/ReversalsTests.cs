@@ -248,6 +248,28 @@ public sealed class ReversalsTests
 
     private static double Days(DateTimeOffset at) => Math.Round((at - Expiry).TotalDays, 3);
 
+    [Theory]
+    [InlineData(0, 0, null, false)]
+    [InlineData(0, -1, null, true)] // the earlier deadline
+    [InlineData(0, 1, null, false)]
+    [InlineData(1, 1, null, true)] // a later kind of event
+    [InlineData(-1, -1, null, false)]
+    [InlineData(0, 1, ReversalState.Won, true)]
+    public void IsNewerThan_AnotherReportOfTheSameSecond_IsCertain(int milliseconds, int dueDays, ReversalState? state, bool isNewer)
+    {
+        var stored = new PaymentReversal(
+            ReversalKind.Dispute, "du_1", ReversalState.Open, 4999, "usd", "pi_1", "ch_1", null, Expiry, Expiry.AddDays(7));
+
+        var report = stored with
+        {
+            ChangedAt = Expiry.AddMilliseconds(milliseconds),
+            EvidenceDueAt = Expiry.AddDays(7 + dueDays),
+            State = state ?? stored.State,
+        };
+
+        Assert.Equal(isNewer, report.IsNewerThan(stored));
+    }
+
     private static ReversalFacts Facts(Renewal renewal, IReadOnlyList<PaymentReversal> reversals) => new(
         renewal, End, AutoRenew: true, IsLatestPaid: true,
         [.. reversals.GroupBy(one => (one.Kind, one.ProviderId)).Select(same => new KeptReversal(

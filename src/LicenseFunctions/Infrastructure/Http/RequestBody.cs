@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -7,7 +8,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
-public static class RequestBody
+public static partial class RequestBody
 {
     /// <summary>The refusal of a body whose media type isn't JSON.</summary>
     internal static readonly Refusal NotJson = new(
@@ -57,7 +58,18 @@ public static class RequestBody
         }
     }
 
-    internal static Refusal Malformed(JsonException wrong) => new(
+    internal static Refusal Malformed(JsonException wrong) => Missing().Match(wrong.Message) is { Success: true, Groups: [_, var name] }
+        ? new(
+            RefusalKind.Invalid, "MALFORMED_JSON", $"{name.Value} is missing.",
+            $"{wrong.Path ?? "$"}.{name.Value}".Replace("$.", "", StringComparison.Ordinal),
+            "Compare the body with /openapi.json.")
+        : Unreadable(wrong);
+
+    // The exception names missing properties only in its text. A test notices if the text of a later version differs.
+    [GeneratedRegex("missing required properties including: '([^']+)'")]
+    private static partial Regex Missing();
+
+    private static Refusal Unreadable(JsonException wrong) => new(
         RefusalKind.Invalid,
         "MALFORMED_JSON",
         $"The body is not valid at line {wrong.LineNumber.GetValueOrDefault() + 1}, byte {wrong.BytePositionInLine.GetValueOrDefault()}.",

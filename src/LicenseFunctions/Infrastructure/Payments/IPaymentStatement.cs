@@ -24,4 +24,7 @@ public interface IPaymentStatement
 
     /// <summary>Whether the balance has an entry of this charge, intent, refund or dispute, at any time.</summary>
     Task<Outcome<bool>> HasAsync(string providerId, CancellationToken cancellationToken);
+
+    /// <summary>Whether the money of this refund or dispute left the balance, at any time, and did not come back.</summary>
+    Task<Outcome<bool>> IsWithdrawnAsync(string providerId, CancellationToken cancellationToken);
 }

@@ -60,7 +60,9 @@ public static class MetricCatalog
         new(Gauge, "payment_cases_open", "Payments that can't be applied and wait for an operator.", "reason",
             [.. Enum.GetValues<PaymentCaseReason>().Select(reason => EnumWords.Of(reason))]),
         new(Gauge, "disputes_open", "Disputes that are not decided. They stop automatic charges of their license's card."),
-        new(Gauge, "dispute_evidence_due_seconds", "Time until the first deadline for evidence of an open dispute; negative after it."),
+        new(
+            Gauge, "dispute_evidence_due_seconds",
+            "Time until the first deadline for evidence that was not sent for an open dispute; negative after it."),
         new(Gauge, "payment_differences",
             "Differences between the payment provider's statement and the books, on the days of the last four weeks."),
 

@@ -12,7 +12,7 @@ import type { TabProps } from './License';
 const Payments = lazy(() => import('../operator/Refunds').then(({ Payments }) => ({ default: Payments })));
 
 type Row = {
-  renewal_id: string;
+  history_id: string;
   attempted_at: string;
   renewal_type: string;
   amount_usd: number | null;
@@ -174,7 +174,7 @@ export default function Renewals({ id, reload }: TabProps) {
                 <Table
                   label={texts.renewals.history}
                   rows={reply.renewals}
-                  id={(row) => row.renewal_id}
+                  id={(row) => row.history_id}
                   columns={[
                     { head: texts.renewals.when, cell: (row) => format.day(row.attempted_at) },
                     { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },

@@ -36,6 +36,7 @@ public sealed class StandInShapeTests
         ["payment_intents.retrieve"] = typeof(PaymentIntentGetOptions),
         ["payment_intents.confirm"] = typeof(PaymentIntentConfirmOptions),
         ["payment_intents.cancel"] = typeof(PaymentIntentCancelOptions),
+        ["charges.retrieve"] = typeof(ChargeGetOptions),
         ["refunds.create"] = typeof(RefundCreateOptions),
         ["refunds.list"] = typeof(RefundListOptions),
         ["disputes.retrieve"] = typeof(DisputeGetOptions),

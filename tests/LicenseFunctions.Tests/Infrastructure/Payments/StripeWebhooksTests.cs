@@ -136,6 +136,19 @@ public sealed class StripeWebhooksTests
         }
     }
 
+    [Fact]
+    public async Task Read_TwoEventsOfADisputeInOneSecond_TheLaterKindCounts_InAnyOrder()
+    {
+        var created = await DisputeAsync("charge.dispute.created", 1767225600);
+        var updated = await DisputeAsync("charge.dispute.updated", 1767312000);
+
+        Assert.Equal((true, false), (updated.IsNewerThan(created), created.IsNewerThan(updated)));
+
+        async Task<PaymentReversal> DisputeAsync(string type, long due) => Assert.IsType<PaymentFact.Reversed>(await ReadAsync(type, $$$"""
+            {"id":"du_1","amount":1000,"currency":"usd","status":"needs_response","charge":"ch_1","evidence_details":{"due_by":{{{due}}}}}
+            """)).Reversal;
+    }
+
     [Theory]
     [InlineData("refund.updated", "pending", ReversalState.Pending)]
     [InlineData("refund.updated", "requires_action", ReversalState.Pending)]

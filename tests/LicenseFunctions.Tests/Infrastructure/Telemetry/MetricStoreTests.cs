@@ -59,6 +59,29 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Disputes_WhoseEvidenceIsSent_HaveNoDeadline()
+    {
+        await database.ExecuteAsync(
+            """
+            insert into payment_reversals (provider, kind, provider_id, state, amount_minor, currency, changed_at, evidence_due_at)
+            values ('stripe', 'dispute', 'du_1', 'open', 100, 'usd', now(), now() + interval '1 day'),
+                   ('stripe', 'dispute', 'du_2', 'open', 100, 'usd', now(), now() + interval '9 days')
+            """);
+        Assert.InRange((await ReadAsync())["dispute_evidence_due_seconds", ""], 0, 86_400);
+
+        await database.ExecuteAsync(
+            """
+            insert into dispute_evidence (reversal_id, subscription_id, text, state, requested_at, decided_at)
+            select reversal_id, @license, 'used daily', 'sent', now(), now() from payment_reversals where provider_id = 'du_1'
+            """,
+            new { license });
+
+        var values = await ReadAsync();
+        Assert.InRange(values["dispute_evidence_due_seconds", ""], 8 * 86_400, 9 * 86_400);
+        Assert.Equal(2, values["disputes_open", ""]);
+    }
+
+    [Fact]
     public async Task Webhooks_AreCountedByState_AndTheOldestEventByEnabledOnes()
     {
         await database.ExecuteAsync(

@@ -14,6 +14,7 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
     private const int MostRefunds = 100;
 
     private readonly PaymentIntentService intents = new(client);
+    private readonly ChargeService charges = new(client);
     private readonly RefundService refunds = new(client);
     private readonly DisputeService disputes = new(client);
 
@@ -68,6 +69,15 @@ public sealed class StripeGateway(StripeClient client, ILogger<StripeGateway> lo
             intentId,
             new PaymentIntentCancelOptions { CancellationReason = "abandoned" },
             new RequestOptions { IdempotencyKey = idempotencyKey }, token), cancellationToken);
+
+    public Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken) => AskAsync<ChargeLookup?>(
+        $"charge {chargeId}",
+        async token => StripeCharges.IsIntent(chargeId)
+            ? StripeCharges.Of(await intents.GetAsync(chargeId, cancellationToken: token))
+            : StripeCharges.Of(await charges.GetAsync(chargeId, cancellationToken: token)),
+        (code, _) => code == "resource_missing" ? new ChargeLookup.Missing() : new ChargeLookup.Unknown(code),
+        reason => new ChargeLookup.Unknown(reason),
+        cancellationToken);
 
     public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         AskAsync<RefundOutcome>(

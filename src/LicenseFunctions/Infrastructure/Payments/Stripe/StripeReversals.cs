@@ -61,8 +61,19 @@ internal static class StripeReversals
                     _ => ReversalState.Open,
                 },
                 amount, Currency(made), made.Subject.Reference("payment_intent"), made.Subject.Reference("charge"),
-                made.Subject.Text("reason"), made.CreatedAt, made.Subject.Part("evidence_details").Time("due_by"))
+                made.Subject.Text("reason"), made.CreatedAt.AddMilliseconds(Order(made.Type)),
+                made.Subject.Part("evidence_details").Time("due_by"))
             : null;
+
+    // Stripe's times are whole seconds, and a dispute may have several events in one second.
+    private static int Order(string type) => type switch
+    {
+        "charge.dispute.created" => 0,
+        "charge.dispute.updated" => 1,
+        "charge.dispute.funds_withdrawn" => 2,
+        "charge.dispute.closed" => 3,
+        _ => 4,
+    };
 
     private static string Currency(StripeEventBody made) => made.Subject.Text("currency") ?? "usd";
 }

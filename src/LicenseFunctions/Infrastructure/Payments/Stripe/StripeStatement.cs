@@ -30,9 +30,26 @@ public sealed class StripeStatement(StripeClient client, TimeProvider clock, ILo
             return IsMissing(intent.Refusal) ? false : intent.Match<Outcome<bool>>(one => one.Text("status") == "succeeded", Refuse);
         }
 
+        return await AskAsync(providerId, entries => entries.Count > 0, cancellationToken);
+    }
+
+    // Entries are counted, because a conversion may give back another amount than it took.
+    public Task<Outcome<bool>> IsWithdrawnAsync(string providerId, CancellationToken cancellationToken) => AskAsync(
+        providerId,
+        entries =>
+        {
+            var kinds = entries.Select(entry => Kind(entry.Text("reporting_category"))).ToList();
+            return kinds.Count(kind => kind is StatementKind.Refund or StatementKind.Dispute)
+                > kinds.Count(kind => kind is StatementKind.RefundFailure or StatementKind.DisputeReversal);
+        },
+        cancellationToken);
+
+    private async Task<Outcome<bool>> AskAsync(
+        string source, Func<IReadOnlyList<JsonElement>, bool> decide, CancellationToken cancellationToken)
+    {
         var page = await lists.ReadAsync(
-            $"/v1/balance_transactions?source={Uri.EscapeDataString(providerId)}", after: null, cancellationToken);
-        return IsMissing(page.Refusal) ? false : page.Match<Outcome<bool>>(read => read.Items.Count > 0, Refuse);
+            $"/v1/balance_transactions?source={Uri.EscapeDataString(source)}", after: null, cancellationToken);
+        return IsMissing(page.Refusal) ? false : page.Match<Outcome<bool>>(read => decide(read.Items), Refuse);
     }
 
     // Stripe refuses the id of an object that it doesn't have. If it rejects the key, the refusal is another one.
