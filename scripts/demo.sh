@@ -54,6 +54,11 @@ start_mail_catcher() {
   MAIL_PAGES=http://127.0.0.1:$pages
 }
 
+# Only the stand-in's key is no secret.
+hide_key() {
+  if [ "$1" = sk_test_standin ]; then printf %s "$1"; else printf '%s' '…'; fi
+}
+
 greet() {
   local address=$1 empty=$2 pages=$1/app/
   [ -z "${DEMO_SIGN_IN_SECRET:-}" ] || pages+="#demo=$DEMO_SIGN_IN_SECRET"
@@ -73,6 +78,9 @@ TEXT
 TEXT
   [ -z "${MAIL_PAGES:-}" ] || cat <<TEXT
   sent mails        $MAIL_PAGES
+TEXT
+  [ -z "${STRIPE_API_BASE:-}" ] || cat <<TEXT
+  Stripe stand-in   STRIPE_API_BASE=$STRIPE_API_BASE STRIPE_SECRET_KEY=$(hide_key "$STRIPE_SECRET_KEY")
 TEXT
   [ -n "$empty" ] || cat <<TEXT
   license tokens    demo-tunde (no device yet), demo-nora (two devices), demo-amara (in grace), demo-paul (expired), demo-sara (suspended)

@@ -62,7 +62,9 @@ internal static class QueueCommands
         command.Validators.Add(result =>
         {
             if (result.GetResult(numbers) is { Tokens.Count: > 0 } == result.GetValue(all))
-                result.AddError($"Give either sequence numbers or --all. Example: licensectl queue {name} 4711 4712");
+                result.AddError(
+                    "Give either sequence numbers or --all. "
+                    + $"Example: licensectl queue {name} 4711 4712{(resubmits ? "" : " --yes")}");
             if (!resubmits && !result.GetValue(yes))
                 result.AddError("Nothing was deleted. Look at the dead letters with queue peek, then repeat the command with --yes.");
         });

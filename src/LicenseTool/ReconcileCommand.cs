@@ -83,7 +83,8 @@ internal static class ReconcileCommand
         if (casesOpened > 0)
         {
             await Console.Out.WriteLineAsync(
-                $"{casesOpened} payment cases were opened. Decide them on the page /app/renewals.");
+                (casesOpened == 1 ? "1 payment case was opened. Decide it" : $"{casesOpened} payment cases were opened. Decide them")
+                + " on the page /app/renewals.");
         }
     }
 
@@ -92,7 +93,7 @@ internal static class ReconcileCommand
         var sums = report.Totals.Select(one =>
         {
             string Sum(long minor) => MinorUnits.Text(minor, one.Currency);
-            return $"{one.Charges} charges, gross {Amount(one.GrossMinor, one.Currency)}, refunds {Sum(one.RefundsMinor)}, "
+            return $"{Charges(one.Charges)}, gross {Amount(one.GrossMinor, one.Currency)}, refunds {Sum(one.RefundsMinor)}, "
                 + $"chargebacks {Sum(one.ChargebacksMinor)}, fees {Sum(one.FeesMinor)}, "
                 + (one.OtherMinor == 0 ? "" : $"other {Sum(one.OtherMinor)}, ")
                 + $"net {Sum(one.NetMinor)}, payouts {Sum(one.PayoutsMinor)}";
@@ -103,10 +104,12 @@ internal static class ReconcileCommand
     private static IEnumerable<string> More(ReconciliationReport report)
     {
         if (report.Decided is { Charges: > 0 } decided)
-            yield return $"{decided.Charges} charges decided by an operator, {MinorUnits.Text(decided.AmountMinor, "usd")}";
+            yield return $"{Charges(decided.Charges)} decided by an operator, {MinorUnits.Text(decided.AmountMinor, "usd")}";
         if (report.OtherSystems is { Charges: > 0 } others)
-            yield return $"{others.Charges} charges of other systems, {MinorUnits.Text(others.AmountMinor, "usd")}";
+            yield return $"{Charges(others.Charges)} of other systems, {MinorUnits.Text(others.AmountMinor, "usd")}";
     }
+
+    private static string Charges(int count) => count == 1 ? "1 charge" : string.Create(CultureInfo.InvariantCulture, $"{count} charges");
 
     private static string Amount(long? minor, string? currency) => minor is { } amount
         ? $"{MinorUnits.Text(amount, currency ?? "usd")} {(currency ?? "usd").ToUpperInvariant()}"

@@ -161,6 +161,7 @@ test('the operator sees a charge whose renewal a restore lost, credits it, and t
     .getByRole('row', { name: /names a renewal/ })
     .getByRole('button', { name: 'Decide…' })
     .click();
+  await page.getByRole('dialog').getByText("The charge names a renewal that doesn't exist.").waitFor();
   await page.getByLabel('Credit it to the customer’s wallet').check();
   await page.getByRole('dialog').getByRole('textbox').fill('The customer keeps it as a credit.');
   await page.getByRole('dialog').getByRole('button', { name: 'Credit it to the customer’s wallet' }).click();
@@ -187,6 +188,9 @@ test('an operator refunds a part of a payment after a preview', async () => {
   await dialog.getByLabel('Note, for the audit log').fill('The signals stopped for a week.');
   await dialog.getByRole('button', { name: 'Preview' }).click();
   await dialog.getByText('amount_usd must be from 0.01 to 25.00').waitFor();
+  await dialog.getByLabel('Amount in US dollars').fill('12,50');
+  await dialog.getByText('Enter the amount with a point, for example 12.50.').waitFor();
+  assert.ok(await dialog.getByRole('button', { name: 'Preview' }).isDisabled());
   await dialog.getByLabel('Amount in US dollars').fill('5');
   await dialog.getByLabel('The customer keeps it').click();
   await dialog.getByRole('button', { name: 'Preview' }).click();
@@ -195,9 +199,13 @@ test('an operator refunds a part of a payment after a preview', async () => {
   await takeScreenshot(page, 'story-refund');
   await page.setViewportSize({ width: 390, height: 844 });
   await takeScreenshot(page, 'story-refund-phone');
+  // The buttons stay in view below a long preview.
+  const button = await dialog.getByRole('button', { name: 'Refund $5.00' }).boundingBox();
+  assert.ok(button.y + button.height <= 844, `the button is at ${button.y}`);
   await dialog.getByRole('button', { name: 'Refund $5.00' }).click();
   await page.getByText('The refund was made.').waitFor();
   await page.getByRole('region', { name: 'Refunds' }).getByText('Made', { exact: true }).waitFor();
+  await page.getByRole('region', { name: 'Payments' }).getByText(/^pi_/).waitFor();
 
   assert.equal(mails('refunded', people.tunde), '1');
   assert.equal(backend.sql(`select state || ' ' || amount_minor from refunds where subscription_id = '${licenses.tunde}'`), 'made 500');
@@ -285,9 +293,12 @@ test('the bank requires authentication: the customer confirms the payment on the
   await added.getByText('Default', { exact: true }).waitFor();
 
   await page.goto(`${backend.address}/app/licenses/${licenses.hana}/renewals`);
+  // Auto-renewal is off, which says nothing about the card.
+  await page.getByText('Saved card', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('link', { name: 'Confirm the payment' }).click();
+  await page.locator('dl', { hasText: 'Amount$' }).waitFor();
   await assertAccessible(page, 'bank-asks');
   await takeScreenshot(page, 'story-bank-asks');
   await page.getByRole('button', { name: 'Confirm the payment' }).click();

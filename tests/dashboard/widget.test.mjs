@@ -44,7 +44,8 @@ const script = () => `<script src="${backend.address}/app/widget.js"></script>`;
 const widget = (attributes) => `<license-health ${attributes}></license-health>`;
 
 test('with a token: score, status, devices, expiry and suspicious activities, as text and not only as colors', async () => {
-  backend.sql(`update license_tokens set expires_at = now() + interval '90 minutes' where subscription_id = '${licenses.nora}'`);
+  const tonight = `date_trunc('day', now()) + interval '1 day - 1 second'`;
+  backend.sql(`update license_tokens set expires_at = ${tonight} where subscription_id = '${licenses.nora}'`);
   const page = await visit(script() + widget(`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.nora)}"`));
   await page.getByText('/100').waitFor();
   const text = await page.locator('license-health').evaluate((element) => element.shadowRoot.textContent);
@@ -93,7 +94,7 @@ test('it refreshes automatically', async () => {
   const page = await visit(
     script() + widget(`subscription-id="${licenses.nora}" refresh="1" token="${backend.token('subscriber', people.nora)}"`),
   );
-  await page.getByText('Expires in 19 days').waitFor();
+  await page.getByText('Expires in 20 days').waitFor();
   backend.sql(`update license_tokens set expires_at = now() + interval '9 days 1 hour' where subscription_id = '${licenses.nora}'`);
   await page.getByText('Expires in 9 days').waitFor();
   await page.route('**/health', (route) => route.abort());

@@ -50,6 +50,11 @@ public sealed record WaitingWork
     public long AlertsOpen { get; init; }
 
     public long ChargesUnknown { get; init; }
+
+    /// <summary>Payments that an operator must decide about.</summary>
+    public long PaymentCasesOpen { get; init; }
+
+    public long DisputesOpen { get; init; }
 }
 
 /// <summary>A row that a sweep left out, or a value of the platform that can't be used.</summary>
@@ -144,7 +149,9 @@ public sealed class SystemStore(LicenseDatabase database)
                (select count(*) from usage_arrivals) as arrivals_waiting,
                (select min(arrived_at) from usage_arrivals) as arrivals_oldest_at,
                (select count(*) from suspicious_activity_alerts where is_alert_open(status)) as alerts_open,
-               (select count(*) from renewals where is_charge_unknown(status)) as charges_unknown
+               (select count(*) from renewals where is_charge_unknown(status)) as charges_unknown,
+               (select count(*) from payment_cases where decided_at is null) as payment_cases_open,
+               (select count(*) from payment_reversals where kind = 'dispute' and state = 'open') as disputes_open
         """;
 
     public async Task<WaitingWork> WaitingAsync(CancellationToken cancellationToken)

@@ -14,11 +14,17 @@ namespace LicenseFunctions.Renewals;
 public sealed record PriceConsent(string Token, bool Accept = false, decimal? AmountUsd = null);
 
 /// <summary>The increased price, and whether the customer agreed to it.</summary>
+/// <param name="Master">The name of the master whose license it is.</param>
+/// <param name="AmountUsd">The price now; null while there is none.</param>
+/// <param name="DebtUsd">What deferred renewals left open: the payment includes it, in addition to <paramref name="AmountUsd"/>.</param>
+/// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
+/// <param name="LastFour">The last digits of the card that would pay.</param>
 public sealed record PriceConsentState(
-    Guid RenewalId, Guid SubscriptionId, decimal? AmountUsd, decimal? OldAmountUsd, DateTimeOffset ExpiresAt, bool Accepted);
+    Guid RenewalId, Guid SubscriptionId, string? Master, decimal? AmountUsd, decimal DebtUsd, decimal? OldAmountUsd, string? PaysWith,
+    string? LastFour, DateTimeOffset ExpiresAt, bool Accepted);
 
 /// <summary>Shows an increased price and records the customer's consent. The signed link of the mail authorizes both.</summary>
-public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeProvider clock)
+public sealed class ConsentToPrice(IRenewalStore store, RenewalReads reads, SignedLinks links, RenewalPolicy policy, TimeProvider clock)
 {
     /// <summary>The link's purpose and the page's name.</summary>
     public const string Purpose = "price";
@@ -42,21 +48,33 @@ public sealed class ConsentToPrice(IRenewalStore store, SignedLinks links, TimeP
         {
             DatabaseScope.TakeTurnsBy(facts.Renewal.SubscriptionId);
             if (!consent.Accept || amount is not { } agreed
-                || RenewalRequests.ConsentToPrice(facts.Renewal, agreed, clock.GetUtcNow()) is not { } change)
-                return Question(facts, facts.Renewal.PriceAccepted);
+                || RenewalRequests.ConsentToPrice(facts, agreed, policy, clock.GetUtcNow()) is not { } change)
+                return await QuestionAsync(facts, cancellationToken);
             var writer = new RenewalWriter(Lease: null, CallerActor.OfPriceLink(facts.Renewal.UserId));
             var saved = await store.SaveAsync(change, writer, cancellationToken);
-            if (saved is RenewalSave.Saved) return Question(facts, accepted: true);
+            if (saved is RenewalSave.Saved) return await QuestionAsync(facts with { Renewal = change.After }, cancellationToken);
         }
 
         return BadLink;
     }
 
-    private static PriceConsentState Question(RenewalFacts facts, bool accepted) => new(
-        facts.Renewal.RenewalId,
-        facts.Renewal.SubscriptionId,
-        facts.Renewal.AmountUsd,
-        facts.LastPaidUsd,
-        facts.Renewal.PeriodStart,
-        accepted);
+    // With the price as it is now: it may have changed since the mail was sent. Once it is paid, with the price that was agreed to.
+    private async Task<PriceConsentState> QuestionAsync(RenewalFacts facts, CancellationToken cancellationToken)
+    {
+        var (renewal, price) = (facts.Renewal, facts.Price(policy));
+        var isPaid = renewal.Status is RenewalStatus.Applied;
+        var forecast = RenewalForecast.OfPayment(
+            renewal.PeriodStart, price, facts.DebtUsd, facts.WalletUsd, facts.Card, lastDecline: null, policy);
+        return new PriceConsentState(
+            renewal.RenewalId,
+            renewal.SubscriptionId,
+            await reads.MasterAsync(renewal.SubscriptionId, cancellationToken),
+            isPaid ? renewal.AmountUsd : price.AmountUsd,
+            forecast.DebtsUsd,
+            facts.LastPaidUsd,
+            EnumWords.Of(forecast.With),
+            forecast.With is PaidWith.Card ? facts.Card?.LastFour : null,
+            renewal.PeriodStart,
+            renewal.PriceAccepted && (isPaid || !price.NeedsConsent));
+    }
 }

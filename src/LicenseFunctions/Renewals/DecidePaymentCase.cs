@@ -110,6 +110,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
 
     private const string Close = """
         update payment_cases set decision = @decision, decided_at = now(), decided_by = @by, decided_why = @Reason where case_id = @caseId
+        returning decided_at
         """;
 
     public async Task<Outcome<ListedPaymentCase>> RunAsync(
@@ -125,7 +126,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
                 new CommandDefinition(Load, new { caseId }, cancellationToken: token));
             if (found is null) return NotFound;
             if (found.Decision is not null) return Decided;
-            if (credits && !ToCase(found).CanBeCredited) return CannotCredit;
+            if (credits && !found.CanCredit) return CannotCredit;
 
             if (credits)
             {
@@ -156,17 +157,13 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
             }
 
             var word = credits ? "credited" : "dismissed";
-            await connection.ExecuteAsync(new CommandDefinition(
+            var decidedAt = await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(
                 Close, new { decision = word, by = by.Id, decision.Reason, caseId }, cancellationToken: token));
             await AuditLog.AddAsync(
                 connection, new AuditRow(by, $"payment_case.{word}", found.SubscriptionId, caseId.ToString(), decision.Reason), token);
-            return found with { Decision = word, DecidedBy = by.Id, DecidedWhy = decision.Reason };
+            return found with { Decision = word, DecidedAt = decidedAt, DecidedBy = by.Id, DecidedWhy = decision.Reason };
         }, cancellationToken);
     }
-
-    private static PaymentCase ToCase(ListedPaymentCase found) => new(
-        EnumWords.Parse<PaymentCaseReason>(found.Reason), found.Subject, found.RenewalId, found.SubscriptionId, found.UserId,
-        found.TransactionId, found.AmountMinor, found.Currency, found.Detail);
 
     private static Refusal? Validate(PaymentCaseDecision decision) => decision switch
     {

@@ -31,10 +31,19 @@ public sealed record RenewalList
     /// <summary>What the next renewal costs; null without an active price.</summary>
     public decimal? AmountUsd { get; init; }
 
+    /// <summary>What the last renewal cost, or the price at subscribing; null if it is not known.</summary>
+    public decimal? LastPaidUsd { get; init; }
+
+    /// <summary>What the customer's wallet can pay: its balance without reserved amounts.</summary>
+    public decimal? WalletUsd { get; init; }
+
     /// <summary>What deferred renewals left open: the next payment includes it, in addition to <see cref="AmountUsd"/>.</summary>
     public decimal DebtUsd { get; init; }
 
-    /// <summary>nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</summary>
+    /// <summary>
+    /// nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay. If there is another
+    /// <see cref="Obstacle"/>, it is what would pay without it.
+    /// </summary>
     public string? PaysWith { get; init; }
 
     /// <summary>Why the next renewal will likely fail; null if it should succeed.</summary>
@@ -42,6 +51,12 @@ public sealed record RenewalList
 
     /// <summary>The next renewal's status; null before it is opened.</summary>
     public string? Status { get; init; }
+
+    /// <summary>When a card is charged again automatically; null if it isn't.</summary>
+    public DateTimeOffset? NextAttemptAt { get; init; }
+
+    /// <summary>Until when the license works after its expiry; longer while the outcome of a charge is open.</summary>
+    public DateTimeOffset? GraceUntil { get; init; }
 
     /// <summary>Whether the next renewal was charged, or may have been charged, and is not booked yet.</summary>
     public bool ChargeOpen { get; init; }
@@ -65,21 +80,28 @@ public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeP
             return new RenewalList { SubscriptionId = subscriptionId, Renewals = history };
 
         var (now, opensAt, forecast) = (clock.GetUtcNow(), policy.OpensAt(next.ExpiresAt), next.Forecast(policy));
+        var open = await reads.OpenAsync(subscriptionId, cancellationToken);
+        var hasTooManyAttempts = open is not null && RenewalRequests.CardAllowedAt(open, policy, now) is not null;
+        var price = next.Price(policy).AmountUsd;
         return new RenewalList
         {
             SubscriptionId = subscriptionId,
             AutoRenew = next.License.AutoRenew,
             ExpiresAt = next.ExpiresAt,
-            CanRenew = policy.BlockOf(next.License) is null && opensAt <= now,
+            CanRenew = policy.BlockOf(next.License) is null && opensAt <= now && price is not null && !hasTooManyAttempts,
             RenewableFrom = opensAt,
             IsEarly = opensAt > now,
             NextRenewalAt = next.IsActive && policy.AutoRenews(next.License) && policy.BlockOf(next.License) is null ? opensAt : null,
             RenewsUntil = policy.PaidFrom(next.ExpiresAt, now, now) + Renewal.Period,
-            AmountUsd = next.Price(policy).AmountUsd,
+            AmountUsd = price,
+            LastPaidUsd = next.LastPaidUsd,
+            WalletUsd = next.WalletUsd,
             DebtUsd = next.DebtUsd,
             PaysWith = EnumWords.Of(forecast.With),
-            Obstacle = forecast.Obstacle,
+            Obstacle = hasTooManyAttempts && !forecast.IsHeld ? PaymentSource.TooManyAttempts : forecast.Obstacle,
             Status = EnumWords.Of(next.Status),
+            NextAttemptAt = policy.AutoRenews(next.License) && !hasTooManyAttempts ? open?.Renewal.NextAttemptAt : null,
+            GraceUntil = next.ExpiresAt + policy.Grace,
             ChargeOpen = next.Status?.IsChargeOpen() is true,
             NeedsAuthentication = next.Status is RenewalStatus.NeedsAuthentication,
             Renewals = history,

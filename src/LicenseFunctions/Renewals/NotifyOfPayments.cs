@@ -27,7 +27,7 @@ public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings s
             from (select * from disputes union all select * from cases) t
         ), mail as (
             select count(*) as total,
-                   jsonb_agg(jsonb_build_object('subject', subject, 'reason', reason, 'amount', amount,
+                   jsonb_agg(jsonb_build_object('subject', subject, 'reason', reason, 'amount', amount::text,
                                                 'currency', upper(currency), 'evidence_due_at', evidence_due_at,
                                                 'subscription_id', subscription_id) order by ordinal)
                        filter (where ordinal <= 20) as payments

@@ -1,6 +1,8 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
+using Licensing;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
@@ -30,6 +32,16 @@ public sealed record ListedPaymentCase
     public DateTime? DecidedAt { get; init; }
     public Guid? DecidedBy { get; init; }
     public string? DecidedWhy { get; init; }
+
+    /// <summary>
+    /// Whether an open case is about a charge that may be credited to the wallet. Crediting is refused if the charge is refunded, disputed
+    /// or booked meanwhile.
+    /// </summary>
+    public bool CanCredit => Decision is null && ToCase().CanBeCredited;
+
+    internal PaymentCase ToCase() => new(
+        EnumWords.Parse<PaymentCaseReason>(Reason), Subject, RenewalId, SubscriptionId, UserId, TransactionId, AmountMinor, Currency,
+        Detail);
 }
 
 /// <summary>A refund or a dispute with its renewal.</summary>
@@ -101,6 +113,9 @@ public sealed record ListedPayment
     /// <summary>card or wallet.</summary>
     public string PaidWith { get; init; } = "";
 
+    /// <summary>The provider's ID of the charge, or of its intent; null for a payment from the wallet.</summary>
+    public string? ChargeId { get; init; }
+
     public DateTime? PaidAt { get; init; }
     public DateTime PaidFrom { get; init; }
     public DateTime PaidUntil { get; init; }
@@ -156,7 +171,7 @@ public sealed class PaymentReads(LicenseDatabase database)
     }
 
     private const string Refunds = """
-        select f.refund_id, f.renewal_id, f.subscription_id, f.amount_minor / 100.0 as amount_usd,
+        select f.refund_id, f.renewal_id, f.subscription_id, round(f.amount_minor / 100.0, 2) as amount_usd,
                case f.provider when 'wallet' then 'wallet' else 'card' end as "to", f.period, f.reason,
                coalesce(p.state, f.state) as state, coalesce(f.code, case when p.state = 'failed' then p.reason end) as code, f.detail,
                f.provider_id, f.requested_at, f.requested_by, f.decided_at
@@ -191,15 +206,21 @@ public sealed class PaymentReads(LicenseDatabase database)
                 where h.subscription_id = r.subscription_id and h.status = 'success'
                   and (h.renewal_id = r.renewal_id or h.renewal_id in (
                       select a.attempt_id from renewal_attempts a where a.renewal_id = r.renewal_id))) as paid_at,
-               coalesce(e.refunded_minor, 0) / 100.0 as refunded_usd, coalesce(e.charged_back_minor, 0) / 100.0 as charged_back_usd,
-               (select coalesce(sum(f.amount_minor), 0) / 100.0 from refunds f
+               case r.paid_with when 'card' then coalesce(paying.transaction_id, r.intent_id) end as charge_id,
+               round(coalesce(e.refunded_minor, 0) / 100.0, 2) as refunded_usd,
+               round(coalesce(e.charged_back_minor, 0) / 100.0, 2) as charged_back_usd,
+               (select round(coalesce(sum(f.amount_minor), 0) / 100.0, 2) from refunds f
                 where f.renewal_id = r.renewal_id and f.state = 'requested') as requested_usd,
                exists (select from payment_reversals d
                        where d.renewal_id = r.renewal_id and d.kind = 'dispute' and d.state = 'open') as is_disputed
         from renewals r
         left join reversal_effects e on e.renewal_id = r.renewal_id
+        left join lateral (
+            select a.transaction_id from renewal_attempts a
+            where a.renewal_id = r.renewal_id and a.status = 'succeeded'
+            order by a.number desc limit 1) paying on true
         where r.subscription_id = @subscriptionId and r.status = 'applied' and r.paid_with in ('wallet', 'card') and r.amount_usd > 0
-        order by r.period_start desc, r.repeat_number desc
+        order by paid_at desc nulls last, r.period_start desc, r.repeat_number desc
         limit @limit
         """;
 

@@ -41,9 +41,10 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
     /// <summary>A period of whole days (UTC).</summary>
     public static Outcome<(DateTimeOffset From, DateTimeOffset To)> Period(string? from, string? to, int longestDays)
     {
-        if (Day(from) is not { } start) return Invalid("from", "from must be a date: the first day (UTC).");
-        if (Day(to) is not { } end) return Invalid("to", "to must be a date: the day after the last one (UTC).");
-        if (start >= end) return Invalid("to", "to must be after from; the day of to is not included.");
+        if (Day(from) is not { } start) return Invalid("from", "The first day (from) must be a date from 2001 on, such as 2026-11-01.");
+        if (Day(to) is not { } end)
+            return Invalid("to", "The end (to) must be a date from 2001 on, such as 2026-11-08: the day after the last one.");
+        if (start >= end) return Invalid("to", "The last day is before the first one. The day of to is not included.");
         return end - start > TimeSpan.FromDays(longestDays)
             ? Invalid("to", string.Create(CultureInfo.InvariantCulture, $"The period must have at most {longestDays} days."))
             : (start, end);
@@ -130,7 +131,7 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
             : null;
 
     private static Refusal Invalid(string field, string detail) => new(
-        RefusalKind.Invalid, "INVALID_PERIOD", detail, field, "Example: from=2026-11-01&to=2026-11-08 for the first seven days.");
+        RefusalKind.Invalid, "INVALID_PERIOD", detail, field, "Days are in UTC. From 2026-11-01 to 2026-11-08 are seven days.");
 }
 
 /// <param name="CasesOpened">Payment cases that were opened for charges whose renewal is not known.</param>

@@ -26,6 +26,11 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
             + $"They can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC. Nothing was charged."),
         Hint: "Add money to the wallet, then renew: the wallet can pay immediately.");
 
+    private static Refusal OtherPrice(decimal priceUsd) => new(
+        RefusalKind.Conflict, "PRICE_CHANGED",
+        string.Create(CultureInfo.InvariantCulture, $"The price is {priceUsd:0.00} USD now. Nothing was charged."), "accept_amount_usd",
+        "Show this price to the customer. If they agree, send it as accept_amount_usd.");
+
     private static Refusal Blocked(RenewalBlock block) => block switch
     {
         RenewalBlock.AccountClosed => new(
@@ -78,6 +83,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         var now = clock.GetUtcNow();
         var refused = policy.BlockOf(facts.License) is { } block ? Blocked(block)
             : RenewalRequests.CardAllowedAt(facts, policy, now) is { } allowedAt ? TooManyAttempts(allowedAt)
+            : RenewalRequests.PriceOtherThan(acceptedUsd, facts, policy) is { } priceUsd ? OtherPrice(priceUsd)
             : null;
         var change = refused is null ? RenewalRequests.RenewNow(facts, acceptedUsd, policy, now) : null;
         // A request that was refused may be sent again with the same key.

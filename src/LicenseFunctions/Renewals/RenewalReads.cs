@@ -26,6 +26,21 @@ public sealed record RenewalHistoryRow
     public string? PaymentTransactionId { get; init; }
     public string Status { get; init; } = "";
     public string? FailureReason { get; init; }
+
+    /// <summary>nothing, wallet or card; deferred while it waits for the next charge; null if it isn't paid.</summary>
+    public string? PaidWith { get; init; }
+
+    /// <summary>Where the paid period ends now: a refund or a lost dispute may have shortened it; null if it isn't paid.</summary>
+    public DateTime? PaidUntil { get; init; }
+
+    /// <summary>What was refunded of this payment.</summary>
+    public decimal RefundedUsd { get; init; }
+
+    /// <summary>What the customer's bank took back.</summary>
+    public decimal ChargedBackUsd { get; init; }
+
+    /// <summary>Whether the customer's bank disputes the payment now.</summary>
+    public bool IsDisputed { get; init; }
 }
 
 /// <summary>A license's next renewal and what it depends on.</summary>
@@ -49,8 +64,11 @@ public sealed record NextRenewal(
         StoredUsd, IsPriceFrozen, IsPriceAccepted, ActiveUsd, LastPaidUsd, policy);
 
     public RenewalForecast Forecast(RenewalPolicy policy) => WasPaid && Status is null
-        ? new RenewalForecast(null, RenewalForecast.PaidBefore)
-        : RenewalForecast.Of(License, Price(policy), DebtUsd, WalletUsd, Card, LastDecline, policy);
+        ? Planned(policy).HeldBy(RenewalForecast.PaidBefore)
+        : Planned(policy);
+
+    private RenewalForecast Planned(RenewalPolicy policy) =>
+        RenewalForecast.Of(License, Price(policy), DebtUsd, WalletUsd, Card, LastDecline, policy);
 }
 
 /// <summary>A charge with an unknown outcome.</summary>
@@ -103,13 +121,21 @@ public sealed class RenewalReads(LicenseDatabase database)
     private const int Page = 1_000;
 
     private const string History = """
-        select h.renewal_id as history_id, coalesce(a.renewal_id, r.renewal_id) as renewal_id,
-               shown_time(h.attempted_at) as attempted_at, h.renewal_type, amount_of(h.amount_usd) as amount_usd,
+        select h.renewal_id as history_id, r.renewal_id, shown_time(h.attempted_at) as attempted_at, h.renewal_type,
+               -- Without a price, the guide's column has a 0.
+               case when h.failure_reason is distinct from 'no_active_price' then amount_of(h.amount_usd) end as amount_usd,
                past_time(h.previous_expiry) as previous_expiry, past_time(h.new_expiry) as new_expiry, h.payment_provider,
-               h.payment_transaction_id, h.status, h.failure_reason
+               h.payment_transaction_id, h.status, h.failure_reason, paid.paid_until,
+               coalesce((select p.paid_with from renewals p where p.renewal_id = paid.settled_by), paid.paid_with) as paid_with,
+               round(coalesce(e.refunded_minor, 0) / 100.0, 2) as refunded_usd,
+               round(coalesce(e.charged_back_minor, 0) / 100.0, 2) as charged_back_usd,
+               exists (select from payment_reversals d
+                       where d.renewal_id = paid.renewal_id and d.kind = 'dispute' and d.state = 'open') as is_disputed
         from license_renewal_history h
         left join renewal_attempts a on a.attempt_id = h.renewal_id -- the row of an attempt has the attempt's id
-        left join renewals r on r.renewal_id = h.renewal_id
+        left join renewals r on r.renewal_id = coalesce(a.renewal_id, h.renewal_id)
+        left join renewals paid on paid.renewal_id = r.renewal_id and h.status = 'success' and paid.status = 'applied'
+        left join reversal_effects e on e.renewal_id = paid.renewal_id
         where h.subscription_id = @subscriptionId
         order by h.attempted_at desc, h.renewal_id
         limit @limit
@@ -196,6 +222,34 @@ public sealed class RenewalReads(LicenseDatabase database)
         var row = await connection.QuerySingleOrDefaultAsync<NextRenewalRow>(
             new CommandDefinition(NextOfOne, new { subscriptionId }, cancellationToken: cancellationToken));
         return row?.ToNextRenewal();
+    }
+
+    private const string OpenId = """
+        select r.renewal_id
+        from renewals r
+        join v_current_license_tokens t on t.subscription_id = r.subscription_id and t.expires_at = r.period_start
+        where r.subscription_id = @subscriptionId and r.status <> 'applied'
+        """;
+
+    /// <summary>The license's next renewal with its attempts; null before it is opened.</summary>
+    public async Task<RenewalFacts?> OpenAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        var ids = (await connection.QueryAsync<Guid>(
+            new CommandDefinition(OpenId, new { subscriptionId }, cancellationToken: cancellationToken))).AsList();
+        return (await RenewalStore.FactsAsync(connection, ids, cancellationToken)).SingleOrDefault();
+    }
+
+    private const string Master = "select master from listed_licenses where subscription_id = @subscriptionId";
+
+    /// <summary>The name of the license's master, as the list of licenses shows it; null if it has none.</summary>
+    public async Task<string?> MasterAsync(Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(Master, new { subscriptionId }, cancellationToken: cancellationToken));
     }
 
     private const string Failures = """

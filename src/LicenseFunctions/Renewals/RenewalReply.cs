@@ -6,7 +6,7 @@ namespace LicenseFunctions.Renewals;
 /// <summary>The state of a renewal for the customer.</summary>
 /// <param name="Status">renewed, pending, declined, authentication_needed, payment_needed, consent_needed, not_renewable or lapsed.</param>
 /// <param name="Code">The provider's code of the decline; null for none.</param>
-/// <param name="Detail">Text for the customer: what the status means and what to do.</param>
+/// <param name="Detail">Text for the caller, the customer or an operator: what the status means and what to do.</param>
 /// <param name="ExpiresAt">The end of the paid period, or the expiry that the renewal is for.</param>
 /// <param name="NextAttemptAt">The next automatic attempt; null for none.</param>
 public sealed record RenewalReply(
@@ -16,9 +16,10 @@ public sealed record RenewalReply(
     /// <summary>The HTTP status: 200 only if the renewal is paid.</summary>
     public int HttpStatus() => Status switch { "renewed" => 200, "pending" => 202, "not_renewable" => 409, _ => 402 };
 
-    public static RenewalReply Of(Renewal renewal)
+    public static RenewalReply Of(Renewal renewal, bool isOperator = false)
     {
         var (status, detail) = Describe(renewal);
+        if (isOperator && ForOperator(renewal.Status) is { } told) detail = told;
         return new RenewalReply(
             status,
             renewal.Status is RenewalStatus.Applied ? null : renewal.Attempt?.Code,
@@ -30,6 +31,24 @@ public sealed record RenewalReply(
             renewal.PaidUntil ?? renewal.PeriodStart,
             renewal.NextAttemptAt);
     }
+
+    // The other texts are the same for both.
+    private static string? ForOperator(RenewalStatus status) => status switch
+    {
+        _ when status is RenewalStatus.Due || status.IsChargeOpen() =>
+            "The payment is being checked. The customer will not be charged twice. Until the result is known, the license is unchanged.",
+        RenewalStatus.SoftDeclined =>
+            "The card was declined and nothing was charged. The customer can add money to the wallet or use another card.",
+        RenewalStatus.HardDeclined =>
+            "The bank rejected the card permanently and nothing was charged. The customer must save another card.",
+        RenewalStatus.NeedsAuthentication =>
+            "The bank requires the customer to confirm this payment. They got an email with the link. Nothing is charged until then.",
+        RenewalStatus.AwaitingConsent =>
+            "The price has increased. Only the customer can agree to it, on the license's page or with the link in the email.",
+        RenewalStatus.PaymentNeeded =>
+            "No saved card can pay this amount, and the wallet balance is too low. The customer must save a card or add money.",
+        _ => null,
+    };
 
     private static (string Status, string Detail) Describe(Renewal renewal) => renewal.Status switch
     {

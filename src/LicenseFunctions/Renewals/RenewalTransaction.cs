@@ -36,6 +36,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (writer.Request is { } request) await WriteRequestAsync(request, after, cancellationToken);
         if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
         if (change.Suspends) await SuspendAsync(after, cancellationToken);
+        if (IsQuestionAnswered(change)) await ExecuteAsync(DropQuestion, new { after.RenewalId }, cancellationToken);
         if (change.History is { } history) await WriteHistoryAsync(change, history, cancellationToken);
         if (change.Announcement is { } announcement) await MailAsync(change, announcement, cancellationToken);
         if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
@@ -332,6 +333,16 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             status = excluded.status, failure_reason = excluded.failure_reason, metadata = excluded.metadata
         """;
 
+    private const string DropQuestion = """
+        delete from license_renewal_history
+        where renewal_id = @RenewalId and status = 'pending' and failure_reason = 'price_consent'
+        """;
+
+    // What follows the question about the price has rows of its own; the audit log has the answer.
+    private static bool IsQuestionAnswered(RenewalChange change) => change.After is { Status: not RenewalStatus.AwaitingConsent } after
+        && (change.Audit == "renewal.price_accepted" || after.Status is RenewalStatus.Canceled
+            || (change.History is { } history && history.Id != after.RenewalId));
+
     private Task WriteHistoryAsync(RenewalChange change, RenewalHistory history, CancellationToken cancellationToken)
     {
         var after = change.After;
@@ -370,6 +381,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             PaidWith = EnumWords.Of(notice.PaidWith ?? after.PaidWith),
             notice.LastFour,
             notice.ChargeAt,
+            ChargesNow = notice.ChargeAt is not null,
             notice.Reason,
             notice.Link,
             notice.OldAmountUsd,

@@ -40,6 +40,6 @@ public sealed class RequestRenewal(RenewalReads reads, RenewManually renew)
 
         var request = string.IsNullOrEmpty(key) ? null : new RenewalRequestKey(callerId, key);
         var renewed = await renew.RunAsync(subscriptionId, by, request, renewal.AcceptAmountUsd, cancellationToken);
-        return renewed.Refusal is { } refusal ? refusal : RenewalReply.Of(renewed.Value);
+        return renewed.Refusal is { } refusal ? refusal : RenewalReply.Of(renewed.Value, isOperator: subscriberId is null);
     }
 }

@@ -57,7 +57,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await PaymentCaseStore.ReopenRefundedAsync(connection, provider, reversal, cancellationToken);
         if (charge is not { } known || reversal.Currency != "usd")
         {
-            await OpenCaseAsync(provider, reversal, cancellationToken);
+            await OpenCaseAsync(provider, reversal, charge?.RenewalId, cancellationToken);
             return null;
         }
 
@@ -106,7 +106,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             Reopen, new { subscriptionId, grace, catchUp = RenewalPolicy.CatchUp, now = time.GetUtcNow().UtcDateTime },
             cancellationToken: cancellationToken));
 
-    private async Task OpenCaseAsync(string provider, PaymentReversal reversal, CancellationToken cancellationToken)
+    private async Task OpenCaseAsync(
+        string provider, PaymentReversal reversal, Guid? renewalId, CancellationToken cancellationToken)
     {
         if (await PaymentCaseStore.IsKnownAsync(connection, provider, reversal, cancellationToken)) return;
 
@@ -116,7 +117,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             new PaymentCase(
                 PaymentCaseReason.UnknownCharge, reversal.IntentId ?? reversal.ChargeId ?? reversal.ProviderId, null, null, null,
                 reversal.ChargeId, reversal.AmountMinor, reversal.Currency,
-                reversal.Currency == "usd" ? $"A {what} of a charge that is not known." : $"A {what} in {reversal.Currency}."),
+                $"A {what}{(reversal.Currency == "usd" ? "" : $" in {reversal.Currency}")} of a charge that is "
+                + (renewalId is null ? "not known." : "known in US dollars.")),
             cancellationToken);
     }
 
@@ -372,7 +374,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         facts.Renewal.SubscriptionId,
         facts.Renewal.RenewalId,
         AmountUsd = facts.Renewal.ChargedMinor / 100m,
-        RefundUsd = change.RefundedMinor / 100m,
+        RefundUsd = Math.Abs(change.RefundedMinor) / 100m,
+        ReversedUsd = Math.Abs(change.ChargedBackMinor) / 100m,
         PaidWith = EnumWords.Of(notice.PaidWith),
         ExpiresAt = change.ExpiresAt ?? facts.ExpiresAt,
         AutoRenew = change.AutoRenew ?? facts.AutoRenew,

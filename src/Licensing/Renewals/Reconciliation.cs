@@ -261,9 +261,13 @@ public static class Reconciliation
                 yield return (row.ProviderId, new PaymentDifference(
                     isRefund ? DifferenceKind.RefundNotAtProvider : DifferenceKind.DisputeNotAtProvider, row.SeenAt, row.ProviderId, null,
                     row.RenewalId, row.SubscriptionId, null, null, row.AmountMinor, row.Currency,
-                    isRefund
-                        ? "The refund is booked; the provider doesn't have it."
-                        : "The lost dispute is booked; the provider took nothing."));
+                    (isRefund, row.RenewalId) switch
+                    {
+                        (true, null) => "A refund of an unknown charge was reported, and is not booked; the provider doesn't have it.",
+                        (true, _) => "The refund is booked; the provider doesn't have it.",
+                        (false, null) => "A lost dispute of an unknown charge was reported, and is not booked; the provider took nothing.",
+                        _ => "The lost dispute is booked; the provider took nothing.",
+                    }));
             }
         }
 

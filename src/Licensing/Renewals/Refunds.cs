@@ -53,8 +53,9 @@ public static class Refunds
         RefusalKind.Conflict, "NOTHING_LEFT", "The whole payment is refunded already, or was lost in a dispute.", "renewal_id");
 
     private static readonly Refusal Changed = new(
-        RefusalKind.Conflict, "REFUNDABLE_CHANGED", "This payment had another refund or dispute since the preview. Nothing was refunded.",
-        "refundable_usd", "Look at the refunds of this payment. If another refund is wanted, preview it again.");
+        RefusalKind.Conflict, "REFUNDABLE_CHANGED", "refundable_usd is not what can be refunded now. Nothing was refunded.",
+        "refundable_usd",
+        "There may be another refund or dispute since the preview: look at the refunds of this payment, then preview it again.");
 
     /// <summary>What can still be refunded, in minor units; 0 or more. Requested refunds without an answer count as refunded.</summary>
     public static long Left(ReversalFacts facts) =>

@@ -8,6 +8,12 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// <summary>What the payment would include for deferred renewals of the license.</summary>
     public decimal DebtsUsd { get; init; }
 
+    /// <summary>
+    /// Something else than the payment is in the way: nothing is charged until the customer, an operator or the platform acts.
+    /// <see cref="With"/> is what would pay then.
+    /// </summary>
+    public bool IsHeld { get; init; }
+
     /// <summary>The obstacle if the card is no longer valid at the license's expiry.</summary>
     public const string CardExpires = "card_expires";
 
@@ -25,13 +31,16 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
         RenewalLicense license, RenewalPrice price, decimal debtUsd, decimal walletUsd, SavedCard? card, string? lastDecline,
         RenewalPolicy policy)
     {
-        if (policy.BlockOf(license) is { } block) return new RenewalForecast(null, EnumWords.Of(block));
-        if (!policy.AutoRenews(license)) return new RenewalForecast(null, AutoRenewOff);
         var forecast = OfPayment(license.ExpiresAt, price, debtUsd, walletUsd, card, lastDecline, policy);
-        return license.IsDisputed && forecast.With is PaidWith.Card or PaidWith.Deferred
-            ? new RenewalForecast(null, PaymentSource.PaymentDisputed)
+        if (policy.BlockOf(license) is { } block) return forecast.HeldBy(EnumWords.Of(block));
+        if (!policy.AutoRenews(license)) return forecast.HeldBy(AutoRenewOff);
+        return license.IsDisputed && forecast is { IsHeld: false, With: PaidWith.Card or PaidWith.Deferred }
+            ? forecast.HeldBy(PaymentSource.PaymentDisputed)
             : forecast;
     }
+
+    /// <summary>The same payment, with an obstacle that isn't about it.</summary>
+    public RenewalForecast HeldBy(string obstacle) => this with { Obstacle = obstacle, IsHeld = true };
 
     /// <summary>The forecast of the payment only. It ignores whether the license is renewed automatically or suspended.</summary>
     /// <param name="expiresAt">The license's expiry, null if it never expires. The first attempt comes before it.</param>
@@ -45,6 +54,12 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
         DateTimeOffset? expiresAt, RenewalPrice price, decimal debtUsd, decimal walletUsd, SavedCard? card, string? lastDecline,
         RenewalPolicy policy)
     {
+        if (price.NeedsConsent)
+        {
+            var agreed = price with { NeedsConsent = false };
+            return OfPayment(expiresAt, agreed, debtUsd, walletUsd, card, lastDecline, policy).HeldBy(PaymentSource.PriceConsent);
+        }
+
         var source = PaymentSource.Of(price, debtUsd, walletUsd, card, policy);
         var cardObstacle = card?.ExpiresAt <= expiresAt ? CardExpires : lastDecline;
         return new RenewalForecast(source.With, source.With is PaidWith.Card ? cardObstacle : source.Obstacle)

@@ -36,6 +36,16 @@ public static class RenewalRequests
             ? change with { After = due with { AmountUsd = price, PriceAccepted = true }, Audit = "renewal.price_accepted" }
             : RenewNow(facts.Renewal, policy, now);
 
+    /// <summary>
+    /// The price that the customer would have to agree to, if they agreed to another one: then nothing is done, because a customer who
+    /// agreed must not read that consent is missing. Null if the amount is right or needs no consent.
+    /// </summary>
+    public static decimal? PriceOtherThan(decimal? acceptedUsd, RenewalFacts facts, RenewalPolicy policy) =>
+        acceptedUsd is { } accepted && facts.Renewal is { IsChargeOpen: false, Status: not Applied }
+            && facts.Price(policy) is { NeedsConsent: true, AmountUsd: { } price } && price != accepted
+            ? price
+            : null;
+
     /// <summary>When the card that would pay the renewal may be charged again; null if it may be now, or if no card would pay.</summary>
     public static DateTimeOffset? CardAllowedAt(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now) =>
         facts.Renewal is { IsChargeOpen: false, Status: not Applied } && facts.Source(policy).With is PaidWith.Card
@@ -108,6 +118,16 @@ public static class RenewalRequests
     };
 
     private static bool IsOfId(char one) => char.IsAsciiLetterOrDigit(one) || one == '_';
+
+    /// <inheritdoc cref="ConsentToPrice(Renewal, decimal, DateTimeOffset)"/>
+    /// <summary>
+    /// The same, with the price as it is now: it may have changed since the mail was sent. A consent to more than the price counts for the
+    /// price; a consent to less changes nothing.
+    /// </summary>
+    public static RenewalChange? ConsentToPrice(RenewalFacts facts, decimal amountUsd, RenewalPolicy policy, DateTimeOffset now) =>
+        facts.Price(policy).AmountUsd is { } price
+            ? ConsentToPrice(facts.Renewal with { AmountUsd = price }, Math.Min(amountUsd, price), now)
+            : null;
 
     /// <summary>
     /// An operator decides a charge whose outcome the provider doesn't report. The decision "paid" (with the charge's id as evidence) books

@@ -1,3 +1,4 @@
+using System.Globalization;
 using static Licensing.Renewals.RenewalStatus;
 
 namespace Licensing.Renewals;
@@ -279,7 +280,7 @@ public static class RenewalSettlement
                 })
                 {
                     History = new RenewalHistory(attempt.AttemptId, "failed", hard.Code),
-                    Notice = new RenewalNotice("action_needed", $"hard_declined:{attempt.AttemptId}", hard.Code),
+                    Notice = new RenewalNotice("action_needed", $"hard_declined:{DeclineKey(renewal, attempt, now)}", hard.Code),
                 };
             default:
                 var code = ((ChargeOutcome.NeedsAuthentication)outcome).Code;
@@ -310,9 +311,15 @@ public static class RenewalSettlement
         })
         {
             History = new RenewalHistory(attempt.AttemptId, "failed", reason),
-            Notice = new RenewalNotice("renewal_failed", $"soft_declined:{attempt.AttemptId}", reason),
+            Notice = new RenewalNotice("renewal_failed", $"soft_declined:{DeclineKey(renewal, attempt, now)}", reason),
         };
     }
+
+    // A customer who tries again reads the outcome in the reply, so one mail a day (UTC) is enough.
+    private static string DeclineKey(Renewal renewal, RenewalAttempt attempt, DateTimeOffset now) =>
+        renewal.Type is RenewalType.Manual
+            ? string.Create(CultureInfo.InvariantCulture, $"{renewal.RenewalId}:{now.UtcDateTime:yyyyMMdd}")
+            : attempt.AttemptId.ToString();
 
     private static RenewalChange NeverCharged(Renewal renewal, RenewalAttempt attempt) =>
         new(renewal with

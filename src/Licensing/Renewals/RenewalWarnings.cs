@@ -21,18 +21,18 @@ public static class RenewalWarnings
     public static DateTimeOffset NoticeUntil(DateTimeOffset now, RenewalPolicy policy) => policy.OpensUntil(now) + NoticeBefore;
 
     /// <summary>
-    /// Whether the notice is due. If less time is left, it is due at once, and the charge doesn't wait: the first attempt sends the notice,
-    /// too, if it was not sent before.
+    /// Whether the notice is due, before the renewal can begin. If the customer turns on auto-renewal or saves a card later, the charge
+    /// doesn't wait: <see cref="AtPayment"/> adds the notice, which then names the present time.
     /// </summary>
     /// <param name="expiresAt">The license's expiry.</param>
-    /// <param name="forecast">There is no notice if nothing can pay, or if the price is 0.</param>
+    /// <param name="forecast">There is no notice if nothing can pay, if something else is in the way, or if the price is 0.</param>
     /// <param name="status">Null before the renewal is opened.</param>
     /// <param name="now">The present time.</param>
     /// <param name="policy">The settings of this installation.</param>
     public static bool IsNoticeDue(
         DateTimeOffset expiresAt, RenewalForecast forecast, RenewalStatus? status, DateTimeOffset now, RenewalPolicy policy) =>
-        forecast.With is PaidWith.Wallet or PaidWith.Card or PaidWith.Deferred && status is null or RenewalStatus.Due
-        && now >= NoticeAt(expiresAt, policy) && now < expiresAt + policy.Grace;
+        forecast is { IsHeld: false, With: PaidWith.Wallet or PaidWith.Card or PaidWith.Deferred } && status is null
+        && now >= NoticeAt(expiresAt, policy) && now < policy.OpensAt(expiresAt);
 
     /// <summary>
     /// Whether the customer must be warned, before the expiry or during the grace. Not if the renewal is about to be paid: a mail that says
@@ -74,7 +74,10 @@ public static class RenewalWarnings
     private static TimeSpan? Late(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) =>
         now - (renewal.PeriodStart + policy.Grace + RenewalPolicy.LateWindow) is var late && late > TimeSpan.Zero ? late : null;
 
-    /// <summary>The notice that is sent with the first automatic payment, if it was not sent before.</summary>
+    /// <summary>
+    /// The notice that is added before the first automatic payment, if it was not sent before. The customer can't prevent that payment any
+    /// more, and the mail says so.
+    /// </summary>
     /// <returns>
     /// Null if the customer asked for the renewal, if it is free, or if the customer agreed to its price and the expiry is not long
     /// ago.

@@ -232,8 +232,9 @@ public static class Reversals
             };
         }
 
-        if (change is { ExpiresAt: null, AutoRenew: null } && change.PaidUntil == until) return null;
-        var id = $"{facts.Renewal.RenewalId}:{facts.Kept.Max(one => one.Reversal.ChangedAt):yyyyMMddHHmmss}";
+        if (change is { ExpiresAt: null, AutoRenew: null } && change.PaidUntil == until)
+            return HasChosenFailed(facts) ? new RenewalNotice("refund_failed", $"refund_failed:{IdOfMail(facts)}") : null;
+        var id = IdOfMail(facts);
         if (change.Effect.Share < facts.Effect.Share || change.AutoRenew is true)
         {
             // The money of a license without a token was booked before.
@@ -248,6 +249,14 @@ public static class Reversals
             "period_ended", $"period_ended:{id}",
             !IsLost(facts, change) ? "refunded" : change.Effect.Share >= 1 ? "dispute_lost" : "dispute_lost_in_part");
     }
+
+    private static string IdOfMail(ReversalFacts facts) =>
+        $"{facts.Renewal.RenewalId}:{facts.Kept.Max(one => one.Reversal.ChangedAt):yyyyMMddHHmmss}";
+
+    // The customer had a mail that announced this refund.
+    private static bool HasChosenFailed(ReversalFacts facts) => facts.Kept.Any(
+        one => one is { Reversal: { Kind: ReversalKind.Refund, State: ReversalState.Failed }, Applied: not (null or ReversalState.Failed) }
+            && facts.Choices.Any(choice => choice.ProviderId == one.Reversal.ProviderId));
 
     private static bool IsLost(ReversalFacts facts, ReversalChange change) => change.ChargedBackMinor > 0
         || (change.RefundedMinor == 0 && facts.Kept.Any(

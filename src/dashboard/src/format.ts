@@ -33,8 +33,19 @@ export const format = {
   /** A mark on a time axis, in seconds. */
   tick: (seconds: number, marks: 'dates' | 'days' | 'hours') =>
     ({ dates: tickDate, days: tickDay, hours: tickHour })[marks].format(seconds * 1000),
-  /** Why a payment failed or will fail: a code of the backend or the provider, or a sentence of an operator. */
-  reason: (code: string) => texts.renewals.obstacles[code] ?? (/^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code),
+  /**
+   * Why a payment failed or will fail: a code of the backend or the provider, or a sentence of an operator. `own` is for the customer whose
+   * payment it is.
+   */
+  reason(code: string, own = false) {
+    const words = texts.renewals;
+    const known = (own ? words.ownObstacles[code] : undefined) ?? words.obstacles[code];
+    if (known) return known;
+    // The provider's answer 5xx, a timeout or a lost connection, with its code.
+    if (/^(\d{3}|timeout|connection|no_answer)(_|$)/.test(code)) return words.noAnswer;
+    if (code.startsWith('intent_canceled')) return words.canceledAtProvider;
+    return /^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code;
+  },
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
   /** An amount in minor units of a currency, without the currency's code. */
   minor(minor: number, currency: string | null = 'usd') {
@@ -44,6 +55,8 @@ export const format = {
   /** The same, followed by the currency's code. */
   amount: (minor: number | null, currency: string | null) =>
     minor === null ? texts.none : `${format.minor(minor, currency)} ${(currency ?? 'usd').toUpperCase()}`,
+  /** The end of an ID: it differs also where IDs are counted. */
+  id: (id: string) => id.slice(-12),
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),
   ago(time: string | null | undefined) {
@@ -58,6 +71,6 @@ export const format = {
   },
   location: (city: string | null | undefined, code: string | null | undefined) =>
     city && code ? `${city}, ${format.country(code)}` : (city ?? format.country(code)),
-  /** Days until expiry; 0 is today. */
-  daysLeft: (days: number | null | undefined) => (days === null || days === undefined ? texts.expiry.never : texts.expiry.inDays(days)),
+  /** An amount in US dollars that somebody typed; NaN if it is none. */
+  typed: (text: string) => (/^\s*\d+(\.\d{1,2})?\s*$/.test(text) ? Number(text) : NaN),
 };

@@ -16,16 +16,18 @@ export const texts = {
   signOut: 'Sign out',
   expiry: {
     never: 'Never expires',
-    inDays: (days: number) =>
+    inDays: (days: number, isOver: boolean) =>
       days === 0
-        ? 'Expires today'
+        ? isOver
+          ? 'Expired today'
+          : 'Expires today'
         : days === 1
           ? 'Expires tomorrow'
           : days > 0
             ? `Expires in ${days} days`
             : days === -1
-              ? 'Expired within the last day'
-              : `Expired ${plural(-days - 1, 'day', 'days')} ago`,
+              ? 'Expired yesterday'
+              : `Expired ${-days} days ago`,
   },
   status: {
     ACTIVE: 'Active',
@@ -207,7 +209,38 @@ export const texts = {
     } as Record<string, string>,
     withDebt: (price: string, debt: string) => `${price}, plus ${debt} for earlier renewals`,
     cannotPay: 'No payment method covers the amount',
+    cardEnding: (four: string) => `Saved card ending in ${four}`,
+    wallet: 'Wallet balance',
+    walletHelp: 'The wallet is the one on the trading platform. Add money there.',
+    noPrice: 'This license has no price at present, so it can’t be renewed.',
+    grace: (until: string) => `In the grace period: works until ${until}`,
+    nextAttempt: (at: string) => `Next attempt on ${at}`,
+    noAttempt: 'The card was declined. There is no further automatic attempt.',
+    /** What the next renewal waits for, by its status. */
+    waits: {
+      due: 'Starts within 15 minutes',
+      charging: 'The payment is being checked',
+      succeeded: 'Paid, being booked',
+      unknown: 'The payment is being checked',
+      undecided: 'An operator checks the payment',
+      awaiting_consent: 'Waits for consent to the new price',
+      payment_needed: 'Waits for a payment method',
+      hard_declined: 'Waits for another card',
+      needs_authentication: 'Waits for confirmation at the bank',
+      not_renewable: 'Waits for a price',
+      lapsed: 'Ended without a payment',
+    } as Record<string, string>,
     obstacle: 'The renewal will probably fail',
+    notAutomatic: 'The license is not renewed automatically',
+    noAnswer: 'the payment provider gave no certain answer',
+    canceledAtProvider: 'the payment was canceled at the provider',
+    /** For the customer whose payment it is, where the text differs. */
+    ownObstacles: {
+      account_closed: 'your account is closed',
+      price_consent: 'you have not agreed to the new price',
+      authentication_required: 'your bank requires your confirmation',
+      requires_action: 'your bank requires your confirmation',
+    } as Record<string, string>,
     obstacles: {
       auto_renew_off: 'auto-renewal is off',
       account_closed: 'the account is closed',
@@ -244,14 +277,21 @@ export const texts = {
     autoOff: 'Auto-renewal is off. The license expires at the end of the paid period.',
     now: 'Renew now',
     nowFrom: (day: string) => `You can renew it from ${day}.`,
+    customerNowFrom: (day: string) => `It can be renewed from ${day}.`,
+    waitsForConsent: 'Only the customer can agree to the new price. They have an email with the link.',
     nowTitle: 'Renew now?',
     laterText: (amount: string, until: string) =>
       `Nothing is charged now. ${amount} is taken with the next charge. The license is then valid until ${until}.`,
-    agreeText: (amount: string, until: string) =>
-      `The price has increased. If you continue, you agree to the new price: you are charged ${amount} now. ` +
+    agreeText: (old: string, price: string, total: string, until: string) =>
+      `The price has increased from ${old} to ${price}. If you continue, you agree to the new price: you are charged ${total} now. ` +
       `The license is then valid until ${until}.`,
     nowText: (amount: string, until: string) => `You are charged ${amount} now. The license is then valid until ${until}.`,
+    customerNowText: (amount: string, until: string) => `The customer is charged ${amount} now. The license is then valid until ${until}.`,
+    askText: (old: string, amount: string) =>
+      `The price has increased from ${old} to ${amount}. Nothing is charged now: the customer gets an email with a link to agree.`,
+    paidBy: (means: string) => `Payment: ${means}.`,
     checking: 'We are checking this payment. You will not be charged twice. You can leave this page.',
+    customerChecking: 'The payment is being checked. The customer will not be charged twice. You can leave this page.',
     outcome: {
       renewed: 'Renewed',
       pending: 'Checking the payment',
@@ -268,14 +308,24 @@ export const texts = {
     noHistory: 'No renewals yet.',
     when: 'Date',
     kind: 'Type',
-    newExpiry: 'New expiry',
+    newExpiry: 'Paid until',
     result: 'Result',
+    action: 'Action',
+    waiting: 'Waiting',
+    deferred: 'Taken with the next charge',
+    refundedAll: 'Refunded',
+    refundedPart: (amount: string) => `${amount} refunded`,
+    reversed: 'Reversed by the bank',
+    reversedPart: (amount: string) => `${amount} reversed by the bank`,
+    disputed: 'disputed at the bank',
     auto_: 'Automatic',
     manual: 'Manual',
   },
   confirm: {
     title: 'Your bank requires confirmation',
     text: 'Confirm the payment of your renewal with your bank. You are not charged until then.',
+    license: 'License',
+    amount: 'Amount',
     go: 'Confirm the payment',
     wait: 'Waiting for your bank’s answer…',
     done: (day: string) => `Thank you. The license is valid until ${day}.`,
@@ -352,7 +402,9 @@ export const texts = {
   },
   cards: {
     title: 'Payment methods',
-    intro: 'Renewals are charged to the default card if the wallet balance is too low.',
+    intro:
+      'Renewals are paid from your wallet on the trading platform. If its balance is too low, the default card is charged. ' +
+      'You add money to the wallet on the platform; each license’s Renewals page shows the balance.',
     none: 'No saved cards.',
     expires: (month: number, year: number) => `Expires ${String(month).padStart(2, '0')}/${year}`,
     ending: (brand: string, four: string) => `${brand.charAt(0).toUpperCase()}${brand.slice(1)} ending in ${four}`,
@@ -371,16 +423,18 @@ export const texts = {
       pm_card_authenticationRequired: 'Visa: the bank requires confirmation each time',
     } as Record<string, string>,
     save: 'Save card',
-    saved: 'The card was saved. It appears here when the payment provider has confirmed it.',
+    saved: 'The card was sent to the payment provider.',
     wait: 'Waiting for confirmation by the payment provider…',
   },
   price: {
     title: 'New price',
-    ask: (amount: string, old: string, day: string) =>
-      `The price of your license changes from ${old} to ${amount}. The license is valid until ${day}.`,
+    ask: (master: string | null, amount: string, old: string, day: string) =>
+      `The price of your license${master ? ` of ${master}` : ''} changes from ${old} to ${amount}. The license is valid until ${day}.`,
+    debt: (amount: string) => `In addition, ${amount} are charged for earlier renewals.`,
     accept: 'Agree and renew',
     later: 'You are not charged unless you agree.',
-    accepted: 'Thank you. You agreed to the new price. The license is renewed within minutes. You will get an email.',
+    accepted: (amount: string) =>
+      `Thank you. You agreed to the new price of ${amount}. The license is renewed within 15 minutes. You will get an email.`,
     noToken: 'The link is incomplete. Open this page with the full link in our email.',
   },
   wasThisYou: {
@@ -555,6 +609,7 @@ export const texts = {
     resolveText: 'Look up the payment first. Your answer is recorded as its outcome.',
     charged: 'It was charged',
     notCharged: 'It was not charged',
+    payment: 'Payment',
     transaction: 'Payment ID at the provider',
     note: 'Note, for the audit log',
     resolved: 'The outcome was recorded.',
@@ -576,6 +631,9 @@ export const texts = {
     decide: 'Decide…',
     decideTitle: 'What happens to this payment?',
     decideText: 'Look it up in the provider’s dashboard first. If you refund a charge there in full, its case closes automatically.',
+    about: 'Payment',
+    license: 'License',
+    noEvidence: 'The charge is not known here. Send the evidence in the provider’s dashboard.',
     credit: 'Credit it to the customer’s wallet',
     dismiss: 'It is resolved, or needs no action',
     decided: 'The decision was recorded.',
@@ -617,13 +675,16 @@ export const texts = {
     refundTitle: (amount: string) => `Refund the payment of ${amount}`,
     amount: 'Amount in US dollars',
     amountHelp: 'Leave it empty to refund everything that is left.',
+    amountInvalid: 'Enter the amount with a point, for example 12.50.',
+    charge: 'Charge',
+    refundedAll: 'Everything',
     of: (amount: string) => `of ${amount} that can be refunded`,
     period: 'Paid period',
     choices: [
       ['', 'Default: refunding everything that is left ends it, a part keeps it'],
       ['keep', 'The customer keeps it'],
       ['shorten', 'Shorter by the refunded share'],
-      ['end', 'Ends now'],
+      ['end', 'Ends now, or at its start if it has not begun'],
     ] as [string, string][],
     periods: { keep: 'Kept', shorten: 'Shorter', end: 'Ended' } as Record<string, string>,
     preview: 'Preview',
@@ -653,6 +714,7 @@ export const texts = {
     first: 'First day',
     last: 'Last day',
     compare: 'Compare',
+    order: 'The last day is before the first one.',
     equal: 'Nothing differs.',
     differ: (n: number) => (n === 1 ? '1 payment differs.' : `${n} payments differ.`),
     differences: 'Differences',
@@ -756,6 +818,8 @@ export const texts = {
     oldest: (ago: string) => `oldest: ${ago}`,
     dead: 'Permanently failed',
     unknown: 'Unknown charges',
+    cases: 'Payments to decide',
+    disputes: 'Open disputes',
     alerts: 'Open alerts',
     quarantined: 'Quarantined',
     queue: 'Messages in the queue',

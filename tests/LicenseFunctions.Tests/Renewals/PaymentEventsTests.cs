@@ -342,9 +342,13 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         var decide = NewDecision();
 
         var credited = await decide.RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "the license is gone"), Actor.System, Token);
+        Assert.Equal(
+            await database.QueryAsync<DateTime>("select decided_at from payment_cases where case_id = @CaseId", opened),
+            credited.Value.DecidedAt);
         var again = await decide.RunAsync(opened.CaseId, new PaymentCaseDecision("credit", "again"), Actor.System, Token);
 
         Assert.Equal(("credited", "CASE_DECIDED"), (credited.Value.Decision, again.Refusal!.Code));
+        Assert.Equal((true, false), (opened.CanCredit, credited.Value.CanCredit));
         Assert.Equal(RenewalStatus.Canceled, (await FindAsync(renewal)).Status);
         await database.ExecuteAsync("insert into license_tokens select * from kept");
         await SucceedAsync();
@@ -546,6 +550,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         var decided = await NewDecision().RunAsync(
             opened.CaseId, new PaymentCaseDecision(action, "another system's"), Actor.System, Token);
 
+        Assert.False(opened.CanCredit);
         Assert.Equal(code, decided.Refusal?.Code);
         Assert.Equal(code is null, (await CasesAsync()).Count == 0);
     }

@@ -277,6 +277,12 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         Assert.Equal((49.99m, 49.99m, 2), (
             (decimal?)list["payments"]![0]!["amount_usd"], (decimal?)list["payments"]![0]!["refunded_usd"],
             list["refunds"]!.AsArray().Count));
+        Assert.Equal("20.00", list["refunds"]!.AsArray().Single(one => (decimal?)one!["amount_usd"] == 20)!["amount_usd"]!.ToJsonString());
+        var history = (await app.GetAsync($"/api/v1/licenses/{paid.License}/renewals", Operator)).Body!["renewals"]!.AsArray();
+        var row = Assert.Single(history, one => (string?)one!["status"] == "success")!;
+        Assert.Equal(("wallet", 49.99m, "0.00", false), (
+            (string?)row["paid_with"], (decimal?)row["refunded_usd"], row["charged_back_usd"]!.ToJsonString(), (bool?)row["is_disputed"]));
+        Assert.True((DateTime?)row["paid_until"] < (DateTime?)row["new_expiry"]);
     }
 
     [Theory]

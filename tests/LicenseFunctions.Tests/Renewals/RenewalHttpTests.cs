@@ -368,7 +368,9 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var license = await AddAsync("pm_card_visa");
         await SetPriceAsync(license, 59.99m);
 
-        Assert.Equal((402, "consent_needed"), await AgreeAsync(49.99m, await OwnerAsync(license)));
+        Assert.Equal((409, "PRICE_CHANGED"), await AgreeAsync(49.99m, await OwnerAsync(license)));
+        Assert.Equal((409, "PRICE_CHANGED"), await AgreeAsync(-5, await OwnerAsync(license)));
+        Assert.Equal(0, Charges(license, "succeeded"));
         Assert.Equal((403, "CONSENT_NOT_ALLOWED"), await AgreeAsync(59.99m, Operator));
         Assert.Equal((200, "renewed"), await AgreeAsync(59.99m, await OwnerAsync(license)));
 
@@ -401,6 +403,9 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var (status, body) = await RenewAsync(license);
 
         Assert.Equal((409, "TOO_MANY_ATTEMPTS"), (status, (string?)body["code"]));
+        var (_, list, _) = await app.GetAsync($"/api/v1/licenses/{license}/renewals", await OwnerAsync(license));
+        Assert.Equal(("too_many_attempts", false, null), (
+            (string?)list!["obstacle"], (bool?)list["can_renew"], (string?)list["next_attempt_at"]));
         Assert.Contains(
             now.AddDays(30).ToString("MMMM d, yyyy", System.Globalization.CultureInfo.InvariantCulture), (string?)body["detail"],
             StringComparison.Ordinal);
@@ -714,15 +719,51 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var (bad, _, _) = await app.SendAsync(
             HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token = token + "x", accept = true });
         var (status, question, _) = await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token });
-        Assert.Equal((403, 200, 59.99m, 49.99m, false), (
-            bad, status, (decimal?)question!["amount_usd"], (decimal?)question["old_amount_usd"], (bool?)question["accepted"]));
+        Assert.Equal((403, 200, 59.99m, 49.99m, "card", false), (
+            bad, status, (decimal?)question!["amount_usd"], (decimal?)question["old_amount_usd"], (string?)question["pays_with"],
+            (bool?)question["accepted"]));
 
-        Assert.Equal("price_consent", (string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
-        await app.SendAsync(HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token, accept = true });
-        Assert.Null((string?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["obstacle"]);
+        var waiting = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+        Assert.Equal(("price_consent", "card", 49.99m), (
+            (string?)waiting["obstacle"], (string?)waiting["pays_with"], (decimal?)waiting["last_paid_usd"]));
+        Assert.Equal(["pending", "success"], Statuses(waiting));
+
+        // The price changes again after the mail: the customer sees and agrees to the present one.
+        await SetPriceAsync(license, 61m);
+        var (_, later, _) = await AcceptAsync(59.99m);
+        Assert.Equal((61m, false), ((decimal?)later!["amount_usd"], (bool?)later["accepted"]));
+        var (_, agreed, _) = await AcceptAsync(61m);
+        Assert.Equal((61m, true), ((decimal?)agreed!["amount_usd"], (bool?)agreed["accepted"]));
+        var paying = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+        Assert.Null((string?)paying["obstacle"]);
+        Assert.Equal(["success"], Statuses(paying));
         await RunAsync("RunRenewals");
         Assert.Equal(2, Charges(license, "succeeded"));
         Assert.True((await site.World.ReadAsync(license)).ExpiresAt > now.AddDays(30));
+        Assert.Equal(["success", "success"], Statuses(await OperatorAsync($"/api/v1/licenses/{license}/renewals")));
+
+        Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> AcceptAsync(decimal amount) => app.SendAsync(
+            HttpMethod.Post, "/api/v1/renewals/price-consent", null, new { token, accept = true, amount_usd = amount });
+
+        static IEnumerable<string> Statuses(JsonNode list) => list["renewals"]!.AsArray().Select(row => (string)row!["status"]!);
+    }
+
+    [Fact]
+    public async Task Renew_AgainAndAgainWithADeclinedCard_MailsOnceADay()
+    {
+        var license = await AddAsync("pm_card_visa_chargeDeclinedInsufficientFunds");
+
+        await RenewAsync(license);
+        await RenewAsync(license);
+
+        Assert.Equal(2, await database.QueryAsync<int>(
+            "select count(*)::int from license_renewal_history where subscription_id = @license and status = 'failed'", new { license }));
+        Assert.Equal(1, await database.QueryAsync<int>(
+            """
+            select count(*)::int from outbox
+            where payload ->> 'template' = 'renewal_failed' and payload -> 'model' ->> 'subscription_id' = @license::text
+            """,
+            new { license }));
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class ReconcileCommandTests(PostgresFixture postgres) : IAsyncLife
         var (code, output) = await RunAsync();
 
         Assert.Equal(
-            (0, $"Nothing differs from {Day(-2)} to {Day(1)}: 1 charges, gross 49.99 USD, refunds 0.00, chargebacks 0.00, fees 1.75, "
+            (0, $"Nothing differs from {Day(-2)} to {Day(1)}: 1 charge, gross 49.99 USD, refunds 0.00, chargebacks 0.00, fees 1.75, "
                 + "net 48.24, payouts 48.24.\n"),
             (code, output));
     }
@@ -41,7 +41,7 @@ public sealed class ReconcileCommandTests(PostgresFixture postgres) : IAsyncLife
         var (csvCode, csv) = await RunAsync("--csv");
 
         Assert.Equal((2, 2, 2), (code, jsonCode, csvCode));
-        Assert.StartsWith($"1 payment differs from {Day(-2)} to {Day(1)}: 1 charges, gross 49.99 USD", text, StringComparison.Ordinal);
+        Assert.StartsWith($"1 payment differs from {Day(-2)} to {Day(1)}: 1 charge, gross 49.99 USD", text, StringComparison.Ordinal);
         Assert.Contains(
             $"UNKNOWN_RENEWAL  {ChargeId()}  {scene.IntentOf(lost)}  Stripe 49.99 USD, books none", text, StringComparison.Ordinal);
         Assert.Contains("1 payment cases were opened.", text, StringComparison.Ordinal);
@@ -71,7 +71,7 @@ public sealed class ReconcileCommandTests(PostgresFixture postgres) : IAsyncLife
         var (wrong, message) = await Licensectl.RunAsync(
             scene.Database, "reconcile", "--from", "2026-11-02", "--to", "2026-11-01");
         Assert.Equal(1, wrong);
-        Assert.StartsWith("to must be after from", message, StringComparison.Ordinal);
+        Assert.StartsWith("The last day is before the first one", message, StringComparison.Ordinal);
 
         var (code, output) = await Licensectl.RunAsync(scene.Database, "reconcile", "--from", "2026-11-01", "--to", "2026-11-02");
         Assert.Equal(1, code);

@@ -32,6 +32,22 @@ public sealed class RenewalForecastTests
         var forecast = Of(card: Card, lastDecline: lastDecline, autoRenew: autoRenew, block: block);
 
         Assert.Equal(obstacle, forecast.Obstacle);
+        Assert.Equal((PaidWith.Card, block is not null || !autoRenew), (forecast.With, forecast.IsHeld));
+    }
+
+    [Theory]
+    [InlineData(0, true, PaidWith.Card)]
+    [InlineData(49.99, true, PaidWith.Wallet)]
+    [InlineData(0, false, null)]
+    public void Of_APriceThatNeedsConsent_NamesWhatPaysAfterIt(double wallet, bool hasCard, PaidWith? with) => Assert.Equal(
+        new RenewalForecast(with, "price_consent") { IsHeld = true },
+        Of(card: hasCard ? Card : null, wallet: (decimal)wallet, needsConsent: true));
+
+    [Fact]
+    public void Of_ADisputedLicense_IsHeldUnlessTheWalletPays()
+    {
+        Assert.Equal(new RenewalForecast(PaidWith.Card, "payment_disputed") { IsHeld = true }, Of(card: Card, isDisputed: true));
+        Assert.Equal(new RenewalForecast(PaidWith.Wallet, null), Of(card: Card, wallet: 49.99m, isDisputed: true));
     }
 
     [Fact]
@@ -66,15 +82,19 @@ public sealed class RenewalForecastTests
     [Theory]
     [InlineData(-10 * 86400 - 1, PaidWith.Card, null, false)]
     [InlineData(-10 * 86400, PaidWith.Card, null, true)]
-    [InlineData(-86400, PaidWith.Wallet, RenewalStatus.Due, true)]
-    [InlineData(-86400, PaidWith.Nothing, null, false)]
-    [InlineData(-86400, null, null, false)]
-    [InlineData(-86400, PaidWith.Card, RenewalStatus.SoftDeclined, false)]
-    [InlineData(3 * 86400 - 1, PaidWith.Card, null, true)]
-    [InlineData(3 * 86400, PaidWith.Card, null, false)]
-    public void IsNoticeDue_BySecondsFromExpiry_StartsThreeDaysBeforeTheFirstAttempt(
+    [InlineData(-8 * 86400, PaidWith.Wallet, null, true)]
+    [InlineData(-8 * 86400, PaidWith.Nothing, null, false)]
+    [InlineData(-8 * 86400, null, null, false)]
+    [InlineData(-8 * 86400, PaidWith.Card, RenewalStatus.Due, false)]
+    [InlineData(-7 * 86400 - 1, PaidWith.Card, null, true)]
+    [InlineData(-7 * 86400, PaidWith.Card, null, false)]
+    public void IsNoticeDue_BySecondsFromExpiry_IsDueFromThreeDaysBeforeTheFirstAttemptUntilThen(
         int seconds, PaidWith? with, RenewalStatus? status, bool due) => Assert.Equal(
         due, RenewalWarnings.IsNoticeDue(Expiry, new RenewalForecast(with, null), status, Expiry.AddSeconds(seconds), Policy));
+
+    [Fact]
+    public void IsNoticeDue_AHeldRenewal_NeedsNone() => Assert.False(RenewalWarnings.IsNoticeDue(
+        Expiry, new RenewalForecast(PaidWith.Card, "auto_renew_off") { IsHeld = true }, null, Expiry.AddDays(-8), Policy));
 
     [Theory]
     [InlineData(null, null, false, false)]
@@ -97,10 +117,10 @@ public sealed class RenewalForecastTests
 
     private static RenewalForecast Of(
         SavedCard? card = null, decimal wallet = 0, string? lastDecline = null, bool autoRenew = true, RenewalBlock? block = null,
-        RenewalPolicy? policy = null) =>
+        RenewalPolicy? policy = null, bool needsConsent = false, bool isDisputed = false) =>
         RenewalForecast.Of(
-            new RenewalLicense(Expiry, autoRenew, block),
-            new RenewalPrice(49.99m, NeedsConsent: false),
+            new RenewalLicense(Expiry, autoRenew, block) { IsDisputed = isDisputed },
+            new RenewalPrice(49.99m, needsConsent),
             debtUsd: 0,
             wallet,
             card,

@@ -589,4 +589,30 @@ public sealed class RenewalPlanTests
 
         Assert.Equal(accepted, RenewalRequests.ConsentToPrice(waiting, (decimal)amount, Expiry)?.After.PriceAccepted is true);
     }
+
+    [Theory]
+    [InlineData(59.99, 59.99, 59.99)]
+    [InlineData(59.99, 64.99, null)]
+    [InlineData(64.99, 64.99, 64.99)]
+    [InlineData(59.99, 54.99, 54.99)]
+    public void ConsentToPrice_AfterThePriceChangedAgain_CountsForThePresentPriceUpToTheAgreedOne(
+        double agreed, double present, double? accepted)
+    {
+        var waiting = Facts(Due with { Status = RenewalStatus.AwaitingConsent, AmountUsd = 59.99m }, Card, price: (decimal)present);
+
+        var change = RenewalRequests.ConsentToPrice(waiting, (decimal)agreed, Policy, Expiry);
+
+        Assert.Equal((decimal?)accepted, change?.After.AmountUsd);
+        Assert.Equal(accepted is not null, change?.After.PriceAccepted is true);
+    }
+
+    [Theory]
+    [InlineData(59.99, null, null)]
+    [InlineData(59.99, 59.99, null)]
+    [InlineData(59.99, 49.99, 59.99)]
+    [InlineData(59.99, -5.0, 59.99)]
+    [InlineData(49.99, 30.0, null)]
+    public void PriceOtherThan_AConsentToAnotherAmount_NamesThePrice(double price, double? agreed, double? other) => Assert.Equal(
+        (decimal?)other,
+        RenewalRequests.PriceOtherThan((decimal?)agreed, Facts(Due, Card, price: (decimal)price), Policy));
 }

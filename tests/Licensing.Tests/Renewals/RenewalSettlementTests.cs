@@ -485,4 +485,19 @@ public sealed class RenewalSettlementTests
         Assert.False(RenewalRequests.IsDueAfterCardChange(Facts(waiting with { NextActionAt = null }, saved), Expiry));
         Assert.False(RenewalRequests.IsDueAfterCardChange(Facts(waiting with { GivesUpAt = Expiry }, saved), Expiry));
     }
+
+    [Theory]
+    [InlineData(RenewalType.Manual, true)]
+    [InlineData(RenewalType.Auto, false)]
+    public void Settle_DeclinesOfOneDay_AreOneMailIfTheCustomerAskedForThem(RenewalType type, bool isOneMail)
+    {
+        var (first, second) = (Key(Attempt, Expiry), Key(Attempt with { AttemptId = NewAttempt }, Expiry.AddHours(23)));
+
+        Assert.Equal(isOneMail, first == second);
+        Assert.NotEqual(first, Key(Attempt with { AttemptId = NewAttempt }, Expiry.AddHours(24)));
+
+        string Key(RenewalAttempt attempt, DateTimeOffset now) => Settle(
+            Charging with { Type = type, Attempt = attempt }, new ChargeOutcome.SoftDeclined("insufficient_funds", ""), now: now)!
+            .Notice!.DedupKey;
+    }
 }

@@ -246,6 +246,24 @@ public sealed class ReversalsTests
         Assert.Equal((End, true, "dispute_won"), (back.ExpiresAt, back.AutoRenew, back.Notice!.Reason));
     }
 
+    [Theory]
+    [InlineData(true, "refund_failed")]
+    [InlineData(false, null)]
+    public void Apply_ARefundThatFails_IsToldToACustomerWhoWasToldOfTheRefund(bool byOperator, string? template)
+    {
+        var failed = Facts(Paid, [Report("failed 1000", 1)]);
+        failed = failed with
+        {
+            Kept = [failed.Kept[0] with { Applied = ReversalState.Succeeded }],
+            Choices = byOperator ? [new RefundChoice(Guid.Empty, 1000, RefundPeriod.Keep, "re_1000")] : [],
+            Effect = ReversalEffect.None with { RefundedMinor = 1000 },
+        };
+
+        var change = Reversals.Apply(failed, Grace, Expiry)!;
+
+        Assert.Equal((-1000, template), (change.RefundedMinor, change.Notice?.Template));
+    }
+
     private static double Days(DateTimeOffset at) => Math.Round((at - Expiry).TotalDays, 3);
 
     [Theory]

@@ -3,12 +3,13 @@ import { Link, useParams } from 'react-router';
 import { call, Problem, useAction, useLoad } from '../api';
 import { useConfig } from '../config';
 import { format } from '../format';
+import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Button, PageTitle, ProblemBox, Show } from '../ui/kit';
+import { Button, Facts, PageTitle, ProblemBox, Show } from '../ui/kit';
 import { confirmAtStandIn, loadStripe } from './stripe';
 
 type Payment = { payment_intent_id: string; client_secret: string; publishable_key: string; payment_method: string };
-type Renewal = { needs_authentication: boolean; expires_at: string | null };
+type Renewal = { needs_authentication: boolean; expires_at: string | null; amount_usd: number | null; debt_usd: number };
 
 /** 3-D Secure: the customer confirms the payment through the provider. The backend receives the provider's event. */
 export default function ConfirmPayment() {
@@ -18,6 +19,7 @@ export default function ConfirmPayment() {
   const [confirmed, setConfirmed] = useState(false);
   const [polling, setPolling] = useState(false);
   const renewal = useLoad<Renewal>(`/api/v1/licenses/${encodeURIComponent(id)}/renewals`, polling ? 2 : undefined);
+  const license = useLoad<License>(`/api/v1/licenses/${encodeURIComponent(id)}`);
   const waits = renewal.data?.needs_authentication === true;
   if (polling && renewal.data && !waits) setPolling(false);
 
@@ -46,8 +48,16 @@ export default function ConfirmPayment() {
     <section className="card narrow">
       <PageTitle title={texts.confirm.title} />
       <Show of={renewal} rows={2}>
-        {({ expires_at }) => (
+        {({ expires_at, amount_usd, debt_usd }) => (
           <>
+            {waits && (
+              <Facts
+                rows={[
+                  [texts.confirm.license, license.data?.master ?? texts.none],
+                  [texts.confirm.amount, format.money(amount_usd === null ? null : amount_usd + debt_usd)],
+                ]}
+              />
+            )}
             <p role="status">
               {!waits
                 ? confirmed

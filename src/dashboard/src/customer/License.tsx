@@ -1,6 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { Link, Navigate, Route, Routes, useParams } from 'react-router';
 import { useLoad } from '../api';
+import { expiry } from '../expiry';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { ReviewLicense } from '../operator/ReviewLicense';
@@ -33,7 +34,7 @@ export default function LicensePage() {
           <>
             <PageTitle title={license.master}>
               <LicenseStatus license={license} />
-              <span>{format.daysLeft(license.days_until_expiry)}</span>
+              <span>{expiry(license.expires_at)}</span>
               {operator && <ReviewLicense license={license} reload={loaded.reload} />}
             </PageTitle>
             {operator && license.owner_email && (

@@ -1,5 +1,6 @@
 import { Link } from 'react-router';
 import { usePages } from '../api';
+import { expiry } from '../expiry';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
@@ -28,7 +29,7 @@ export default function Licenses() {
                 {texts.health.of(license.health_score)} {texts.health.grade[license.health_grade]}
               </span>
             </p>
-            <p>{format.daysLeft(license.days_until_expiry)}</p>
+            <p>{expiry(license.expires_at)}</p>
             <p className="small">{license.auto_renew ? texts.licenses.renews : texts.licenses.doesNotRenew}</p>
             <p className="small">{texts.licenses.lastUsed(format.ago(license.last_used_at))}</p>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}

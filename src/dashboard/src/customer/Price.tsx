@@ -4,7 +4,16 @@ import { format } from '../format';
 import { texts } from '../texts';
 import { Button, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 
-type Question = { amount_usd: number | null; old_amount_usd: number | null; expires_at: string; accepted: boolean };
+type Question = {
+  master: string | null;
+  amount_usd: number | null;
+  debt_usd: number;
+  old_amount_usd: number | null;
+  pays_with: string | null;
+  last_four: string | null;
+  expires_at: string;
+  accepted: boolean;
+};
 
 /** The page behind the link in the email. Opening it only shows the price, because mail scanners open links, too. */
 export default function Price() {
@@ -27,13 +36,20 @@ export default function Price() {
         <Skeleton rows={2} />
       ) : question.accepted ? (
         <p className="notice good" role="status">
-          {texts.price.accepted}
+          {texts.price.accepted(format.money(question.amount_usd))}
         </p>
       ) : (
         <>
           <p>
-            {texts.price.ask(format.money(question.amount_usd), format.money(question.old_amount_usd), format.day(question.expires_at))}
+            {texts.price.ask(
+              question.master,
+              format.money(question.amount_usd),
+              format.money(question.old_amount_usd),
+              format.day(question.expires_at),
+            )}
           </p>
+          {question.debt_usd > 0 && <p>{texts.price.debt(format.money(question.debt_usd))}</p>}
+          <p>{texts.renewals.paidBy(means(question))}</p>
           <p className="small">{texts.price.later}</p>
           {action.problem && <ProblemBox problem={action.problem} />}
           <Button look="main" isPending={action.busy} onPress={() => void action.run(() => ask(true))}>
@@ -44,3 +60,6 @@ export default function Price() {
     </div>
   );
 }
+
+const means = ({ pays_with, last_four }: Question) =>
+  last_four ? texts.renewals.cardEnding(last_four) : pays_with ? (texts.renewals.with[pays_with] ?? pays_with) : texts.renewals.cannotPay;

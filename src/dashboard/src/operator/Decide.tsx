@@ -1,13 +1,14 @@
 import { useState, type ReactNode } from 'react';
 import { useAction } from '../api';
 import { texts } from '../texts';
-import { Confirm, Field } from '../ui/kit';
+import { Confirm, Facts, Field } from '../ui/kit';
 
 /** A dialog in which an operator chooses what happened, or what should happen, and states the reason for the audit log. */
 export function Decide({
   title,
   text,
   choices,
+  about,
   disabled,
   children,
   send,
@@ -15,6 +16,8 @@ export function Decide({
 }: {
   title: string;
   text: string;
+  /** What it is about. */
+  about: [string, ReactNode][];
   choices: [string, string][];
   disabled?: (choice: string) => boolean;
   /** More fields for the choice. */
@@ -37,6 +40,7 @@ export function Decide({
       onClose={onClose}
       onGo={() => void action.run(() => send(choice, reason.trim())).then((done) => done && onClose())}
     >
+      <Facts rows={about} />
       <Choices name={title} value={choice} options={choices} onChange={setChoice} />
       {children?.(choice)}
       <Field label={texts.operatorRenewals.note} value={reason} onChange={setReason} max={500} />

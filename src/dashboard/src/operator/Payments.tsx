@@ -17,6 +17,7 @@ type Case = {
   detail: string;
   opened_at: string;
   decision: string | null;
+  can_credit: boolean;
 };
 type Dispute = {
   reversal_id: string;
@@ -41,7 +42,7 @@ type EvidenceReply = {
 
 const words = texts.payments;
 
-const license = (id: string | null) => (id ? <Link to={`/licenses/${id}/renewals`}>{id.slice(0, 8)}</Link> : texts.none);
+const license = (id: string | null) => (id ? <Link to={`/licenses/${id}/renewals`}>{format.id(id)}</Link> : texts.none);
 
 /** Payments that can't be applied. */
 export function PaymentCases() {
@@ -66,12 +67,13 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
         rows={cases}
         id={(row) => row.case_id}
         columns={[
+          // In front, so that it is in view beside a long ID.
+          { head: texts.renewals.action, cell: (row) => <Button onPress={() => setAsked(row)}>{words.decide}</Button> },
           { head: words.since, cell: (row) => format.moment(row.opened_at) },
           { head: words.what, cell: (row) => row.detail },
-          { head: words.subject, cell: (row) => <code>{row.subject}</code> },
+          { head: words.subject, cell: (row) => <code className="id">{row.subject}</code> },
           { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
           { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
-          { head: texts.renewals.result, cell: (row) => <Button onPress={() => setAsked(row)}>{words.decide}</Button> },
         ]}
       />
       {asked && (
@@ -79,9 +81,12 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
           key={asked.case_id}
           title={words.decideTitle}
           text={words.decideText}
-          choices={[
-            ['dismiss', words.dismiss],
-            ['credit', words.credit],
+          choices={[['dismiss', words.dismiss], ...(asked.can_credit ? [['credit', words.credit] as [string, string]] : [])]}
+          about={[
+            [words.what, asked.detail],
+            [words.about, <code className="id">{asked.subject}</code>],
+            [texts.renewals.amount, format.amount(asked.amount_minor, asked.currency)],
+            [words.license, license(asked.subscription_id)],
           ]}
           send={async (action, reason) => {
             await call('POST', `/api/v1/payments/cases/${asked.case_id}/decision`, { action, reason });
@@ -112,21 +117,24 @@ export function Disputes() {
               rows={list.disputes}
               id={(row) => row.reversal_id}
               columns={[
-                { head: words.state, cell: (row) => <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge> },
-                { head: words.deadline, cell: (row) => (row.state === 'open' ? format.moment(row.evidence_due_at) : texts.none) },
-                { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
-                { head: texts.health.reason, cell: (row) => row.reason },
-                { head: words.subject, cell: (row) => <code>{row.provider_id}</code> },
-                { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
                 {
+                  // In front, so that it is in view on a phone.
                   head: words.evidence,
                   cell: (row) =>
-                    row.subscription_id && (
+                    row.subscription_id ? (
                       <Button onPress={() => setShown(row)}>
                         {row.evidence_state ? words.evidenceStates[row.evidence_state] : row.state === 'open' ? words.write : words.show}
                       </Button>
+                    ) : (
+                      <div className="small">{words.noEvidence}</div>
                     ),
                 },
+                { head: words.state, cell: (row) => <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge> },
+                { head: words.deadline, cell: (row) => (row.state === 'open' ? format.moment(row.evidence_due_at) : texts.none) },
+                { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
+                { head: texts.health.reason, cell: (row) => row.reason && format.reason(row.reason) },
+                { head: words.subject, cell: (row) => <code className="id">{row.provider_id}</code> },
+                { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
               ]}
             />
           )

@@ -68,10 +68,11 @@ export default function Reconciliation() {
       >
         <Day label={words.first} value={first} onChange={setFirst} />
         <Day label={words.last} value={last} onChange={setLast} />
-        <Button type="submit" look="main" isDisabled={!isDay(first) || !isDay(last) || report.loading}>
+        <Button type="submit" look="main" isDisabled={!isDay(first) || !isDay(last) || last < first || report.loading}>
           {words.compare}
         </Button>
       </form>
+      {isDay(first) && isDay(last) && last < first && <p className="notice fair">{words.order}</p>}
       {path && (
         <Show of={report} rows={4}>
           {(found) => <Result report={found} />}
@@ -146,7 +147,7 @@ function Differences({ report }: { report: Report }) {
             head: texts.alerts.license,
             cell: (row) =>
               row.subscription_id ? (
-                <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.subscription_id.slice(0, 8)}</Link>
+                <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.id(row.subscription_id)}</Link>
               ) : (
                 texts.none
               ),

@@ -10,6 +10,7 @@ type Payment = {
   renewal_id: string;
   amount_usd: number;
   paid_with: string;
+  charge_id: string | null;
   paid_at: string | null;
   paid_until: string;
   refunded_usd: number;
@@ -75,7 +76,8 @@ export function Payments({ license, reload }: { license: string; reload: () => v
                 rows={payments}
                 id={(row) => row.renewal_id}
                 columns={[
-                  { head: texts.renewals.when, cell: (row) => format.day(row.paid_at) },
+                  { head: texts.renewals.when, cell: (row) => format.moment(row.paid_at) },
+                  { head: words.charge, cell: (row) => (row.charge_id ? <code className="id">{row.charge_id}</code> : texts.none) },
                   { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
                   { head: texts.renewals.paysWith, cell: (row) => texts.renewals.with[row.paid_with] ?? row.paid_with },
                   { head: words.until, cell: (row) => format.day(row.paid_until) },
@@ -91,8 +93,15 @@ export function Payments({ license, reload }: { license: string; reload: () => v
                     ),
                   },
                   {
-                    head: texts.renewals.result,
-                    cell: (row) => (row.is_disputed ? words.disputed : <Button onPress={() => setAsked(row)}>{words.refund}</Button>),
+                    head: texts.renewals.action,
+                    cell: (row) =>
+                      row.is_disputed ? (
+                        words.disputed
+                      ) : row.refunded_usd + row.charged_back_usd >= row.amount_usd ? (
+                        words.refundedAll
+                      ) : (
+                        <Button onPress={() => setAsked(row)}>{words.refund}</Button>
+                      ),
                   },
                 ]}
               />
@@ -146,7 +155,7 @@ function RefundTable({ refunds, withLicense = false }: { refunds: Refund[]; with
           ? [
               {
                 head: texts.alerts.license,
-                cell: (row: Refund) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.subscription_id.slice(0, 8)}</Link>,
+                cell: (row: Refund) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.id(row.subscription_id)}</Link>,
               },
             ]
           : []),
@@ -164,7 +173,7 @@ function RefundDialog({ payment, onClose, onDone }: { payment: Payment; onClose:
   const action = useAction();
   const path = `/api/v1/payments/${payment.renewal_id}/refund`;
   const order = {
-    amount_usd: amount.trim() ? Number(amount) : null,
+    amount_usd: amount.trim() ? format.typed(amount) : null,
     period: period || null,
     reason: reason.trim(),
   };
@@ -198,12 +207,30 @@ function RefundDialog({ payment, onClose, onDone }: { payment: Payment; onClose:
       onClose={onClose}
       onGo={() => void action.run(go)}
     >
-      <Field label={words.amount} help={words.amountHelp} value={amount} onChange={change(setAmount)} max={12} auto />
+      <Facts
+        rows={[
+          [texts.renewals.when, format.moment(payment.paid_at)],
+          [words.charge, payment.charge_id ? <code className="id">{payment.charge_id}</code> : texts.renewals.with[payment.paid_with]],
+        ]}
+      />
+      <Field
+        label={words.amount}
+        help={Number.isNaN(order.amount_usd) ? words.amountInvalid : words.amountHelp}
+        value={amount}
+        onChange={change(setAmount)}
+        max={12}
+        auto
+      />
       <p>{words.period}</p>
       <Choices name={words.period} value={period} options={words.choices} onChange={change(setPeriod)} />
       <Field label={texts.operatorRenewals.note} value={reason} onChange={change(setReason)} max={500} />
       {preview && (
-        <section aria-label={words.preview} className="notice fair">
+        <section
+          aria-label={words.preview}
+          className="notice fair"
+          // It is below the fields, perhaps out of view.
+          ref={(shown) => shown?.scrollIntoView({ block: 'nearest' })}
+        >
           <Facts
             rows={[
               [words.amount, `${format.money(preview.amount_usd)} (${words.of(format.money(preview.refundable_usd))})`],

@@ -142,13 +142,13 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           { head: words.since, cell: (row) => format.moment(row.unknown_since) },
           {
             head: texts.alerts.license,
-            cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.subscription_id.slice(0, 8)}</Link>,
+            cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.id(row.subscription_id)}</Link>,
           },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
           { head: texts.health.reason, cell: (row) => row.reason && format.reason(row.reason) },
           {
-            head: texts.renewals.result,
+            head: texts.renewals.action,
             cell: (row) => (
               <Button
                 onPress={() => {
@@ -170,6 +170,11 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           choices={[
             ['not_charged', words.notCharged],
             ['charged', words.charged],
+          ]}
+          about={[
+            [words.payment, <code className="id">{asked.intent_id ?? texts.none}</code>],
+            [texts.renewals.amount, format.money(asked.amount_usd)],
+            [texts.alerts.license, <Link to={`/licenses/${asked.subscription_id}/renewals`}>{format.id(asked.subscription_id)}</Link>],
           ]}
           disabled={(choice) => choice === 'charged' && !transaction.trim()}
           send={async (choice, reason) => {

@@ -74,7 +74,7 @@ export default function ShadowAlerts() {
                 { head: texts.alerts.when, cell: (row) => format.moment(row.found_at) },
                 {
                   head: texts.alerts.license,
-                  cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.subscription_id.slice(0, 8)}</Link>,
+                  cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{format.id(row.subscription_id)}</Link>,
                 },
                 { head: words.inForce, cell: (row) => <Found measure={row.measure} description={row.description} alert={row.alert_id} /> },
                 { head: words.shadow, cell: (row) => <Found measure={row.shadow_measure} description={row.shadow_description} /> },

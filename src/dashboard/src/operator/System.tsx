@@ -19,6 +19,8 @@ type State = {
     arrivals_oldest_at: string | null;
     alerts_open: number;
     charges_unknown: number;
+    payment_cases_open: number;
+    disputes_open: number;
   };
   timers: {
     timer_name: string;
@@ -63,6 +65,8 @@ export default function System() {
                   [words.outbox, since(waiting.outbox_due, waiting.outbox_oldest_at)],
                   [words.dead, format.number(waiting.outbox_dead)],
                   [words.unknown, format.number(waiting.charges_unknown)],
+                  [words.cases, format.number(waiting.payment_cases_open)],
+                  [words.disputes, format.number(waiting.disputes_open)],
                   [words.alerts, format.number(waiting.alerts_open)],
                   [
                     words.queue,

@@ -72,7 +72,7 @@ export default function Usage() {
                 columns={[
                   {
                     head: texts.alerts.license,
-                    cell: (row) => <Link to={`/licenses/${row.key}/usage`}>{row.name ?? row.key.slice(0, 8)}</Link>,
+                    cell: (row) => <Link to={`/licenses/${row.key}/usage`}>{row.name ?? format.id(row.key)}</Link>,
                   },
                   ...sums,
                 ]}
@@ -93,7 +93,7 @@ export default function Usage() {
                     label={texts.summary.masters}
                     rows={reply.masters}
                     id={(row) => row.key}
-                    columns={[{ head: texts.summary.name, cell: (row) => row.name?.split('@')[0] ?? row.key.slice(0, 8) }, ...sums]}
+                    columns={[{ head: texts.summary.name, cell: (row) => row.name?.split('@')[0] ?? format.id(row.key) }, ...sums]}
                   />
                 </section>
               </div>

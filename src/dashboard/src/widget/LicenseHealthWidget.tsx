@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
+import { expiry } from '../expiry';
 import { texts } from '../texts';
 
 export type HealthGrade = 'GOOD' | 'FAIR' | 'POOR';
@@ -128,7 +129,7 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
           <dd>{texts.health.devicesOf(health.unique_devices, health.max_devices)}</dd>
         </div>
         <div>
-          <dd>{health.days_until_expiry === null ? texts.expiry.never : texts.expiry.inDays(health.days_until_expiry)}</dd>
+          <dd>{expiry(health.expires_at)}</dd>
         </div>
       </dl>
       {health.suspicious_activities.length > 0 && (

@@ -17,7 +17,7 @@ public sealed class MailTemplatesTests
                 "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "operator_answers", "operator_payments",
                 "operator_webhook",
                 "period_ended", "period_restored",
-                "price_consent", "refunded", "reinstated",
+                "price_consent", "refund_failed", "refunded", "reinstated",
                 "renewal_failed", "renewed", "suspended", "upcoming_renewal",
             ],
             Templates.Names.Order());
@@ -182,8 +182,37 @@ public sealed class MailTemplatesTests
         });
     }
 
+    [Fact]
+    public void Render_UpcomingRenewalThatIsChargedNow_DoesNotSayThatItCanBePrevented()
+    {
+        var model = new JsonObject { ["amount_usd"] = 49m, ["charge_at"] = "2026-12-17T23:30:00+00:00", ["charges_now"] = true };
+
+        var mail = Templates.Render("upcoming_renewal", model, publicUrl: null);
+
+        Assert.Equal("Your license is being renewed for 49.00 USD", mail.Subject);
+        Assert.All([mail.Text, mail.Html], part =>
+        {
+            Assert.Contains("(now)", part, StringComparison.Ordinal);
+            Assert.DoesNotContain("before that date", part, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void Render_OperatorPayments_StatesAmountsAsTheyAre() => Assert.Contains(
+        "dispute du_1, 59.00 USD",
+        Templates.Render(
+            "operator_payments",
+            new JsonObject
+            {
+                ["payments"] = new JsonArray(
+                    new JsonObject { ["reason"] = "dispute", ["subject"] = "du_1", ["amount"] = "59.00", ["currency"] = "USD" }),
+            },
+            publicUrl: null).Text,
+        StringComparison.Ordinal);
+
     [Theory]
     [InlineData("refunded", "We refunded the payment of 30.10 USD")]
+    [InlineData("dispute_lost_in_part", "Your bank reversed 10.00 USD of the payment of 30.10 USD")]
     [InlineData("dispute_lost", "Your bank reversed the payment of 30.10 USD")]
     public void Render_PeriodThatEndsEarly_StatesReasonAndDate(string reason, string words)
     {
@@ -192,6 +221,7 @@ public sealed class MailTemplatesTests
             ["subscription_id"] = "L-1",
             ["reason"] = reason,
             ["amount_usd"] = 30.1m,
+            ["reversed_usd"] = 10m,
             ["expires_at"] = "2026-12-24T23:30:00+00:00",
         }, "https://l.example");
 
