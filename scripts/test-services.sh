@@ -7,7 +7,7 @@ need_test_packages() {
   command -v promtool >/dev/null || missing+=(prometheus)
   command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
   command -v psql >/dev/null || missing+=(postgresql-client)
-  [ ! -d tests/dashboard ] || command -v chromium >/dev/null || missing+=(chromium)
+  [ ! -d tests/dashboard ] || command -v chromium-headless-shell chromium >/dev/null || missing+=(chromium-headless-shell)
   [ ! -d tests/clients ] || command -v g++ >/dev/null || missing+=(g++)
   [ ! -d tests/clients ] || command -v rustc >/dev/null || missing+=(rustc)
   need_node

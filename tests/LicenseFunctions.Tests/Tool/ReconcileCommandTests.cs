@@ -44,7 +44,7 @@ public sealed class ReconcileCommandTests(PostgresFixture postgres) : IAsyncLife
         Assert.StartsWith($"1 payment differs from {Day(-2)} to {Day(1)}: 1 charge, gross 49.99 USD", text, StringComparison.Ordinal);
         Assert.Contains(
             $"UNKNOWN_RENEWAL  {ChargeId()}  {scene.IntentOf(lost)}  Stripe 49.99 USD, books none", text, StringComparison.Ordinal);
-        Assert.Contains("1 payment cases were opened.", text, StringComparison.Ordinal);
+        Assert.Contains("1 payment case was opened. Decide it", text, StringComparison.Ordinal);
         var report = JsonNode.Parse(json)!;
         Assert.Equal((1, "UNKNOWN_RENEWAL", ChargeId(), 4999, lost.ToString()), (
             (int)report["differences_total"]!, (string)report["differences"]![0]!["kind"]!,
