@@ -19,8 +19,8 @@ public sealed class OutageTests
             string.Create(CultureInfo.InvariantCulture, $"{100.0 * result.LostMinutes / result.EntitledMinutes:N1} %");
         var figure = string.Create(
             CultureInfo.InvariantCulture,
-            $"licenses were paid for {with.EntitledMinutes:N0} minutes of trading. Without leases, {without.LostMinutes:N0} of them are lost "
-            + $"({Share(without)}); with leases, {with.LostMinutes:N0} ({Share(with)}); while a lease is valid, none.");
+            $"licenses were paid for {with.EntitledMinutes:N0} minutes of trading. Without leases, {without.LostMinutes:N0} of them "
+            + $"are lost ({Share(without)}); with leases, {with.LostMinutes:N0} ({Share(with)}); while a lease is valid, none.");
         TestContext.Current.TestOutputHelper!.WriteLine(figure);
         TestContext.Current.TestOutputHelper.WriteLine($"{with}");
         TestContext.Current.TestOutputHelper.WriteLine($"{without}");
