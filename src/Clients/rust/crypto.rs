@@ -356,7 +356,7 @@ impl Point {
     }
 
     /// None if no point of the curve has these bytes.
-    fn unpacked(bytes: &[u8; 32]) -> Option<Point> {
+    fn unpacked(bytes: &[u8; 32], d: &Field) -> Option<Point> {
         let y = unpack(bytes);
         let mut canonical = *bytes;
         canonical[31] &= 0x7f;
@@ -364,7 +364,7 @@ impl Point {
             return None;
         }
         let square = mul(&y, &y);
-        let (top, bottom) = (sub(&square, &ONE), add(&mul(&d(), &square), &ONE));
+        let (top, bottom) = (sub(&square, &ONE), add(&mul(d, &square), &ONE));
         // x = top * bottom^3 * (top * bottom^7)^((p - 5) / 8), or that times the root of -1
         let third = mul(&mul(&bottom, &bottom), &bottom);
         let seventh = mul(&mul(&third, &third), &bottom);
@@ -420,20 +420,25 @@ fn reduced(long: &[u8; 64]) -> [u8; 32] {
 
 /// Whether the signature of 64 bytes is that of the message by the public key of 32 bytes.
 pub fn is_signed(public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    let (Ok(key), Ok(signature)) = (<[u8; 32]>::try_from(public_key), <[u8; 64]>::try_from(signature)) else {
-        return false;
-    };
-    let r: [u8; 32] = signature[..32].try_into().unwrap();
-    let s: [u8; 32] = signature[32..].try_into().unwrap();
-    // Without this, the same message would have several signatures.
-    if !is_below(&s, &ORDER) {
-        return false;
+    match (public_key.try_into(), signature.len()) {
+        (Ok(key), 64) => verifies(key, message, &signature[..32], &signature[32..]).unwrap_or(false),
+        _ => false,
     }
-    let Some(point) = Point::unpacked(&key) else { return false };
-    let d2 = add(&d(), &d());
+}
+
+/// None if the key is not a point of the curve.
+fn verifies(key: &[u8; 32], message: &[u8], r: &[u8], s: &[u8]) -> Option<bool> {
+    let s: &[u8; 32] = s.try_into().ok()?;
+    // Without this, the same message would have several signatures.
+    if !is_below(s, &ORDER) {
+        return Some(false);
+    }
+    let d = d();
+    let d2 = add(&d, &d);
+    let point = Point::unpacked(key, &d)?;
     // The base point: y = 4/5, with an even x.
-    let base = Point::unpacked(&pack(&mul(&small(4), &inverse(&small(5))))).expect("the base point is on the curve");
-    let hash = reduced(&sha512(&[&r[..], &key[..], message].concat()));
+    let base = Point::unpacked(&pack(&mul(&small(4), &inverse(&small(5)))), &d)?;
+    let hash = reduced(&sha512(&[r, &key[..], message].concat()));
     // sB - hA must be R.
-    base.times(&s, &point.minus(), &hash, &d2).packed() == r
+    Some(base.times(s, &point.minus(), &hash, &d2).packed() == r)
 }

@@ -20,9 +20,12 @@ const SIGNALS: [(&str, bool); 2] = [("OPEN EURUSD BUY 0.10", true), ("CLOSE EURU
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let ([port, address, issuer, file], Ok(token)) = (&arguments[..], env::var("SERVICE_TOKEN")) else {
-        eprintln!("usage: SERVICE_TOKEN=… ingest PORT BACKEND_HOST:PORT ISSUER KEYS_FILE");
-        process::exit(2)
+    let (port, address, issuer, file, token) = match (&arguments[..], env::var("SERVICE_TOKEN")) {
+        ([port, address, issuer, file], Ok(token)) => (port, address, issuer, file, token),
+        _ => {
+            eprintln!("usage: SERVICE_TOKEN=… ingest PORT BACKEND_HOST:PORT ISSUER KEYS_FILE");
+            process::exit(2)
+        }
     };
     let saved = fs::read_to_string(file)
         .ok()
@@ -74,11 +77,14 @@ fn serve(mut stream: TcpStream, backend: &Backend, gate: &Mutex<Gate>) -> Result
     let mut line = String::new();
     BufReader::new(stream.try_clone()?.take(4096)).read_line(&mut line)?;
     let words: Vec<&str> = line.split_whitespace().collect();
-    let ([token, ea_instance_id, account, lease @ ..], true) = (&words[..], words.len() <= 4) else {
-        return writeln!(stream, "ERROR one line: TOKEN EA_INSTANCE_ID ACCOUNT [LEASE]");
+    let (token, ea_instance_id, account, lease) = match words[..] {
+        [token, ea_instance_id, account] => (token, ea_instance_id, account, None),
+        [token, ea_instance_id, account, lease] => (token, ea_instance_id, account, Some(lease)),
+        _ => return writeln!(stream, "ERROR one line: TOKEN EA_INSTANCE_ID ACCOUNT [LEASE]"),
     };
-    let Ok(account) = account.parse() else {
-        return writeln!(stream, "ERROR the account is a whole number");
+    let account = match account.parse() {
+        Ok(account) => account,
+        Err(_) => return writeln!(stream, "ERROR the account is a whole number"),
     };
     let ea = Ea {
         token,
@@ -88,7 +94,7 @@ fn serve(mut stream: TcpStream, backend: &Backend, gate: &Mutex<Gate>) -> Result
     };
     // The backend is asked before the lock is taken: a slow answer must not hold up other EAs.
     let verdict = backend.check(&ea, &nonce());
-    let entitlement = gate.lock().unwrap().decide(&ea, verdict, lease.first().copied(), now());
+    let entitlement = gate.lock().unwrap().decide(&ea, verdict, lease, now());
     writeln!(stream, "{entitlement:?}")?;
     for (signal, opens) in SIGNALS {
         if entitlement == Entitlement::Full || (entitlement == Entitlement::CloseOnly && !opens) {

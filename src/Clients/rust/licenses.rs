@@ -132,8 +132,9 @@ pub struct Lease {
 pub fn verify_lease(compact: &str, expected: &Use, now: u64) -> Result<Lease, &'static str> {
     const MALFORMED: &str = "MALFORMED";
     let parts: Vec<&str> = compact.split('.').collect();
-    let ([header, claims, signature], true) = (&parts[..], compact.len() <= 4096) else {
-        return Err(MALFORMED);
+    let (header, claims, signature) = match parts[..] {
+        [header, claims, signature] if compact.len() <= 4096 => (header, claims, signature),
+        _ => return Err(MALFORMED),
     };
     let part = |text: &str| {
         from_base64url(text)
@@ -171,7 +172,7 @@ pub fn verify_lease(compact: &str, expected: &Use, now: u64) -> Result<Lease, &'
         _ if issuer != expected.issuer => Err("OTHER_ISSUER"),
         _ if entitlement != "FULL" => Err("NOT_FULL"),
         _ if device != expected.device => Err("OTHER_DEVICE"),
-        _ if expected.subscription.is_some_and(|known| known != subscription) => Err("OTHER_LICENSE"),
+        _ if expected.subscription.map_or(false, |known| known != subscription) => Err("OTHER_LICENSE"),
         _ if issued_at < expected.newest_iat => Err("ROLLED_BACK"),
         _ if issued_at <= expected.refused_at || expected.revoked.contains(body.get("jti").text().unwrap_or("")) => Err("REVOKED"),
         _ if now >= expires_at => Err("EXPIRED"),
@@ -252,7 +253,7 @@ impl Gate {
                 Entitlement::Full
             }
             Some(Err("REVOKED")) => Entitlement::CloseOnly,
-            _ if self.known.get(&id).is_some_and(|known| now < known.at + Self::HOUR) => Entitlement::Full,
+            _ if self.known.get(&id).map_or(false, |known| now < known.at + Self::HOUR) => Entitlement::Full,
             // The license may have ended, but its positions must not be stranded.
             _ => Entitlement::CloseOnly,
         }
