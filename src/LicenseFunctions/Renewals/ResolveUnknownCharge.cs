@@ -19,11 +19,11 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalGateways ga
 
     private static readonly Refusal ChargeInUse = new(
         RefusalKind.Conflict, "CHARGE_IN_USE", "This charge already paid another renewal.", "transaction_id",
-        "Look up the charge of this renewal's intent in the provider's dashboard.");
+        RenewalRequests.LookUpTheCharge);
 
     private static readonly Refusal ChargeCredited = new(
         RefusalKind.Conflict, "CHARGE_CREDITED", "This charge was credited to the customer's wallet, so it can't pay a renewal.",
-        "transaction_id", "Look up the charge of this renewal's intent in the provider's dashboard.");
+        "transaction_id", RenewalRequests.LookUpTheCharge);
 
     private static readonly Refusal ChargeRefunded = new(
         RefusalKind.Conflict, "CHARGE_REFUNDED", "This charge was refunded, so it can't pay a renewal.", "transaction_id",

@@ -76,13 +76,16 @@ public static class RenewalRequests
         ? new RenewalChange(renewal with { Status = Due, PriceAccepted = true, NextActionAt = now }) { Audit = "renewal.price_accepted" }
         : null;
 
+    /// <summary>The hint of a refusal of a charge that can't have paid the renewal.</summary>
+    public const string LookUpTheCharge = "Look up the charge of this renewal's intent in the provider's dashboard.";
+
     private static readonly Refusal ChargeInvalid = new(
         RefusalKind.Invalid, "TRANSACTION_INVALID", "transaction_id is not the id of a charge.", "transaction_id",
         "Send the id of the charge (ch_… or py_…), or of this renewal's intent (pi_…).");
 
     private static readonly Refusal ChargeNotFound = new(
         RefusalKind.Conflict, "CHARGE_NOT_FOUND", "The provider has no such charge.", "transaction_id",
-        "Look up the charge of this renewal's intent in the provider's dashboard.");
+        LookUpTheCharge);
 
     private static readonly Refusal ChargeNotPaid = new(
         RefusalKind.Conflict, "CHARGE_NOT_PAID", "The provider says that this charge did not succeed.", "transaction_id",
@@ -90,7 +93,7 @@ public static class RenewalRequests
 
     private static readonly Refusal ChargeOfAnother = new(
         RefusalKind.Conflict, "CHARGE_OF_ANOTHER", "This charge is not for this license.", "transaction_id",
-        "Look up the charge of this renewal's intent in the provider's dashboard.");
+        LookUpTheCharge);
 
     private static readonly Refusal ChargeUncertain = new(
         RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider gave no answer about this charge.",
