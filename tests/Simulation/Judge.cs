@@ -27,6 +27,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private readonly Dictionary<Guid, (int Count, DateTimeOffset At)> announced = [];
     private readonly Dictionary<object, decimal> agreeing = [];
     private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
+    private readonly Dictionary<string, DateTimeOffset> wholeAt = [];
 
     public IWorld World { get; set; } = null!;
 
@@ -222,6 +223,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (change.Payment is not { } payment) return;
 
         bookedAt[after.RenewalId] = clock.Now;
+        // A charge that the restore made the backend forget pays the renewal, while the outcome of a new one is open. The row can have one
+        // intent only. If the other one succeeds as well, its webhook opens a case, which is checked.
+        if (WasRestored && payment.With is PaidWith.Card)
+            foreach (var id in gateway.Unanswered.Where(id => gateway.Intents[id].Request.RenewalId == after.RenewalId).ToList())
+                gateway.Heard(id);
         var customer = customers[after.SubscriptionId];
         var license = World.Licenses[after.SubscriptionId];
         if (payment.With is not PaidWith.Card && SeenBy(after.RenewalId) is { } known)
@@ -309,9 +315,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var number = int.Parse(received.EventId.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
         if (reversal.Kind is not ReversalKind.RefundTotal && !(told.GetValueOrDefault(reversal.ProviderId).Number > number))
             told[reversal.ProviderId] = (number, reversal.State, clock.Now);
+        LooksWhole(gateway.Intents[reversal.IntentId!], reversal);
         var isWhole = reversal is { Kind: ReversalKind.Refund, State: ReversalState.Succeeded, IntentId: { } refunded }
             && gateway.Intents[refunded] is { Charge: { } charge, Returns.Count: 1 } whole && charge.AmountMinor == reversal.AmountMinor
-            && CaseOf(whole) is { CanBeCredited: true } && !IsBooked(whole);
+            && World.Cases.Any(one => one.CanBeCredited && IsAbout(one, whole)) && !IsBooked(whole);
         if (isWhole) refundedCases.Add(reversal.IntentId!);
         if (reversal is { State: ReversalState.Failed, IntentId: { } failed }) refundedCases.Remove(failed);
         if (before is not { Renewal: { PaidUntil: { } until, PaidFrom: { } from } paid, ExpiresAt: { } expiry }) return;
@@ -326,6 +333,16 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var allowed = expiry - left > earliest ? expiry - left : earliest;
         if (license.ExpiresAt is { } now && now > allowed + Second && now > earliest + Second && expiry > earliest)
             violation($"{license.SubscriptionId} keeps until {now:u} what was refunded or lost; it was {expiry:u}");
+    }
+
+    // Since when the backend knows that everything went back. A later report of the same is no news.
+    private void LooksWhole(ScheduleGateway.Intent intent, PaymentReversal reversal)
+    {
+        var known = intent.Returns.Where(one => told.TryGetValue(one.Id, out var heard)
+            && heard.State is ReversalState.Pending or ReversalState.Succeeded or ReversalState.Lost).Sum(one => one.AmountMinor);
+        if (reversal.Kind is ReversalKind.RefundTotal) known = Math.Max(known, reversal.AmountMinor);
+        if (known >= intent.Charge!.AmountMinor) wholeAt.TryAdd(intent.Id, clock.Now);
+        else wholeAt.Remove(intent.Id);
     }
 
     private bool IsWhollyTold(ScheduleGateway.Intent intent) =>
@@ -384,7 +401,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         && World.Renewals.Any(one => one.IntentId == intent.Id && one.Status is RenewalStatus.Unknown or RenewalStatus.Undecided);
 
     private PaymentCase? CaseOf(ScheduleGateway.Intent intent) =>
-        World.Cases.FirstOrDefault(one => one.Subject == intent.Id || one.TransactionId == intent.Charge?.TransactionId);
+        World.Cases.FirstOrDefault(one => IsAbout(one, intent));
+
+    private static bool IsAbout(PaymentCase concern, ScheduleGateway.Intent intent) =>
+        concern.Subject == intent.Id || (concern.TransactionId is { } charge && charge == intent.Charge?.TransactionId);
 
     /// <summary>Whether the renewal may still change without an operator.</summary>
     public bool IsOpen(Renewal renewal) =>
@@ -412,7 +432,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             return;
         }
 
-        if (bookings.Count == 0 && CaseOf(intent) is null && !IsLeftToAPerson(intent))
+        var isRefunded = intent.Returns.Where(one => one.State is ReversalState.Succeeded).Sum(one => one.AmountMinor) >= paid.AmountMinor;
+        if (bookings.Count == 0 && CaseOf(intent) is null && !IsLeftToAPerson(intent) && !isRefunded)
             violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
         if (credited.Contains(intent.Id))
         {
@@ -445,9 +466,12 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             && (one.PaidFrom > booked.PaidFrom || booked.PaidUntil <= booked.PaidFrom));
         var (kept, taken, lost) = (booked.PaidUntil - booked.PaidFrom, Taken(intent), Lost(intent));
         if (!later && taken >= intent.Charge.AmountMinor && license.AutoRenew
-            && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))
+            && !(customer.SwitchedAt >= wholeAt[intent.Id]))
             violation($"{license.SubscriptionId} is renewed automatically after all of {intent.Id} went back");
-        if (later || customer.WasMoved) return;
+        // If an earlier period went back, the rest of it was taken from the expiry, so this row no longer tells what the customer has.
+        var isShifted = gateway.Intents.Values.Any(one => one != intent && one.Request.SubscriptionId == license.SubscriptionId
+            && IsBooked(one) && Taken(one) > 0);
+        if (later || customer.WasMoved || isShifted) return;
         if (taken == 0 && kept < Period) violation($"{intent.Id}: nothing went back, but {kept} are left");
         if (lost == 0 && taken < intent.Charge.AmountMinor && kept < Period)
             violation($"{intent.Id}: a part was refunded, but {kept} are left");
@@ -461,7 +485,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
                 violation($"{intent.Id}: {lost} cents were lost, and {kept} are left");
         }
 
-        if (lost > 0 && license.AutoRenew && !(customer.SwitchedAt >= intent.Returns.Max(one => told[one.Id].At)))
+        var disputes = intent.Returns.Where(one => one.Kind is ReversalKind.Dispute);
+        if (lost > 0 && license.AutoRenew && !(customer.SwitchedAt >= disputes.Max(one => told[one.Id].At)))
             violation($"{license.SubscriptionId} is renewed automatically after a lost dispute");
         if (taken == 0 && customer.WantsAutoRenewal && !license.AutoRenew && !gateway.Intents.Values.Any(
             one => one != intent && one.Request.SubscriptionId == license.SubscriptionId && one.Returns.Count > 0))

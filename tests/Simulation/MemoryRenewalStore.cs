@@ -287,8 +287,19 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             ApplyReversals(row, policy.Grace);
             if (reversal is { Kind: ReversalKind.Dispute, State: ReversalState.Won }) ReopenHeld(row.Renewal.SubscriptionId, policy);
         }
-        else Open(new PaymentCase(PaymentCaseReason.UnknownCharge, reversal.ProviderId, null, null, null, null, null, null, ""));
+        else OpenCase(reversal);
         return Task.CompletedTask;
+    }
+
+    // The charge may have a case already.
+    private void OpenCase(PaymentReversal reversal)
+    {
+        var isDispute = reversal.Kind is ReversalKind.Dispute;
+        if (Cases.Any(one => IsAbout(one.Value, reversal.IntentId, reversal.ChargeId)
+            && (!isDispute || (decisions.TryGetValue(one.Key, out var decision) && decision is CaseDecision.Credited)))) return;
+        Open(new PaymentCase(
+            PaymentCaseReason.UnknownCharge, reversal.IntentId ?? reversal.ChargeId ?? reversal.ProviderId, null, null, null,
+            reversal.ChargeId, reversal.AmountMinor, reversal.Currency, ""));
     }
 
     public Task<int> ApplyReversalsAsync(RenewalPolicy policy, CancellationToken cancellationToken)

@@ -24,7 +24,9 @@ public static class RenewalSettlement
         var renewal = facts.Renewal;
         if (renewal.Attempt is not { } attempt) return null;
         if (trigger is Trigger.Event && answer.IntentId != renewal.IntentId && answer.Outcome is not ChargeOutcome.Succeeded) return null;
-        if (renewal.Status is Applied) return PaidTwice(renewal, answer);
+        // A charge that waits for its booking pays the period, so that of another intent doesn't.
+        if (renewal.Status is Applied || (renewal.Status is Succeeded && answer.IntentId != renewal.IntentId))
+            return PaidTwice(renewal, answer);
 
         return answer.Outcome switch
         {
@@ -153,7 +155,7 @@ public static class RenewalSettlement
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer)
     {
         if (answer.Outcome is not ChargeOutcome.Succeeded paid) return null;
-        var isByCard = renewal.PaidWith is PaidWith.Card;
+        var isByCard = renewal.PaidWith is PaidWith.Card || renewal.Status is Succeeded;
         // An operator has decided that the charge of another intent paid the period.
         if (isByCard && renewal.Attempt!.TransactionId == paid.TransactionId) return null;
         var isOwnIntent = isByCard && renewal.IntentId == answer.IntentId;

@@ -277,6 +277,27 @@ public sealed class RenewalSettlementTests
         Assert.Null(change.Payment);
     }
 
+    // After a restore, the renewal's earlier intent may succeed as well.
+    [Theory]
+    [InlineData("pi_2", "ch_2", "renewal.paid_twice", RenewalStatus.Succeeded)]
+    [InlineData("pi_2", "ch_1", null, null)] // an operator named the charge of the other intent
+    [InlineData("pi_1", "ch_1", "renewal.applied", RenewalStatus.Applied)]
+    public void Settle_ASuccessWhileAnotherChargeWaitsForItsBooking_DoesNotReplaceThatCharge(
+        string intent, string charge, string? audit, RenewalStatus? status)
+    {
+        var waiting = Charging with
+        {
+            Status = RenewalStatus.Succeeded,
+            AmountUsd = 49.99m,
+            Attempt = Attempt with { Status = AttemptStatus.Succeeded, TransactionId = "ch_1" },
+        };
+
+        var change = Settle(waiting, new ChargeOutcome.Succeeded(charge, 4999), Trigger.Event, intent: intent);
+
+        Assert.Equal((audit, status), (change?.Audit, change?.After.Status));
+        if (change is not null) Assert.Equal("pi_1", change.After.IntentId);
+    }
+
     [Theory]
     [InlineData("pi_1", "pi_1", "ch_1", null)]
     [InlineData("ch_1", "pi_1", "ch_1", null)]
