@@ -361,8 +361,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         foreach (var id in gateway.Unanswered)
         {
             var request = gateway.Intents[id].Request;
+            // After a restore, an event about the intent's earlier confirmation may settle the new one.
             if (Find(request.RenewalId) is { } renewal
-                && !(WasRestored && renewal.Status is RenewalStatus.Applied or RenewalStatus.NeedsAuthentication)
+                && !(WasRestored && renewal.Status is RenewalStatus.Applied or RenewalStatus.NeedsAuthentication
+                    or RenewalStatus.SoftDeclined or RenewalStatus.HardDeclined)
                 && !decided.Contains(request.RenewalId)
                 && !(World.Licenses[request.SubscriptionId].GraceUntil >= renewal.PeriodStart + Period))
                 violation($"{request.SubscriptionId} has no grace while the outcome of {id} is open");
@@ -388,7 +390,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         {
             if (intent.Request.SubscriptionId != id || intent.IsForgotten) continue;
             if (gateway.Unanswered.Contains(intent.Id)) violation($"{id} was suspended while the outcome of {intent.Id} is open");
-            if (intent is { Charge: not null, IsMissing: false } && !IsBooked(intent) && CaseOf(intent) is null)
+            // An operator may have decided "not paid" before the bank charged.
+            if (intent is { Charge: not null, IsMissing: false } && !IsBooked(intent) && CaseOf(intent) is null
+                && !decided.Contains(intent.Request.RenewalId))
                 violation($"{id} was suspended although it was charged");
         }
     }

@@ -39,6 +39,9 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
             ? Task.FromResult(new IntentSnapshot(intentId, new ChargeOutcome.Canceled("sabotaged")))
             : inner.CancelIntentAsync(intentId, idempotencyKey, cancellationToken);
 
+    public Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken) =>
+        inner.FindChargeAsync(chargeId, cancellationToken);
+
     public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
         inner.RefundAsync(request, idempotencyKey, cancellationToken);
 

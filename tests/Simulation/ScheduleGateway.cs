@@ -136,6 +136,16 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
+    public async Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken)
+    {
+        await scheduler.Pause();
+        return Intents.Values.FirstOrDefault(one => one.Charge?.TransactionId == chargeId) is { IsMissing: false, Charge: { } paid } intent
+            ? new ChargeLookup.Found(
+                chargeId, intent.Id, IsPaid: true, paid.AmountMinor, paid.Currency!, intent.Request.RenewalId,
+                intent.Request.SubscriptionId)
+            : new ChargeLookup.Missing();
+    }
+
     /// <summary>An operator reads the state of the intent, or the backend gets an event about its last confirmation.</summary>
     public void Heard(string intentId) => unanswered.Remove(intentId);
 

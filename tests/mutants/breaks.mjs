@@ -1,5 +1,5 @@
 // Deliberate breaks of what handles money. Each replaces a text that occurs once in its file. `money` says whether it costs somebody money.
-// `tests` are the classes that concern it; they run only if the simulation notices nothing.
+// `tests` are the classes that concern it.
 
 const rules = 'src/Licensing/Renewals/';
 const drivers = 'src/LicenseFunctions/Renewals/';
@@ -176,7 +176,8 @@ money(
   '(@lease::interval is null or true)',
   'PostgresRenewalStoreTests',
 );
-money(
+// The rules settle a repeated event as before, so this guard alone costs nothing.
+other(
   'event-applied-twice',
   gateways + 'PaymentEventInbox.cs',
   'cancellationToken: cancellationToken)) == 1;',
@@ -212,7 +213,8 @@ money(
   'RenewalSettlementTests',
   'RenewalPlanTests',
 );
-money(
+// No code reopens a paid renewal, so the trigger alone costs nothing.
+other(
   'paid-renewals-can-be-reopened',
   'sql/migrations/0020_paid_renewals.sql',
   `new.status <> 'applied')`,
@@ -230,10 +232,17 @@ money(
   'RenewalSettlementTests',
 );
 money(
+  'waiting-charge-is-replaced',
+  rules + 'RenewalSettlement.cs',
+  '(renewal.Status is Succeeded && answer.IntentId != renewal.IntentId)',
+  '(renewal.Status is Succeeded && answer.IntentId == "")',
+  'RenewalSettlementTests',
+);
+money(
   'second-charge-not-told',
   rules + 'RenewalSettlement.cs',
-  'if (renewal.Status is Applied) return PaidTwice(renewal, answer);',
-  'if (renewal.Status is Applied) return null;',
+  'return PaidTwice(renewal, answer);',
+  'return null;',
   'RenewalSettlementTests',
 );
 money(

@@ -22,6 +22,9 @@ public enum FaultKind
     RateLimit,
     LockTimeout,
 
+    /// <summary>The request is refused with a 400, however often it is repeated.</summary>
+    Refuse,
+
     /// <summary>The bank declines with <see cref="Fault.DeclineCode"/> and <see cref="Fault.AdviceCode"/>.</summary>
     Decline,
 

@@ -55,6 +55,8 @@ public sealed class Pipeline(
         {
             case FaultKind.RateLimit:
                 throw StripeErrorException.TooMany();
+            case FaultKind.Refuse:
+                throw StripeErrorException.UnknownParameter("description");
             case FaultKind.DropBefore:
                 return null;
         }

@@ -19,7 +19,7 @@ public sealed record RenewalReply(
     public static RenewalReply Of(Renewal renewal, bool isOperator = false)
     {
         var (status, detail) = Describe(renewal);
-        if (isOperator && ForOperator(renewal.Status) is { } told) detail = told;
+        if (isOperator && ForOperator(renewal) is { } told) detail = told;
         return new RenewalReply(
             status,
             renewal.Status is RenewalStatus.Applied ? null : renewal.Attempt?.Code,
@@ -33,10 +33,12 @@ public sealed record RenewalReply(
     }
 
     // The other texts are the same for both.
-    private static string? ForOperator(RenewalStatus status) => status switch
+    private static string? ForOperator(Renewal renewal) => renewal.Status switch
     {
-        _ when status is RenewalStatus.Due || status.IsChargeOpen() =>
+        var status when status is RenewalStatus.Due || status.IsChargeOpen() =>
             "The payment is being checked. The customer will not be charged twice. Until the result is known, the license is unchanged.",
+        RenewalStatus.SoftDeclined when renewal.Attempt?.Code == "provider_refused" =>
+            "The payment provider refused the request and nothing was charged. The log has the provider's reason.",
         RenewalStatus.SoftDeclined =>
             "The card was declined and nothing was charged. The customer can add money to the wallet or use another card.",
         RenewalStatus.HardDeclined =>
@@ -57,6 +59,8 @@ public sealed record RenewalReply(
             : "The license is renewed."),
         var status when status is RenewalStatus.Due || status.IsChargeOpen() =>
             ("pending", "We are checking this payment. You will not be charged twice. Until we know the result, the license is unchanged."),
+        RenewalStatus.SoftDeclined when renewal.Attempt?.Code == "provider_refused" =>
+            ("declined", "The payment provider refused the payment and nothing was charged. Add money to the wallet, or try again later."),
         RenewalStatus.SoftDeclined =>
             ("declined", "The card was declined and nothing was charged. Add money to the wallet, use another card, or try again later."),
         RenewalStatus.HardDeclined when renewal.Attempt?.Code == "payment_method_unusable" =>

@@ -257,6 +257,7 @@ export const texts = {
       unknown_payment_provider: 'the payment provider is unknown',
       amount_too_small: 'the amount is too small for a card payment, and the wallet balance is too low',
       too_many_attempts: 'cards were tried too often for this renewal',
+      provider_refused: 'the payment provider refused the request; the card is not the cause',
       card_expires: 'the card expires before the renewal',
       insufficient_funds: 'the card has insufficient funds',
       card_declined: 'the card was declined',

@@ -304,6 +304,21 @@ public sealed class StripeGatewayTests
     }
 
     [Fact]
+    public async Task AnyCall_RefusedForGood_IsADeclineOnlyIfNothingCanHaveBeenCharged()
+    {
+        await using var account = await StripeAccount.OpenAsync();
+        var charge = account.Charge();
+        var created = await account.Gateway.CreateIntentAsync(charge, "create", Cancel);
+        account.StandIn.Faults.Add(new Fault(FaultKind.Refuse, Times: null));
+
+        var creation = await account.Gateway.CreateIntentAsync(charge, "another", Cancel);
+        var confirmation = await account.Gateway.ConfirmIntentAsync(created.IntentId!, charge, "confirm", Cancel);
+
+        Assert.Equal("provider_refused", Assert.IsType<ChargeOutcome.SoftDeclined>(creation.Outcome).Code);
+        Assert.Equal("400_parameter_unknown", Assert.IsType<ChargeOutcome.Unknown>(confirmation.Outcome).Reason);
+    }
+
+    [Fact]
     public async Task AnyCall_WithAWrongKey_IsUnknown()
     {
         await using var account = await StripeAccount.OpenAsync(settings => settings with { SecretKey = "sk_test_another" });
