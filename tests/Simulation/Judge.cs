@@ -293,7 +293,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         var open = Deferred(renewal.SubscriptionId);
         if (amount != known.PriceUsd && amount != known.PriceUsd + open && !isFrozen)
             violation($"renewal {renewal.RenewalId} is charged {amount} at a price of {known.PriceUsd}, and {open} was deferred");
-        if (amount == known.PriceUsd + open) amount -= open;
+        if (amount == known.PriceUsd + open || isFrozen) amount -= open;
         if (amount > known.LastPaidUsd
             && !(customers[renewal.SubscriptionId].Agreed.GetValueOrDefault(renewal.RenewalId) >= amount) && !WasRestored)
             violation($"renewal {renewal.RenewalId} is charged {amount} after {known.LastPaidUsd} without consent");
@@ -436,8 +436,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             return;
         }
 
-        var isRefunded = intent.Returns.Where(one => one.State is ReversalState.Succeeded).Sum(one => one.AmountMinor) >= paid.AmountMinor;
-        if (bookings.Count == 0 && CaseOf(intent) is null && !IsLeftToAPerson(intent) && !isRefunded)
+        if (bookings.Count == 0 && CaseOf(intent) is null && !IsLeftToAPerson(intent))
             violation($"{paid.TransactionId} of {intent.Id} is neither booked nor a case");
         if (credited.Contains(intent.Id))
         {

@@ -240,8 +240,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         var returned = change switch
         {
             { Payment.With: PaidWith.Card } => Return(change.After.IntentId, change.After.Attempt?.TransactionId),
-            { Case: { CanBeCredited: true } concern } =>
-                Return(concern.Subject, concern.TransactionId) ?? (IsRefunded(concern) ? RenewalSave.ChargeRefunded : null),
+            { Case: { CanBeCredited: true } concern } => Returned(concern) is RenewalSave.ChargeRefunded
+                && change.After.IntentId != concern.Subject
+                ? null
+                : Returned(concern),
             _ => null,
         };
         if (returned is { } how) return Task.FromResult(how);
@@ -328,6 +330,16 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         || rows.Values.Any(row => row.Renewal is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } paid
             && (paid.IntentId == concern.Subject || paid.Attempt?.TransactionId == concern.Subject
                 || (concern.TransactionId is { } charge && paid.Attempt?.TransactionId == charge)));
+
+    private RenewalSave? Returned(PaymentCase concern) =>
+        Return(concern.Subject, concern.TransactionId) ?? (IsRefunded(concern) ? RenewalSave.ChargeRefunded : null);
+
+    private void OpenOrKeep(PaymentCase concern)
+    {
+        if (!concern.CanBeCredited || Returned(concern) is not RenewalSave.ChargeRefunded) Open(concern);
+        else if (Return(concern.Subject, concern.TransactionId) is null && Cases.TryAdd((concern.Reason, concern.Subject), concern))
+            decisions[(concern.Reason, concern.Subject)] = CaseDecision.Refunded;
+    }
 
     private RenewalSave? Return(string? intentId, string? chargeId)
     {
@@ -576,7 +588,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 license.GraceUntil = other.Renewal.PeriodStart + Renewal.Period;
         }
 
-        if (change.Case is { } concern) Open(concern);
+        if (change.Case is { } concern) OpenOrKeep(concern);
         if (change.Payment is not { With: PaidWith.Card }) return;
         ApplyReversals(row, grace: TimeSpan.Zero);
         foreach (var (key, known) in Cases)

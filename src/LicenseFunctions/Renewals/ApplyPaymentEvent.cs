@@ -51,14 +51,19 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
                 saved = await store.SaveAsync(RenewalSettlement.ChargeInUse(change, clock.GetUtcNow()), writer, cancellationToken);
             if (saved is RenewalSave.ChargeCredited or RenewalSave.ChargeRefunded)
             {
-                if (facts.Renewal.Status is RenewalStatus.Applied || facts.Renewal.IntentId != changed.Intent.IntentId)
+                var isRefunded = saved is RenewalSave.ChargeRefunded;
+                var refunded = isRefunded ? change.Case : null;
+                var isOfAnother = facts.Renewal.Status is RenewalStatus.Applied || facts.Renewal.IntentId != changed.Intent.IntentId;
+                if (isOfAnother && refunded is null)
                 {
                     await store.RecordAsync(received, concern: null, cancellationToken);
                     return;
                 }
 
-                saved = await store.SaveAsync(
-                    RenewalSettlement.WithoutCharge(facts.Renewal, saved is RenewalSave.ChargeRefunded), writer, cancellationToken);
+                var released = isOfAnother
+                    ? new RenewalChange(facts.Renewal)
+                    : RenewalSettlement.WithoutCharge(facts.Renewal, isRefunded);
+                saved = await store.SaveAsync(released with { Case = refunded }, writer, cancellationToken);
             }
 
             if (saved is RenewalSave.Saved or RenewalSave.Repeated) return;

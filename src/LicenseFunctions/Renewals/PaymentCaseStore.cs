@@ -172,6 +172,36 @@ public static class PaymentCaseStore
             IsRefunded, new { provider, concern.Subject, concern.TransactionId, concern.AmountMinor },
             cancellationToken: cancellationToken));
 
+    private const string KeepRefunded = $"""
+        insert into payment_cases
+            (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail, decision,
+             decided_at)
+        select @provider, @reason, @IntentId, @RenewalId, @SubscriptionId, @UserId, @ChargeId, @AmountMinor, @Currency, @Detail, 'refunded',
+               now()
+        where not exists (select from payment_cases where decision = 'refunded' and reason <> 'unknown_charge' and {IsAboutCharge})
+        on conflict do nothing
+        """;
+
+    /// <summary>Stores the case of a charge that was refunded before it, so that it can be opened again if the refund fails.</summary>
+    internal static Task KeepRefundedAsync(
+        NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            KeepRefunded,
+            new
+            {
+                provider,
+                reason = EnumWords.Of(concern.Reason),
+                IntentId = concern.Subject,
+                concern.RenewalId,
+                concern.SubscriptionId,
+                concern.UserId,
+                ChargeId = concern.TransactionId,
+                concern.AmountMinor,
+                concern.Currency,
+                concern.Detail,
+            },
+            cancellationToken: cancellationToken));
+
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()
         where decided_at is null and (subject = @IntentId or transaction_id = @ChargeId)

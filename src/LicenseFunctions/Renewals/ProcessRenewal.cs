@@ -36,7 +36,11 @@ public sealed class ProcessRenewal(
                     facts = facts with { IsAnotherAwaited = true };
                     break;
                 case RenewalSave.ChargeCredited or RenewalSave.ChargeRefunded:
-                    var released = RenewalSettlement.WithoutCharge(facts.Renewal, saved is RenewalSave.ChargeRefunded);
+                    var isRefunded = saved is RenewalSave.ChargeRefunded;
+                    var released = RenewalSettlement.WithoutCharge(facts.Renewal, isRefunded) with
+                    {
+                        Case = isRefunded ? change.Case : null,
+                    };
                     saved = await store.SaveAsync(
                         released, new RenewalWriter(IsIdle(released.After) ? TimeSpan.Zero : Lease), cancellationToken);
                     if (saved is not RenewalSave.Saved) return null;

@@ -42,23 +42,27 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
         if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
         if (change.Case is { } concern)
-            await OpenCaseAsync(after.Attempt?.Provider ?? PaymentProviders.Stripe, concern, cancellationToken);
+            await OpenCaseAsync(after.Attempt?.Provider ?? PaymentProviders.Stripe, after, concern, cancellationToken);
         if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(after, cancellationToken);
     }
 
-    // A charge that went back to the customer needs no decision.
-    private async Task OpenCaseAsync(string provider, PaymentCase concern, CancellationToken cancellationToken)
+    // A charge that went back to the customer needs no decision, and no renewal may wait for it. If it was refunded, it has a closed case,
+    // which is opened again if that refund fails.
+    private async Task OpenCaseAsync(string provider, Renewal after, PaymentCase concern, CancellationToken cancellationToken)
     {
+        var (waits, isRefunded) = (after.IntentId == concern.Subject, false);
         if (concern.CanBeCredited)
         {
-            if (await PaymentCaseStore.ReturnAsync(
-                connection, provider, concern.Subject, concern.TransactionId, cancellationToken) is { } returned)
-                throw new SaveRefusedException(returned);
-            if (await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken))
-                throw new SaveRefusedException(RenewalSave.ChargeRefunded);
+            var returned = await PaymentCaseStore.ReturnAsync(
+                connection, provider, concern.Subject, concern.TransactionId, cancellationToken);
+            isRefunded = returned is RenewalSave.ChargeRefunded
+                || await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken);
+            if (returned is RenewalSave.ChargeCredited) throw new SaveRefusedException(RenewalSave.ChargeCredited);
+            if (isRefunded && waits) throw new SaveRefusedException(RenewalSave.ChargeRefunded);
         }
 
-        await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
+        if (isRefunded) await PaymentCaseStore.KeepRefundedAsync(connection, provider, concern, cancellationToken);
+        else await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
     }
 
     private const string Unbooked = """

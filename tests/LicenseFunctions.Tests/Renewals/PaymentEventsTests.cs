@@ -524,18 +524,38 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal((null, 49.99m), (decided.Refusal?.Code, await WalletAsync()));
     }
 
-    [Fact]
-    public async Task ACaseThatARefundClosed_IsOpenAgainWhenTheRefundFails()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ACaseThatARefundClosed_IsOpenAgainWhenTheRefundFails(bool isRefundedFirst)
     {
         await ChargeAsync();
         await database.ExecuteAsync("delete from license_tokens");
+        if (isRefundedFirst) await ApplyAsync(Refund("pi_1"));
         await SucceedAsync();
-        await ApplyAsync(Refund("pi_1"));
+        if (!isRefundedFirst) await ApplyAsync(Refund("pi_1"));
         Assert.Empty(await CasesAsync());
 
         await ApplyAsync(new PaymentFact.Reversed(Refund("pi_1").Reversal with { State = ReversalState.Failed, ChangedAt = now }));
 
         Assert.StartsWith("license_gone pi_1", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ASecondChargeThatWasRefundedBeforeItsSuccess_IsACaseWhenTheRefundFails()
+    {
+        var renewal = await ChargeAsync();
+        await SucceedAsync();
+        await ApplyAsync(Refund("pi_2"));
+        var second = new PaymentFact.IntentChanged(
+            new IntentSnapshot("pi_2", new ChargeOutcome.Succeeded("ch_2", 4999)), renewal.RenewalId);
+        await ApplyAsync(second);
+        Assert.StartsWith("unknown_charge", Assert.Single(await CasesAsync()), StringComparison.Ordinal);
+
+        await ApplyAsync(new PaymentFact.Reversed(Refund("pi_2").Reversal with { State = ReversalState.Failed, ChangedAt = now }));
+
+        Assert.Contains(await CasesAsync(), one => one.StartsWith("paid_twice pi_2", StringComparison.Ordinal));
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).ExpiresAt);
     }
 
     [Theory]
