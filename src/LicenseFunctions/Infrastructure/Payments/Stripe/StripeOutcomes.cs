@@ -32,8 +32,8 @@ internal static class StripeOutcomes
                 Unusable,
             { Code: "amount_too_small" or "amount_too_large" } =>
                 new ChargeOutcome.HardDeclined(error.Code, "The amount can't be charged to a card."),
-            // A creation charges nothing, so its refusal is certain. A refused confirmation is not: an earlier one with the same key may have
-            // been executed.
+            // A creation charges nothing, so its refusal is certain. A refused confirmation is not: an earlier one with the same key may
+            // have been executed.
             _ when intentId is null && StripeRefusals.IsFinal(refused) =>
                 new ChargeOutcome.SoftDeclined("provider_refused", error?.Message ?? Reason(refused)),
             _ => new ChargeOutcome.Unknown(Reason(refused), RetryAfter(refused)),
