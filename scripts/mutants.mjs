@@ -67,7 +67,7 @@ function judge(one) {
     if (!compiled) return { by: 'the compiler' }
     spread(project, compiled)
     // The simulation should notice the breaks that cost money. For the others, the tests are faster.
-    return (one.money ? simulated(one) ?? test(one.tests) : test(one.tests) ?? simulated(one)) ?? { by: 'nobody' }
+    return (one.money ? noticedBySimulation(one) ?? test(one.tests) : test(one.tests) ?? noticedBySimulation(one)) ?? { by: 'nobody' }
   } finally {
     copyFileSync(one.file, path)
     for (const { name, bytes } of kept) spread(name, bytes)
@@ -113,7 +113,7 @@ function spread(name, bytes) {
 }
 
 // The store in memory replaces the SQL, so it can't notice a break there; and it runs the same rules.
-function simulated(one) {
+function noticedBySimulation(one) {
   if (one.file.includes('/Stripe/')) return undefined
   const store = one.file.startsWith('sql/') || /Transaction|RenewalStore|Inbox/.test(one.file) ? 'postgres' : 'memory'
   const found = simulate(store)
