@@ -43,7 +43,7 @@ const schedules = readFileSync(`${root}local.settings.sample.json`, 'utf8').matc
 const sixMonthsAhead = `0 0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
 
 /** The port is below the range for outgoing connections (32768 and up), because one of those could take it before the program listens. */
-const freePort = () =>
+export const freePort = () =>
   new Promise((found) => {
     const port = 10000 + Math.floor(Math.random() * 10000);
     const server = createServer();
@@ -68,7 +68,7 @@ function launch(file, args, settings, ready) {
 }
 
 export class Backend {
-  static async start({ corsOrigin } = {}) {
+  static async start({ corsOrigin, settings: more } = {}) {
     const server = process.env.TEST_DATABASE_URL;
     if (!server) throw new Error('TEST_DATABASE_URL is missing: ./dev test sets it.');
     const backend = new Backend();
@@ -129,6 +129,7 @@ export class Backend {
         LEASE_SIGNING_KEYS: [randomBytes(32), randomBytes(32)].map((one) => one.toString('base64')).join(','),
         SHADOW_DETECTION_POLICY: 'device_limit=1',
         ...Object.fromEntries(schedules.map((name) => [name, sixMonthsAhead])),
+        ...more,
       },
       `listening on ${backend.address}`,
     );

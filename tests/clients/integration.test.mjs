@@ -1,0 +1,163 @@
+// The examples of docs/integration.md, as they stand there, with the address and the tokens of a backend of this test.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Backend, freePort, licenses, people, root } from '../dashboard/support/backend.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'integration-'));
+const page = readFileSync(`${root}docs/integration.md`, 'utf8');
+/** Each heading with its examples, in order. */
+const examples = Object.fromEntries(
+  page
+    .split(/^## /m)
+    .slice(1)
+    .map((section) => [
+      section.split('\n')[0],
+      [...section.matchAll(/```(\w+)\n(.*?)```/gs)].map(([, language, text]) => ({ language, text })),
+    ])
+    .filter(([, found]) => found.length),
+);
+const started = [];
+let backend;
+
+before(async () => {
+  backend = await Backend.start({ settings: { WEBHOOK_ALLOW_PRIVATE: 'true' } });
+  symlinkSync(fileURLToPath(new URL('node_modules', import.meta.url)), join(folder, 'node_modules'));
+});
+
+after(async () => {
+  for (const child of started) child.kill('SIGKILL');
+  await backend.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs an example in a shell in which `./dev token` gives tokens of the backend's issuer. */
+function shell(text, changes = {}) {
+  let script = text.replaceAll('http://127.0.0.1:7071', backend.address).replaceAll('./dev token', 'token_of');
+  for (const [from, to] of Object.entries(changes)) {
+    assert.ok(script.includes(from), `${from} is not in:\n${script}`);
+    script = script.replaceAll(from, to);
+  }
+  const tokens = ['service', 'operator'].map((role) => `${role}) echo ${backend.token(role, people[role])} ;;`);
+  const answer = execFileSync('bash', ['-euo', 'pipefail', '-c', `token_of() { case $1 in ${tokens.join(' ')} esac }\n${script}`], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return answer ? JSON.parse(answer) : undefined;
+}
+
+/** Starts an example for Node.js; the result waits for the next line that it prints. */
+function program(text, settings) {
+  const file = join(folder, `example-${started.length}.mjs`);
+  writeFileSync(file, text);
+  const child = spawn(process.execPath, [file], {
+    cwd: folder,
+    env: { ...process.env, ...settings },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  started.push(child);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return { child, line: async () => (await lines.next()).value };
+}
+
+const suspend = (license) =>
+  backend.call('POST', `/api/v1/licenses/${license}/suspend`, backend.token('operator', people.operator), { reason: 'a test' });
+
+// A new example belongs to one of the tests below. The widget has its own test, and the others are answers and messages.
+test('every example of the page is known', () =>
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(examples).map(([heading, found]) => [heading, found.map((one) => one.language).join(' ')])),
+    {
+      'License checks': 'sh sh',
+      'Usage records': 'sh',
+      "The platform's database": 'sh text',
+      'SQL functions and views': 'sql',
+      Events: 'sh js sh js',
+      'The widget': 'html',
+      'The alert webhook': 'json',
+    },
+  ));
+
+test('an EA and a service check a license', () => {
+  const [ea, service] = examples['License checks'].map(({ text }) => shell(text));
+
+  assert.deepEqual([ea.valid, ea.code, ea.nonce, ea.device.is_new], [true, 'VALID', 'c2f1a0', true]);
+  assert.deepEqual([service.valid, service.code, service.subscription_id], [true, 'VALID', licenses.tunde]);
+});
+
+test('a usage record is stored', () => {
+  const answer = shell(examples['Usage records'][0].text);
+
+  assert.deepEqual([answer.accepted, answer.duplicates, answer.quarantined], [1, 0, []]);
+});
+
+test('the functions and views work in SQL', () => {
+  const [id, health] = backend.sql(examples['SQL functions and views'][0].text).split('\n');
+
+  assert.equal(backend.sql(`select signals_executed from license_usage_log where ea_instance_id = 'EA-1' and log_id = '${id}'`), '2');
+  assert.ok(health.includes(licenses.tunde));
+});
+
+test('the consumer reads each event, and goes on where it was killed', async () => {
+  const [{ text: request }, { text: consumer }] = examples.Events;
+  const settings = { API: backend.address, TOKEN: backend.token('service', people.service) };
+  const all = shell(request, { 'wait=20': 'wait=20&limit=1000' }).events;
+  assert.ok(all.length > 0);
+
+  const first = program(consumer, settings);
+  for (const event of all) assert.ok((await first.line()).startsWith(`${event.id} ${event.type} ${event.subscription_id} {`));
+  await suspend(licenses.mira);
+  const [id, type, license] = (await first.line()).split(' ');
+  assert.deepEqual([type, license], ['license.suspended', licenses.mira]);
+  while (readFileSync(join(folder, 'next.txt'), 'utf8') !== id) await new Promise((again) => setTimeout(again, 10));
+  first.child.kill('SIGKILL');
+
+  const second = program(consumer, settings);
+  await suspend(licenses.marco);
+  assert.ok((await second.line()).startsWith(`${Number(id) + 1} license.suspended ${licenses.marco} {`));
+});
+
+test('the receiver gets the events of the endpoint, verified, and each once', async () => {
+  const [, , { text: request }, { text: receiver }] = examples.Events;
+  const port = await freePort();
+  const { secret } = shell(request, { '127.0.0.1:8080': `127.0.0.1:${port}` });
+  const { line } = program(receiver, { WEBHOOK_SECRET: secret, PORT: `${port}` });
+  const forge = () => fetch(`http://127.0.0.1:${port}`, { method: 'POST', body: '{}' }).catch(() => undefined);
+  let refused;
+  while (!(refused = await forge())) await new Promise((listening) => setTimeout(listening, 20));
+  assert.equal(refused.status, 401);
+  await suspend(licenses.tunde);
+
+  await backend.runTimer('DeliverEvents');
+  assert.match(await line(), new RegExp(`^\\d+ license\\.suspended ${licenses.tunde} {`));
+});
+
+test('the schema is added to the tables of a platform, and what differs is named', () => {
+  const [{ text: command }, { text: refusal }] = examples["The platform's database"];
+  assert.match(command, /^DATABASE_URL=postgresql:\/\/\S+ licensectl migrate\n$/);
+  const database = `${backend.database}_platform`;
+  const inPlatform = (act) => {
+    const own = Object.assign(new Backend(), backend, { connection: backend.connection.replace(backend.database, database) });
+    return act(own);
+  };
+  backend.sql(`create database ${database}`);
+  try {
+    inPlatform((own) => {
+      own.sql(readFileSync(`${root}sql/migrations/0001_platform.sql`, 'utf8').replace(/^insert into schema_migrations .*$/m, ''));
+      own.sql('alter table subscriptions alter column state type varchar(20) using state::text');
+      const refused = own.licensectl('migrate');
+      assert.equal(refused.status, 1);
+      assert.ok(refused.output.includes(refusal.trim()), refused.output);
+
+      own.sql('alter table subscriptions alter column state type subscription_state using state::subscription_state');
+      assert.equal(own.licensectl('migrate').status, 0);
+    });
+  } finally {
+    backend.sql(`drop database ${database} with (force)`);
+  }
+});
