@@ -112,7 +112,7 @@ function spread(name, bytes) {
     }
 }
 
-// The store in memory replaces the SQL, so it can't notice a break there; and it runs the same rules.
+// The store in memory replaces the SQL, so only PostgreSQL can notice a break there. Both run the same rules, and memory is faster.
 function noticedBySimulation(one) {
   if (one.file.includes('/Stripe/')) return undefined
   const store = one.file.startsWith('sql/') || /Transaction|RenewalStore|Inbox/.test(one.file) ? 'postgres' : 'memory'

@@ -28,7 +28,7 @@ internal static class WebhookCommands
         {
             CreateList(), CreateAdd(), CreateRotate(), CreateReplay(), CreateRemove(),
             CreateChange("enable", "Enables an endpoint: it gets the events that it has missed", new WebhookEndpointChange(Enabled: true)),
-            CreateChange("disable", "Disables an endpoint: it gets no events meanwhile", new WebhookEndpointChange(Enabled: false)),
+            CreateChange("disable", "Disables an endpoint: nothing is sent until it is enabled", new WebhookEndpointChange(Enabled: false)),
         };
         return command;
     }

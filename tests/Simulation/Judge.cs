@@ -223,8 +223,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (change.Payment is not { } payment) return;
 
         bookedAt[after.RenewalId] = clock.Now;
-        // A charge that the restore made the backend forget pays the renewal, while the outcome of a new one is open. The row can have one
-        // intent only. If the other one succeeds as well, its webhook opens a case, which is checked.
+        // After a restore, a charge that the backend forgot may pay the renewal while the outcome of a new charge is open. The row has only
+        // one intent. If the other intent succeeds as well, its webhook opens a case, and that is checked.
         if (WasRestored && payment.With is PaidWith.Card)
             foreach (var id in gateway.Unanswered.Where(id => gateway.Intents[id].Request.RenewalId == after.RenewalId).ToList())
                 gateway.Heard(id);
@@ -335,7 +335,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"{license.SubscriptionId} keeps until {now:u} what was refunded or lost; it was {expiry:u}");
     }
 
-    // Since when the backend knows that everything went back. A later report of the same is no news.
+    // Stores when the backend first knew that everything went back. A repeated report changes nothing.
     private void LooksWhole(ScheduleGateway.Intent intent, PaymentReversal reversal)
     {
         var known = intent.Returns.Where(one => told.TryGetValue(one.Id, out var heard)
@@ -471,7 +471,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (!later && taken >= intent.Charge.AmountMinor && license.AutoRenew
             && !(customer.SwitchedAt >= wholeAt[intent.Id]))
             violation($"{license.SubscriptionId} is renewed automatically after all of {intent.Id} went back");
-        // If an earlier period went back, the rest of it was taken from the expiry, so this row no longer tells what the customer has.
+        // If the payment of another period went back, the rest of that period was taken from the expiry. Then this row doesn't tell what
+        // the customer has.
         var isShifted = gateway.Intents.Values.Any(one => one != intent && one.Request.SubscriptionId == license.SubscriptionId
             && IsBooked(one) && Taken(one) > 0);
         if (later || customer.WasMoved || isShifted) return;

@@ -1,5 +1,5 @@
-// Compiles the TypeScript client, with g++ over the shim the MQL5 client and the example, and with rustc the ingest server. ./dev test
-// builds the C# client.
+// Compiles the TypeScript client, the MQL5 client and its example (g++ over the shim), and the ingest server (rustc). ./dev test builds the
+// C# client.
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// The examples of docs/integration.md, as they stand there, with the address and the tokens of a backend of this test.
+// Runs the examples of docs/integration.md as they stand there, with the address and the tokens of this test's backend.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,7 @@ function shell(text, changes = {}) {
   return answer ? JSON.parse(answer) : undefined;
 }
 
-/** Starts an example for Node.js; the result waits for the next line that it prints. */
+/** Starts an example for Node.js. `line` of the result waits for the next line that the example prints. */
 function program(text, settings) {
   const file = join(folder, `example-${started.length}.mjs`);
   writeFileSync(file, text);
@@ -68,7 +68,7 @@ function program(text, settings) {
 const suspend = (license) =>
   backend.call('POST', `/api/v1/licenses/${license}/suspend`, backend.token('operator', people.operator), { reason: 'a test' });
 
-// A new example belongs to one of the tests below. The widget has its own test, and the others are answers and messages.
+// A new example needs one of the tests below. The widget has its own test; the json and text blocks are no programs.
 test('every example of the page is known', () =>
   assert.deepEqual(
     Object.fromEntries(Object.entries(examples).map(([heading, found]) => [heading, found.map((one) => one.language).join(' ')])),
@@ -103,7 +103,7 @@ test('the functions and views work in SQL', () => {
   assert.ok(health.includes(licenses.tunde));
 });
 
-test('the consumer reads each event, and goes on where it was killed', async () => {
+test('the consumer reads each event, and continues where it was killed', async () => {
   const [{ text: request }, { text: consumer }] = examples.Events;
   const settings = { API: backend.address, TOKEN: backend.token('service', people.service) };
   const all = shell(request, { 'wait=20': 'wait=20&limit=1000' }).events;

@@ -617,7 +617,7 @@ test('an operator adds a webhook endpoint, sees its secret once, disables, repla
   await dialog.waitFor({ state: 'hidden' });
   await page.getByRole('button', { name: 'New secret' }).click();
   await dialog.getByRole('button', { name: 'Make' }).click();
-  await page.getByText('Older secrets sign until').waitFor();
+  await page.getByText('Older secrets also sign until').waitFor();
   await page.reload();
   await page.getByText('https://hooks.example.com/').waitFor();
   assert.equal(await page.getByText(/^whsec_/).count(), 0);

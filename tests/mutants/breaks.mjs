@@ -1,5 +1,5 @@
 // Deliberate breaks of what handles money. Each replaces a text that occurs once in its file. `money` says whether it costs somebody money.
-// `tests` are the classes that concern it.
+// `tests` are the test classes that concern it.
 
 const rules = 'src/Licensing/Renewals/';
 const drivers = 'src/LicenseFunctions/Renewals/';
@@ -176,7 +176,7 @@ money(
   '(@lease::interval is null or true)',
   'PostgresRenewalStoreTests',
 );
-// The rules settle a repeated event as before, so this guard alone costs nothing.
+// The rules settle a repeated event in the same way, so a break of this guard alone costs nothing.
 other(
   'event-applied-twice',
   gateways + 'PaymentEventInbox.cs',
@@ -213,7 +213,7 @@ money(
   'RenewalSettlementTests',
   'RenewalPlanTests',
 );
-// No code reopens a paid renewal, so the trigger alone costs nothing.
+// No code reopens a paid renewal, so a break of the trigger alone costs nothing.
 other(
   'paid-renewals-can-be-reopened',
   'sql/migrations/0020_paid_renewals.sql',

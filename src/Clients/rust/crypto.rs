@@ -1,5 +1,5 @@
-//! What the standard library lacks: base64url, SHA-256, SHA-512, and verification by Ed25519 (RFC 8032). It handles public values only, so
-//! it need not take constant time. A server that may use crates takes `sha2`, `base64` and `ed25519-dalek` instead.
+//! What the standard library lacks: base64url, SHA-256, SHA-512, and verification by Ed25519 (RFC 8032). Ed25519 and base64url handle
+//! public values only, so they need no constant time. A server that may use crates takes `sha2`, `base64` and `ed25519-dalek` instead.
 
 pub fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -85,7 +85,7 @@ macro_rules! sha2 {
     };
 }
 
-// The first bits of the fractional parts of the cube roots of the first 80 primes. SHA-256 uses the first half of the first 64.
+// The first bits of the fractional parts of the cube roots of the first 80 primes. SHA-256 uses the first half of each of the first 64.
 const K64: [u64; 80] = [
     0x428a2f98d728ae22,
     0x7137449123ef65cd,

@@ -1,4 +1,4 @@
-//! A worked example: an ingest server that sends signals to EAs according to their licenses, also while the backend can't be asked.
+//! A worked example: an ingest server that sends signals to EAs according to their licenses, also while the backend doesn't answer.
 //!
 //! Build: `rustc -O --edition 2021 ingest.rs`. Start: `SERVICE_TOKEN=… ./ingest PORT BACKEND_HOST:PORT ISSUER KEYS_FILE`.
 //! An EA connects, sends one line `TOKEN EA_INSTANCE_ID ACCOUNT [LEASE]`, and gets its entitlement and the signals that it may have.
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 
-/// In place of real signals; true: it opens a position.
+/// In place of real signals. True: the signal opens a position.
 const SIGNALS: [(&str, bool); 2] = [("OPEN EURUSD BUY 0.10", true), ("CLOSE EURUSD", false)];
 
 fn main() {
@@ -48,13 +48,13 @@ fn main() {
     }
 }
 
-/// Reads the keys each hour and the revocations each minute, for the time when the backend can't be asked.
+/// Reads the keys each hour and the revocations each minute, for the time when the backend doesn't answer.
 fn keep_current(backend: &Backend, gate: &Mutex<Gate>, file: &str) {
     let (mut after, mut keys_at, mut is_current) = (0, 0, false);
     loop {
         if now() >= keys_at + 3600 {
             if let Some(text) = backend.keys() {
-                // To another file first: a crash must not truncate the saved keys.
+                // Written to another file first: a crash must not truncate the saved keys.
                 let _ = fs::write(format!("{file}.new"), &text).and_then(|_| fs::rename(format!("{file}.new"), file));
                 gate.lock().unwrap().keys = Json::read(&text).expect("Backend::keys has read it");
                 keys_at = now();
@@ -80,11 +80,11 @@ fn serve(mut stream: TcpStream, backend: &Backend, gate: &Mutex<Gate>) -> Result
     let (token, ea_instance_id, account, lease) = match words[..] {
         [token, ea_instance_id, account] => (token, ea_instance_id, account, None),
         [token, ea_instance_id, account, lease] => (token, ea_instance_id, account, Some(lease)),
-        _ => return writeln!(stream, "ERROR one line: TOKEN EA_INSTANCE_ID ACCOUNT [LEASE]"),
+        _ => return writeln!(stream, "ERROR send one line: TOKEN EA_INSTANCE_ID ACCOUNT [LEASE]"),
     };
     let account = match account.parse() {
         Ok(account) => account,
-        Err(_) => return writeln!(stream, "ERROR the account is a whole number"),
+        Err(_) => return writeln!(stream, "ERROR the account must be a whole number"),
     };
     let ea = Ea {
         token,
@@ -111,7 +111,7 @@ fn now() -> u64 {
         .as_secs()
 }
 
-/// Another one for each check, so that an answer of a cache is recognized.
+/// Different for each check, so that an answer from a cache is recognized.
 fn nonce() -> String {
     static CHECKS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let time = SystemTime::now()

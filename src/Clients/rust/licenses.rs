@@ -1,4 +1,4 @@
-//! License checks and leases for the platform's ingest server: what an EA may be sent, also while the backend can't be asked.
+//! License checks and leases for the platform's ingest server: what an EA may be sent, also while the backend doesn't answer.
 
 use crate::crypto::{base64url, from_base64url, is_signed, sha256};
 use crate::json::{quote, Json};
@@ -30,9 +30,9 @@ impl Ea<'_> {
     }
 }
 
-/// Where the backend is, and who asks.
+/// The address of the backend, and the token for it.
 pub struct Backend {
-    /// `host:port`. The standard library has no TLS: between hosts, put a proxy that adds it in front, or use a crate such as `ureq`.
+    /// `host:port`. The standard library has no TLS. Between hosts, connect through a proxy that adds TLS, or use a crate such as `ureq`.
     pub address: String,
     /// A bearer token of role `service`.
     pub token: String,
@@ -63,13 +63,13 @@ impl Backend {
         (head.split(' ').nth(1)? == "200").then(|| content.to_string())
     }
 
-    /// The public keys as text. They change rarely: once an hour is enough. Save them for a restart in an outage.
+    /// The public keys as text. They change rarely, so read them once an hour. Save them for a restart in an outage.
     pub fn keys(&self) -> Option<String> {
         let text = self.request("GET", "/.well-known/jwks.json", "")?;
         (!Json::read(&text)?.get("keys").list().is_empty()).then_some(text)
     }
 
-    /// The `jti` of leases that ended early, and what the next call passes as `after`, at first 0. Call it each minute.
+    /// The `jti` of leases that ended early, and the `after` of the next call. The first call has 0. Call it once a minute.
     pub fn revocations(&self, after: u64) -> Option<(Vec<String>, u64)> {
         let page = Json::read(&self.request("GET", &format!("/api/v1/revocations?after={after}"), "")?)?;
         let revoked = page
@@ -80,7 +80,7 @@ impl Backend {
         Some((revoked.collect::<Option<_>>()?, page.get("next").whole()?))
     }
 
-    /// Checks the license of the EA. `nonce`: another one each time. None if there is no verdict.
+    /// Checks the license of the EA. `nonce`: different for each check. None if there is no verdict.
     pub fn check(&self, ea: &Ea, nonce: &str) -> Option<Entitlement> {
         let hash: String = sha256(ea.token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let body = format!(
@@ -127,8 +127,8 @@ pub struct Lease {
     pub issued_at: u64,
 }
 
-/// Verifies a lease by the rules of docs/leases.md. `now`: in seconds since 1970. Otherwise returns why it is refused, in the words of all
-/// clients.
+/// Verifies a lease by the rules of docs/leases.md. `now`: in seconds since 1970. Returns the valid lease, or why it is refused, in the
+/// words of all clients.
 pub fn verify_lease(compact: &str, expected: &Use, now: u64) -> Result<Lease, &'static str> {
     const MALFORMED: &str = "MALFORMED";
     let parts: Vec<&str> = compact.split('.').collect();
@@ -229,7 +229,7 @@ impl Gate {
             );
             return entitlement;
         }
-        // A refusal is newer than a lease that the EA may still have.
+        // The last check that was refused counts, also if the EA has a lease.
         if let Some(known) = self.known.get(&id).filter(|known| known.entitlement != Entitlement::Full) {
             return known.entitlement;
         }
@@ -254,7 +254,7 @@ impl Gate {
             }
             Some(Err("REVOKED")) => Entitlement::CloseOnly,
             _ if self.known.get(&id).map_or(false, |known| now < known.at + Self::HOUR) => Entitlement::Full,
-            // The license may have ended, but its positions must not be stranded.
+            // The license may have ended, but the EA must be able to close its positions.
             _ => Entitlement::CloseOnly,
         }
     }

@@ -13,8 +13,9 @@ public sealed record DeliveryCounts(int Accepted, int Failed, int Disabled);
 
 /// <summary>
 /// Sends the event feed to the endpoints that are due, at least once and in order per license: events of different licenses are sent
-/// concurrently. An endpoint's position moves only over accepted events. If the process is killed, or if an event is not accepted, those
-/// after it that were accepted are sent again with the same webhook-id. No connection is held while a receiver is called.
+/// concurrently. An endpoint's position moves only over events that were accepted or are of other types. If the process is killed, or if
+/// an event is not accepted, later events that were accepted are sent again with the same webhook-id. No database connection is held while
+/// a receiver is called.
 /// </summary>
 public sealed class DeliverEvents(
     WebhookEndpointStore store, EventStore events, WebhookSender sender, WebhookSettings settings, TimeProvider time,
@@ -23,10 +24,10 @@ public sealed class DeliverEvents(
     private const int BatchSize = 500;
     private const int LicensesAtOnce = 8;
 
-    /// <summary>A round of calls begins none after this time, so that the position is stored often.</summary>
+    /// <summary>No call of a round begins after this time, so that the position is stored often.</summary>
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(2);
 
-    /// <summary>The next run continues. functionTimeout in host.json is longer.</summary>
+    /// <summary>The longest time of a run; the next run continues. functionTimeout in host.json is longer.</summary>
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(4);
 
     /// <summary>Longer than a round and its last call. If the process is killed, the endpoint waits this long.</summary>
@@ -39,7 +40,7 @@ public sealed class DeliverEvents(
         var results = new DeliveryCounts[due.Count];
         await Parallel.ForEachAsync(
             Enumerable.Range(0, due.Count),
-            // All at once, so that no endpoint waits for a slow one.
+            // All endpoints at once, so that none waits for a slow one.
             new ParallelOptions
             {
                 MaxDegreeOfParallelism = EditWebhookEndpoints.MostEndpoints,
@@ -58,7 +59,7 @@ public sealed class DeliverEvents(
             if (await store.ClaimAsync(endpointId, Lease, cancellationToken) is { } endpoint)
                 await DeliverAsync(endpoint, run, cancellationToken);
         }
-#pragma warning disable CA1031 // One endpoint must not stop the others. Its lease ends, and the next run tries it again.
+#pragma warning disable CA1031 // One endpoint must not stop the others. It is tried again after its lease.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {
@@ -94,7 +95,7 @@ public sealed class DeliverEvents(
             }
 
             var ends = cancellationToken.IsCancellationRequested || TimeSlice.IsOver || time.GetElapsedTime(began) > LongestRun;
-            // Not canceled by the stop of the process: what was accepted must not be sent again after each deployment.
+            // Stored even if the process stops: accepted events must not be sent again after each deployment.
             if (batch[0].Id <= run.Position
                 && !await store.AdvanceAsync(endpoint, run.Position, accepted, Lease, CancellationToken.None))
                 return;
@@ -114,7 +115,7 @@ public sealed class DeliverEvents(
         return await events.ListAsync(after, most, cancellationToken);
     }
 
-    /// <summary>Sends what was not accepted yet, and moves the position before the first event that is not accepted.</summary>
+    /// <summary>Sends the events that were not accepted yet. The position moves up to the first event that is not accepted.</summary>
     /// <returns>The number of accepted events, and the first failure.</returns>
     private async Task<(int Accepted, WebhookAnswer? Failure)> SendAsync(
         ClaimedEndpoint endpoint, IReadOnlyList<StandardWebhook> signers, IReadOnlyList<FeedEvent> batch, Run run,
@@ -193,7 +194,7 @@ public sealed class DeliverEvents(
         }
     }
 
-    /// <summary>How far a run has got with one endpoint.</summary>
+    /// <summary>The progress of a run with one endpoint.</summary>
     private sealed class Run
     {
         private readonly Lock gate = new();

@@ -8,22 +8,21 @@ namespace LicenseFunctions.Operations;
 /// <param name="Types">Types of the event feed; without them, or with *, all types, those of later versions included.</param>
 public sealed record NewWebhookEndpoint(string Url, string[]? Types = null);
 
-/// <summary>What is not set stays as it is.</summary>
-/// <param name="Enabled">True also ends a series of failures: the next event is sent at once.</param>
+/// <summary>What is not set stays as it is. Each change ends a series of failures, so an enabled endpoint is due at once.</summary>
 public sealed record WebhookEndpointChange(string? Url = null, string[]? Types = null, bool? Enabled = null);
 
 /// <param name="OverlapSeconds">How long older secrets also sign, at most 7 days; 0 ends them immediately.</param>
 public sealed record WebhookSecretRotation(int OverlapSeconds = 24 * 3600);
 
-/// <summary>Where to send again from, or on from; one of both.</summary>
+/// <summary>Where sending begins, before or after the present position. Exactly one of both is required.</summary>
 /// <param name="After">The id of an event of the feed; the next one is the first to be sent. 0 for the oldest.</param>
 /// <param name="Since">The first event since this time is the first to be sent.</param>
 public sealed record WebhookReplay(long? After = null, DateTimeOffset? Since = null);
 
-/// <param name="Secret">Shown only here. The receiver verifies signatures with it.</param>
+/// <param name="Secret">Returned only here. The receiver verifies signatures with it.</param>
 public sealed record WebhookEndpointSecret(WebhookEndpoint Endpoint, string Secret);
 
-/// <summary>Changes of webhook endpoints by operators. Each is audited, and a run that sends with the older values ends.</summary>
+/// <summary>Changes of webhook endpoints by operators; audited. A run that sends with an older URL, types or position ends.</summary>
 public sealed class EditWebhookEndpoints(LicenseDatabase database, WebhookSettings settings)
 {
     public const int MostEndpoints = 20;
@@ -54,7 +53,7 @@ public sealed class EditWebhookEndpoints(LicenseDatabase database, WebhookSettin
         "Send 86400, or 0 to end older secrets immediately.");
 
     private static readonly Refusal NotOne = new(
-        RefusalKind.Invalid, "INVALID_FIELD", "One of after and since is required.", "after",
+        RefusalKind.Invalid, "INVALID_FIELD", "Exactly one of after and since is required.", "after",
         "Send after with the id of an event, 0 for the oldest, or since with a time such as 2026-11-01T00:00:00Z.");
 
     /// <summary>Adds an endpoint that gets the events from now on.</summary>
@@ -101,7 +100,7 @@ public sealed class EditWebhookEndpoints(LicenseDatabase database, WebhookSettin
             return true;
         }, cancellationToken);
 
-    /// <summary>Sends all events from a place again, or leaves events out, if the place is after the position.</summary>
+    /// <summary>Sends all events from a place again. If the place is after the position, the events between are left out.</summary>
     public Task<Outcome<WebhookEndpoint>> ReplayAsync(
         Guid endpointId, WebhookReplay replay, Actor by, CancellationToken cancellationToken) =>
         EditAsync(endpointId, by, "webhook.replayed", async (connection, before, token) =>

@@ -15,7 +15,7 @@ public sealed record WebhookEndpoint
     /// <summary>* for all types, those of later versions included.</summary>
     public required string[] Types { get; init; }
 
-    /// <summary>The id of the last event that was accepted or that is not sent to this endpoint.</summary>
+    /// <summary>The id of an event; sending continues with the next one.</summary>
     public required long After { get; init; }
 
     /// <summary>Events after it, those of other types included.</summary>
@@ -111,11 +111,11 @@ public sealed class WebhookEndpointStore(LicenseDatabase database)
         """;
 
     /// <summary>Adds an endpoint that gets the events from now on.</summary>
-    /// <returns>Null if there are <paramref name="most"/>.</returns>
+    /// <returns>Null if there are already <paramref name="most"/> endpoints.</returns>
     public static async Task<Guid?> AddAsync(
         NpgsqlConnection connection, string url, string[]? types, Guid? createdBy, int most, CancellationToken cancellationToken)
     {
-        // One at a time, so that the limit holds. Its count must be a statement of its own, after the lock.
+        // Endpoints are added one at a time, so that the limit holds. The count must be a statement of its own, after the lock.
         var position = await connection.ExecuteScalarAsync<long>(new CommandDefinition(LockLast, cancellationToken: cancellationToken));
         if (await connection.ExecuteScalarAsync<long>(new CommandDefinition(Count, cancellationToken: cancellationToken)) >= most)
             return null;
@@ -139,7 +139,7 @@ public sealed class WebhookEndpointStore(LicenseDatabase database)
         returning number, key_id
         """;
 
-    /// <summary>Adds the newest secret. The one before it signs until the overlap is over.</summary>
+    /// <summary>Adds the newest secret. The one before it signs until the overlap ends.</summary>
     public static Task<WebhookSecret> AddSecretAsync(
         NpgsqlConnection connection, Guid endpointId, string keyId, TimeSpan overlap, CancellationToken cancellationToken) =>
         connection.QuerySingleAsync<WebhookSecret>(
@@ -167,7 +167,7 @@ public sealed class WebhookEndpointStore(LicenseDatabase database)
             new CommandDefinition(Secrets, new { endpointId }, cancellationToken: session.Token))).AsList();
     }
 
-    // A process that sends with the older values loses its claim. An endpoint that is enabled again begins without failures.
+    // A process that sends with the older values loses its claim. Each change ends a series of failures.
     private const string Change = """
         update webhook_endpoints
         set url = @url, types = @types, position = @position, fence = fence + 1, lease_until = null, attempts = 0, failing_since = null,
@@ -271,7 +271,7 @@ public sealed class WebhookEndpointStore(LicenseDatabase database)
         on conflict (dedup_key) do nothing
         """;
 
-    /// <summary>Stores how far the events were accepted, and that the next one was not. A mail tells operators of a disabled one.</summary>
+    /// <summary>Stores how far the events were accepted, and that the next one was not. Disabling sends a mail to operators.</summary>
     /// <param name="attempts">Failed attempts to send that event.</param>
     /// <returns>False if the claim is lost.</returns>
     public Task<bool> FailAsync(

@@ -23,7 +23,7 @@ public sealed class WebhookFunctions(WebhookEndpointStore store, EditWebhookEndp
 
     [Function("AddWebhookEndpoint")]
     [Access(CallerRole.Operator)]
-    [Operation("Adds a webhook endpoint, which gets the events of the feed from now on. The answer alone has its secret.",
+    [Operation("Adds a webhook endpoint, which gets the events of the feed from now on. Only this answer has its secret.",
         Body = typeof(NewWebhookEndpoint), Reply = typeof(WebhookEndpointSecret), Status = StatusCodes.Status201Created)]
     public async Task<IResult> Add(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Endpoints)] HttpRequest request, CancellationToken cancellationToken)
@@ -37,7 +37,7 @@ public sealed class WebhookFunctions(WebhookEndpointStore store, EditWebhookEndp
 
     [Function("ChangeWebhookEndpoint")]
     [Access(CallerRole.Operator)]
-    [Operation("Changes the URL or the types of a webhook endpoint, disables it, or enables it: then it goes on after its last event.",
+    [Operation("Changes the URL or the types of a webhook endpoint, disables it, or enables it; then it gets the events that it missed.",
         Body = typeof(WebhookEndpointChange), Reply = typeof(WebhookEndpoint))]
     public async Task<IResult> Change(
         [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = Endpoint)] HttpRequest request,
@@ -74,7 +74,7 @@ public sealed class WebhookFunctions(WebhookEndpointStore store, EditWebhookEndp
 
     [Function("ReplayWebhook")]
     [Access(CallerRole.Operator)]
-    [Operation("Sends the events after an id, or since a time, again. An after beyond the last sent event leaves events out.",
+    [Operation("Sends the events after an id or since a time again. If that is after the last sent event, events are left out.",
         Body = typeof(WebhookReplay), Reply = typeof(WebhookEndpoint))]
     public async Task<IResult> Replay(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Endpoint + "/replay")] HttpRequest request,
@@ -88,7 +88,7 @@ public sealed class WebhookFunctions(WebhookEndpointStore store, EditWebhookEndp
 
     [Function("TestWebhook")]
     [Access(CallerRole.Operator)]
-    [Operation("Sends a message of the type webhook.test to a webhook endpoint now, also to a disabled one, and returns its answer.",
+    [Operation("Sends a message of the type webhook.test to a webhook endpoint now, also to a disabled one, and returns the answer.",
         Reply = typeof(WebhookTest))]
     public async Task<IResult> Test(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Endpoint + "/test")] HttpRequest request,

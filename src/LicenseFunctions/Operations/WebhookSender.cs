@@ -6,7 +6,7 @@ namespace LicenseFunctions.Operations;
 /// <summary>Signs messages and sends them to endpoints.</summary>
 public sealed class WebhookSender(WebhookEndpointStore store, WebhookSettings settings, HttpClient http, TimeProvider time)
 {
-    public const string NoSecret = $"no key of {WebhookSettings.KeysName} has made its secret";
+    public const string NoSecret = $"{WebhookSettings.KeysName} has no key for the endpoint's secret";
 
     /// <summary>One signer for each valid secret, the newest first; empty if no secret can be derived from the present keys.</summary>
     public async Task<IReadOnlyList<StandardWebhook>> SignersAsync(Guid endpointId, CancellationToken cancellationToken) =>

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Operations;
 
 /// <summary>Webhooks that send the event feed.</summary>
 /// <param name="Keys">Secrets are derived from them: new ones from the first key. Without keys, no endpoint can be added.</param>
-/// <param name="AllowPrivate">Whether endpoints may use http, and addresses of the own network.</param>
+/// <param name="AllowPrivate">Whether endpoints may use http and addresses of private networks.</param>
 /// <param name="AlertEmail">ALERT_EMAIL: the operators' address; null for no mail. SuspicionSettings validates it.</param>
 public sealed record WebhookSettings(IReadOnlyList<byte[]> Keys, bool AllowPrivate, string? AlertEmail)
 {

@@ -5,8 +5,8 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>
-/// Adds one mail about new disputes and payment cases to the operators' address. Without an address nothing counts as told, so that the
-/// first mail after ALERT_EMAIL is set has everything that is open.
+/// Adds one mail about new disputes and payment cases to the operators' address. Without an address, none counts as mailed, so that the
+/// first mail after ALERT_EMAIL is set is about everything that is open.
 /// </summary>
 public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings settings)
 {

@@ -182,7 +182,7 @@ public static class PaymentCaseStore
         on conflict do nothing
         """;
 
-    /// <summary>Stores the case of a charge that was refunded before it, so that it can be opened again if the refund fails.</summary>
+    /// <summary>Stores the case of a refunded charge as decided, so that it can be opened again if the refund fails.</summary>
     internal static Task KeepRefundedAsync(
         NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(

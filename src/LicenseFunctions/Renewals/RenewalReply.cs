@@ -38,7 +38,7 @@ public sealed record RenewalReply(
         var status when status is RenewalStatus.Due || status.IsChargeOpen() =>
             "The payment is being checked. The customer will not be charged twice. Until the result is known, the license is unchanged.",
         RenewalStatus.SoftDeclined when renewal.Attempt?.Code == "provider_refused" =>
-            "The payment provider refused the request and nothing was charged. The log has the provider's reason.",
+            "The payment provider refused the request and nothing was charged. The log has the provider's code.",
         RenewalStatus.SoftDeclined =>
             "The card was declined and nothing was charged. The customer can add money to the wallet or use another card.",
         RenewalStatus.HardDeclined =>

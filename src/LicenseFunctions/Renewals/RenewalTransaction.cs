@@ -46,8 +46,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(after, cancellationToken);
     }
 
-    // A charge that went back to the customer needs no decision, and no renewal may wait for it. If it was refunded, it has a closed case,
-    // which is opened again if that refund fails.
+    // A charge that went back to the customer needs no decision, and no renewal may wait for it. If it was refunded, its case is stored as
+    // decided, and opened again if that refund fails.
     private async Task OpenCaseAsync(string provider, Renewal after, PaymentCase concern, CancellationToken cancellationToken)
     {
         var (waits, isRefunded) = (after.IntentId == concern.Subject, false);
@@ -342,7 +342,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where renewal_id = @RenewalId and status = 'pending' and failure_reason = 'price_consent'
         """;
 
-    // What follows the question about the price has rows of its own; the audit log has the answer.
+    // The row of the question about the price is deleted: later steps have rows of their own, and the audit log has the answer.
     private static bool IsQuestionAnswered(RenewalChange change) => change.After is { Status: not RenewalStatus.AwaitingConsent } after
         && (change.Audit == "renewal.price_accepted" || after.Status is RenewalStatus.Canceled
             || (change.History is { } history && history.Id != after.RenewalId));

@@ -118,7 +118,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
                 PaymentCaseReason.UnknownCharge, reversal.IntentId ?? reversal.ChargeId ?? reversal.ProviderId, null, null, null,
                 reversal.ChargeId, reversal.AmountMinor, reversal.Currency,
                 $"A {what}{(reversal.Currency == "usd" ? "" : $" in {reversal.Currency}")} of a charge that is "
-                + (renewalId is null ? "not known." : "known in US dollars.")),
+                + (renewalId is null ? "not known." : "in US dollars.")),
             cancellationToken);
     }
 

@@ -9,7 +9,7 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     public decimal DebtsUsd { get; init; }
 
     /// <summary>
-    /// Something else than the payment is in the way: nothing is charged until the customer, an operator or the platform acts.
+    /// Something other than the payment prevents the renewal: nothing is charged until the customer, an operator or the platform acts.
     /// <see cref="With"/> is what would pay then.
     /// </summary>
     public bool IsHeld { get; init; }
@@ -39,7 +39,7 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
             : forecast;
     }
 
-    /// <summary>The same payment, with an obstacle that isn't about it.</summary>
+    /// <summary>The same payment, with an obstacle other than the payment.</summary>
     public RenewalForecast HeldBy(string obstacle) => this with { Obstacle = obstacle, IsHeld = true };
 
     /// <summary>The forecast of the payment only. It ignores whether the license is renewed automatically or suspended.</summary>

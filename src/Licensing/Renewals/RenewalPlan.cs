@@ -210,7 +210,8 @@ public static class RenewalPlan
     private static RenewalStep.Save Wait(Renewal renewal, DateTimeOffset now) =>
         Save(renewal with { NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt) });
 
-    // A request counts while the license is served: what follows is automatic. The customer could still confirm an intent.
+    // A request counts only while the license is served; after that, only auto-renewal continues. The intent is canceled first, because the
+    // customer could still confirm it.
     private static RenewalStep WaitUntilServed(Renewal renewal, RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now) =>
         CancelIntentFirst(
             renewal,

@@ -37,8 +37,8 @@ public static class RenewalRequests
             : RenewNow(facts.Renewal, policy, now);
 
     /// <summary>
-    /// The price that the customer would have to agree to, if they agreed to another one: then nothing is done, because a customer who
-    /// agreed must not read that consent is missing. Null if the amount is right or needs no consent.
+    /// The present price, if the customer agreed to another one. The request is refused then, because a customer who agreed must not read
+    /// that consent is missing. Null if the request need not be refused for its amount.
     /// </summary>
     public static decimal? PriceOtherThan(decimal? acceptedUsd, RenewalFacts facts, RenewalPolicy policy) =>
         acceptedUsd is { } accepted && facts.Renewal is { IsChargeOpen: false, Status: not Applied }
@@ -53,7 +53,7 @@ public static class RenewalRequests
             : null;
 
     /// <summary>
-    /// A request to renew was refused: a renewal that only the request has opened is closed, so that nothing is charged for it later.
+    /// A request to renew was refused. A renewal that only the request opened is closed, so that nothing is charged for it later.
     /// </summary>
     /// <returns>Null if there is nothing to change.</returns>
     public static RenewalChange? Refuse(Renewal renewal) =>
@@ -99,7 +99,7 @@ public static class RenewalRequests
         RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider gave no answer about this charge.",
         "transaction_id", "Try again in a minute; nothing was changed.");
 
-    /// <summary>Why an id that an operator entered can't be that of a charge which paid the renewal; null if it can.</summary>
+    /// <summary>Why an id that an operator entered can't be that of the charge that paid the renewal; null if it can.</summary>
     public static Refusal? RefuseChargeId(Renewal renewal, string chargeId) => renewal.Attempt?.Provider switch
     {
         PaymentProviders.Stripe when chargeId.StartsWith("pi_", StringComparison.Ordinal) =>
@@ -141,7 +141,7 @@ public static class RenewalRequests
     /// <param name="reason">What the operator checked, for the audit row.</param>
     /// <param name="policy">The settings of this installation.</param>
     /// <param name="now">The present time.</param>
-    /// <param name="paidMinor">Minor units that were charged; null if it is not known: then it is the amount that was asked.</param>
+    /// <param name="paidMinor">Minor units that were charged; null if that is not known: then the amount that was asked is booked.</param>
     /// <returns>NOT_UNKNOWN if the charge isn't unknown.</returns>
     public static Outcome<RenewalChange> ResolveUnknownCharge(
         RenewalFacts facts, string? transactionId, string reason, RenewalPolicy policy, DateTimeOffset now,

@@ -24,7 +24,7 @@ public static class RenewalSettlement
         var renewal = facts.Renewal;
         if (renewal.Attempt is not { } attempt) return null;
         if (trigger is Trigger.Event && answer.IntentId != renewal.IntentId && answer.Outcome is not ChargeOutcome.Succeeded) return null;
-        // A charge that waits for its booking pays the period, so that of another intent doesn't.
+        // If a charge waits for its booking, it pays the period, and the charge of another intent is a second payment.
         if (renewal.Status is Applied || (renewal.Status is Succeeded && answer.IntentId != renewal.IntentId))
             return PaidTwice(renewal, answer);
 
@@ -149,9 +149,10 @@ public static class RenewalSettlement
             Reason = EnumWords.Of(payment.With),
         };
 
-    // The intent is canceled before a period is paid in another way, so this happens only if a provider charges a canceled intent. An
-    // operator must refund it. Or an operator decided that another charge than that of the intent paid the period: then the intent no
-    // longer belongs to the renewal, so that a refund of it doesn't end the period.
+    // The intent is canceled before a period is paid in another way. So this happens only if a provider charges a canceled intent, or if a
+    // restore of the database made the backend forget an intent. An operator must refund the charge. Or an operator decided that another
+    // charge than that of the intent paid the period: then the intent no longer belongs to the renewal, so that a refund of it doesn't end
+    // the period.
     private static RenewalChange? PaidTwice(Renewal renewal, IntentSnapshot answer)
     {
         if (answer.Outcome is not ChargeOutcome.Succeeded paid) return null;
@@ -197,7 +198,7 @@ public static class RenewalSettlement
 
     /// <summary>
     /// The charge of the renewal's intent went back to the customer: it was credited to the wallet, or refunded before it was booked. A
-    /// renewal that waited for the charge is closed, after a refund each one. Another one continues without the intent.
+    /// renewal that waited for the charge is closed. Another one continues without the intent after a credit, and is closed after a refund.
     /// </summary>
     /// <param name="renewal">The renewal.</param>
     /// <param name="isRefunded">
@@ -208,7 +209,7 @@ public static class RenewalSettlement
         var released = renewal with
         {
             IntentId = null,
-            // Whatever was answered first: the intent may have succeeded after a decline.
+            // Whatever its status is: the intent may have succeeded after a decline.
             Attempt = renewal.Attempt is { } attempt ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null } : null,
             Lookups = 0,
             UnknownSince = null,

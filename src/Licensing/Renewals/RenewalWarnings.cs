@@ -25,7 +25,7 @@ public static class RenewalWarnings
     /// doesn't wait: <see cref="AtPayment"/> adds the notice, which then names the present time.
     /// </summary>
     /// <param name="expiresAt">The license's expiry.</param>
-    /// <param name="forecast">There is no notice if nothing can pay, if something else is in the way, or if the price is 0.</param>
+    /// <param name="forecast">There is no notice if nothing can pay, if something else prevents the renewal, or if the price is 0.</param>
     /// <param name="status">Null before the renewal is opened.</param>
     /// <param name="now">The present time.</param>
     /// <param name="policy">The settings of this installation.</param>
@@ -75,8 +75,8 @@ public static class RenewalWarnings
         now - (renewal.PeriodStart + policy.Grace + RenewalPolicy.LateWindow) is var late && late > TimeSpan.Zero ? late : null;
 
     /// <summary>
-    /// The notice that is added before the first automatic payment, if it was not sent before. The customer can't prevent that payment any
-    /// more, and the mail says so.
+    /// The notice that is added before the first automatic payment, if it was not sent before. The customer can no longer prevent that
+    /// payment, and the mail says so.
     /// </summary>
     /// <returns>
     /// Null if the customer asked for the renewal, if it is free, or if the customer agreed to its price and the expiry is not long

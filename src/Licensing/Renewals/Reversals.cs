@@ -253,7 +253,7 @@ public static class Reversals
     private static string IdOfMail(ReversalFacts facts) =>
         $"{facts.Renewal.RenewalId}:{facts.Kept.Max(one => one.Reversal.ChangedAt):yyyyMMddHHmmss}";
 
-    // The customer had a mail that announced this refund.
+    // The customer got a mail that announced this refund, because an operator chose its effect.
     private static bool HasChosenFailed(ReversalFacts facts) => facts.Kept.Any(
         one => one is { Reversal: { Kind: ReversalKind.Refund, State: ReversalState.Failed }, Applied: not (null or ReversalState.Failed) }
             && facts.Choices.Any(choice => choice.ProviderId == one.Reversal.ProviderId));

@@ -18,10 +18,10 @@ public static class WebhookAddress
         }.Select(IPNetwork.Parse),
     ];
 
-    // All other public addresses of IPv6 are outside the global unicast range: loopback, mapped, NAT64, unique local, link-local.
+    // All other special addresses of IPv6 are outside the global unicast range: loopback, mapped, NAT64, unique local, link-local.
     private static readonly IPNetwork GlobalV6 = IPNetwork.Parse("2000::/3");
 
-    // Teredo and 6to4 contain IPv4 addresses.
+    // Teredo (in 2001::/23) and 6to4 contain IPv4 addresses; the other two are for documentation.
     private static readonly IPNetwork[] SpecialV6 =
         [.. new[] { "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20" }.Select(IPNetwork.Parse)];
 
@@ -35,7 +35,7 @@ public static class WebhookAddress
             : GlobalV6.Contains(address) && !Array.Exists(SpecialV6, network => network.Contains(address));
     }
 
-    /// <summary>Why the text can't be the URL of an endpoint; null if it can. A host name is resolved only when it is connected.</summary>
+    /// <summary>Why the text can't be the URL of an endpoint; null if it can. Host names are resolved only at each connection.</summary>
     /// <param name="allowPrivate">WEBHOOK_ALLOW_PRIVATE.</param>
     public static Refusal? Fault(string? text, bool allowPrivate)
     {

@@ -585,7 +585,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         var settings = new RenewalSettings(true, Policy.Warning, Policy.Grace, 0, false, "ops@example.com", 1);
         var notify = new NotifyOfPayments(database.Database, settings);
 
-        // Without an address nobody is told, so nothing counts as told.
+        // Without an address nobody gets a mail, so nothing counts as mailed.
         await new NotifyOfPayments(database.Database, settings with { AlertEmail = null }).RunAsync(Token);
 
         await notify.RunAsync(Token);

@@ -1,4 +1,5 @@
-//! Verifies leases for the tests: each line of the input is a case in JSON, each line of the output the reason of the refusal.
+//! Verifies leases for the tests. Each line of the input is a case in JSON. Each line of the output is the reason of the refusal in JSON,
+//! empty for a valid lease.
 #![allow(dead_code)]
 
 #[path = "../../../src/Clients/rust/crypto.rs"]

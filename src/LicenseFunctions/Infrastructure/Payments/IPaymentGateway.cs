@@ -31,8 +31,8 @@ public interface IPaymentGateway
     /// <summary>Cancels the intent. If it is already paid or canceled, the answer has that outcome.</summary>
     Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken);
 
-    /// <summary>Looks a charge up by its id, or by that of its intent.</summary>
-    /// <returns>Null if the provider has no such lookup.</returns>
+    /// <summary>Looks up a charge by its id, or by the id of its intent.</summary>
+    /// <returns>Null if the provider can't look up charges.</returns>
     Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken) => Task.FromResult<ChargeLookup?>(null);
 
     /// <summary>Refunds a part of the intent's charge, or all of it.</summary>

@@ -89,7 +89,7 @@ public static class MetricCatalog
         new(Gauge, "outbox_oldest_seconds", "Age of the oldest of them.", "kind", OutboxKinds),
         new(Gauge, "outbox_dead", "Mails and webhooks that were given up.", "kind", OutboxKinds),
         new(Gauge, "webhook_endpoints",
-            "Webhook endpoints: disabled after failures, or off (disabled by an operator).", "state",
+            "Webhook endpoints: disabled after failures or HTTP 410, or off (disabled by an operator).", "state",
             "active", "failing", "disabled", "off"),
         new(Gauge, "webhook_oldest_event_seconds", "Age of the oldest event that an enabled webhook endpoint has not accepted."),
         new(Counter, ProcessCounts.MailRelayFailures,

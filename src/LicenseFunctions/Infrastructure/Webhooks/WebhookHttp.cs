@@ -37,11 +37,11 @@ public static class WebhookHttp
 {
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>For an address that the settings name. It may be on the own network, and redirects are followed.</summary>
+    /// <summary>For an address from the settings. It may be in a private network, and redirects are followed.</summary>
     public static HttpClient ForSettings() => new(Handler()) { Timeout = Timeout };
 
-    /// <summary>For addresses of the API. Host names are resolved and checked at each connection, and redirects are not followed.</summary>
-    /// <param name="allowPrivate">Whether addresses of the own network are allowed.</param>
+    /// <summary>For URLs of webhook endpoints. Each connection resolves and checks the host name; redirects are not followed.</summary>
+    /// <param name="allowPrivate">Whether addresses of private networks are allowed.</param>
     public static HttpClient ForEndpoints(bool allowPrivate)
     {
         var handler = Handler();
@@ -58,7 +58,7 @@ public static class WebhookHttp
         UseCookies = false,
         MaxResponseDrainSize = 16 * 1024,
         ResponseDrainTimeout = TimeSpan.FromSeconds(1),
-        // So that a changed name is resolved again.
+        // Host names are resolved again after this time, because their addresses may change.
         PooledConnectionLifetime = TimeSpan.FromMinutes(2),
     };
 
