@@ -76,6 +76,8 @@ begin
     delete from license_devices where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_devices', touched);
 
+    perform add_license_event(subscription_id, 'license.revoked', jsonb_build_object('cause', 'ERASED', 'accepted_until', null))
+    from license_tokens where subscription_id = any (licenses) and is_active;
     update license_tokens set is_active = false, revoked_at = coalesce(revoked_at, now()),
         revoked_reason = case when is_active then 'Erased' else revoked_reason end,
         ip_address = null, ea_instance_id = null, last_used_at = null, metadata = '{}'

@@ -80,6 +80,7 @@ test('every example of the page is known', () =>
       Events: 'sh js sh js',
       'The widget': 'html',
       'The alert webhook': 'json',
+      'Sign-in of customers and operators': 'json',
     },
   ));
 
@@ -135,6 +136,15 @@ test('the receiver gets the events of the endpoint, verified, and each once', as
 
   await backend.runTimer('DeliverEvents');
   assert.match(await line(), new RegExp(`^\\d+ license\\.suspended ${licenses.tunde} {`));
+});
+
+test('a token with the claims of the page is accepted, and none without exp, sub or role', async () => {
+  const claims = JSON.parse(examples['Sign-in of customers and operators'][0].text);
+  const status = async (payload) => (await backend.call('GET', `/api/v1/licenses/${licenses.tunde}`, backend.sign(payload))).status;
+
+  assert.equal(claims.sub, people.tunde);
+  assert.equal(await status(claims), 200);
+  for (const name of ['exp', 'sub', 'role']) assert.equal(await status({ ...claims, [name]: undefined }), 401, name);
 });
 
 test('the schema is added to the tables of a platform, and what differs is named', () => {

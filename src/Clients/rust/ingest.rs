@@ -60,11 +60,17 @@ fn keep_current(backend: &Backend, gate: &Mutex<Gate>, file: &str) {
                 keys_at = now();
             }
         }
-        while let Some((revoked, next)) = backend.revocations(after).filter(|(revoked, _)| !revoked.is_empty()) {
-            gate.lock().unwrap().revoked.extend(revoked);
-            after = next;
-        }
-        if keys_at > 0 && !is_current {
+        let is_read = loop {
+            match backend.revocations(after) {
+                None => break false,
+                Some((revoked, _)) if revoked.is_empty() => break true,
+                Some((revoked, next)) => {
+                    gate.lock().unwrap().revoked.extend(revoked);
+                    after = next;
+                }
+            }
+        };
+        if keys_at > 0 && is_read && !is_current {
             is_current = true;
             println!("keys and revocations read");
         }

@@ -336,6 +336,9 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         await AuditLog.AddAsync(connection, new AuditRow(
             Actor.System, "license.reinstated", subscriptionId, Reason: why, Before: RowJson.Of(new { before.State, before.PausedReason }),
             After: RowJson.Of(new { State = "SYNCED" })), cancellationToken);
+        var reinstated = new { SuspensionId = (Guid?)null, Cause = "EXPIRY", How = "RENEWED" };
+        await LicenseEvents.AddAsync(
+            connection, new LicenseEvent(subscriptionId, "license.reinstated", reinstated), cancellationToken);
         invalidation.Raise(subscriptionId);
     }
 

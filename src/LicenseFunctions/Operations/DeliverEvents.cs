@@ -9,7 +9,11 @@ namespace LicenseFunctions.Operations;
 /// <param name="Accepted">Events that a receiver accepted; an event counts once for each endpoint.</param>
 /// <param name="Failed">Endpoints that did not accept an event.</param>
 /// <param name="Disabled">Endpoints that were disabled because of that.</param>
-public sealed record DeliveryCounts(int Accepted, int Failed, int Disabled);
+public sealed record DeliveryCounts(int Accepted, int Failed, int Disabled)
+{
+    internal DeliveryCounts Plus(DeliveryCounts other) =>
+        new(Accepted + other.Accepted, Failed + other.Failed, Disabled + other.Disabled);
+}
 
 /// <summary>
 /// Sends the event feed to the endpoints that are due, at least once and in order per license: events of different licenses are sent
@@ -27,6 +31,9 @@ public sealed class DeliverEvents(
     /// <summary>No call of a round begins after this time, so that the position is stored often.</summary>
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(2);
 
+    /// <summary>How often a run looks for endpoints with new events.</summary>
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+
     /// <summary>The longest time of a run; the next run continues. functionTimeout in host.json is longer.</summary>
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(4);
 
@@ -35,20 +42,33 @@ public sealed class DeliverEvents(
 
     public async Task<DeliveryCounts> RunAsync(CancellationToken cancellationToken)
     {
-        await events.NumberAsync(cancellationToken);
-        var due = await store.DueAsync(cancellationToken);
-        var results = new DeliveryCounts[due.Count];
-        await Parallel.ForEachAsync(
-            Enumerable.Range(0, due.Count),
-            // All endpoints at once, so that none waits for a slow one.
-            new ParallelOptions
+        var sum = new DeliveryCounts(0, 0, 0);
+        var sending = new Dictionary<Guid, Task<DeliveryCounts>>();
+        var began = time.GetTimestamp();
+        try
+        {
+            // While a slow receiver has events left, the others get theirs as they come.
+            do
             {
-                MaxDegreeOfParallelism = EditWebhookEndpoints.MostEndpoints,
-                CancellationToken = cancellationToken,
-            },
-            async (index, token) => results[index] = await TryDeliverAsync(due[index], token));
-        return new DeliveryCounts(
-            results.Sum(result => result.Accepted), results.Sum(result => result.Failed), results.Sum(result => result.Disabled));
+                await events.NumberAsync(cancellationToken);
+                foreach (var endpoint in await store.DueAsync(cancellationToken))
+                    if (!sending.ContainsKey(endpoint)) sending.Add(endpoint, TryDeliverAsync(endpoint, cancellationToken));
+                if (sending.Count > 0)
+                    await Task.WhenAny([Task.Delay(Look, time, cancellationToken), .. sending.Values]);
+                foreach (var (endpoint, sent) in sending.Where(one => one.Value.IsCompleted).ToList())
+                {
+                    sum = sum.Plus(await sent);
+                    sending.Remove(endpoint);
+                }
+            }
+            while (sending.Count > 0 && !TimeSlice.IsOver && time.GetElapsedTime(began) < LongestRun);
+        }
+        finally
+        {
+            foreach (var sent in await Task.WhenAll(sending.Values)) sum = sum.Plus(sent);
+        }
+
+        return sum;
     }
 
     private async Task<DeliveryCounts> TryDeliverAsync(Guid endpointId, CancellationToken cancellationToken)
@@ -176,6 +196,10 @@ public sealed class DeliverEvents(
     {
         var attempts = run.Attempts + 1;
         var retry = WebhookRetries.After(attempts, run.Attempts == 0 ? TimeSpan.Zero : endpoint.Failing, status);
+        if (!await store.FailAsync(
+            endpoint, run.Position, accepted, attempts, retry, error, settings.AlertEmail, cancellationToken))
+            return;
+        run.Counts = run.Counts with { Failed = 1, Disabled = retry.DisabledBy is null ? 0 : 1 };
         if (retry.DisabledBy is null)
         {
             log.LogWarning("Webhook endpoint {EndpointId} failed at attempt {Attempts}; next attempt in {Delay}: {Error}",
@@ -185,12 +209,6 @@ public sealed class DeliverEvents(
         {
             log.LogError("Webhook endpoint {EndpointId} is disabled by {DisabledBy}: {Error}",
                 endpoint.EndpointId, retry.DisabledBy, error);
-        }
-
-        if (await store.FailAsync(
-            endpoint, run.Position, accepted, attempts, retry, error, settings.AlertEmail, cancellationToken))
-        {
-            run.Counts = run.Counts with { Failed = 1, Disabled = retry.DisabledBy is null ? 0 : 1 };
         }
     }
 

@@ -169,6 +169,7 @@ public sealed class EditWebhookEndpoints(LicenseDatabase database, WebhookSettin
             await WebhookEndpointStore.EndSecretsAsync(connection, endpointId, cancellationToken);
         var secret = await WebhookEndpointStore.AddSecretAsync(
             connection, endpointId, WebhookSettings.IdOf(settings.Keys[0]), overlap, cancellationToken);
+        await WebhookEndpointStore.EndClaimAsync(connection, endpointId, cancellationToken);
         var endpoint = (await WebhookEndpointStore.FindAsync(connection, endpointId, cancellationToken))!;
         await AuditLog.AddAsync(
             connection, new AuditRow(by, action, null, endpointId.ToString(), After: Audited(endpoint)), cancellationToken);

@@ -145,6 +145,12 @@ public sealed class WebhookEndpointStore(LicenseDatabase database)
         connection.QuerySingleAsync<WebhookSecret>(
             new CommandDefinition(AddSecret, new { endpointId, keyId, overlap }, cancellationToken: cancellationToken));
 
+    private const string EndClaim = "update webhook_endpoints set fence = fence + 1, lease_until = null where endpoint_id = @endpointId";
+
+    /// <summary>A process that signs with the older secrets loses its claim.</summary>
+    public static Task EndClaimAsync(NpgsqlConnection connection, Guid endpointId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(EndClaim, new { endpointId }, cancellationToken: cancellationToken));
+
     private const string EndSecrets = """
         update webhook_secrets set expires_at = now() where endpoint_id = @endpointId and (expires_at is null or expires_at > now())
         """;

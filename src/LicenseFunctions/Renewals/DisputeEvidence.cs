@@ -127,6 +127,7 @@ public static class DisputeEvidence
         "expiring" => "reminder that the license expires",
         "in_grace" => "reminder that the license has expired",
         "refunded" => "notice of a refund",
+        "refund_failed" => "notice that a refund failed",
         "period_ended" => "notice that the paid period ended",
         "period_restored" => "notice that the paid period was restored",
         "suspended" => "notice that the license was suspended",

@@ -163,6 +163,35 @@ public sealed class DeliverEventsTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(2, listener.Requests.Count);
     }
 
+    [Fact]
+    public async Task Deliver_WhileAReceiverIsSlow_OthersGetNewEvents()
+    {
+        using var patient = WebhookHttp.ForEndpoints(allowPrivate: true);
+        patient.Timeout = TimeSpan.FromMinutes(1);
+        using var second = new ManualResetEventSlim();
+        await using var fast = await LocalListener.StartAsync(before =>
+        {
+            if (before == 0)
+                EventsAsync(Guid.NewGuid(), 1).Wait(Stop);
+            else
+                second.Set();
+            return Results.Ok();
+        }, Stop);
+        await using var slow = await LocalListener.StartAsync(_ => second.Wait(TimeSpan.FromSeconds(50), Stop)
+            ? Results.Ok()
+            : Results.StatusCode(500), Stop);
+        await AddAsync(fast);
+        await AddAsync(slow);
+        await EventsAsync(Guid.NewGuid(), 1);
+        var sender = new WebhookSender(Store, Settings, patient, TimeProvider.System);
+
+        var counts = await new DeliverEvents(
+            Store, new EventStore(database.Database), sender, Settings, TimeProvider.System, NullLogger<DeliverEvents>.Instance)
+            .RunAsync(Stop);
+
+        Assert.Equal((2, 0), (fast.Requests.Count, counts.Failed));
+    }
+
     [Theory]
     [InlineData("4 days 23:59", 500, null)]
     [InlineData("5 days", 500, "failures")]
@@ -236,6 +265,29 @@ public sealed class DeliverEventsTests(PostgresFixture postgres) : IAsyncLifetim
             [Signature(second.Secret, calls[0]), Signature(first.Secret, calls[0])], calls[0].Headers["webhook-signature"].Split(' '));
         Assert.Equal([Signature(second.Secret, calls[1])], calls[1].Headers["webhook-signature"].Split(' '));
         Assert.Equal([Signature(third.Secret, calls[2])], calls[2].Headers["webhook-signature"].Split(' '));
+    }
+
+    [Fact]
+    public async Task Rotate_WhileEventsAreSent_EndsTheRunWithTheOldSecret()
+    {
+        WebhookEndpointSecret? added = null;
+        await using var listener = await LocalListener.StartAsync(before =>
+        {
+            if (before == 0)
+                Edit.RotateAsync(added!.Endpoint.EndpointId, new WebhookSecretRotation(0), Actor.System, Stop).Wait(Stop);
+            return Results.Ok();
+        }, Stop);
+        added = await AddAsync(listener);
+        await EventsAsync(Guid.NewGuid(), 1);
+
+        await Deliver().RunAsync(Stop);
+
+        // What the receiver may have rejected is sent again, signed with the new secret.
+        Assert.Equal(0L, Assert.Single(await Store.ListAsync(Stop)).After);
+        await Deliver().RunAsync(Stop);
+        Assert.Equal(2, listener.Requests.Count);
+        Assert.NotEqual(
+            Signature(added.Secret, listener.Requests[1]), listener.Requests[1].Headers["webhook-signature"]);
     }
 
     [Fact]

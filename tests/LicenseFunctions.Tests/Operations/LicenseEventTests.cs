@@ -124,6 +124,21 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Expiry_ThatThePlatformSuspendedFor_EndsWithAnEvent()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            "update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = @PausedReason",
+            new { SuspensionTexts.Expired.PausedReason });
+
+        await scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.EndForExpiryAsync(connection, scene.SubscriptionId, "Renewed", token),
+            LicenseScene.Stop);
+
+        Assert.Equal(["license.reinstated cause,how,suspension_id"], await TypesAsync(scene));
+    }
+
+    [Fact]
     public async Task Renewals_BecomeEvents_WithoutFreeText()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);

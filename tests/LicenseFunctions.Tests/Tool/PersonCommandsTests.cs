@@ -172,6 +172,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal((false, "Erased"), await scene.Database.QueryAsync<(bool, string)>(
             "select is_active, revoked_reason from license_tokens where subscription_id = @SubscriptionId", license));
         Assert.Equal("canceled", await scene.Database.QueryAsync<string>("select status from renewals"));
+        Assert.Equal((license.SubscriptionId, "ERASED"), await scene.Database.QueryAsync<(Guid, string)>(
+            "select subscription_id, data ->> 'cause' from license_events where type = 'license.revoked'"));
         Assert.Equal((by, person.ToString(), "on request"), await scene.Database.QueryAsync<(Guid, string, string)>(
             "select actor_id, subject, reason from audit_log where action = 'person.erased'"));
         Assert.Equal(1L, await scene.Database.QueryAsync<long>(

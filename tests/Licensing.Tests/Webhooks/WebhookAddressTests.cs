@@ -37,6 +37,7 @@ public sealed class WebhookAddressTests
     [InlineData("192.0.2.1")]
     [InlineData("192.88.99.1")]
     [InlineData("192.168.0.1")]
+    [InlineData("168.63.129.16")]
     [InlineData("198.19.255.255")]
     [InlineData("203.0.113.1")]
     [InlineData("224.0.0.1")]

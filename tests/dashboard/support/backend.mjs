@@ -153,8 +153,12 @@ export class Backend {
 
   /** A bearer token of the issuer that this backend trusts. */
   token(role, userId) {
+    return this.sign({ sub: userId, role, exp: Math.floor(Date.now() / 1000) + 3600 });
+  }
+
+  sign(claims) {
     const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: userId, role, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
+    const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
     const token = `${body}.${createHmac('sha256', this.key).update(body).digest('base64url')}`;
     this.tokens.push(token);
     return token;
