@@ -35,8 +35,8 @@ public static class OpeningStore
                    when 'EXPIRED' then past_time(greatest(t.expires_at + @grace, l.grace_until))
                    when 'SUSPENDED' then p.suspended_at
                    -- The time of the refusal is not known. It is later than the last check that passed.
-                   else coalesce(past_time(s.paused_at), (select max(d.last_seen_at) from license_devices d
-                                                          where d.subscription_id = p.subscription_id)) end as refused_since,
+                   else coalesce(past_time(s.paused_at), (select max(d.last_accepted_at) from license_devices d
+                                                              where d.subscription_id = p.subscription_id)) end as refused_since,
                u.ea_instance_id, u.mt5_account_number, u.logged_at, u.session_duration_sec, u.opened
         from unnest(@ids, @earliest, @latest) as arrived (subscription_id, earliest_at, latest_at)
         join lateral (

@@ -75,6 +75,26 @@ public sealed class OpeningTests(PostgresFixture postgres)
         Assert.Equal((1, 0), (scan.Records, scan.Alerts));
     }
 
+    // The platform doesn't say since when. The record itself must not count as a check that passed.
+    [Theory]
+    [InlineData("is_active = false", "INACTIVE")]
+    [InlineData("state = 'LOCKED_NO_FUNDS', paused_at = null", "LOCKED_NO_FUNDS")]
+    [InlineData("state = 'PAUSED_TOXIC', paused_at = null", "PAUSED_TOXIC")]
+    public async Task Opening_UnderARefusalWithoutATime_RaisesTheAlert(string change, string code)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Usage.DeviceAsync(
+            scene.License, "1001|EA-1", "EA-1", 1001, "198.51.100.4", scene.Usage.Now.AddHours(-4).UtcDateTime);
+        await EndAsync(scene, "update subscriptions set " + change);
+
+        var scan = await scene.RecordAndScanAsync([Record(scene, 3600, opened: 2)]);
+
+        Assert.Equal(1, scan.Alerts);
+        Assert.Equal(scene.Usage.Now.AddHours(-1).UtcDateTime, await scene.Database.QueryAsync<DateTime>(
+            "select last_seen_at from license_devices"));
+        Assert.Equal(code, await scene.Database.QueryAsync<string>("select evidence ->> 'code' from suspicious_activity_alerts"));
+    }
+
     [Fact]
     public async Task Opening_OfOneLicenseThatFails_LeavesTheOthers()
     {
@@ -116,10 +136,12 @@ public sealed class OpeningTests(PostgresFixture postgres)
         Assert.Equal(0, await scene.Database.QueryAsync<long>("select count(*) from outbox where payload ->> 'template' = 'device_alert'"));
     }
 
-    /// <summary>The license expired four hours ago. Its device's check was refused three hours ago.</summary>
-    private static Task<int> EndAsync(SuspicionScene scene) => scene.Database.ExecuteAsync(
-        """
-        update license_tokens set expires_at = now() - interval '4 hours';
+    private const string Expire = "update license_tokens set expires_at = now() - interval '4 hours'";
+
+    /// <summary>The license ended, by default four hours ago. Its device's check was refused three hours ago.</summary>
+    private static Task<int> EndAsync(SuspicionScene scene, string change = Expire) => scene.Database.ExecuteAsync(
+        $"""
+        {change};
         insert into close_only_periods (subscription_id, began_at) select subscription_id, now() - interval '3 hours' from license_tokens
         where subscription_id = @SubscriptionId
         """, scene.License);
