@@ -237,7 +237,7 @@ CREATE FUNCTION public.close_only_facts(subscription_id uuid, device_key text, s
               and (p.began_at > $3
                    or (p.last_refused_at > $3
                        and not exists (select from license_devices d
-                                       where d.subscription_id = s.subscription_id and d.last_seen_at > p.last_refused_at)))),
+                                       where d.subscription_id = s.subscription_id and d.last_accepted_at > p.last_refused_at)))),
            coalesce(own.suspended_at, past_time(s.paused_at)), own.is_fraud is true
     from subscriptions s
     cross join lateral (
@@ -1828,6 +1828,7 @@ CREATE TABLE public.license_devices (
     lease_issued_at timestamp with time zone,
     lease_expires_at timestamp with time zone,
     days_seen smallint DEFAULT 1 NOT NULL,
+    last_accepted_at timestamp with time zone,
     CONSTRAINT first_seen_before_last CHECK ((first_seen_at <= last_seen_at)),
     CONSTRAINT mt5_account_number_positive CHECK ((mt5_account_number > 0)),
     CONSTRAINT registered_has_one_place CHECK (((removed_at IS NULL) = ((slot IS NOT NULL) <> beyond_limit))),

@@ -84,6 +84,8 @@
 \ir installation/migration.psql
 \set migration 0040_webhooks
 \ir installation/migration.psql
+\set migration 0041_accepted_checks
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

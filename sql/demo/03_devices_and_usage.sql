@@ -62,9 +62,10 @@ used as (
 ),
 registered as (
     insert into license_devices
-        (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+        (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at,
+         last_accepted_at)
     select ('00000000-0000-4000-8000-000000000' || 300 + n)::uuid, account || '|' || ea, ea, account,
-           (array_agg(address order by hour desc))[1], slot, min(hour), max(hour)
+           (array_agg(address order by hour desc))[1], slot, min(hour), max(hour), max(hour)
     from hours
     where exists (select from subscriptions where subscription_id = ('00000000-0000-4000-8000-000000000' || 300 + n)::uuid)
     group by n, ea, account, slot

@@ -15,7 +15,7 @@ returns table (first_seen_at timestamptz, began_at timestamptz, suspended_at tim
               and (p.began_at > $3
                    or (p.last_refused_at > $3
                        and not exists (select from license_devices d
-                                       where d.subscription_id = s.subscription_id and d.last_seen_at > p.last_refused_at)))),
+                                       where d.subscription_id = s.subscription_id and d.last_accepted_at > p.last_refused_at)))),
            coalesce(own.suspended_at, past_time(s.paused_at)), own.is_fraud is true
     from subscriptions s
     cross join lateral (

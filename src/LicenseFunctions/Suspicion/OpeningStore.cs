@@ -12,7 +12,10 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Records">The usage records of these positions, by time; at least one.</param>
 public sealed record OpenedUnderCloseOnly(Guid SubscriptionId, CloseOnlyPeriod Period, IReadOnlyList<OpenedPositions> Records);
 
-/// <summary>Alerts about positions that were opened although only closing was allowed: one for each license and period.</summary>
+/// <summary>
+/// Alerts about positions that were opened although only closing was allowed, or nothing: one for each license and period. Without a
+/// period, because no check was refused, one for each refusal.
+/// </summary>
 public static class OpeningStore
 {
     private sealed record Row
@@ -28,38 +31,62 @@ public static class OpeningStore
         public int Opened { get; init; }
     }
 
-    // Nearly all licenses are left out by the first join.
+    // Nearly all licenses are left out by the first join, which finds those that may be refused.
+    // Without a refused check there is no period: the time begins when the license was refused. If the platform doesn't say when that was,
+    // it was after the last check that passed and before the subscription's last change. Usage from before must not count.
     private const string Find = """
-        select p.subscription_id, facts.code, p.began_at,
-               case facts.code
-                   when 'EXPIRED' then past_time(greatest(t.expires_at + @grace, l.grace_until))
-                   when 'SUSPENDED' then p.suspended_at
-                   -- The time of the refusal is not known. It is later than the last check that passed.
-                   else coalesce(past_time(s.paused_at), (select max(d.last_seen_at) from license_devices d
-                                                          where d.subscription_id = p.subscription_id)) end as refused_since,
+        select s.subscription_id, facts.code, coalesce(p.began_at, refused.before) as began_at,
+               coalesce(refused.at, refused.after) as refused_since,
                u.ea_instance_id, u.mt5_account_number, u.logged_at, u.session_duration_sec, u.opened
         from unnest(@ids, @earliest, @latest) as arrived (subscription_id, earliest_at, latest_at)
         join lateral (
-            select began.subscription_id, began.began_at, began.alert_id, f.suspended_at
-            from (select * from close_only_periods c where c.subscription_id = arrived.subscription_id offset 0) began
-            cross join lateral close_only_facts(began.subscription_id, null, @since) f
-            where began.began_at = f.began_at
-        ) p on p.alert_id is null and p.began_at < arrived.latest_at
-        join subscriptions s on s.subscription_id = p.subscription_id
-        cross join lateral (select c.expires_at from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t
-        cross join lateral (select listed_license_code(p.subscription_id, @grace) as code) facts
-        left join license_states l on l.subscription_id = p.subscription_id
+            select b.subscription_id, b.paused_at, b.updated_at
+            from subscriptions b
+            where b.subscription_id = arrived.subscription_id
+              and (not is_subscription_active(b.is_active) or b.state in ('LOCKED_NO_FUNDS', 'PAUSED_TOXIC', 'SUSPENDED_ADMIN')
+                   or exists (select from license_tokens k
+                              where k.subscription_id = b.subscription_id and k.is_active and k.expires_at <= now())
+                   or exists (select from license_suspensions o where o.subscription_id = b.subscription_id and o.closed_at is null))
+            offset 0
+        ) s on true
+        cross join lateral (select listed_license_code(s.subscription_id, @grace) as code offset 0) facts
+        cross join lateral close_only_facts(s.subscription_id, null, @since) f
+        left join close_only_periods p on p.subscription_id = s.subscription_id and p.began_at = f.began_at
+        cross join lateral (select c.expires_at from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1) t
+        left join license_states l on l.subscription_id = s.subscription_id
+        cross join lateral (
+            select known.at, seen.at as after, coalesce(known.at, greatest(seen.at, past_time(s.updated_at))) as before
+            from (select case facts.code
+                             when 'EXPIRED' then past_time(greatest(t.expires_at + @grace, l.grace_until))
+                             when 'SUSPENDED' then f.suspended_at
+                             -- paused_at may be the time of an earlier pause.
+                             when 'INACTIVE' then null
+                             else past_time(s.paused_at) end) as known (at)
+            cross join (select max(d.last_accepted_at) from license_devices d
+                        where d.subscription_id = s.subscription_id) as seen (at)
+        ) refused
         cross join lateral (
             select used.ea_instance_id, used.mt5_account_number, used.logged_at, used.session_duration_sec, used.opened
             from license_usage_log used
-            where used.subscription_id = p.subscription_id and used.opened > 0
-              and used.logged_at between greatest(arrived.earliest_at, p.began_at) and arrived.latest_at
+            where used.subscription_id = s.subscription_id and used.opened > 0
+              and used.logged_at between greatest(arrived.earliest_at, coalesce(p.began_at, refused.before)) and arrived.latest_at
             offset 0
         ) u
-        order by p.subscription_id, u.logged_at
+        where facts.code = any(@codes) and p.alert_id is null and coalesce(p.began_at, refused.before) < arrived.latest_at
+          -- One alert for each refusal. That of an earlier period is none of the present period.
+          and not exists (
+              select from suspicious_activity_alerts a
+              where a.subscription_id = s.subscription_id and a.activity_type = 'OPENED_UNDER_CLOSE_ONLY'
+                and a.detected_at >= coalesce(refused.at, refused.after, '-infinity')
+                and (p.began_at is null or not exists (select from close_only_periods other
+                                                       where other.subscription_id = s.subscription_id and other.alert_id = a.alert_id)))
+        order by s.subscription_id, u.logged_at
         """;
 
-    /// <summary>Finds such positions in new usage, for periods without an alert.</summary>
+    private static readonly string[] CloseOnlyCodes =
+        [.. Enum.GetValues<LicenseCode>().Where(Entitlements.MayClose).Select(EnumWords.UpperOf)];
+
+    /// <summary>Finds such positions in new usage, for refusals without an alert.</summary>
     /// <param name="grace">How long an expired license stays valid.</param>
     public static async Task<IReadOnlyList<OpenedUnderCloseOnly>> FindAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, TimeSpan grace, DateTimeOffset now,
@@ -72,6 +99,7 @@ public static class OpeningStore
             latest = arrived.Select(one => one.LatestAt).ToArray(),
             grace,
             since = (now - Entitlements.PeriodCountsFor).UtcDateTime,
+            codes = CloseOnlyCodes,
         }, cancellationToken: cancellationToken));
         return
         [
@@ -96,7 +124,7 @@ public static class OpeningStore
         update close_only_periods set alert_id = @alertId where subscription_id = @subscriptionId and began_at = @beganAt
         """;
 
-    /// <summary>Raises the alert, and marks the period. The caller's scan has locked the license's detection state.</summary>
+    /// <summary>Raises the alert, and marks the period, if any. The caller's scan has locked the license's detection state.</summary>
     public static async Task RaiseAsync(
         NpgsqlConnection connection, OpenedUnderCloseOnly found, DateTime now, CancellationToken cancellationToken)
     {

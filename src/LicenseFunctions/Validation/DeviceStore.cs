@@ -81,11 +81,12 @@ public sealed class DeviceStore(LicenseDatabase database)
         with admitted as (
             insert into license_devices
                 (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, beyond_limit,
-                 first_seen_at, last_seen_at)
-            values (@subscriptionId, @deviceKey, @EaInstanceId, @Mt5AccountNumber, @address::inet, @slot, @slot is null, @now, @now)
+                 first_seen_at, last_seen_at, last_accepted_at)
+            values (@subscriptionId, @deviceKey, @EaInstanceId, @Mt5AccountNumber, @address::inet, @slot, @slot is null, @now, @now, @now)
             on conflict on constraint a_device_once_a_license do update
             set slot = excluded.slot, beyond_limit = excluded.beyond_limit, removed_at = null,
-                ip_address = excluded.ip_address, last_seen_at = greatest(license_devices.last_seen_at, excluded.last_seen_at)
+                ip_address = excluded.ip_address, last_seen_at = greatest(license_devices.last_seen_at, excluded.last_seen_at),
+                last_accepted_at = greatest(license_devices.last_accepted_at, excluded.last_accepted_at)
             returning device_id, ip_address, first_seen_at, last_seen_at
         ), network as (
             insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
@@ -186,7 +187,8 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     // license_devices has the device's current network. A row of license_device_networks changes only when the device moves to another
     // network (the row of the old one gets its last time) or once per day. Usage that was recorded in the meantime is later than the check
-    // but has no address of a check; the check's network is kept in that case, too.
+    // but has no address of a check; the check's network is kept in that case, too. last_accepted_at, which usage doesn't move, decides
+    // whether the check is written already. It is never later than last_seen_at.
     // The sub-selects hide the number of sightings from the planner. For a thousand it would read the whole table.
     private const string Flush = """
         with seen as (
@@ -194,7 +196,8 @@ public sealed class DeviceStore(LicenseDatabase database)
                    d.last_seen_at < s.seen_at as is_latest
             from unnest((select @deviceIds), (select @addresses), (select @seenAt)) as s (device_id, ip_address, seen_at)
             join license_devices d on d.device_id = s.device_id
-            where d.removed_at is null and (d.last_seen_at < s.seen_at or d.ip_address <> s.ip_address)
+            where d.removed_at is null
+              and (d.last_accepted_at is null or d.last_accepted_at < s.seen_at or d.ip_address <> s.ip_address)
             for no key update of d skip locked
         ), moved as (
             select device_id, ip_address, seen_at from seen
@@ -215,14 +218,16 @@ public sealed class DeviceStore(LicenseDatabase database)
             where n.device_id = moved.device_id and n.last_seen_at < moved.seen_at - interval '90 days'
               and n.network <> source_network(moved.ip_address)
         ), written as (
-            update license_devices d set last_seen_at = seen.seen_at, ip_address = seen.ip_address
+            update license_devices d
+            set last_accepted_at = seen.seen_at, last_seen_at = greatest(d.last_seen_at, seen.seen_at),
+                ip_address = case when d.last_seen_at < seen.seen_at then seen.ip_address else d.ip_address end
             from seen
-            where d.device_id = seen.device_id and d.last_seen_at < seen.seen_at
+            where d.device_id = seen.device_id and (d.last_accepted_at is null or d.last_accepted_at < seen.seen_at)
         )
         select d.device_id
         from unnest((select @deviceIds), (select @seenAt)) as s (device_id, seen_at)
         join license_devices d on d.device_id = s.device_id
-        where d.removed_at is null and d.last_seen_at < s.seen_at
+        where d.removed_at is null and (d.last_accepted_at is null or d.last_accepted_at < s.seen_at)
           and not exists (select from seen where seen.device_id = d.device_id)
         """;
 

@@ -6,12 +6,16 @@ namespace Licensing.Leases;
 /// <param name="ExpiresAt">A whole second, excluded.</param>
 public sealed record Lease(Guid LeaseId, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt)
 {
+    /// <summary>The clocks of two processes may differ by this much.</summary>
+    private static readonly TimeSpan ClockDifference = TimeSpan.FromMinutes(1);
+
     /// <summary>
-    /// Whether a check returns this lease: at most a quarter of its length has passed, and it ends with the paid time at the latest.
+    /// Whether a check returns this lease: at most a quarter of its length has passed, and it ends with the paid time at the latest. A
+    /// lease that was issued while the clock was ahead would end too late.
     /// </summary>
     /// <param name="end">The end of paid time and grace; null if the license never expires.</param>
     public bool IsFresh(DateTimeOffset now, DateTimeOffset? end) =>
-        now <= IssuedAt + ((ExpiresAt - IssuedAt) / 4) && !(ExpiresAt > end);
+        IssuedAt <= now + ClockDifference && now <= IssuedAt + ((ExpiresAt - IssuedAt) / 4) && !(ExpiresAt > end);
 }
 
 /// <summary>What decides how long a lease is.</summary>

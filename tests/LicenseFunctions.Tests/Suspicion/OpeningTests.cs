@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Suspicion;
@@ -57,7 +59,6 @@ public sealed class OpeningTests(PostgresFixture postgres)
 
     [Theory]
     [InlineData("update license_tokens set expires_at = now() + interval '20 days'", 3600, 1)]
-    [InlineData("delete from close_only_periods", 3600, 1)]
     [InlineData(null, 3 * 3600 - 60, 1)]
     [InlineData(null, 4 * 3600, 1)]
     [InlineData(null, 3600, 0)]
@@ -73,6 +74,99 @@ public sealed class OpeningTests(PostgresFixture postgres)
         var scan = await scene.RecordAndScanAsync([Record(scene, secondsAgo, opened)]);
 
         Assert.Equal((1, 0), (scan.Records, scan.Alerts));
+    }
+
+    // The platform doesn't say since when. The record itself must not count as a check that passed.
+    [Theory]
+    [InlineData("is_active = false", "INACTIVE")]
+    [InlineData("state = 'LOCKED_NO_FUNDS', paused_at = null", "LOCKED_NO_FUNDS")]
+    [InlineData("state = 'PAUSED_TOXIC', paused_at = null", "PAUSED_TOXIC")]
+    public async Task Opening_UnderARefusalWithoutATime_RaisesTheAlert(string change, string code)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Usage.DeviceAsync(
+            scene.License, "1001|EA-1", "EA-1", 1001, "198.51.100.4", scene.Usage.Now.AddHours(-4).UtcDateTime);
+        await EndAsync(scene, "update subscriptions set " + change);
+
+        var scan = await scene.RecordAndScanAsync([Record(scene, 3600, opened: 2)]);
+
+        Assert.Equal(1, scan.Alerts);
+        Assert.Equal(scene.Usage.Now.AddHours(-1).UtcDateTime, await scene.Database.QueryAsync<DateTime>(
+            "select last_seen_at from license_devices"));
+        Assert.Equal(code, await scene.Database.QueryAsync<string>("select evidence ->> 'code' from suspicious_activity_alerts"));
+    }
+
+    // An EA that never checks. The time of a change that the platform doesn't date is before the subscription's last change.
+    [Theory]
+    [InlineData(Expire, "EXPIRED")]
+    [InlineData("update subscriptions set state = 'LOCKED_NO_FUNDS', paused_at = now() - interval '4 hours'", "LOCKED_NO_FUNDS")]
+    [InlineData("update subscriptions set state = 'PAUSED_TOXIC', paused_at = now() - interval '4 hours'", "PAUSED_TOXIC")]
+    [InlineData("update subscriptions set state = 'SUSPENDED_ADMIN', paused_at = now() - interval '4 hours'", "SUSPENDED")]
+    [InlineData("update subscriptions set is_active = false, updated_at = now() - interval '4 hours'", "INACTIVE")]
+    [InlineData("update subscriptions set state = 'PAUSED_TOXIC', updated_at = now() - interval '4 hours'", "PAUSED_TOXIC")]
+    public async Task Opening_WithoutARefusedCheck_IsOneAlertForTheRefusal(string change, string code)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await EndWithoutCheckAsync(scene, change);
+
+        var first = await scene.RecordAndScanAsync([Record(scene, 3 * 3600, opened: 2)]);
+        var second = await scene.RecordAndScanAsync([Record(scene, 2 * 3600, opened: 5)]);
+        // A check is refused after all. The alert about its period would be about the same refusal.
+        await EndAsync(scene, "select 1");
+        var third = await scene.RecordAndScanAsync([Record(scene, 600, opened: 5)]);
+
+        Assert.Equal((1, 0, 0), (first.Alerts, second.Alerts, third.Alerts));
+        Assert.Equal([$"{code} 2"], await scene.Database.QueryAllAsync<string>(
+            "select (evidence ->> 'code') || ' ' || (evidence ->> 'opened') from suspicious_activity_alerts"));
+    }
+
+    [Theory]
+    [InlineData(Expire, 4 * 3600 - 600)]
+    [InlineData("update subscriptions set is_active = false, updated_at = now() - interval '1 hour'", 3600 - 600)]
+    [InlineData("update subscriptions set is_active = false, updated_at = now() - interval '1 hour'", 2 * 3600)]
+    [InlineData("update subscriptions set is_active = false, paused_at = now() - interval '9 days'", 3600)]
+    [InlineData("update license_tokens set is_active = false, revoked_at = now() - interval '4 hours', revoked_reason = 'Lost'", 3600)]
+    public async Task Opening_WithoutARefusedCheck_ThatMayBeFromBefore_RaisesNoAlert(string change, int secondsAgo)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await EndWithoutCheckAsync(scene, change);
+
+        var scan = await scene.RecordAndScanAsync([Record(scene, secondsAgo, opened: 2)]);
+
+        Assert.Equal((1, 0), (scan.Records, scan.Alerts));
+    }
+
+    [Fact]
+    public async Task Opening_UnderASuspensionForFraudWithoutACheck_RaisesTheAlert()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.SuspendAsync(connection, new NewSuspension(
+                scene.License.SubscriptionId, SuspensionCause.Fraud, SuspensionTexts.ByOperator("Sold in a forum"), Actor.System), token),
+            TestContext.Current.CancellationToken);
+        await scene.Database.ExecuteAsync("update license_suspensions set suspended_at = now() - interval '4 hours'");
+
+        var scan = await scene.RecordAndScanAsync([Record(scene, 3600, opened: 2)]);
+
+        Assert.Equal(1, scan.Alerts);
+        Assert.Equal(0, await scene.Database.QueryAsync<long>("select count(*) from close_only_periods"));
+    }
+
+    [Fact]
+    public async Task Opening_UnderAnotherRefusalWithoutACheck_IsAnotherAlert()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await EndWithoutCheckAsync(scene, Expire);
+        await scene.RecordAndScanAsync([Record(scene, 3 * 3600, opened: 2)]);
+        await scene.Database.ExecuteAsync(
+            """
+            update suspicious_activity_alerts set detected_at = detected_at - interval '3 hours';
+            update license_tokens set expires_at = now() - interval '2 hours';
+            """);
+
+        var scan = await scene.RecordAndScanAsync([Record(scene, 3600, opened: 2)]);
+
+        Assert.Equal(1, scan.Alerts);
     }
 
     [Fact]
@@ -116,13 +210,19 @@ public sealed class OpeningTests(PostgresFixture postgres)
         Assert.Equal(0, await scene.Database.QueryAsync<long>("select count(*) from outbox where payload ->> 'template' = 'device_alert'"));
     }
 
-    /// <summary>The license expired four hours ago. Its device's check was refused three hours ago.</summary>
-    private static Task<int> EndAsync(SuspicionScene scene) => scene.Database.ExecuteAsync(
-        """
-        update license_tokens set expires_at = now() - interval '4 hours';
+    private const string Expire = "update license_tokens set expires_at = now() - interval '4 hours'";
+
+    /// <summary>The license ended, by default four hours ago. Its device's check was refused three hours ago.</summary>
+    private static Task<int> EndAsync(SuspicionScene scene, string change = Expire) => scene.Database.ExecuteAsync(
+        $"""
+        {change};
         insert into close_only_periods (subscription_id, began_at) select subscription_id, now() - interval '3 hours' from license_tokens
         where subscription_id = @SubscriptionId
         """, scene.License);
+
+    /// <summary>The license ended, and its device has not checked since.</summary>
+    private static Task<int> EndWithoutCheckAsync(SuspicionScene scene, string change) => scene.Database.ExecuteAsync(
+        $"alter table subscriptions disable trigger subscriptions_updated_at; {change}");
 
     private static string Record(SuspicionScene scene, int secondsAgo, int? opened, string ea = "EA-1") =>
         scene.Usage.Record(scene.License, secondsAgo: secondsAgo, ea: ea).TrimEnd().TrimEnd('}')

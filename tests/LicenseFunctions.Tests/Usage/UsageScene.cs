@@ -71,8 +71,8 @@ internal sealed class UsageScene : IAsyncDisposable
         Database.ExecuteAsync(
         """
         insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at,
-            last_seen_at)
-        select @SubscriptionId, @key, @ea, @account, @address::inet, 1 + count(*), @lastSeen, @lastSeen
+            last_seen_at, last_accepted_at)
+        select @SubscriptionId, @key, @ea, @account, @address::inet, 1 + count(*), @lastSeen, @lastSeen, @lastSeen
         from license_devices where subscription_id = @SubscriptionId
         """,
         new { license.SubscriptionId, key, ea, account, address, lastSeen });

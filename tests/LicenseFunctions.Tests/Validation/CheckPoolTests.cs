@@ -107,6 +107,22 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
         Assert.True(stale is { IsStale: true, Verdict.Code: LicenseCode.Valid });
     }
 
+    // Its lease can't be read, and a revocation may have been missed: the device keeps the one that it has.
+    [Fact]
+    public async Task Check_FromMemoryWithoutTheDatabase_HasNoLease()
+    {
+        await using var scene = await LicenseScene.NewAsync(
+            postgres, cacheSeconds: 2, staleSeconds: 600, leaseKeys: [.. Enumerable.Repeat((byte)7, 32)]);
+        await CheckTwiceAsync(scene);
+        Assert.NotNull((await scene.CheckAsync("EA-1", 1)).Lease);
+        await using var away = await UnavailableAsync(scene);
+
+        scene.Time.Advance(TimeSpan.FromSeconds(60));
+        var stale = await scene.CheckAsync("EA-1", 1);
+
+        Assert.True(stale is { IsStale: true, Verdict.Code: LicenseCode.Valid, Lease: null });
+    }
+
     [Theory]
     [InlineData(0, 60, "EA-1")] // off
     [InlineData(600, 601, "EA-1")] // too old

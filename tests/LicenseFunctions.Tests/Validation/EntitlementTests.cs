@@ -90,6 +90,30 @@ public sealed class EntitlementTests(PostgresFixture postgres)
         Assert.Equal(2, await scene.CountAsync("close_only_periods"));
     }
 
+    // The EA was refused all the time: usage is no check.
+    [Fact]
+    public async Task Check_RefusedOnDay91WithUsageOnly_IsNone()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync("update subscriptions set state = 'LOCKED_NO_FUNDS'");
+        await scene.CheckAsync("EA-1", 1);
+        await scene.Database.ExecuteAsync(
+            """
+            update license_devices
+            set first_seen_at = now() - interval '92 days', last_seen_at = now() - interval '92 days',
+                last_accepted_at = now() - interval '92 days';
+            update close_only_periods set began_at = now() - interval '91 days', last_refused_at = now() - interval '1 day';
+            select record_license_usage(token_hash::text, subscription_id::text, '198.51.100.1', 'EA-1', 1) from license_tokens
+            """);
+
+        var check = await scene.CheckAsync("EA-1", 1);
+
+        Assert.Equal((LicenseCode.LockedNoFunds, Entitlement.None), (check.Verdict.Code, check.Entitlement));
+        Assert.Equal(1, await scene.CountAsync("close_only_periods"));
+        Assert.Equal(1, await scene.CountAsync("license_devices where last_seen_at > now() - interval '1 hour'"));
+    }
+
     [Fact]
     public async Task Check_RefusedForFraudByMistake_BeginsNoPeriod()
     {

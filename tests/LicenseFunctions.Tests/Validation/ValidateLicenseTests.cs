@@ -491,6 +491,32 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         Assert.Equal(["EA-1", "EA-2"], await SeenAgainAsync(scene));
     }
 
+    // Usage moves last_seen_at beyond the check, but last_accepted_at is the check's time.
+    [Theory]
+    [InlineData("select 1")]
+    [InlineData("update license_devices set last_accepted_at = null")] // a device from before the column
+    public async Task Flush_AfterLaterUsage_WritesTheTimeOfTheCheckAndKeepsThatOfTheUsage(string change)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.CheckAsync("EA-1", 1, "198.51.100.1");
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+        scene.Time.Advance(TimeSpan.FromSeconds(10));
+        await scene.CheckAsync("EA-1", 1, "203.0.113.9");
+        await scene.Database.ExecuteAsync("update license_devices set last_seen_at = last_seen_at + interval '1 minute'");
+        await scene.Database.ExecuteAsync(change);
+
+        await scene.LastSeen.FlushAsync(LicenseScene.Stop);
+
+        Assert.Equal(
+            ("198.51.100.1", 60.0, 10.0),
+            await scene.Database.QueryAsync<(string, double, double)>(
+                """
+                select host(ip_address), round(extract(epoch from last_seen_at - first_seen_at))::float8,
+                       round(extract(epoch from last_accepted_at - first_seen_at))::float8
+                from license_devices
+                """));
+    }
+
     private static Task<IReadOnlyList<string>> SeenAgainAsync(LicenseScene scene) => scene.Database.QueryAllAsync<string>(
         "select ea_instance_id from license_devices where last_seen_at > first_seen_at order by 1");
 

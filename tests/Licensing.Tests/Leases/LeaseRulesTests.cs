@@ -57,6 +57,8 @@ public sealed class LeaseRulesTests
     [InlineData(0, null, true)]
     [InlineData(900, null, true)]
     [InlineData(901, null, false)]
+    [InlineData(-60, null, true)]
+    [InlineData(-61, null, false)]
     [InlineData(0, 3_600, true)]
     [InlineData(0, 3_599, false)]
     public void IsFresh_ByItsAgeAndTheEnd_IsAsInTheTable(int age, int? secondsToEnd, bool expected)
