@@ -35,7 +35,7 @@ async function visit(html) {
   body = html;
   const page = await browser.newPage();
   track(page);
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(180_000);
   await page.goto(site.address_);
   return page;
 }
