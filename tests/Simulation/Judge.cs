@@ -335,7 +335,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"{license.SubscriptionId} keeps until {now:u} what was refunded or lost; it was {expiry:u}");
     }
 
-    // Stores when the backend first knew that everything went back. A repeated report changes nothing.
+    // Stores since when the backend knows that everything went back, while that is so. A repeated report doesn't change the time.
     private void LooksWhole(ScheduleGateway.Intent intent, PaymentReversal reversal)
     {
         var known = intent.Returns.Where(one => told.TryGetValue(one.Id, out var heard)

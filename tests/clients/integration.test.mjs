@@ -1,4 +1,4 @@
-// Runs the examples of docs/integration.md as they stand there, with the address and the tokens of this test's backend.
+// Runs the examples of docs/integration.md with the address and the tokens of this test's backend.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs an example in a shell in which `./dev token` gives tokens of the backend's issuer; again if the backend is too busy. */
+/** Runs an example in a shell in which `./dev token` gives tokens of the backend's issuer. Repeats it while the backend is too busy. */
 function shell(text, changes = {}, tries = 20) {
   let script = text.replaceAll('http://127.0.0.1:7071', backend.address).replaceAll('./dev token', 'token_of');
   for (const [from, to] of Object.entries(changes)) {
@@ -71,7 +71,7 @@ function program(text, settings) {
 const suspend = (license) =>
   backend.call('POST', `/api/v1/licenses/${license}/suspend`, backend.token('operator', people.operator), { reason: 'a test' });
 
-// A new example needs one of the tests below. The widget has its own test; the json and text blocks are no programs.
+// A new example needs one of the tests below. The widget has its own test; the json and text blocks are not programs.
 test('every example of the page is known', () =>
   assert.deepEqual(
     Object.fromEntries(Object.entries(examples).map(([heading, found]) => [heading, found.map((one) => one.language).join(' ')])),

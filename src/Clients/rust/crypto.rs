@@ -1,5 +1,6 @@
 //! What the standard library lacks: base64url, SHA-256, SHA-512, and verification by Ed25519 (RFC 8032). Ed25519 and base64url handle
-//! public values only, so they need no constant time. A server that may use crates takes `sha2`, `base64` and `ed25519-dalek` instead.
+//! public values only, so they need not run in constant time. A server that may use crates takes `sha2`, `base64` and `ed25519-dalek`
+//! instead.
 
 pub fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -69,7 +69,8 @@ impl Backend {
         (!Json::read(&text)?.get("keys").list().is_empty()).then_some(text)
     }
 
-    /// The `jti` of leases that ended early, and the `after` of the next call. The first call has 0. Call it once a minute.
+    /// The `jti` of leases that ended early, and `after` for the next call. Pass 0 to the first call. Once a minute, call it
+    /// until the list is empty.
     pub fn revocations(&self, after: u64) -> Option<(Vec<String>, u64)> {
         let page = Json::read(&self.request("GET", &format!("/api/v1/revocations?after={after}"), "")?)?;
         let revoked = page
@@ -229,7 +230,7 @@ impl Gate {
             );
             return entitlement;
         }
-        // The last check that was refused counts, also if the EA has a lease.
+        // If the last check was refused, that counts, even if the EA has a lease.
         if let Some(known) = self.known.get(&id).filter(|known| known.entitlement != Entitlement::Full) {
             return known.entitlement;
         }

@@ -7,8 +7,8 @@ using StandardWebhooks;
 namespace LicenseFunctions.Operations;
 
 /// <param name="Accepted">Events that a receiver accepted; an event counts once for each endpoint.</param>
-/// <param name="Failed">Endpoints that did not accept an event.</param>
-/// <param name="Disabled">Endpoints that were disabled because of that.</param>
+/// <param name="Failed">Failures to send to an endpoint. In a long run, an endpoint can fail more than once.</param>
+/// <param name="Disabled">Failures after which the endpoint was disabled.</param>
 public sealed record DeliveryCounts(int Accepted, int Failed, int Disabled)
 {
     internal DeliveryCounts Plus(DeliveryCounts other) =>
@@ -31,10 +31,13 @@ public sealed class DeliverEvents(
     /// <summary>No call of a round begins after this time, so that the position is stored often.</summary>
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(2);
 
-    /// <summary>How often a run looks for endpoints with new events.</summary>
+    /// <summary>While a run sends, it looks at least this often for other endpoints that are due.</summary>
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest time of a run; the next run continues. functionTimeout in host.json is longer.</summary>
+    /// <summary>
+    /// A run claims no endpoint after this time, and a claim is not prolonged after this time; the next run continues. functionTimeout in
+    /// host.json is longer than both together.
+    /// </summary>
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(4);
 
     /// <summary>Longer than a round and its last call. If the process is killed, the endpoint waits this long.</summary>
@@ -47,7 +50,7 @@ public sealed class DeliverEvents(
         var began = time.GetTimestamp();
         try
         {
-            // While a slow receiver has events left, the others get theirs as they come.
+            // While events are sent to a slow receiver, the others get new events without waiting for it.
             do
             {
                 await events.NumberAsync(cancellationToken);
@@ -79,7 +82,7 @@ public sealed class DeliverEvents(
             if (await store.ClaimAsync(endpointId, Lease, cancellationToken) is { } endpoint)
                 await DeliverAsync(endpoint, run, cancellationToken);
         }
-#pragma warning disable CA1031 // One endpoint must not stop the others. It is tried again after its lease.
+#pragma warning disable CA1031 // One endpoint must not stop the others. It is tried again when its lease has ended.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {

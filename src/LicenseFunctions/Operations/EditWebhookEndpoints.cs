@@ -14,7 +14,7 @@ public sealed record WebhookEndpointChange(string? Url = null, string[]? Types =
 /// <param name="OverlapSeconds">How long older secrets also sign, at most 7 days; 0 ends them immediately.</param>
 public sealed record WebhookSecretRotation(int OverlapSeconds = 24 * 3600);
 
-/// <summary>Where sending begins, before or after the present position. Exactly one of both is required.</summary>
+/// <summary>Where sending begins, before or after the present position. Exactly one of the two fields is required.</summary>
 /// <param name="After">The id of an event of the feed; the next one is the first to be sent. 0 for the oldest.</param>
 /// <param name="Since">The first event since this time is the first to be sent.</param>
 public sealed record WebhookReplay(long? After = null, DateTimeOffset? Since = null);
@@ -22,7 +22,7 @@ public sealed record WebhookReplay(long? After = null, DateTimeOffset? Since = n
 /// <param name="Secret">Returned only here. The receiver verifies signatures with it.</param>
 public sealed record WebhookEndpointSecret(WebhookEndpoint Endpoint, string Secret);
 
-/// <summary>Changes of webhook endpoints by operators; audited. A run that sends with an older URL, types or position ends.</summary>
+/// <summary>Changes of webhook endpoints by operators; audited. A run that sends with the values before the change ends.</summary>
 public sealed class EditWebhookEndpoints(LicenseDatabase database, WebhookSettings settings)
 {
     public const int MostEndpoints = 20;

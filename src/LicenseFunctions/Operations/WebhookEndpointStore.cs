@@ -147,7 +147,7 @@ public sealed class WebhookEndpointStore(LicenseDatabase database)
 
     private const string EndClaim = "update webhook_endpoints set fence = fence + 1, lease_until = null where endpoint_id = @endpointId";
 
-    /// <summary>A process that signs with the older secrets loses its claim.</summary>
+    /// <summary>Ends the claim of a process that sends to the endpoint: it signs with the older secrets.</summary>
     public static Task EndClaimAsync(NpgsqlConnection connection, Guid endpointId, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(EndClaim, new { endpointId }, cancellationToken: cancellationToken));
 
@@ -277,7 +277,9 @@ public sealed class WebhookEndpointStore(LicenseDatabase database)
         on conflict (dedup_key) do nothing
         """;
 
-    /// <summary>Stores how far the events were accepted, and that the next one was not. Disabling sends a mail to operators.</summary>
+    /// <summary>
+    /// Stores how far the events were accepted, and that the next one was not. If the endpoint is disabled, a mail to operators is added.
+    /// </summary>
     /// <param name="attempts">Failed attempts to send that event.</param>
     /// <returns>False if the claim is lost.</returns>
     public Task<bool> FailAsync(

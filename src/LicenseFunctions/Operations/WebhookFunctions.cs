@@ -37,7 +37,7 @@ public sealed class WebhookFunctions(WebhookEndpointStore store, EditWebhookEndp
 
     [Function("ChangeWebhookEndpoint")]
     [Access(CallerRole.Operator)]
-    [Operation("Changes the URL or the types of a webhook endpoint, disables it, or enables it; then it gets the events that it missed.",
+    [Operation("Changes the URL or the types of a webhook endpoint, disables it, or enables it: an enabled one gets what it missed.",
         Body = typeof(WebhookEndpointChange), Reply = typeof(WebhookEndpoint))]
     public async Task<IResult> Change(
         [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = Endpoint)] HttpRequest request,

@@ -86,8 +86,8 @@ public static class DisputeEvidence
                 : "The customer agreed to the price before the charge.");
         }
 
-        // The bank reads "no use" as an argument against the charge, so only recorded use is named. A period may be paid days before it
-        // begins.
+        // The bank would read "no use" as an argument against the charge, so only recorded use is named. A period may be paid days before
+        // it begins.
         if (facts.Days > 0)
             lines.Add($"Since the start of this period, {Use(facts.Days, facts.Hours, facts.Signals)}");
         if (facts.DaysBefore > 0)

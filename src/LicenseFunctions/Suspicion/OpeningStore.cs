@@ -13,8 +13,8 @@ namespace LicenseFunctions.Suspicion;
 public sealed record OpenedUnderCloseOnly(Guid SubscriptionId, CloseOnlyPeriod Period, IReadOnlyList<OpenedPositions> Records);
 
 /// <summary>
-/// Alerts about positions that were opened although only closing was allowed, or nothing: one for each license and period. Without a
-/// period, because no check was refused, one for each refusal.
+/// Alerts about positions that were opened although the license had ended: one for each close-only period. If no refused check began a
+/// period, one each time that the license ends.
 /// </summary>
 public static class OpeningStore
 {
@@ -32,8 +32,8 @@ public static class OpeningStore
     }
 
     // Nearly all licenses are left out by the first join, which finds those that may be refused.
-    // Without a refused check there is no period: the time begins when the license was refused. If the platform doesn't say when that was,
-    // it was after the last check that passed and before the subscription's last change. Usage from before must not count.
+    // If no refused check began a period, usage counts from the end of the license. If the platform doesn't say when that was, it was after
+    // the last check that passed and before the subscription's last change. Only usage after both counts.
     private const string Find = """
         select s.subscription_id, facts.code, coalesce(p.began_at, refused.before) as began_at,
                coalesce(refused.at, refused.after) as refused_since,
@@ -73,7 +73,7 @@ public static class OpeningStore
             offset 0
         ) u
         where facts.code = any(@codes) and p.alert_id is null and coalesce(p.began_at, refused.before) < arrived.latest_at
-          -- One alert for each refusal. That of an earlier period is none of the present period.
+          -- One alert each time that the license ends. An alert of another period is not one of the present period.
           and not exists (
               select from suspicious_activity_alerts a
               where a.subscription_id = s.subscription_id and a.activity_type = 'OPENED_UNDER_CLOSE_ONLY'
@@ -86,7 +86,7 @@ public static class OpeningStore
     private static readonly string[] CloseOnlyCodes =
         [.. Enum.GetValues<LicenseCode>().Where(Entitlements.MayClose).Select(EnumWords.UpperOf)];
 
-    /// <summary>Finds such positions in new usage, for refusals without an alert.</summary>
+    /// <summary>Finds such positions in new usage, if there is no alert about them yet.</summary>
     /// <param name="grace">How long an expired license stays valid.</param>
     public static async Task<IReadOnlyList<OpenedUnderCloseOnly>> FindAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, TimeSpan grace, DateTimeOffset now,

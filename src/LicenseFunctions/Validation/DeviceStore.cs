@@ -187,8 +187,8 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     // license_devices has the device's current network. A row of license_device_networks changes only when the device moves to another
     // network (the row of the old one gets its last time) or once per day. Usage that was recorded in the meantime is later than the check
-    // but has no address of a check; the check's network is kept in that case, too. last_accepted_at, which usage doesn't move, decides
-    // whether the check is written already. It is never later than last_seen_at.
+    // but has no address of a check; the check's network is kept in that case, too. last_accepted_at, which usage doesn't change,
+    // says whether a check is already written. It is never later than last_seen_at.
     // The sub-selects hide the number of sightings from the planner. For a thousand it would read the whole table.
     private const string Flush = """
         with seen as (

@@ -9,8 +9,8 @@ public sealed record OpenedPositions(string? EaInstanceId, long? Account, DateTi
 /// <summary>Since when a license that is refused now lets its devices only close positions.</summary>
 /// <param name="Code">The code of its checks.</param>
 /// <param name="BeganAt">
-/// The beginning of its close-only period: the first refused check that let a device close positions. Without such a check, a time at which
-/// the license was certainly refused.
+/// The beginning of its close-only period: the first refused check that let a device close positions. Without such a check, a time when the
+/// license had certainly ended.
 /// </param>
 /// <param name="RefusedSince">
 /// When the present refusal began, which is later if the license was valid again in the meantime; null if that is not known.

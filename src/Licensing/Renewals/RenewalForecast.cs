@@ -39,7 +39,7 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
             : forecast;
     }
 
-    /// <summary>The same payment, with an obstacle other than the payment.</summary>
+    /// <summary>The same forecast of the payment, with an obstacle other than the payment.</summary>
     public RenewalForecast HeldBy(string obstacle) => this with { Obstacle = obstacle, IsHeld = true };
 
     /// <summary>The forecast of the payment only. It ignores whether the license is renewed automatically or suspended.</summary>

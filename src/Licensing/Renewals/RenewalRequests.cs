@@ -37,8 +37,8 @@ public static class RenewalRequests
             : RenewNow(facts.Renewal, policy, now);
 
     /// <summary>
-    /// The present price, if the customer agreed to another one. The request is refused then, because a customer who agreed must not read
-    /// that consent is missing. Null if the request need not be refused for its amount.
+    /// The present price, if it needs consent and the customer agreed to another one. Then the request is refused, because a customer who
+    /// agreed must not read that consent is missing. Null if the request is not refused for its amount.
     /// </summary>
     public static decimal? PriceOtherThan(decimal? acceptedUsd, RenewalFacts facts, RenewalPolicy policy) =>
         acceptedUsd is { } accepted && facts.Renewal is { IsChargeOpen: false, Status: not Applied }
@@ -141,7 +141,7 @@ public static class RenewalRequests
     /// <param name="reason">What the operator checked, for the audit row.</param>
     /// <param name="policy">The settings of this installation.</param>
     /// <param name="now">The present time.</param>
-    /// <param name="paidMinor">Minor units that were charged; null if that is not known: then the amount that was asked is booked.</param>
+    /// <param name="paidMinor">Minor units that were charged; null if that is not known: then the requested amount is booked.</param>
     /// <returns>NOT_UNKNOWN if the charge isn't unknown.</returns>
     public static Outcome<RenewalChange> ResolveUnknownCharge(
         RenewalFacts facts, string? transactionId, string reason, RenewalPolicy policy, DateTimeOffset now,

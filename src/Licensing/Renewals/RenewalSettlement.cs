@@ -202,14 +202,14 @@ public static class RenewalSettlement
     /// </summary>
     /// <param name="renewal">The renewal.</param>
     /// <param name="isRefunded">
-    /// It was refunded, so that nothing is charged for this period without a request. A credited charge may pay it from the wallet.
+    /// It was refunded: nothing is charged for this period without a request. After a credit, the wallet may pay the period.
     /// </param>
     public static RenewalChange WithoutCharge(Renewal renewal, bool isRefunded)
     {
         var released = renewal with
         {
             IntentId = null,
-            // Whatever its status is: the intent may have succeeded after a decline.
+            // Also after a decline: the intent may have succeeded later.
             Attempt = renewal.Attempt is { } attempt ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null } : null,
             Lookups = 0,
             UnknownSince = null,

@@ -8,7 +8,7 @@ public static class WebhookAddress
 {
     public const int MaxUrlLength = 2_000;
 
-    // IANA's special-purpose registries (RFC 6890), multicast, 6to4 relays (RFC 7526), and the host of Azure's virtual machines.
+    // IANA's special-purpose registries (RFC 6890), multicast, 6to4 relays (RFC 7526), and Azure's platform services (168.63.129.16).
     private static readonly IPNetwork[] SpecialV4 =
     [
         .. new[]

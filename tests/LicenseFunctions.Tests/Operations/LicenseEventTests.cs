@@ -124,7 +124,7 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Expiry_ThatThePlatformSuspendedFor_EndsWithAnEvent()
+    public async Task Suspension_ForExpiryByThePlatform_EndsWithAnEvent()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.Database.ExecuteAsync(

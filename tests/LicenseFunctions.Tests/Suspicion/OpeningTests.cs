@@ -76,7 +76,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
         Assert.Equal((1, 0), (scan.Records, scan.Alerts));
     }
 
-    // The platform doesn't say since when. The record itself must not count as a check that passed.
+    // The platform doesn't say when the license ended. The usage record itself must not count as a check that passed.
     [Theory]
     [InlineData("is_active = false", "INACTIVE")]
     [InlineData("state = 'LOCKED_NO_FUNDS', paused_at = null", "LOCKED_NO_FUNDS")]
@@ -96,7 +96,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
         Assert.Equal(code, await scene.Database.QueryAsync<string>("select evidence ->> 'code' from suspicious_activity_alerts"));
     }
 
-    // An EA that never checks. The time of a change that the platform doesn't date is before the subscription's last change.
+    // The EA never checks. If the platform doesn't say when the license ended, that was before the subscription's last change.
     [Theory]
     [InlineData(Expire, "EXPIRED")]
     [InlineData("update subscriptions set state = 'LOCKED_NO_FUNDS', paused_at = now() - interval '4 hours'", "LOCKED_NO_FUNDS")]
@@ -111,7 +111,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
 
         var first = await scene.RecordAndScanAsync([Record(scene, 3 * 3600, opened: 2)]);
         var second = await scene.RecordAndScanAsync([Record(scene, 2 * 3600, opened: 5)]);
-        // A check is refused after all. The alert about its period would be about the same refusal.
+        // Now a check is refused. An alert about its period would be a second one about the same end of the license.
         await EndAsync(scene, "select 1");
         var third = await scene.RecordAndScanAsync([Record(scene, 600, opened: 5)]);
 
@@ -125,6 +125,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
     [InlineData("update subscriptions set is_active = false, updated_at = now() - interval '1 hour'", 3600 - 600)]
     [InlineData("update subscriptions set is_active = false, updated_at = now() - interval '1 hour'", 2 * 3600)]
     [InlineData("update subscriptions set is_active = false, paused_at = now() - interval '9 days'", 3600)]
+    // A revoked token never allows closing.
     [InlineData("update license_tokens set is_active = false, revoked_at = now() - interval '4 hours', revoked_reason = 'Lost'", 3600)]
     public async Task Opening_WithoutARefusedCheck_ThatMayBeFromBefore_RaisesNoAlert(string change, int secondsAgo)
     {
@@ -220,7 +221,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
         where subscription_id = @SubscriptionId
         """, scene.License);
 
-    /// <summary>The license ended, and its device has not checked since.</summary>
+    /// <summary>The license ended, and no check has come since.</summary>
     private static Task<int> EndWithoutCheckAsync(SuspicionScene scene, string change) => scene.Database.ExecuteAsync(
         $"alter table subscriptions disable trigger subscriptions_updated_at; {change}");
 

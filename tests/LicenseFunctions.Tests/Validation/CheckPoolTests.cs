@@ -107,7 +107,7 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
         Assert.True(stale is { IsStale: true, Verdict.Code: LicenseCode.Valid });
     }
 
-    // Its lease can't be read, and a revocation may have been missed: the device keeps the one that it has.
+    // The lease can't be read, and this process may have missed its revocation. The device keeps the lease that it has.
     [Fact]
     public async Task Check_FromMemoryWithoutTheDatabase_HasNoLease()
     {

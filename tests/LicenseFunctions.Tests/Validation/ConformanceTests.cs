@@ -149,11 +149,11 @@ public sealed class ConformanceTests(PostgresFixture postgres)
         Assert.Equal(ProblemNames, required.Order(StringComparer.Ordinal));
     }
 
-    // Those of proxies and damaged ones have another body. The client is compared with them in its own tests.
+    // Answers of proxies and damaged answers have no problem as their body. The tests of the clients compare those.
     private static IEnumerable<string> ProblemNames => Cases["answers"]!.AsObject()
         .Where(one => (one.Value!["body"] as JsonObject)?["type"] is not null).Select(one => one.Key).Order(StringComparer.Ordinal);
 
-    // A new device must be written. The app's connections from before are closed, so that each has the setting.
+    // The check must write its new device. The app's existing connections are closed, so that all connections have the setting.
     private static async Task<HttpResponseMessage> WhileReadOnlyAsync(LicenseScene scene, Func<Task<HttpResponseMessage>> check)
     {
         await using var connection = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
@@ -172,7 +172,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
         return response;
     }
 
-    // One check tries to lock the license, and a thousand wait for it. Each more is refused.
+    // One check tries to lock the license, and a thousand wait for that check. All further ones are refused.
     private static async Task<HttpResponseMessage> WhileManyWaitAsync(LicenseScene scene, string license, object body)
     {
         await using var app = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "100000"));
@@ -188,7 +188,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
                 return response;
         }
 
-        throw new InvalidOperationException("Each check found a place.");
+        throw new InvalidOperationException("No check was refused with LICENSE_BUSY.");
     }
 
     private static async Task<HttpResponseMessage> SendAsync(RunningApp app, string? authorization, string body, string? encoding)

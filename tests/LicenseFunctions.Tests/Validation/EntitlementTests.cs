@@ -90,7 +90,7 @@ public sealed class EntitlementTests(PostgresFixture postgres)
         Assert.Equal(2, await scene.CountAsync("close_only_periods"));
     }
 
-    // The EA was refused all the time: usage is no check.
+    // Every check since the first refusal was refused: a usage record is not a check.
     [Fact]
     public async Task Check_RefusedOnDay91WithUsageOnly_IsNone()
     {

@@ -165,7 +165,7 @@ export class Backend {
     return token;
   }
 
-  /** Sends a request; again if the backend is too busy, as a client does. */
+  /** Sends a request, and repeats it while the backend is too busy, as a client does. */
   async call(method, path, token, body, more = {}, tries = 20) {
     const reply = await fetch(this.address + path, {
       method,

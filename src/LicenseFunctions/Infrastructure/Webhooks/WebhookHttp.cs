@@ -40,8 +40,10 @@ public static class WebhookHttp
     /// <summary>For an address from the settings. It may be in a private network, and redirects are followed.</summary>
     public static HttpClient ForSettings() => new(Handler()) { Timeout = Timeout };
 
-    /// <summary>For URLs of webhook endpoints. Each connection resolves and checks the host name; redirects are not followed.</summary>
-    /// <param name="allowPrivate">Whether addresses of private networks are allowed.</param>
+    /// <summary>For URLs of webhook endpoints. Redirects are not followed.</summary>
+    /// <param name="allowPrivate">
+    /// Whether addresses of private networks are allowed. If not, each connection checks the addresses of the host name.
+    /// </param>
     public static HttpClient ForEndpoints(bool allowPrivate)
     {
         var handler = Handler();
