@@ -19,10 +19,12 @@ need_test_packages() {
 # start_test_database: starts a PostgreSQL for one run of the suites; deletes that of the previous run, if any
 start_test_database() {
   leave_cluster
-  # The data is deleted at the end of the run, so it does not have to survive a crash.
+  # The data is deleted at the end of the run, so it does not have to survive a crash. Without "autovacuum = off", PostgreSQL would start a
+  # process in each of the hundreds of databases once a minute.
   CLUSTER_CONF="fsync = off
 synchronous_commit = off
-full_page_writes = off"
+full_page_writes = off
+autovacuum = off"
   THROW_AWAY=yes
   enter_cluster "$(reachable_folder test-postgres "$STATE")" --no-sync
   TEST_DATABASE_URL=$(cluster_url "$CLUSTER")

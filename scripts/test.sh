@@ -60,6 +60,7 @@ run_suites() {
   local began=$SECONDS suite
   export TEST_LOGS=$RESULTS/logs          # the logs of the tests' backends, and the secrets that they must not contain
   export DOTNET_TieredPGO=0               # saves 9 % of the CPU time: hundreds of processes end before a profile is useful
+  export DOTNET_EnableWriteXorExecute=0   # saves 10 % of the CPU time of a start: less memory is mapped twice
   mkdir -p "$TEST_LOGS"
   say "… running $# suites, two at a time"
   for suite; do

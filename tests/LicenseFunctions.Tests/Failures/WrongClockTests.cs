@@ -30,7 +30,7 @@ public sealed class WrongClockTests(PostgresFixture postgres)
         await using var app = await RunningApp.StartAsync(database, ("RENEWAL_SCHEDULE", "* * * * * *"), ("TIMER_FALLBACK", "true"));
         var (status, body, _) = await app.PostAsync(
             "/api/v1/licenses/validate", "License tok", """{"ea_instance_id": "EA-1", "mt5_account_number": 1}""");
-        var ready = await app.Client.GetAsync(new Uri("/readyz", UriKind.Relative), TestContext.Current.CancellationToken);
+        using var ready = await app.ReadyAsync();
         while (!app.Log.Contains("Timer RunRenewals claims no slot: The clock of this machine differs", StringComparison.Ordinal))
             await Task.Delay(50, TestContext.Current.CancellationToken);
 

@@ -56,7 +56,7 @@ public sealed partial class FuzzTests(PostgresFixture postgres)
         Assert.True(taken > HttpCases / 20, $"only {taken} requests were accepted: too few cases reach the code behind the validation");
         Assert.DoesNotContain("the next attempt for this batch is in", app.Log, StringComparison.Ordinal);
         Assert.InRange(app.ResidentBytes - warm, long.MinValue, GrowthAllowed);
-        Assert.Equal(200, (await app.GetAsync("/readyz")).Status);
+        Assert.Equal(200, (int)(await app.ReadyAsync()).StatusCode);
         Assert.True(await scene.Database.QueryAsync<long>("select count(*) from usage_quarantine where source = 'queue'") > 1000);
         Assert.True(await scene.Database.QueryAsync<long>("select count(*) from license_usage_log") > 100);
     }

@@ -115,6 +115,19 @@ public sealed class RunningApp : IAsyncDisposable
         object? body = null) =>
         SendAsync(HttpMethod.Post, path, authorization, body);
 
+    /// <summary>Requests /readyz, for up to a minute until it is answered 200: on a busy machine, a probe may take too long.</summary>
+    /// <returns>The last answer.</returns>
+    public async Task<HttpResponseMessage> ReadyAsync()
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var (status, _, response) = await GetAsync("/readyz");
+            if (status == 200 || tries == 60)
+                return response;
+            await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        }
+    }
+
     /// <summary>Runs a timer's function once. The host may answer before the run ends, so this waits for the timer's row.</summary>
     public async Task RunTimerAsync(TestDatabase database, string timer)
     {

@@ -36,7 +36,7 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
             Assert.Equal((200, "VALID", other), (status, (string?)body!["code"], (Guid)body["subscription_id"]!));
         }
 
-        Assert.Equal(200, (await app.GetAsync("/readyz")).Status);
+        Assert.Equal(200, (int)(await app.ReadyAsync()).StatusCode);
         // The row is still locked, so each request gets 503.
         foreach (var (status, body, response) in await Task.WhenAll(requests))
         {
