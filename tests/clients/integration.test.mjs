@@ -1,12 +1,14 @@
 // Runs the examples of docs/integration.md as they stand there, with the address and the tokens of this test's backend.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import rhea from 'rhea';
 import { Backend, freePort, licenses, people, root } from '../dashboard/support/backend.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'integration-'));
@@ -23,10 +25,11 @@ const examples = Object.fromEntries(
     .filter(([, found]) => found.length),
 );
 const started = [];
-let backend;
+let backend, amqpPort;
 
 before(async () => {
-  backend = await Backend.start({ settings: { WEBHOOK_ALLOW_PRIVATE: 'true' } });
+  amqpPort = await freePort();
+  backend = await Backend.start({ settings: { WEBHOOK_ALLOW_PRIVATE: 'true', LOCALWORKER_AMQP_PORT: `${amqpPort}` } });
   symlinkSync(fileURLToPath(new URL('node_modules', import.meta.url)), join(folder, 'node_modules'));
 });
 
@@ -54,19 +57,37 @@ function shell(text, changes = {}, tries = 20) {
   return shell(text, changes, tries - 1);
 }
 
-/** Starts an example for Node.js. `line` of the result waits for the next line that the example prints. */
-function program(text, settings) {
+/** Starts an example for Node.js. `line` of the result waits for the next line that the example prints, `ended` for its exit code. */
+function program(text, settings, input = '') {
   const file = join(folder, `example-${started.length}.mjs`);
   writeFileSync(file, text);
   const child = spawn(process.execPath, [file], {
     cwd: folder,
     env: { ...process.env, ...settings },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   started.push(child);
+  let errors = '';
+  child.stderr.on('data', (part) => (errors += part));
+  child.stdin.on('error', () => {}); // an example that ends without reading
+  child.stdin.end(input);
+  const ended = new Promise((resolve) => child.once('close', (code) => resolve({ code, errors })));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  return { child, line: async () => (await lines.next()).value };
+  return { child, ended, line: async () => (await lines.next()).value };
 }
+
+/** A record as in the page's example, of another id. */
+const record = (more) =>
+  JSON.stringify({
+    record_id: randomUUID(),
+    logged_at: new Date().toISOString(),
+    token_hash: createHash('sha256').update('demo-tunde').digest('hex'),
+    subscription_id: licenses.tunde,
+    ip_address: '198.51.100.7',
+    ea_instance_id: 'EA-1',
+    mt5_account_number: 1001,
+    ...more,
+  });
 
 const suspend = (license) =>
   backend.call('POST', `/api/v1/licenses/${license}/suspend`, backend.token('operator', people.operator), { reason: 'a test' });
@@ -77,7 +98,7 @@ test('every example of the page is known', () =>
     Object.fromEntries(Object.entries(examples).map(([heading, found]) => [heading, found.map((one) => one.language).join(' ')])),
     {
       'License checks': 'sh sh',
-      'Usage records': 'sh',
+      'Usage records': 'sh js',
       "The platform's database": 'sh text',
       'SQL functions and views': 'sql',
       Events: 'sh js sh js',
@@ -98,6 +119,55 @@ test('a usage record is stored', () => {
   const answer = shell(examples['Usage records'][0].text);
 
   assert.deepEqual([answer.accepted, answer.duplicates, answer.quarantined], [1, 0, []]);
+});
+
+test('the sender counts a record as sent when the queue has accepted it, and then it is stored', async () => {
+  const records = [3, 4].map((signals_received) => record({ ea_instance_id: 'EA-Q', signals_received }));
+  const sender = program(examples['Usage records'][1].text, { AMQP_PORT: `${amqpPort}` }, `${records.join('\n')}\n`);
+
+  const accepted = [await sender.line(), await sender.line()];
+  assert.deepEqual(
+    backend.sql("select signals_received from license_usage_log where ea_instance_id = 'EA-Q' order by 1").split('\n'),
+    ['3', '4'],
+  );
+  assert.deepEqual(accepted.sort(), records.map((one) => `accepted ${JSON.parse(one).record_id}`).sort());
+  assert.deepEqual(await sender.ended, { code: 0, errors: '' });
+});
+
+/** Listens for AMQP 1.0, and settles the messages of the queue with `outcomes`, in turn. */
+async function broker(outcomes) {
+  const received = [];
+  const container = rhea.create_container();
+  container.on('disconnected', () => {}); // or it prints a warning
+  container.on('message', ({ delivery, message, connection }) => {
+    received.push(message.body.content.toString());
+    outcomes.shift()(delivery, connection);
+  });
+  const server = container.listen({ port: 0, host: '127.0.0.1', receiver_options: { autoaccept: false } });
+  await new Promise((listening) => server.once('listening', listening));
+  return { received, port: `${server.address().port}`, close: () => server.close() };
+}
+
+test('the sender sends again what was released, modified or lost with the connection, and stops at a rejection', async () => {
+  const { received, port, close } = await broker([
+    (delivery) => delivery.release(),
+    (delivery) => delivery.modified({ delivery_failed: true }),
+    (_, connection) => connection.socket.destroy(),
+    (delivery) => delivery.accept(),
+    (delivery) => delivery.reject({ condition: 'amqp:resource-limit-exceeded', description: 'The queue is full' }),
+  ]);
+  try {
+    const [accepted, rejected] = [record(), record()];
+    const first = program(examples['Usage records'][1].text, { AMQP_PORT: port }, accepted);
+    assert.equal(await first.line(), `accepted ${JSON.parse(accepted).record_id}`);
+    assert.deepEqual(await first.ended, { code: 0, errors: '' });
+    const second = await program(examples['Usage records'][1].text, { AMQP_PORT: port }, rejected).ended;
+    assert.equal(second.code, 1);
+    assert.ok(second.errors.includes('The queue is full') && second.errors.includes(JSON.parse(rejected).record_id), second.errors);
+    assert.deepEqual(received, [accepted, accepted, accepted, accepted, rejected]);
+  } finally {
+    close();
+  }
 });
 
 test('the functions and views work in SQL', () => {
