@@ -1,8 +1,9 @@
-// Runs the examples of docs/integration.md as they stand there, with the address and the tokens of this test's backend.
+// Runs the examples of docs/integration.md and src/Clients/README.md as they stand there, with the address and the tokens of this test's
+// backend.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import rhea from 'rhea';
 import { Backend, freePort, licenses, people, root } from '../dashboard/support/backend.mjs';
+import { example, languages } from './support/examples.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'integration-'));
 const page = readFileSync(`${root}docs/integration.md`, 'utf8');
@@ -57,12 +59,17 @@ function shell(text, changes = {}, tries = 20) {
   return shell(text, changes, tries - 1);
 }
 
-/** Starts an example for Node.js. `line` of the result waits for the next line that the example prints, `ended` for its exit code. */
-function program(text, settings, input = '') {
+/** Starts an example for Node.js. */
+function program(text, settings, input) {
   const file = join(folder, `example-${started.length}.mjs`);
   writeFileSync(file, text);
-  const child = spawn(process.execPath, [file], {
-    cwd: folder,
+  return start([process.execPath, file], { settings, input });
+}
+
+/** Starts a program. `line` of the result waits for the next line that it prints, `ended` for its exit code. */
+function start([file, ...args], { settings, input = '', cwd = folder } = {}) {
+  const child = spawn(file, args, {
+    cwd,
     env: { ...process.env, ...settings },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -126,10 +133,10 @@ test('the sender counts a record as sent when the queue has accepted it, and the
   const sender = program(examples['Usage records'][1].text, { AMQP_PORT: `${amqpPort}` }, `${records.join('\n')}\n`);
 
   const accepted = [await sender.line(), await sender.line()];
-  assert.deepEqual(
-    backend.sql("select signals_received from license_usage_log where ea_instance_id = 'EA-Q' order by 1").split('\n'),
-    ['3', '4'],
-  );
+  assert.deepEqual(backend.sql("select signals_received from license_usage_log where ea_instance_id = 'EA-Q' order by 1").split('\n'), [
+    '3',
+    '4',
+  ]);
   assert.deepEqual(accepted.sort(), records.map((one) => `accepted ${JSON.parse(one).record_id}`).sort());
   assert.deepEqual(await sender.ended, { code: 0, errors: '' });
 });
@@ -205,11 +212,77 @@ test('the receiver gets the events of the endpoint, verified, and each once', as
   let refused;
   while (!(refused = await forge())) await new Promise((listening) => setTimeout(listening, 20));
   assert.equal(refused.status, 401);
-  await suspend(licenses.tunde);
+  await suspend(licenses.nora);
 
   await backend.runTimer('DeliverEvents');
-  assert.match(await line(), new RegExp(`^\\d+ license\\.suspended ${licenses.tunde} {`));
+  assert.match(await line(), new RegExp(`^\\d+ license\\.suspended ${licenses.nora} {`));
 });
+
+const address = 'https://licenses.example.com';
+/** Starts a bridge in a folder of its own, and returns its first line when it has saved the answer. */
+async function bridge(name, command, settings) {
+  const cwd = join(folder, name);
+  mkdirSync(cwd);
+  const { child, line } = start(command, { cwd, settings });
+  const text = await line();
+  while (!existsSync(join(cwd, 'license.json'))) await new Promise((saved) => setTimeout(saved, 20));
+  child.kill('SIGKILL');
+  return text;
+}
+
+test('the expert advisor of the page checks, and does what the verdict allows', () => {
+  const run = (verdict) => execFileSync(fileURLToPath(new URL('bin/page', import.meta.url)), ['a-token', verdict], { encoding: 'utf8' });
+  const answer = '"valid":true,"code":"VALID","detail":"The license is valid"';
+
+  assert.equal(run(`${answer},"entitlement":"FULL"`), '11 The license is valid.\n');
+  assert.match(run(`${answer},"entitlement":"CLOSE_ONLY"`), /^10 The license is valid\. /);
+  assert.match(run(`${answer},"entitlement":"NONE"`), /^00 /);
+});
+
+test('the bridge of the page in TypeScript checks with the backend', async () => {
+  const client = fileURLToPath(new URL('bin/bridge/licenseClient.js', import.meta.url));
+  const bridgeFile = readFileSync(new URL('bin/bridge/bridge.js', import.meta.url), 'utf8');
+  assert.ok(bridgeFile.includes(address));
+  copyFileSync(client, join(folder, 'licenseClient.js'));
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(folder, 'bridge.js'), bridgeFile.replaceAll(address, backend.address));
+
+  const text = await bridge('typescript', [process.execPath, join(folder, 'bridge.js')], { LICENSE_TOKEN: 'demo-tunde' });
+  assert.match(text, /^The license is valid\b/);
+});
+
+test('the bridge of the page in C# is the one that is compiled, and checks with the backend', async () => {
+  const compiled = readFileSync(`${root}tests/ClientDriver/Bridge.cs`, 'utf8');
+  const indented = example('csharp')
+    .replaceAll(`"${address}"`, 'url')
+    .replaceAll(/^(?=.)/gm, ' '.repeat(8));
+  assert.ok(compiled.includes(`compares the two.\n${indented}    }\n`), 'tests/ClientDriver/Bridge.cs must be as the example');
+
+  const driver = `${root}tests/ClientDriver/bin/Release/net10.0/ClientDriver.dll`;
+  assert.match(await bridge('csharp', ['dotnet', driver, 'bridge', backend.address, 'demo-tunde']), /^The license is valid\b/);
+});
+
+test('the ingest server of the page is compiled and started as shown, and sends signals to an EA', async () => {
+  const port = await freePort();
+  // The compiler has run already, with these arguments and -D warnings.
+  const rustc = `rustc() { [ "$*" = "-O --edition 2021 src/Clients/rust/ingest.rs -o ${folder}/ingest" ] && cp "$BUILT" ${folder}/ingest; }`;
+  const listening = `until (: 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do sleep 0.1; done`;
+  const [compile, launch, ea] = example('sh')
+    .replaceAll('/tmp/', `${folder}/`)
+    .replaceAll('127.0.0.1:7071', backend.address.slice('http://'.length))
+    .replaceAll('9000', `${port}`)
+    .replaceAll('$(./dev token service)', backend.token('service', people.service))
+    .trim()
+    .split('\n');
+  const output = execFileSync('bash', ['-euc', [rustc, compile, launch, 'trap "kill %1" EXIT', listening, ea].join('\n')], {
+    env: { ...process.env, BUILT: fileURLToPath(new URL('bin/ingest', import.meta.url)) },
+    encoding: 'utf8',
+  });
+
+  assert.match(output, /^Full\nOPEN EURUSD BUY 0\.10\nCLOSE EURUSD$/m);
+});
+
+test('every example of the clients’ page has one of the tests above', () => assert.deepEqual(languages, ['sh', 'cpp', 'ts', 'csharp']));
 
 test('a token with the claims of the page is accepted, and none without exp, sub or role', async () => {
   const claims = JSON.parse(examples['Sign-in of customers and operators'][0].text);
