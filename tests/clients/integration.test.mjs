@@ -265,7 +265,8 @@ test('the bridge of the page in C# is the one that is compiled, and checks with 
 test('the ingest server of the page is compiled and started as shown, and sends signals to an EA', async () => {
   const port = await freePort();
   // The compiler has run already, with these arguments and -D warnings.
-  const rustc = `rustc() { [ "$*" = "-O --edition 2021 src/Clients/rust/ingest.rs -o ${folder}/ingest" ] && cp "$BUILT" ${folder}/ingest; }`;
+  const shown = `-O --edition 2021 src/Clients/rust/ingest.rs -o ${folder}/ingest`;
+  const rustc = `rustc() { [ "$*" = "${shown}" ] && cp "$BUILT" ${folder}/ingest; }`;
   const listening = `until (: 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do sleep 0.1; done`;
   const [compile, launch, ea] = example('sh')
     .replaceAll('/tmp/', `${folder}/`)
