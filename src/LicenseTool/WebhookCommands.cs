@@ -26,7 +26,7 @@ internal static class WebhookCommands
         Id.Validators.Add(CheckId);
         var command = new Command("webhooks", "Webhook endpoints, which receive the events of licenses")
         {
-            CreateList(), CreateAdd(), CreateRotate(), CreateReplay(), CreateRemove(),
+            CreateList(), CreateAdd(), CreateChange(), CreateRotate(), CreateReplay(), CreateRemove(),
             CreateChange("enable", "Enables an endpoint: it gets the events that it has missed", new WebhookEndpointChange(Enabled: true)),
             CreateChange("disable", "Disables an endpoint: nothing is sent until it is enabled", new WebhookEndpointChange(Enabled: false)),
         };
@@ -50,10 +50,28 @@ internal static class WebhookCommands
         return Of(
             "add", "Adds an endpoint, which gets the events from now on, and prints its secret", [url, types, By],
             async (arguments, edit, _, cancellationToken) => await SecretAsync(await edit.AddAsync(
-                new NewWebhookEndpoint(arguments.GetRequiredValue(url), arguments.GetValue(types)?.Split(
-                    ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)),
+                new NewWebhookEndpoint(arguments.GetRequiredValue(url), Split(arguments.GetValue(types))),
                 Actor.Operator(arguments.GetValue(By)), cancellationToken)));
     }
+
+    private static Command CreateChange()
+    {
+        var url = new Option<string>("--url") { Description = "Where to send from now on" };
+        var types = new Option<string>("--types") { Description = "Types of events, comma-separated; * for all" };
+        return Of(
+            "change", "Changes the URL or the types of an endpoint; what is not given stays as it is", [Id, url, types, By],
+            async (arguments, edit, _, cancellationToken) =>
+            {
+                var change = new WebhookEndpointChange(arguments.GetValue(url), Split(arguments.GetValue(types)));
+                if (change is { Url: null, Types: null })
+                    throw new UsageException("--url or --types is required. Example: --types device.added,device.removed");
+                return await ChangedAsync(await edit.ChangeAsync(
+                    arguments.GetRequiredValue(Id), change, Actor.Operator(arguments.GetValue(By)), cancellationToken));
+            });
+    }
+
+    private static string[]? Split(string? types) =>
+        types?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static Command CreateRotate()
     {

@@ -1,6 +1,13 @@
 // Reads one JSON object per line, decides, verifies or checks with the C# client, and writes one JSON object per line, for tests/clients.
 using System.Text.Json;
+using ClientDriver;
 using LicenseClients;
+
+if (args is ["bridge", var url, var token])
+{
+    await Bridge.RunAsync(url, token, CancellationToken.None);
+    return;
+}
 
 var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };

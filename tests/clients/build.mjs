@@ -1,21 +1,31 @@
-// Compiles the TypeScript client, the MQL5 client and its example (g++ over the shim), and the ingest server (rustc). ./dev test builds the
-// C# client.
+// Compiles the TypeScript client, the MQL5 client and its example (g++ over the shim), the ingest server (rustc), and the examples of the
+// clients' page. ./dev test builds the C# client.
 import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { example } from './support/examples.mjs';
 
 const run = promisify(execFile);
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const clients = path('../../src/Clients');
-const includes = [`${clients}/mql5/Include`, `${clients}/mql5/Experts`, path('mql5')].flatMap((folder) => ['-I', folder]);
+const includes = [`${clients}/mql5/Include`, `${clients}/mql5/Experts`, path('mql5'), path('bin')].flatMap((folder) => ['-I', folder]);
 const strict = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror'];
 
 mkdirSync(path('bin/typescript'), { recursive: true });
 writeFileSync(path('bin/typescript/package.json'), '{"type":"module"}');
+writeFileSync(path('bin/FromPage.mq5'), example('cpp'));
+// The bridge is a copy of the client's file beside the example, as on the page.
+mkdirSync(path('bin/bridge'), { recursive: true });
+copyFileSync(`${clients}/typescript/licenseClient.ts`, path('bin/bridge/licenseClient.ts'));
+writeFileSync(path('bin/bridge/bridge.ts'), example('ts'));
+writeFileSync(path('bin/bridge/package.json'), '{"type":"module"}');
+writeFileSync(path('bin/bridge/tsconfig.json'), JSON.stringify({ extends: `${clients}/typescript/tsconfig.json`, files: ['bridge.ts'] }));
+const tsc = (project, output) => run(process.execPath, [path('node_modules/typescript/bin/tsc'), '-p', project, '--outDir', output]);
 await Promise.all([
-  run(process.execPath, [path('node_modules/typescript/bin/tsc'), '-p', `${clients}/typescript`, '--outDir', path('bin/typescript')]),
-  ...['driver', 'example'].map((name) => run('g++', [...strict, ...includes, path(`mql5/${name}.cpp`), '-o', path(`bin/${name}`)])),
+  tsc(`${clients}/typescript`, path('bin/typescript')),
+  tsc(path('bin/bridge'), path('bin/bridge')),
+  ...['driver', 'example', 'page'].map((name) => run('g++', [...strict, ...includes, path(`mql5/${name}.cpp`), '-o', path(`bin/${name}`)])),
   ...[
     ['rust-driver', path('rust/driver.rs')],
     ['ingest', `${clients}/rust/ingest.rs`],

@@ -1,8 +1,9 @@
 // The widget on a page of another origin with a strict policy, loaded by one script tag.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { Backend, licenses, people } from './support/backend.mjs';
+import { Backend, licenses, people, root } from './support/backend.mjs';
 import { assertAccessible, launch, takeScreenshot, track } from './support/browser.mjs';
 
 let backend,
@@ -55,6 +56,29 @@ test('with a token: score, status, devices, expiry and suspicious activities, as
   await assertAccessible(page, 'widget');
   await takeScreenshot(page, 'widget');
   await page.close();
+});
+
+test('the example of docs/integration.md, with the address, the license and the token of this test', async () => {
+  const [, example] = /^## The widget$.*?```html\n(.*?)```/ms.exec(readFileSync(`${root}docs/integration.md`, 'utf8'));
+  const token = backend.token('subscriber', people.nora);
+  const values = {
+    'https://licenses.example.com': backend.address,
+    'subscription-id="…"': `subscription-id="${licenses.nora}"`,
+    'token="…"': `token="${token}"`,
+  };
+  const filled = Object.entries(values).reduce((html, [from, to]) => {
+    assert.equal(html.split(from).length, 2, from);
+    return html.replace(from, to);
+  }, example);
+  const page = await visit(filled);
+  await page.getByText('/100').waitFor();
+  await page.close();
+
+  // The alternative that the example has in a comment: the callback gives the token.
+  const [, callback] = /<!-- or, instead of a token: (.*?) -->/s.exec(example);
+  const withCallback = await visit(`${filled.replace(` token="${token}"`, '')}<script>${callback.replace('…', `'${token}'`)}</script>`);
+  await withCallback.getByText('/100').waitFor();
+  await withCallback.close();
 });
 
 test('with a callback that is set before the script is loaded', async () => {

@@ -42,11 +42,33 @@ public sealed class WebhookCommandsTests(PostgresFixture postgres) : IAsyncLifet
         Assert.Equal(by, await database.QueryAsync<Guid>("select actor_id from audit_log where action = 'webhook.added'"));
     }
 
+    [Fact]
+    public async Task Change_OfUrlOrTypes_KeepsTheOther_AndIsAudited()
+    {
+        var by = Guid.NewGuid();
+        var (_, added) = await ToolAsync("add", "https://hooks.example.com/a", "--types", "device.added");
+        var id = added[..36];
+
+        var (moved, url) = await ToolAsync("change", id, "--url", "https://hooks.example.com/b", "--by", by.ToString());
+        var (typed, types) = await ToolAsync("change", id, "--types", "device.removed, license.renewed");
+        var (opened, all) = await ToolAsync("change", id, "--types", "*");
+
+        Assert.Equal((0, 0, 0), (moved, typed, opened));
+        Assert.EndsWith("  device.added  https://hooks.example.com/b\n", url, StringComparison.Ordinal);
+        Assert.EndsWith("  device.removed,license.renewed  https://hooks.example.com/b\n", types, StringComparison.Ordinal);
+        Assert.EndsWith("  *  https://hooks.example.com/b\n", all, StringComparison.Ordinal);
+        Assert.Equal(
+            by, await database.QueryAsync<Guid>(
+                "select actor_id from audit_log where action = 'webhook.changed' order by occurred_at limit 1"));
+    }
+
     [Theory]
     [InlineData("must begin with https", "add", "http://hooks.example.com/")]
     [InlineData("types must be", "add", "https://hooks.example.com/", "--types", "x")]
     [InlineData("There is no such webhook endpoint", "enable", "00000000-0000-4000-8000-00000000ffff")]
     [InlineData("is not an endpoint_id", "remove", "x")]
+    [InlineData("--url or --types is required", "change", "00000000-0000-4000-8000-00000000ffff")]
+    [InlineData("There is no such webhook endpoint", "change", "00000000-0000-4000-8000-00000000ffff", "--types", "*")]
     [InlineData("--since is not a time", "replay", "00000000-0000-4000-8000-00000000ffff", "--since", "x")]
     public async Task Command_WithABadArgument_FailsAndNamesIt(string message, params string[] arguments)
     {

@@ -184,6 +184,7 @@ struct World
     int random = 1;
     std::map<std::string, std::string> files;
     std::vector<std::string> printed;
+    std::string comment; // on the chart
     std::function<WebAnswer(const std::string &method, const std::string &url, const std::string &headers, int timeout,
         const std::string &body)> web;
     std::map<int, std::pair<std::string, bool>> open;
@@ -208,7 +209,7 @@ inline void EventKillTimer() {}
 inline std::string Shown(const string &s) { return ToUtf8(s.text); }
 inline std::string Shown(const char *s) { return s; }
 template <class... T> void Print(const T &...parts) { world.printed.push_back((Shown(parts) + ...)); }
-template <class... T> void Comment(const T &...parts) { (void)(Shown(parts) + ...); }
+template <class... T> void Comment(const T &...parts) { world.comment = (Shown(parts) + ...); }
 
 inline int WebRequest(const string &method, const string &url, const string &headers, int timeout, const List<char> &data,
     List<char> &result, string &resultHeaders)
