@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Backend, licenses, people, root } from './support/backend.mjs';
-import { assertAccessible, launch, takeScreenshot, track } from './support/browser.mjs';
+import { assertAccessible, launch, takeScreenshot, timeoutMs, track } from './support/browser.mjs';
 
 let backend,
   browser,
@@ -36,7 +36,7 @@ async function visit(html) {
   body = html;
   const page = await browser.newPage();
   track(page);
-  page.setDefaultTimeout(180_000);
+  page.setDefaultTimeout(timeoutMs);
   await page.goto(site.address_);
   return page;
 }
