@@ -28,6 +28,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private readonly Dictionary<object, decimal> agreeing = [];
     private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
     private readonly Dictionary<string, DateTimeOffset> wholeAt = [];
+    private readonly Dictionary<string, long> refundedTotals = [];
 
     public IWorld World { get; set; } = null!;
 
@@ -338,10 +339,13 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     // Stores since when the backend knows that everything went back, while that is so. A repeated report doesn't change the time.
     private void LooksWhole(ScheduleGateway.Intent intent, PaymentReversal reversal)
     {
-        var known = intent.Returns.Where(one => told.TryGetValue(one.Id, out var heard)
-            && heard.State is ReversalState.Pending or ReversalState.Succeeded or ReversalState.Lost).Sum(one => one.AmountMinor);
-        if (reversal.Kind is ReversalKind.RefundTotal) known = Math.Max(known, reversal.AmountMinor);
-        if (known >= intent.Charge!.AmountMinor) wholeAt.TryAdd(intent.Id, clock.Now);
+        long Known(params ReversalState[] states) => intent.Returns
+            .Where(one => told.TryGetValue(one.Id, out var heard) && states.Contains(heard.State)).Sum(one => one.AmountMinor);
+        if (reversal.Kind is ReversalKind.RefundTotal)
+            refundedTotals[intent.Id] = Math.Max(refundedTotals.GetValueOrDefault(intent.Id), reversal.AmountMinor);
+        if (reversal.State is ReversalState.Failed) refundedTotals.Remove(intent.Id); // the total contains this refund
+        var refunded = Math.Max(Known(ReversalState.Pending, ReversalState.Succeeded), refundedTotals.GetValueOrDefault(intent.Id));
+        if (refunded + Known(ReversalState.Lost) >= intent.Charge!.AmountMinor) wholeAt.TryAdd(intent.Id, clock.Now);
         else wholeAt.Remove(intent.Id);
     }
 

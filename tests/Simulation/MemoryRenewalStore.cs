@@ -174,6 +174,16 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     }
 
     /// <summary>An operator suspends or reinstates the license.</summary>
+    public void SwitchAutoRenewal(MemoryLicense license)
+    {
+        license.AutoRenew = !license.AutoRenew;
+        foreach (var row in rows.Values.Where(row => row.Renewal.SubscriptionId == license.SubscriptionId && !license.IsGone))
+        {
+            if (effects.TryGetValue(row.Renewal.RenewalId, out var effect) && effect.StoppedAutoRenewal)
+                effects[row.Renewal.RenewalId] = effect with { IsSwitchedSince = true };
+        }
+    }
+
     public void Hold(MemoryLicense license, bool holds)
     {
         license.IsHeldByOperator = holds;
@@ -456,7 +466,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             IsGone = license.IsGone,
             IsStoppedByAnother = rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == renewal.SubscriptionId
-                && effects.GetValueOrDefault(other.Renewal.RenewalId) is { StoppedAutoRenewal: true }),
+                && effects.GetValueOrDefault(other.Renewal.RenewalId) is { StoppedAutoRenewal: true, IsSwitchedSince: false }),
         };
         if (Reversals.Apply(facts, grace, clock.GetUtcNow()) is not { } change) return;
 
@@ -558,7 +568,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         if (change.Payment is { } payment)
         {
-            CutPaidPeriods(row, license);
+            CutPaidPeriods(row, license, payment.PaidFrom);
             Book(license, payment);
         }
 
@@ -590,6 +600,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
         if (change.Case is { } concern) OpenOrKeep(concern);
         if (change.Payment is not { With: PaidWith.Card }) return;
+        foreach (var other in kept.Where(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null))
+            if (!IsOf(other.Reversal.Reversal, row.Renewal)) other.RenewalId = null;
         ApplyReversals(row, grace: TimeSpan.Zero);
         foreach (var (key, known) in Cases)
         {
@@ -607,9 +619,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     private bool HasOtherOpen(Row row) => rows.Values.Any(
         other => other != row && other.Renewal.SubscriptionId == row.Renewal.SubscriptionId && other.Renewal.IsChargeOpen);
 
-    private void CutPaidPeriods(Row paying, MemoryLicense license)
+    private void CutPaidPeriods(Row paying, MemoryLicense license, DateTimeOffset paidFrom)
     {
-        if (license is not { IsGone: false, ExpiresAt: { } expiry }) return;
+        if (license.IsGone) return;
+        var expiry = license.ExpiresAt ?? paidFrom;
         foreach (var row in rows.Values)
         {
             if (row == paying || row.Renewal is not { Status: RenewalStatus.Applied, PaidFrom: { } from, PaidUntil: { } until }

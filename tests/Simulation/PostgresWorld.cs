@@ -248,6 +248,14 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         isStale = true;
     }
 
+    public void SwitchAutoRenewal(MemoryLicense license)
+    {
+        license.AutoRenew = !license.AutoRenew;
+        var store = new RenewalReads(database);
+        Wait(() => store.SetAutoRenewalAsync(
+            license.SubscriptionId, license.UserId, license.AutoRenew, Actor.Owner(license.UserId), CancellationToken.None));
+    }
+
     public void Hold(MemoryLicense license, bool holds)
     {
         var by = Actor.Operator(license.UserId);

@@ -425,7 +425,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         switch (act)
         {
             case 0:
-                license.AutoRenew = !license.AutoRenew;
+                world.SwitchAutoRenewal(license);
                 judge.Switched(license);
                 break;
             case 1:

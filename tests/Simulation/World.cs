@@ -31,6 +31,9 @@ internal interface IWorld
 
     void CardsChanged(MemoryLicense license);
 
+    /// <summary>The customer switches auto-renewal on or off.</summary>
+    void SwitchAutoRenewal(MemoryLicense license);
+
     /// <summary>An operator suspends or reinstates the license.</summary>
     void Hold(MemoryLicense license, bool holds);
 
@@ -78,6 +81,8 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
     public void Changed(MemoryLicense license) { }
 
     public void CardsChanged(MemoryLicense license) => memory.CardsChanged(license);
+
+    public void SwitchAutoRenewal(MemoryLicense license) => memory.SwitchAutoRenewal(license);
 
     public void Hold(MemoryLicense license, bool holds) => memory.Hold(license, holds);
 

@@ -28,7 +28,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         var after = change.After;
         if (writer.Event is { } received && !await PaymentEventInbox.AddAsync(connection, received, cancellationToken))
             throw new SaveRefusedException(RenewalSave.Repeated);
-        if (change.Payment is not null) await CutPaidPeriodsAsync(after, cancellationToken);
+        if (change.Payment is { } paid) await CutPaidPeriodsAsync(after, paid.PaidFrom, cancellationToken);
         await WriteRowAsync(change, writer.Lease, cancellationToken);
         if (after.Attempt is { } attempt) await WriteAttemptAsync(after.RenewalId, attempt, cancellationToken);
         if (after is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
@@ -100,15 +100,17 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
 
     private const string CutPaidPeriods = $"""
         {LockLicense}
-        update renewals r set paid_until = greatest(r.paid_from, t.expires_at), fence = r.fence + 1
+        update renewals r set paid_until = greatest(r.paid_from, coalesce(t.expires_at, @paidFrom)), fence = r.fence + 1
         from v_current_license_tokens t
         where t.subscription_id = @SubscriptionId and r.subscription_id = t.subscription_id and r.renewal_id <> @RenewalId
-          and r.status = 'applied' and r.paid_until > t.expires_at
+          and r.status = 'applied' and r.paid_until > coalesce(t.expires_at, @paidFrom)
         """;
 
     // If the platform moved the expiry back into a paid period, that period now ends at the expiry, so that the next one can begin there.
-    private Task CutPaidPeriodsAsync(Renewal renewal, CancellationToken cancellationToken) =>
-        ExecuteAsync(CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
+    // If it has removed the expiry since, that period ends where the next one begins.
+    private Task CutPaidPeriodsAsync(Renewal renewal, DateTimeOffset paidFrom, CancellationToken cancellationToken) =>
+        ExecuteAsync(
+            CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId, paidFrom = paidFrom.UtcDateTime }, cancellationToken);
 
     // Refunds of a charge that paid nothing. They must not be deducted from the charge that pays the renewal later.
     private const string DropReversals = """

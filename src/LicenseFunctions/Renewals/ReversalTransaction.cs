@@ -170,6 +170,13 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await connection.ExecuteAsync(new CommandDefinition(Update, row, cancellationToken: cancellationToken));
     }
 
+    // The renewal is paid by this charge. Another charge of it, which was reported as refunded, is a payment case.
+    private const string ReleaseOthers = """
+        update payment_reversals set renewal_id = null, subscription_id = null
+        where renewal_id = @RenewalId and applied_at is null and provider = @Provider
+          and intent_id is distinct from @IntentId and charge_id is distinct from @TransactionId
+        """;
+
     private const string Claim = """
         update payment_reversals set renewal_id = @RenewalId, subscription_id = @SubscriptionId
         where renewal_id is null and provider = @Provider and (intent_id = @IntentId or charge_id = @TransactionId)
@@ -180,10 +187,11 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         where decided_at is null and reason = 'unknown_charge' and provider = @Provider and subject in (@IntentId, @TransactionId)
         """;
 
-    /// <summary>Assigns refunds and disputes that were reported before the renewal's charge was known.</summary>
+    /// <summary>Assigns refunds and disputes of the renewal's charge that were reported before the charge was known, and no others.</summary>
     public async Task ClaimAsync(Renewal paid, CancellationToken cancellationToken)
     {
         var charge = new { paid.RenewalId, paid.SubscriptionId, paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId };
+        await connection.ExecuteAsync(new CommandDefinition(ReleaseOthers, charge, cancellationToken: cancellationToken));
         if (await connection.ExecuteAsync(new CommandDefinition(Claim, charge, cancellationToken: cancellationToken)) > 0)
             await connection.ExecuteAsync(new CommandDefinition(CloseUnknown, charge, cancellationToken: cancellationToken));
     }
@@ -284,12 +292,12 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
           and not @WaitsForToken;
         update renewals set paid_until = @paidUntil, fence = fence + 1
         where renewal_id = @RenewalId and paid_until <> @paidUntil;
-        insert into reversal_effects (renewal_id, share, taken, stopped_auto_renewal, refunded_minor, charged_back_minor)
-        values (@RenewalId, @Share, @Taken, @StoppedAutoRenewal, @RefundedMinor, @ChargedBackMinor)
+        insert into reversal_effects (
+            renewal_id, share, taken, stopped_auto_renewal, is_switched_since, refunded_minor, charged_back_minor)
+        values (@RenewalId, @Share, @Taken, @StoppedAutoRenewal, @IsSwitchedSince, @RefundedMinor, @ChargedBackMinor)
         on conflict (renewal_id) do update
         set share = excluded.share, taken = excluded.taken, stopped_auto_renewal = excluded.stopped_auto_renewal,
-            is_switched_since = reversal_effects.is_switched_since and reversal_effects.stopped_auto_renewal
-                and excluded.stopped_auto_renewal,
+            is_switched_since = excluded.is_switched_since,
             refunded_minor = excluded.refunded_minor, charged_back_minor = excluded.charged_back_minor, updated_at = now();
         update license_tokens
         set expires_at = coalesce(@expiresAt, expires_at),
@@ -307,6 +315,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             change.Effect.Share,
             change.Effect.Taken,
             change.Effect.StoppedAutoRenewal,
+            change.Effect.IsSwitchedSince,
             change.Effect.RefundedMinor,
             change.Effect.ChargedBackMinor,
             paidUntil = change.PaidUntil.UtcDateTime,

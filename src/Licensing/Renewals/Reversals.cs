@@ -108,7 +108,8 @@ public static class Reversals
 
         if (share > before.Share) change = Take(facts, change, from, until, now);
         if (share < before.Share) change = GiveBack(facts, change, until, grace, now);
-        change = SwitchAutoRenewal(facts, change, mustStop);
+        var hasNewReason = lost > before.ChargedBackMinor || (share >= 1 && before.Share < 1 && facts.IsLatestPaid);
+        change = SwitchAutoRenewal(facts, change, mustStop, hasNewReason);
         return change with { Notice = Notice(facts, change, until) };
     }
 
@@ -206,17 +207,17 @@ public static class Reversals
     }
 
     // After a lost dispute, the customer is not charged automatically, even if another dispute of the license is won. If the customer has
-    // switched auto-renewal on or off since, that stays.
-    private static ReversalChange SwitchAutoRenewal(ReversalFacts facts, ReversalChange change, bool mustStop) =>
+    // switched auto-renewal on or off since, that stays until more money goes back.
+    private static ReversalChange SwitchAutoRenewal(ReversalFacts facts, ReversalChange change, bool mustStop, bool hasNewReason) =>
         (mustStop, facts.Effect.StoppedAutoRenewal) switch
         {
-            (true, false) when facts.AutoRenew =>
-                change with { AutoRenew = false, Effect = change.Effect with { StoppedAutoRenewal = true } },
+            (true, var hasStopped) when facts.AutoRenew && (hasNewReason || !hasStopped) =>
+                change with { AutoRenew = false, Effect = change.Effect with { StoppedAutoRenewal = true, IsSwitchedSince = false } },
             (true, false) when facts.IsStoppedByAnother => change with { Effect = change.Effect with { StoppedAutoRenewal = true } },
             (false, true) => change with
             {
                 AutoRenew = facts.IsStoppedByAnother || facts.Effect.IsSwitchedSince ? null : true,
-                Effect = change.Effect with { StoppedAutoRenewal = false },
+                Effect = change.Effect with { StoppedAutoRenewal = false, IsSwitchedSince = false },
             },
             _ => change,
         };

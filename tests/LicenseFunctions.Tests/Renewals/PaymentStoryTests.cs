@@ -248,10 +248,31 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'renewal.dispute_won'"));
         Assert.False(await AutoRenewsAsync());
-
-        async Task<bool> AutoRenewsAsync() =>
-            (bool)(await app.GetAsync($"/api/v1/licenses/{license}/renewals", Owner)).Body!["auto_renew"]!;
     }
+
+    [Fact]
+    public async Task ALostDisputeOfTheRest_StopsAutoRenewal_EvenIfTheCustomerSwitchedItOnAfterTheFirst()
+    {
+        await SaveCardAsync("pm_card_visa");
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var (intent, paid) = stripe.Account.PaymentIntents.Single();
+        stripe.CloseDispute(stripe.Dispute(intent, amount: 1000), won: false);
+        await DeliverAllAsync();
+        await app.SendAsync(HttpMethod.Put, $"/api/v1/licenses/{license}/auto-renew", Owner, new { enabled = true });
+        await DeliverAllAsync();
+        Assert.True(await AutoRenewsAsync());
+
+        stripe.CloseDispute(stripe.Dispute(intent, amount: (long)paid["amount"]! - 1000), won: false);
+        await DeliverAllAsync();
+        Assert.False(await AutoRenewsAsync());
+
+        await app.SendAsync(HttpMethod.Put, $"/api/v1/licenses/{license}/auto-renew", Owner, new { enabled = true });
+        await DeliverAllAsync();
+        Assert.True(await AutoRenewsAsync());
+    }
+
+    private async Task<bool> AutoRenewsAsync() =>
+        (bool)(await app.GetAsync($"/api/v1/licenses/{license}/renewals", Owner)).Body!["auto_renew"]!;
 
     [Fact]
     public async Task ACardRemovedAtStripe_IsRemovedHere_AndOtherUsersAreRefused()

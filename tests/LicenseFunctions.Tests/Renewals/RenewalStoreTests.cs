@@ -555,6 +555,38 @@ public abstract class RenewalStoreTests
         Assert.Equal(now.AddDays(1).AddSeconds(1), (await world.ReadAsync(license)).ExpiresAt);
     }
 
+    // The second renewal begins within the first period, and the platform removes the expiry while its charge is open.
+    [Fact]
+    public async Task Save_APaymentAfterTheExpiryWasRemoved_CutsTheEarlierPeriodWhereItBegins()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-2), CardId = "pm_1" });
+        var early = await PayByCardAsync(world, license, 1, 49.99m);
+        await world.MoveExpiryAsync(license, now.AddDays(1));
+
+        var paid = await PayByCardAsync(world, license, 2, 49.99m, () => world.MoveExpiryAsync(license, null));
+
+        Assert.Null((await world.ReadAsync(license)).ExpiresAt);
+        Assert.Equal(now.AddDays(1), paid.PaidFrom);
+        Assert.Equal(paid.PaidFrom, (await world.Store.FindAsync(early.RenewalId, Token))!.Renewal.PaidUntil);
+    }
+
+    [Fact]
+    public async Task Save_APayment_IsNotReducedByTheRefundOfAnotherChargeOfTheRenewal()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, Charging(facts) with { IntentId = "pi_2" });
+        await ReverseAsync(world, Full(ReversalKind.Refund, ReversalState.Succeeded, "pi_2"), "evt_1");
+
+        // The event names the renewal, and an intent that a restored backup doesn't contain.
+        await BookAsync(world, facts.Renewal.RenewalId, "pi_1");
+
+        var paid = await world.ReadAsync(license);
+        Assert.Equal((now.AddDays(31), 0m, 2), (paid.ExpiresAt, paid.WalletUsd, paid.LedgerRows));
+    }
+
     [Fact]
     public async Task SaveReversal_OfThePeriodThatWasPaidLast_StopsAutoRenewal_EvenIfAnEarlierPaymentIsForALaterStart()
     {
@@ -750,14 +782,16 @@ public abstract class RenewalStoreTests
         Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy with { AutoRenewal = false }, now, 10, Token));
     }
 
-    private async Task<Renewal> PayByCardAsync(RenewalWorld world, Guid license, int number, decimal amount)
+    private async Task<Renewal> PayByCardAsync(
+        RenewalWorld world, Guid license, int number, decimal amount, Func<Task>? whileCharging = null)
     {
         var renewalId = await world.Store.OpenAsync(license, Policy, now, Token);
         var facts = (await world.Store.ClaimOneAsync(renewalId!.Value, Lease, Token))!;
         var charging = Changed(Charging(facts) with { IntentId = $"pi_{number}", AmountUsd = amount });
         await world.Store.SaveAsync(charging, new RenewalWriter(Lease), Token);
+        if (whileCharging is not null) await whileCharging();
         var booking = RenewalSettlement.Settle(
-            facts with { Renewal = charging.Saved },
+            (await world.Store.FindAsync(renewalId.Value, Token))!,
             new IntentSnapshot($"pi_{number}", new ChargeOutcome.Succeeded($"ch_{number}", (long)(amount * 100))),
             Trigger.Event, Policy, now)!;
         Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(booking, new RenewalWriter(TimeSpan.Zero), Token));
@@ -820,11 +854,16 @@ public abstract class RenewalStoreTests
         var opened = (await world.Store.OpenAsync(license, Policy, now, Token))!.Value;
         var facts = (await world.Store.ClaimOneAsync(opened, Lease, Token))!;
         await SaveAsync(world, facts, Charging(facts) with { IntentId = intent });
-        var charging = (await world.Store.FindAsync(opened, Token))!;
+        await BookAsync(world, opened, intent);
+        return opened;
+    }
+
+    private async Task BookAsync(RenewalWorld world, Guid renewalId, string intent)
+    {
+        var charging = (await world.Store.FindAsync(renewalId, Token))!;
         var answer = new IntentSnapshot(intent, new ChargeOutcome.Succeeded($"ch_{intent}", 4999));
         var booking = RenewalSettlement.Settle(charging, answer, Trigger.Event, Policy, now)!;
         Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(booking, new RenewalWriter(Lease: null), Token));
-        return opened;
     }
 
     private PaymentReversal Full(ReversalKind kind, ReversalState state, string intent) =>

@@ -135,6 +135,32 @@ public sealed class ReversalsTests
     }
 
     [Theory]
+    [InlineData("lost 2000, refund 2999", true, true, false)] // the rest of the payment went back: stopped again
+    [InlineData("lost 2000, refund 2999", false, true, null)] // another period is paid: the customer keeps that
+    [InlineData("lost 2000, lost 2999", false, true, false)] // another dispute is lost
+    [InlineData("lost 2000, refund 500", true, true, null)] // a part was refunded: that never stops it
+    [InlineData("lost 2000", true, true, null)] // reported once more
+    [InlineData("lost 2000, refund 2999", true, false, null)] // the customer switched it off
+    public void Apply_MoreMoneyBackAfterTheCustomerSwitchedAutoRenewalOn_StopsItAgain(
+        string reports, bool isLatest, bool autoRenew, bool? switched)
+    {
+        var facts = Facts(Paid, [.. reports.Split(", ").Select((report, at) => Report(report, at))]) with
+        {
+            AutoRenew = autoRenew,
+            IsLatestPaid = isLatest,
+            Effect = ReversalEffect.None with
+            {
+                Share = 2000m / 4999, ChargedBackMinor = 2000, StoppedAutoRenewal = true, IsSwitchedSince = true,
+            },
+        };
+
+        var change = Reversals.Apply(facts, Grace, Expiry.AddDays(10))!;
+
+        Assert.Equal(switched, change.AutoRenew);
+        Assert.Equal((true, switched is null), (change.Effect.StoppedAutoRenewal, change.Effect.IsSwitchedSince));
+    }
+
+    [Theory]
     [InlineData(12, 30)] // within the grace the license was valid: the period goes on as it was
     [InlineData(13, 33)] // it was not valid: what was taken begins now
     [InlineData(100, 120)]
