@@ -650,6 +650,12 @@ CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS in
     where u.token_hash = get_device_count.token_hash and u.logged_at > now() - interval '30 days'
 $$;
 
+CREATE FUNCTION public.has_intent_left(status text, intent_id text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select intent_id is not null and not is_charge_open(status) and not is_renewal_final(status)
+$$;
+
 CREATE FUNCTION public.health_facts_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -2454,7 +2460,7 @@ CREATE VIEW public.renewal_facts AS
     r.lapsed_blocked,
     (EXISTS ( SELECT
            FROM public.renewals o
-          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND public.is_awaiting_provider(o.status)))) AS is_another_awaited,
+          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND (public.is_awaiting_provider(o.status) OR (public.has_intent_left(o.status, o.intent_id) AND (o.period_start IS DISTINCT FROM t.expires_at)))))) AS is_another_awaited,
     ( SELECT f.last_four
            FROM public.user_payment_methods f
           WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,

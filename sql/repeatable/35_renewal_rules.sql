@@ -25,6 +25,11 @@ create or replace function is_renewal_final(status text) returns boolean languag
     select status in ('applied', 'canceled', 'lapsed')
 $$;
 
+-- No charge is open, but the intent is not canceled, so it could still be charged. C#: Renewal.HasIntentLeft.
+create or replace function has_intent_left(status text, intent_id text) returns boolean language sql immutable parallel safe as $$
+    select intent_id is not null and not is_charge_open(status) and not is_renewal_final(status)
+$$;
+
 -- An intent was made, or may have been, with the renewal's amount. C#: Renewal.IsPriceFrozen.
 create or replace function is_price_frozen(status text, intent_id text) returns boolean language sql immutable parallel safe as $$
     select intent_id is not null or is_charge_open(status)

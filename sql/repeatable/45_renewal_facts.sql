@@ -13,9 +13,11 @@ select
     t.expires_at, t.auto_renew, t.is_renewable, t.price_usd, t.last_paid_usd, t.wallet_usd,
     t.payment_method_id, t.payment_provider, t.provider_customer_id, t.provider_payment_id, t.expiry_month, t.expiry_year,
     t.details_changed_at, t.renewal_block, r.lapsed_blocked,
-    -- While another renewal of the license waits for the provider or the bank, nothing else is charged.
+    -- While another renewal of the license waits for the provider or the bank, nothing else is charged. If the platform has moved the
+    -- expiry, the intent of the other renewal is canceled first.
     exists (select from renewals o
-            where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id and is_awaiting_provider(o.status))
+            where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id
+              and (is_awaiting_provider(o.status) or (has_intent_left(o.status, o.intent_id) and o.period_start is distinct from t.expires_at)))
         as is_another_awaited,
     (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
     t.is_disputed, t.is_gone, r.debts_usd, t.debt_usd,

@@ -551,7 +551,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         foreach (var row in rows.Values)
         {
             if (row.Renewal.SubscriptionId == license.SubscriptionId && row.Renewal.PeriodStart != license.ExpiresAt
-                && row.Renewal.Status is RenewalStatus.NeedsAuthentication && row.Renewal.NextActionAt > now)
+                && row.Renewal.HasIntentLeft && row.Renewal.NextActionAt > now)
                 row.Renewal = row.Renewal with { NextActionAt = now };
         }
     }
@@ -740,7 +740,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             license.WalletUsd - license.ReservedUsd,
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId
-                && other.Renewal.Status.IsAwaitingProvider()))
+                && (other.Renewal.Status.IsAwaitingProvider()
+                    || (other.Renewal.HasIntentLeft && (license.IsGone || other.Renewal.PeriodStart != license.ExpiresAt)))))
         {
             DebtUsd = license.DebtUsd,
             AttemptsAt = [.. row.AttemptsAt],

@@ -27,7 +27,7 @@ public sealed class RenewalStore(
             update renewals r set next_action_at = @now
             from candidates c
             where r.subscription_id = c.subscription_id and r.period_start <> c.expires_at
-              and r.status = 'needs_authentication' and r.next_action_at > @now
+              and has_intent_left(r.status, r.intent_id) and r.next_action_at > @now
         )
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
         select subscription_id, subscriber_id, expires_at, 'auto', 'due', monthly_fee_usd,
@@ -148,7 +148,7 @@ public sealed class RenewalStore(
             update renewals r set next_action_at = @now
             from license l
             where r.subscription_id = l.subscription_id and r.period_start <> l.expires_at
-              and r.status = 'needs_authentication' and r.next_action_at > @now
+              and has_intent_left(r.status, r.intent_id) and r.next_action_at > @now
         )
         select found.renewal_id
         from (select 1 as rank, renewal_id from open_charge

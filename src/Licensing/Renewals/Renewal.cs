@@ -85,6 +85,9 @@ public sealed record Renewal
     /// <inheritdoc cref="RenewalStatuses.IsChargeOpen"/>
     public bool IsChargeOpen => Status.IsChargeOpen();
 
+    /// <summary>No charge is open, but the intent is not canceled, so it could still be charged. SQL: has_intent_left.</summary>
+    public bool HasIntentLeft => IntentId is not null && !IsChargeOpen && !Status.IsFinal();
+
     /// <summary>An intent was made, or may have been, with <see cref="AmountUsd"/>. SQL: is_price_frozen.</summary>
     public bool IsPriceFrozen => IntentId is not null || IsChargeOpen;
 

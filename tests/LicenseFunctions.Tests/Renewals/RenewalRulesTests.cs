@@ -29,6 +29,28 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
     }
 
     [Theory]
+    [InlineData(null)]
+    [InlineData("pi_1")]
+    public async Task HasIntentLeft_MeansTheSameInSql(string? intent)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+
+        foreach (var status in Enum.GetValues<RenewalStatus>())
+        {
+            var renewal = Due with { Status = status, IntentId = intent };
+            var sql = await database.QueryAsync<bool>("select has_intent_left(@word, @intent)", new { word = EnumWords.Of(status), intent });
+
+            Assert.Equal((status, renewal.HasIntentLeft), (status, sql));
+        }
+    }
+
+    private static readonly Renewal Due = new()
+    {
+        RenewalId = Guid.NewGuid(), SubscriptionId = Guid.NewGuid(), UserId = Guid.NewGuid(), PeriodStart = DateTimeOffset.UnixEpoch,
+        Type = RenewalType.Auto, Status = RenewalStatus.Due, GivesUpAt = DateTimeOffset.UnixEpoch, NextActionAt = null,
+    };
+
+    [Theory]
     [InlineData(false, true, true, "SYNCED", false, "account_closed")]
     [InlineData(true, false, true, "SYNCED", false, "master_closed")]
     [InlineData(true, true, false, "SYNCED", false, "subscription_inactive")]

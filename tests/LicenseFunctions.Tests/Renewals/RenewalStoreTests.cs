@@ -97,6 +97,29 @@ public abstract class RenewalStoreTests
         Assert.Equal(first.Renewal.RenewalId, await world.Store.OpenAsync(license, Policy, now, Token));
     }
 
+    // An intent that is not canceled may still be charged: an operator's "not paid" may be wrong.
+    [Theory]
+    [InlineData("pi_1", true)]
+    [InlineData(null, false)]
+    public async Task Claim_WhileTheIntentOfAnEarlierExpiryIsLeft_Waits(string? intent, bool waits)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var first = await OpenAndClaimAsync(world);
+        await SaveAsync(world, first, Charging(first) with
+        {
+            Status = RenewalStatus.SoftDeclined, IntentId = intent, NextActionAt = now.AddDays(1),
+        });
+        Assert.False((await world.Store.FindAsync(first.Renewal.RenewalId, Token))!.IsAnotherAwaited);
+        await world.MoveExpiryAsync(license, now.AddDays(1).AddHours(1));
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+
+        var claimed = await ClaimAsync(world);
+
+        var second = Assert.Single(claimed, facts => facts.Renewal.RenewalId != first.Renewal.RenewalId);
+        Assert.Equal((waits, waits ? 2 : 1), (second.IsAnotherAwaited, claimed.Count));
+    }
+
     [Fact]
     public async Task Open_AnExpiryThatWasMovedBackToAPaidStart_IsAnotherRowOnlyOnRequest()
     {
