@@ -68,13 +68,28 @@ public sealed class LeaseRoutesTests(PostgresFixture postgres)
     [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "", "PUBLIC_URL")]
     public void Read_WithAWrongSetting_NamesIt(string keys, string publicUrl, string named)
     {
-        var reader = new SettingReader(new ConfigurationBuilder().AddInMemoryCollection(
-            new Dictionary<string, string?> { ["LEASE_SIGNING_KEYS"] = keys, ["PUBLIC_URL"] = publicUrl }).Build());
+        var reader = Reader(keys, publicUrl);
 
         LeaseSettings.Read(reader);
 
         Assert.Contains(named, Assert.Single(Assert.Throws<SettingsException>(reader.ThrowIfFaulty).Faults), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task KeysNew_OfLicensectl_PrintsAnotherKeyEachTime_WhichTheSettingAccepts()
+    {
+        var (code, first) = await Licensectl.RunAsync([], "keys", "new");
+        var (_, second) = await Licensectl.RunAsync([], "keys", "new");
+        var reader = Reader($"{first.Trim()},{second.Trim()}", "https://licenses.test");
+        using var signer = new LeaseSigner(LeaseSettings.Read(reader));
+        reader.ThrowIfFaulty();
+
+        Assert.Equal(0, code);
+        Assert.Equal(2, signer.PublicKeys.Select(key => key.Kid).Distinct().Count());
+    }
+
+    private static SettingReader Reader(string keys, string publicUrl) => new(new ConfigurationBuilder().AddInMemoryCollection(
+        new Dictionary<string, string?> { ["LEASE_SIGNING_KEYS"] = keys, ["PUBLIC_URL"] = publicUrl }).Build());
 
     [Fact]
     public void Signer_ForTheKeyOfRfc8037_HasItsThumbprintAndPublicKey()

@@ -78,10 +78,12 @@ public sealed class MailTemplatesTests
     [InlineData("in_grace", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
     [InlineData("expiring", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
     [InlineData("period_ended", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
+    [InlineData("refunded", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
     [InlineData("expiring", null, 0, "Your expert advisors can no longer trade after the license ends. Close open positions yourself")]
     public void Render_OfAnEnd_SaysWhatExpertAdvisorsMayStillDo(string name, string? cause, int days, string expected)
     {
-        var mail = new MailTemplates(TimeSpan.FromDays(days)).Render(name, new JsonObject { ["cause"] = cause }, publicUrl: null);
+        var mail = new MailTemplates(TimeSpan.FromDays(days)).Render(
+            name, new JsonObject { ["cause"] = cause, ["reason"] = "end" }, publicUrl: null);
 
         Assert.Contains(expected, mail.Text, StringComparison.Ordinal);
         Assert.Contains(expected, mail.Html, StringComparison.Ordinal);
