@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Licensing;
@@ -13,6 +14,8 @@ public static class Json
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         Converters = { EnumWords.Json },
+        // The default escapes + and ' for use within HTML, so a secret that is copied from an answer would not work.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         // The schema exporter of /openapi.json needs a resolver, and it may be the first to use the options.
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
