@@ -23,8 +23,13 @@ public sealed class MigrateCommandTests(PostgresFixture postgres)
         await database.ExecuteAsync(ExistingPlatform.Schema);
         await database.ExecuteAsync(change);
 
+        const string Objects = "select count(*)::int from pg_class where relnamespace = 'public'::regnamespace";
+        var before = await database.QueryAsync<int>(Objects);
+
         var (code, output) = await Licensectl.RunAsync(database, "migrate");
 
+        Assert.Equal(before, await database.QueryAsync<int>(Objects));
+        Assert.EndsWith("Nothing was installed.\n", output, StringComparison.Ordinal);
         Assert.Equal(1, code);
         Assert.Contains(
             $"The platform's tables are not as this schema needs them:\n  {difference}\nCorrect them", output, StringComparison.Ordinal);

@@ -45,6 +45,25 @@ public sealed class Migrations(NpgsqlDataSource source, TimeProvider time)
         return changed;
     }
 
+    /// <summary>Whether no migration is installed.</summary>
+    public async Task<bool> IsNewAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select to_regclass('schema_migrations') is null", cancellationToken: cancellationToken));
+    }
+
+    /// <summary>Installs everything in a new database in one transaction, and rolls it back.</summary>
+    /// <exception cref="PostgresException">A step failed.</exception>
+    public async Task RehearseAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await BeginAsync(connection, cancellationToken);
+        foreach (var migration in Names("migrations/"))
+            await ExecuteFileAsync(migration, connection, cancellationToken);
+        await InstallDefinitionsAsync(connection, cancellationToken);
+    }
+
     private const string Warning = "select usage_log_warning()";
 
     private async Task<string?> WarningAsync(CancellationToken cancellationToken)
