@@ -19,7 +19,7 @@ build() {
   flock -n 7 || { say "… waiting for another build"; flock 7; }
   if ! built "$stamp" "${sources[@]}"; then
     now=$(fingerprint "${sources[@]}" "${BUILD_FILES[@]}")
-    step "building (about a minute the first time)" dotnet build "$target" -c Release -v q -nologo --disable-build-servers
+    step "building (a minute or more the first time)" dotnet build "$target" -c Release -v q -nologo --disable-build-servers
     echo "$now" >"$stamp"
     [ "$1" != all ] || fingerprint src sql "${BUILD_FILES[@]}" >"$STATE/built-run"
   fi

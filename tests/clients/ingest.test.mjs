@@ -60,8 +60,8 @@ after(async () => {
 });
 
 test('an EA gets the signals that its license allows', async () => {
-  assert.deepEqual(await signals('demo-tunde', 'EA-1', '1001'), ['Full', OPENS, CLOSES]);
-  assert.deepEqual(await signals('no-such-token', 'EA-1', '1001'), ['None']);
+  assert.deepEqual(await signals('demo-tunde', 'EA-1', '1001'), ['FULL', OPENS, CLOSES]);
+  assert.deepEqual(await signals('no-such-token', 'EA-1', '1001'), ['NONE']);
   assert.match((await signals('demo-tunde', 'EA-1'))[0], /^ERROR/);
   assert.match((await signals('demo-tunde', 'EA-1', 'x'))[0], /^ERROR/);
 });
@@ -80,21 +80,21 @@ test('a revoked lease is known before the backend stops, and a refusal counts af
   await stopServer();
   await startServer();
   assert.equal((await lines.next()).value, 'keys and revocations read');
-  assert.deepEqual(await signals('no-such-token', 'EA-1', '1001'), ['None']);
+  assert.deepEqual(await signals('no-such-token', 'EA-1', '1001'), ['NONE']);
 
   const [{ child: app }] = backend.processes;
   app.kill('SIGTERM');
   await new Promise((resolve) => app.once('exit', resolve));
 
-  assert.deepEqual(await signals('demo-tunde', 'EA-1', '1001', lease), ['Full', OPENS, CLOSES]);
-  assert.deepEqual(await signals('demo-tunde', 'EA-2', '1001', revoked), ['CloseOnly', CLOSES]);
-  assert.deepEqual(await signals('demo-tunde', 'EA-3', '1001', lease), ['CloseOnly', CLOSES]);
-  assert.deepEqual(await signals('demo-tunde', 'EA-3', '1001'), ['CloseOnly', CLOSES]);
-  assert.deepEqual(await signals('no-such-token', 'EA-1', '1001', lease), ['None']);
+  assert.deepEqual(await signals('demo-tunde', 'EA-1', '1001', lease), ['FULL', OPENS, CLOSES]);
+  assert.deepEqual(await signals('demo-tunde', 'EA-2', '1001', revoked), ['CLOSE_ONLY', CLOSES]);
+  assert.deepEqual(await signals('demo-tunde', 'EA-3', '1001', lease), ['CLOSE_ONLY', CLOSES]);
+  assert.deepEqual(await signals('demo-tunde', 'EA-3', '1001'), ['CLOSE_ONLY', CLOSES]);
+  assert.deepEqual(await signals('no-such-token', 'EA-1', '1001', lease), ['NONE']);
 });
 
 test('a server that starts while nobody answers uses the saved keys', async () => {
   await stopServer();
   await startServer();
-  assert.deepEqual(await signals('demo-tunde', 'EA-1', '1001', lease), ['Full', OPENS, CLOSES]);
+  assert.deepEqual(await signals('demo-tunde', 'EA-1', '1001', lease), ['FULL', OPENS, CLOSES]);
 });

@@ -279,7 +279,7 @@ test('the ingest server of the page is compiled and started as shown, and sends 
     encoding: 'utf8',
   });
 
-  assert.match(output, /^Full\nOPEN EURUSD BUY 0\.10\nCLOSE EURUSD$/m);
+  assert.match(output, /^FULL\nOPEN EURUSD BUY 0\.10\nCLOSE EURUSD$/m);
 });
 
 test('every example of the clients’ page has one of the tests above', () => assert.deepEqual(languages, ['sh', 'cpp', 'ts', 'csharp']));

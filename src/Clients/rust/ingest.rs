@@ -101,7 +101,7 @@ fn serve(mut stream: TcpStream, backend: &Backend, gate: &Mutex<Gate>) -> Result
     // The backend is asked before the lock is taken: a slow answer must not hold up other EAs.
     let verdict = backend.check(&ea, &nonce());
     let entitlement = gate.lock().unwrap().decide(&ea, verdict, lease, now());
-    writeln!(stream, "{entitlement:?}")?;
+    writeln!(stream, "{entitlement}")?;
     for (signal, opens) in SIGNALS {
         if entitlement == Entitlement::Full || (entitlement == Entitlement::CloseOnly && !opens) {
             writeln!(stream, "{signal}")?;

@@ -15,6 +15,16 @@ pub enum Entitlement {
     None,
 }
 
+impl std::fmt::Display for Entitlement {
+    fn fmt(&self, to: &mut std::fmt::Formatter) -> std::fmt::Result {
+        to.write_str(match self {
+            Entitlement::Full => "FULL",
+            Entitlement::CloseOnly => "CLOSE_ONLY",
+            Entitlement::None => "NONE",
+        })
+    }
+}
+
 /// An EA that is connected to the ingest server.
 pub struct Ea<'a> {
     pub token: &'a str,
