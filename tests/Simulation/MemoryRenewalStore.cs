@@ -159,11 +159,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     public Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
         var opened = 0;
+        foreach (var license in Licenses.Values.Where(license => !license.IsGone)) MakeOthersDue(license, now);
         foreach (var license in Licenses.Values)
         {
             if (opened == limit) break;
             if (!NeedsAutoRenewal(license, policy, now)) continue;
-            MakeOthersDue(license, now);
             if (OfUnpaid(license.SubscriptionId, license.ExpiresAt!.Value) is { } closed) Reopen(closed, policy, now);
             else Insert(license, license.ExpiresAt.Value, RenewalType.Auto, policy, now);
             opened++;
@@ -173,7 +173,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Task.FromResult(opened);
     }
 
-    /// <summary>An operator suspends or reinstates the license.</summary>
+    /// <summary>The customer switches auto-renewal on or off.</summary>
     public void SwitchAutoRenewal(MemoryLicense license)
     {
         license.AutoRenew = !license.AutoRenew;
@@ -184,6 +184,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         }
     }
 
+    /// <summary>An operator suspends or reinstates the license.</summary>
     public void Hold(MemoryLicense license, bool holds)
     {
         license.IsHeldByOperator = holds;
@@ -552,7 +553,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             if (row.Renewal.SubscriptionId == license.SubscriptionId && row.Renewal.PeriodStart != license.ExpiresAt
                 && row.Renewal.HasIntentLeft && row.Renewal.NextActionAt > now)
-                row.Renewal = row.Renewal with { NextActionAt = now };
+            {
+                row.Renewal = row.Renewal with { NextActionAt = now, Fence = row.Renewal.Fence + 1 };
+                row.LeaseUntil = null;
+            }
         }
     }
 
@@ -568,7 +572,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         if (change.Payment is { } payment)
         {
-            CutPaidPeriods(row, license, payment.PaidFrom);
+            CutPaidPeriods(row, license, payment);
             Book(license, payment);
         }
 
@@ -601,7 +605,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Case is { } concern) OpenOrKeep(concern);
         if (change.Payment is not { With: PaidWith.Card }) return;
         foreach (var other in kept.Where(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null))
-            if (!IsOf(other.Reversal.Reversal, row.Renewal)) other.RenewalId = null;
+        {
+            if (IsOf(other.Reversal.Reversal, row.Renewal)) continue;
+            other.RenewalId = null;
+            OpenCase(other.Reversal.Reversal);
+        }
+
         ApplyReversals(row, grace: TimeSpan.Zero);
         foreach (var (key, known) in Cases)
         {
@@ -619,14 +628,15 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     private bool HasOtherOpen(Row row) => rows.Values.Any(
         other => other != row && other.Renewal.SubscriptionId == row.Renewal.SubscriptionId && other.Renewal.IsChargeOpen);
 
-    private void CutPaidPeriods(Row paying, MemoryLicense license, DateTimeOffset paidFrom)
+    private void CutPaidPeriods(Row paying, MemoryLicense license, RenewalPayment payment)
     {
         if (license.IsGone) return;
-        var expiry = license.ExpiresAt ?? paidFrom;
+        var expiry = license.ExpiresAt ?? payment.PaidFrom;
         foreach (var row in rows.Values)
         {
             if (row == paying || row.Renewal is not { Status: RenewalStatus.Applied, PaidFrom: { } from, PaidUntil: { } until }
-                || row.Renewal.SubscriptionId != license.SubscriptionId || until <= expiry) continue;
+                || row.Renewal.SubscriptionId != license.SubscriptionId || until <= expiry
+                || (license.ExpiresAt is null && from >= payment.PaidUntil)) continue;
             var cut = expiry > from ? expiry : from;
             license.PaidPeriods[license.PaidPeriods.IndexOf((from, until))] = (from, cut);
             row.Renewal = row.Renewal with { PaidUntil = cut, Fence = row.Renewal.Fence + 1 };

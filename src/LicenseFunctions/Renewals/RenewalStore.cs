@@ -12,8 +12,15 @@ public sealed class RenewalStore(
     LicenseDatabase database, SuspensionStore suspensions, LicenseInvalidation invalidation, SkippedRows skipped, TimeProvider time)
     : IRenewalStore
 {
-    // While the bank waits for the customer to confirm a payment of a period that is over, another period waits. The look-up at the
-    // provider, which ends that, is due now.
+    // If the platform moves the expiry, the renewal for the new one waits until the intent of the one for the previous expiry is canceled.
+    // That is due now. A worker that has read the previous expiry can't delay it.
+    private const string MoveOn = """
+        update renewals r set next_action_at = @now, fence = r.fence + 1, lease_until = null
+        from v_current_license_tokens t
+        where t.subscription_id = r.subscription_id and r.period_start is distinct from t.expires_at
+          and r.next_action_at > @now and has_intent_left(r.status, r.intent_id)
+        """;
+
     private const string OpenDue = """
         with candidates as (
             select a.subscription_id, a.subscriber_id, a.expires_at, p.monthly_fee_usd
@@ -23,11 +30,6 @@ public sealed class RenewalStore(
               and (a.expires_at > @since or was_grace_suspended(a.subscription_id, a.expires_at, @grace))
               and (@subscriptionIds::uuid[] is null or a.subscription_id = any(@subscriptionIds))
             limit @limit
-        ), other_periods as (
-            update renewals r set next_action_at = @now
-            from candidates c
-            where r.subscription_id = c.subscription_id and r.period_start <> c.expires_at
-              and has_intent_left(r.status, r.intent_id) and r.next_action_at > @now
         )
         insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
         select subscription_id, subscriber_id, expires_at, 'auto', 'due', monthly_fee_usd,
@@ -48,6 +50,10 @@ public sealed class RenewalStore(
 
     public async Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
+        await database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(
+                new CommandDefinition(MoveOn, new { now = now.UtcDateTime }, cancellationToken: token)),
+            cancellationToken);
         var since = policy.OpensAfter(now, await LastOpenedAsync(cancellationToken));
         var opened = await OpenDueAsync(since, policy, now, limit, cancellationToken);
         if (opened < limit) await RecordOpenedAsync(now, cancellationToken);
@@ -145,7 +151,7 @@ public sealed class RenewalStore(
             on conflict do nothing
             returning renewal_id
         ), other_periods as (
-            update renewals r set next_action_at = @now
+            update renewals r set next_action_at = @now, fence = r.fence + 1, lease_until = null
             from license l
             where r.subscription_id = l.subscription_id and r.period_start <> l.expires_at
               and has_intent_left(r.status, r.intent_id) and r.next_action_at > @now

@@ -28,7 +28,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         var after = change.After;
         if (writer.Event is { } received && !await PaymentEventInbox.AddAsync(connection, received, cancellationToken))
             throw new SaveRefusedException(RenewalSave.Repeated);
-        if (change.Payment is { } paid) await CutPaidPeriodsAsync(after, paid.PaidFrom, cancellationToken);
+        if (change.Payment is { } paid) await CutPaidPeriodsAsync(after, paid, cancellationToken);
         await WriteRowAsync(change, writer.Lease, cancellationToken);
         if (after.Attempt is { } attempt) await WriteAttemptAsync(after.RenewalId, attempt, cancellationToken);
         if (after is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
@@ -104,13 +104,21 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         from v_current_license_tokens t
         where t.subscription_id = @SubscriptionId and r.subscription_id = t.subscription_id and r.renewal_id <> @RenewalId
           and r.status = 'applied' and r.paid_until > coalesce(t.expires_at, @paidFrom)
+          and (t.expires_at is not null or r.paid_from < @paidUntil)
         """;
 
     // If the platform moved the expiry back into a paid period, that period now ends at the expiry, so that the next one can begin there.
-    // If it has removed the expiry since, that period ends where the next one begins.
-    private Task CutPaidPeriodsAsync(Renewal renewal, DateTimeOffset paidFrom, CancellationToken cancellationToken) =>
-        ExecuteAsync(
-            CutPaidPeriods, new { renewal.SubscriptionId, renewal.RenewalId, paidFrom = paidFrom.UtcDateTime }, cancellationToken);
+    // If the platform removed the expiry, that period ends when the next one begins.
+    private Task CutPaidPeriodsAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken) => ExecuteAsync(
+        CutPaidPeriods,
+        new
+        {
+            renewal.SubscriptionId,
+            renewal.RenewalId,
+            paidFrom = payment.PaidFrom.UtcDateTime,
+            paidUntil = payment.PaidUntil.UtcDateTime,
+        },
+        cancellationToken);
 
     // Refunds of a charge that paid nothing. They must not be deducted from the charge that pays the renewal later.
     private const string DropReversals = """

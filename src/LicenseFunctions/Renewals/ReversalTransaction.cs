@@ -170,11 +170,13 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             await connection.ExecuteAsync(new CommandDefinition(Update, row, cancellationToken: cancellationToken));
     }
 
-    // The renewal is paid by this charge. Another charge of it, which was reported as refunded, is a payment case.
+    // Refunds and disputes of another charge must not be deducted from this one. When the success of that charge is reported, it is a
+    // second payment.
     private const string ReleaseOthers = """
         update payment_reversals set renewal_id = null, subscription_id = null
         where renewal_id = @RenewalId and applied_at is null and provider = @Provider
           and intent_id is distinct from @IntentId and charge_id is distinct from @TransactionId
+        returning kind, provider_id, state, amount_minor, currency, intent_id, charge_id, reason, changed_at, evidence_due_at, applied_state
         """;
 
     private const string Claim = """
@@ -187,11 +189,17 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         where decided_at is null and reason = 'unknown_charge' and provider = @Provider and subject in (@IntentId, @TransactionId)
         """;
 
-    /// <summary>Assigns refunds and disputes of the renewal's charge that were reported before the charge was known, and no others.</summary>
+    /// <summary>
+    /// Assigns the refunds and disputes of the renewal's charge that were reported before the charge was known, and releases those of other
+    /// charges.
+    /// </summary>
     public async Task ClaimAsync(Renewal paid, CancellationToken cancellationToken)
     {
         var charge = new { paid.RenewalId, paid.SubscriptionId, paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId };
-        await connection.ExecuteAsync(new CommandDefinition(ReleaseOthers, charge, cancellationToken: cancellationToken));
+        var released = await connection.QueryAsync<ReversalRow>(
+            new CommandDefinition(ReleaseOthers, charge, cancellationToken: cancellationToken));
+        foreach (var other in released.AsList())
+            await OpenCaseAsync(charge.Provider, other.ToKept().Reversal, renewalId: null, cancellationToken);
         if (await connection.ExecuteAsync(new CommandDefinition(Claim, charge, cancellationToken: cancellationToken)) > 0)
             await connection.ExecuteAsync(new CommandDefinition(CloseUnknown, charge, cancellationToken: cancellationToken));
     }

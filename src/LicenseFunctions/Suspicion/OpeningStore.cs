@@ -151,7 +151,7 @@ public static class OpeningStore
         });
         var alert = await AlertLog.RaiseAsync(connection, new NewAlert(
             found.SubscriptionId, "OPENED_UNDER_CLOSE_ONLY", AlertSeverity.Medium,
-            $"{opened} positions were opened although the license allows no new ones ({code}).", evidence, "NONE", now),
+            $"{opened} positions were opened although the license allowed no new positions ({code}).", evidence, "NONE", now),
             cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition(
             MarkPeriod, new { alert.AlertId, found.SubscriptionId, beganAt = found.Period.BeganAt.UtcDateTime },

@@ -10,8 +10,8 @@ namespace Licensing.Renewals;
 /// <param name="WalletUsd">The balance minus the reserved amount.</param>
 /// <param name="Card">The default payment method.</param>
 /// <param name="IsAnotherAwaited">
-/// Another renewal of the license waits for the provider or the bank (<see cref="RenewalStatuses.IsAwaitingProvider"/>), or is of an
-/// earlier expiry and has an intent that is not canceled yet (<see cref="Renewal.HasIntentLeft"/>).
+/// Another renewal of the license waits for the provider or the bank (<see cref="RenewalStatuses.IsAwaitingProvider"/>), or is for
+/// another expiry than the present one and has an intent that is not canceled yet (<see cref="Renewal.HasIntentLeft"/>).
 /// </param>
 public sealed record RenewalFacts(
     Renewal Renewal,

@@ -44,6 +44,9 @@ public static class RenewalSettlement
             ChargeOutcome.Canceled canceled => IntentCanceled(renewal, attempt, trigger, canceled.Reason, now),
             ChargeOutcome.Unknown unknown => Uncertain(renewal, trigger, unknown.Reason, unknown.RetryAfter, now),
             ChargeOutcome.Processing when trigger is Trigger.Event => null,
+            // The customer confirmed the payment, or an operator's "not paid" was wrong: the charge is open after all.
+            ChargeOutcome.Processing when trigger is Trigger.Cancel && renewal.HasIntentLeft && !facts.IsAnotherAwaited =>
+                StayUncertain(renewal, Unknown, now, "processing"),
             ChargeOutcome.Processing => Uncertain(renewal, Trigger.LookUp, "processing", null, now),
             ChargeOutcome.Unconfirmed when trigger is Trigger.Create => new RenewalChange(
                 renewal with { IntentId = answer.IntentId, Lookups = 0, UnknownSince = null, NextActionAt = now }),

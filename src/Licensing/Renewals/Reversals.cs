@@ -108,7 +108,9 @@ public static class Reversals
 
         if (share > before.Share) change = Take(facts, change, from, until, now);
         if (share < before.Share) change = GiveBack(facts, change, until, grace, now);
-        var hasNewReason = lost > before.ChargedBackMinor || (share >= 1 && before.Share < 1 && facts.IsLatestPaid);
+        var hasNewReason = facts.Kept.Any(
+                one => one is { Reversal: { Kind: ReversalKind.Dispute, State: ReversalState.Lost }, Applied: not ReversalState.Lost })
+            || (share >= 1 && before.Share < 1 && facts.IsLatestPaid);
         change = SwitchAutoRenewal(facts, change, mustStop, hasNewReason);
         return change with { Notice = Notice(facts, change, until) };
     }
@@ -207,13 +209,15 @@ public static class Reversals
     }
 
     // After a lost dispute, the customer is not charged automatically, even if another dispute of the license is won. If the customer has
-    // switched auto-renewal on or off since, that stays until more money goes back.
+    // switched auto-renewal on or off since, that stays until another dispute is lost, or the whole payment has gone back.
     private static ReversalChange SwitchAutoRenewal(ReversalFacts facts, ReversalChange change, bool mustStop, bool hasNewReason) =>
         (mustStop, facts.Effect.StoppedAutoRenewal) switch
         {
-            (true, var hasStopped) when facts.AutoRenew && (hasNewReason || !hasStopped) =>
-                change with { AutoRenew = false, Effect = change.Effect with { StoppedAutoRenewal = true, IsSwitchedSince = false } },
-            (true, false) when facts.IsStoppedByAnother => change with { Effect = change.Effect with { StoppedAutoRenewal = true } },
+            (true, _) when hasNewReason && (facts.AutoRenew || facts.IsStoppedByAnother) => change with
+            {
+                AutoRenew = facts.AutoRenew ? false : null,
+                Effect = change.Effect with { StoppedAutoRenewal = true, IsSwitchedSince = false },
+            },
             (false, true) => change with
             {
                 AutoRenew = facts.IsStoppedByAnother || facts.Effect.IsSwitchedSince ? null : true,

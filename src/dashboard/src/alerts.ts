@@ -34,7 +34,7 @@ export type Evidence = {
   last_refused_device?: RefusedDevice;
   last_refused_at?: string;
   refusals?: number;
-  /** Positions that were opened although the license allows no new ones. */
+  /** Positions that were opened although the license allowed no new positions. */
   opened?: number;
   close_only_since?: string;
 };

@@ -76,7 +76,7 @@ public sealed class LeaseRoutesTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task KeysNew_OfLicensectl_PrintsAnotherKeyEachTime_WhichTheSettingAccepts()
+    public async Task KeysNew_OfLicensectl_PrintsADifferentKeyEachTime_ThatTheSettingAccepts()
     {
         var (code, first) = await Licensectl.RunAsync([], "keys", "new");
         var (_, second) = await Licensectl.RunAsync([], "keys", "new");

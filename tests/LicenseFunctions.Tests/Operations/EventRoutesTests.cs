@@ -39,7 +39,7 @@ public sealed class EventRoutesTests(PostgresFixture postgres)
         Assert.Equal("OPERATOR", (string?)page["events"]![2]!["data"]!["cause"]);
     }
 
-    /// <summary>The app is killed three times, and the consumer of docs/integration.md nine times.</summary>
+    /// <summary>The app is killed three times, and the consumer of docs/integration.md ten times.</summary>
     [Fact]
     public async Task Events_100000AcrossKillsOfBothSides_AreAppliedOnceInOrder()
     {
@@ -65,7 +65,11 @@ public sealed class EventRoutesTests(PostgresFixture postgres)
             {
                 consumer.Start(app.Client.BaseAddress!, RunningApp.Token("service"));
                 while (consumer.Position < (kills + 1) * PerLicense * licenses.Length / 10)
+                {
+                    Assert.False(consumer.HasExited);
                     await Task.Delay(20, Stop);
+                }
+
                 if (kills % 3 == 1)
                 {
                     await app.DisposeAsync();
@@ -84,8 +88,8 @@ public sealed class EventRoutesTests(PostgresFixture postgres)
         var (applied, last) = (licenses.ToDictionary(license => license, _ => 0L), 0L);
         foreach (var run in await consumer.RunsAsync())
         {
-            // A run may begin with events that the run before has printed and not saved.
-            Assert.InRange(run[0].Id, 1, last + 1);
+            // A run may begin with events that the run before printed but did not save.
+            Assert.True(run.Length == 0 || run[0].Id <= last + 1);
             foreach (var (id, license, data) in run)
             {
                 if (id <= last)

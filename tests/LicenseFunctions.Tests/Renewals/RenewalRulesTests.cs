@@ -38,7 +38,8 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
         foreach (var status in Enum.GetValues<RenewalStatus>())
         {
             var renewal = Due with { Status = status, IntentId = intent };
-            var sql = await database.QueryAsync<bool>("select has_intent_left(@word, @intent)", new { word = EnumWords.Of(status), intent });
+            var sql = await database.QueryAsync<bool>(
+                "select has_intent_left(@word, @intent)", new { word = EnumWords.Of(status), intent });
 
             Assert.Equal((status, renewal.HasIntentLeft), (status, sql));
         }
@@ -46,8 +47,14 @@ public sealed class RenewalRulesTests(PostgresFixture postgres)
 
     private static readonly Renewal Due = new()
     {
-        RenewalId = Guid.NewGuid(), SubscriptionId = Guid.NewGuid(), UserId = Guid.NewGuid(), PeriodStart = DateTimeOffset.UnixEpoch,
-        Type = RenewalType.Auto, Status = RenewalStatus.Due, GivesUpAt = DateTimeOffset.UnixEpoch, NextActionAt = null,
+        RenewalId = Guid.NewGuid(),
+        SubscriptionId = Guid.NewGuid(),
+        UserId = Guid.NewGuid(),
+        PeriodStart = DateTimeOffset.UnixEpoch,
+        Type = RenewalType.Auto,
+        Status = RenewalStatus.Due,
+        GivesUpAt = DateTimeOffset.UnixEpoch,
+        NextActionAt = null,
     };
 
     [Theory]

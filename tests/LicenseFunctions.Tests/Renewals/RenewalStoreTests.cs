@@ -101,14 +101,16 @@ public abstract class RenewalStoreTests
     [Theory]
     [InlineData("pi_1", true)]
     [InlineData(null, false)]
-    public async Task Claim_WhileTheIntentOfAnEarlierExpiryIsLeft_Waits(string? intent, bool waits)
+    public async Task Claim_WhileTheIntentOfThePreviousExpiryIsLeft_Waits(string? intent, bool waits)
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
         var first = await OpenAndClaimAsync(world);
         await SaveAsync(world, first, Charging(first) with
         {
-            Status = RenewalStatus.SoftDeclined, IntentId = intent, NextActionAt = now.AddDays(1),
+            Status = RenewalStatus.SoftDeclined,
+            IntentId = intent,
+            NextActionAt = now.AddDays(1),
         });
         Assert.False((await world.Store.FindAsync(first.Renewal.RenewalId, Token))!.IsAnotherAwaited);
         await world.MoveExpiryAsync(license, now.AddDays(1).AddHours(1));
@@ -580,7 +582,7 @@ public abstract class RenewalStoreTests
 
     // The second renewal begins within the first period, and the platform removes the expiry while its charge is open.
     [Fact]
-    public async Task Save_APaymentAfterTheExpiryWasRemoved_CutsTheEarlierPeriodWhereItBegins()
+    public async Task Save_APaymentAfterTheExpiryWasRemoved_EndsTheEarlierPeriodWhenTheNewOneBegins()
     {
         await using var world = await NewWorldAsync();
         var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-2), CardId = "pm_1" });

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>Runs the consumer of docs/integration.md in a folder of its own.</summary>
+/// <summary>Runs the consumer of docs/integration.md in its own folder.</summary>
 internal sealed class FeedConsumer : IAsyncDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("feed-");
@@ -19,12 +19,15 @@ internal sealed class FeedConsumer : IAsyncDisposable
         File.WriteAllText(Path.Combine(folder.FullName, "consumer.mjs"), example[..example.IndexOf("```", StringComparison.Ordinal)]);
     }
 
+    /// <summary>The consumer ended by itself, which it never should.</summary>
+    public bool HasExited => process!.HasExited;
+
     /// <summary>The id of the last event that it has saved; 0 before the first.</summary>
     public long Position => File.Exists(Path.Combine(folder.FullName, "next.txt"))
         ? long.Parse(File.ReadAllText(Path.Combine(folder.FullName, "next.txt")), CultureInfo.InvariantCulture)
         : 0;
 
-    /// <summary>Starts it; it continues with what it has saved.</summary>
+    /// <summary>Starts the consumer. It continues after the last event that it saved.</summary>
     public void Start(Uri api, string token) => process = Process.Start(new ProcessStartInfo(
         "sh", ["-c", "exec node consumer.mjs > \"$0\"", FileOf(++runs)])
     {
@@ -32,7 +35,7 @@ internal sealed class FeedConsumer : IAsyncDisposable
         Environment = { ["API"] = api.ToString().TrimEnd('/'), ["TOKEN"] = token },
     })!;
 
-    /// <summary>Kills it without warning.</summary>
+    /// <summary>Kills the process; it can't finish its work.</summary>
     public async Task KillAsync()
     {
         process!.Kill();
@@ -47,6 +50,8 @@ internal sealed class FeedConsumer : IAsyncDisposable
         var printed = new List<(long, Guid, JsonNode)[]>();
         for (var run = 1; run <= runs; run++)
         {
+            if (!File.Exists(FileOf(run)))
+                continue; // killed before it began
             var text = await File.ReadAllTextAsync(FileOf(run), TestContext.Current.CancellationToken);
             printed.Add([.. text.Split('\n')[..^1].Select(line => line.Split(' ', 4)).Select(
                 parts => (long.Parse(parts[0], CultureInfo.InvariantCulture), Guid.Parse(parts[2]), JsonNode.Parse(parts[3])!))]);

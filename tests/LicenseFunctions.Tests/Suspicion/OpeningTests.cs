@@ -28,7 +28,7 @@ public sealed class OpeningTests(PostgresFixture postgres)
             where activity_type = 'OPENED_UNDER_CLOSE_ONLY'
             """);
         Assert.Equal(("MEDIUM", "NONE"), (severity, action));
-        Assert.Equal("3 positions were opened although the license allows no new ones (EXPIRED).", description);
+        Assert.Equal("3 positions were opened although the license allowed no new positions (EXPIRED).", description);
         var evidence = JsonNode.Parse(json)!;
         Assert.Equal(3, (int)evidence["opened"]!);
         Assert.Equal([("EA-1", 2), ("EA-2", 1)], evidence["devices"]!.AsArray().Select(

@@ -135,30 +135,76 @@ public sealed class ReversalsTests
     }
 
     [Theory]
-    [InlineData("lost 2000, refund 2999", true, true, false)] // the rest of the payment went back: stopped again
-    [InlineData("lost 2000, refund 2999", false, true, null)] // another period is paid: the customer keeps that
-    [InlineData("lost 2000, lost 2999", false, true, false)] // another dispute is lost
-    [InlineData("lost 2000, refund 500", true, true, null)] // a part was refunded: that never stops it
-    [InlineData("lost 2000", true, true, null)] // reported once more
-    [InlineData("lost 2000, refund 2999", true, false, null)] // the customer switched it off
+    [InlineData("refund 2999", true, true, false)] // the rest of the payment went back: stopped again
+    [InlineData("refund 2999", false, true, null)] // another period is paid: the customer keeps that
+    [InlineData("lost 2999", false, true, false)] // another dispute is lost
+    [InlineData("lost 500", true, true, false)]
+    [InlineData("refund 500", true, true, null)] // a part was refunded: that never stops it
+    [InlineData("open 2999", true, true, null)]
+    [InlineData("refund 2999", true, false, null)] // the customer switched it off
     public void Apply_MoreMoneyBackAfterTheCustomerSwitchedAutoRenewalOn_StopsItAgain(
-        string reports, bool isLatest, bool autoRenew, bool? switched)
+        string report, bool isLatest, bool autoRenew, bool? switched)
     {
-        var facts = Facts(Paid, [.. reports.Split(", ").Select((report, at) => Report(report, at))]) with
-        {
-            AutoRenew = autoRenew,
-            IsLatestPaid = isLatest,
-            Effect = ReversalEffect.None with
-            {
-                Share = 2000m / 4999, ChargedBackMinor = 2000, StoppedAutoRenewal = true, IsSwitchedSince = true,
-            },
-        };
+        var facts = AfterALoss(report) with { AutoRenew = autoRenew, IsLatestPaid = isLatest };
 
         var change = Reversals.Apply(facts, Grace, Expiry.AddDays(10))!;
 
         Assert.Equal(switched, change.AutoRenew);
         Assert.Equal((true, switched is null), (change.Effect.StoppedAutoRenewal, change.Effect.IsSwitchedSince));
     }
+
+    // Otherwise, a dispute of the other renewal that is won would switch it on.
+    [Fact]
+    public void Apply_AnotherLossWhileAnotherRenewalKeepsAutoRenewalOff_KeepsItOff()
+    {
+        var facts = AfterALoss("lost 500") with { AutoRenew = false, IsStoppedByAnother = true };
+
+        var change = Reversals.Apply(facts, Grace, Expiry.AddDays(10))!;
+
+        Assert.Null(change.AutoRenew);
+        Assert.Equal((true, false), (change.Effect.StoppedAutoRenewal, change.Effect.IsSwitchedSince));
+    }
+
+    [Theory]
+    [InlineData("refund 500")]
+    [InlineData("open 500")]
+    public void Apply_AnotherReportAfterALossWithAutoRenewalOff_LeavesItOnIfTheCustomerSwitchedItOn(string report)
+    {
+        var facts = AfterALoss(report);
+
+        var change = Reversals.Apply(facts with { Effect = facts.Effect with { StoppedAutoRenewal = false } }, Grace, Expiry.AddDays(10))!;
+
+        Assert.Null(change.AutoRenew);
+    }
+
+    // Only the money of the second loss was booked while the license had no token.
+    [Fact]
+    public void Apply_AnotherLossWithoutAToken_StopsAutoRenewalWhenTheTokenIsBack()
+    {
+        var gone = Reversals.Apply(AfterALoss("lost 500") with { IsGone = true }, Grace, Expiry.AddDays(10))!;
+        Assert.True(gone.WaitsForToken);
+
+        var back = Reversals.Apply(AfterALoss("lost 500") with { Effect = gone.Effect }, Grace, Expiry.AddDays(11))!;
+
+        Assert.False(back.AutoRenew);
+    }
+
+    // A dispute of a part was lost and applied, the customer switched auto-renewal on, and then there is another report.
+    private static ReversalFacts AfterALoss(string report) => Facts(Paid, []) with
+    {
+        Kept =
+        [
+            new KeptReversal(Report("lost 2000", 0), ReversalState.Lost),
+            new KeptReversal(Report(report, 1) with { ProviderId = "other" }, Applied: null),
+        ],
+        Effect = ReversalEffect.None with
+        {
+            Share = 2000m / 4999,
+            ChargedBackMinor = 2000,
+            StoppedAutoRenewal = true,
+            IsSwitchedSince = true,
+        },
+    };
 
     [Theory]
     [InlineData(12, 30)] // within the grace the license was valid: the period goes on as it was
