@@ -159,7 +159,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     public Task<int> OpenDueAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
         var opened = 0;
-        foreach (var license in Licenses.Values.Where(license => !license.IsGone)) MakeOthersDue(license, now);
+        foreach (var license in Licenses.Values.Where(license => license is { IsGone: false, ExpiresAt: not null }))
+            MakeOthersDue(license, now);
         foreach (var license in Licenses.Values)
         {
             if (opened == limit) break;

@@ -13,12 +13,11 @@ public sealed class RenewalStore(
     : IRenewalStore
 {
     // If the platform moves the expiry, the renewal for the new one waits until the intent of the one for the previous expiry is canceled.
-    // That is due now. A worker that has read the previous expiry can't delay it.
-    private const string MoveOn = """
+    // That is due now. A worker that has read the previous expiry can't delay it. A subquery, because a join reads all tokens.
+    private const string CancelOfPreviousDue = """
         update renewals r set next_action_at = @now, fence = r.fence + 1, lease_until = null
-        from v_current_license_tokens t
-        where t.subscription_id = r.subscription_id and r.period_start is distinct from t.expires_at
-          and r.next_action_at > @now and has_intent_left(r.status, r.intent_id)
+        where r.next_action_at > @now and has_intent_left(r.status, r.intent_id)
+          and r.period_start <> (select t.expires_at from v_current_license_tokens t where t.subscription_id = r.subscription_id)
         """;
 
     private const string OpenDue = """
@@ -52,7 +51,7 @@ public sealed class RenewalStore(
     {
         await database.InStatementAsync(
             (connection, token) => connection.ExecuteAsync(
-                new CommandDefinition(MoveOn, new { now = now.UtcDateTime }, cancellationToken: token)),
+                new CommandDefinition(CancelOfPreviousDue, new { now = now.UtcDateTime }, cancellationToken: token)),
             cancellationToken);
         var since = policy.OpensAfter(now, await LastOpenedAsync(cancellationToken));
         var opened = await OpenDueAsync(since, policy, now, limit, cancellationToken);

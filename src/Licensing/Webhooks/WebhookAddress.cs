@@ -44,7 +44,7 @@ public static class WebhookAddress
             || uri.Scheme is not ("https" or "http") || text.Any(char.IsControl))
             return Invalid($"url must be an absolute https URL of at most {MaxUrlLength} characters.");
         if (uri.Scheme == "http" && !allowPrivate)
-            return Invalid("url must begin with https. For a receiver in a test, set WEBHOOK_ALLOW_PRIVATE=true.");
+            return Invalid("url must begin with https. WEBHOOK_ALLOW_PRIVATE=true allows http, for tests.");
         if (uri.UserInfo.Length > 0)
             return Invalid("url must not contain a user or a password.");
         if (uri.Fragment.Length > 0)

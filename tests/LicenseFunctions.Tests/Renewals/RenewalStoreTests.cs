@@ -122,6 +122,26 @@ public abstract class RenewalStoreTests
         Assert.Equal((waits, waits ? 2 : 1), (second.IsAnotherAwaited, claimed.Count));
     }
 
+    // The expiry was moved while the charge was open. Its worker has read the previous expiry, and plans another attempt.
+    [Fact]
+    public async Task OpenDue_WhenTheChargeOfThePreviousExpiryIsDeclined_MakesItDueToBeCanceled()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var first = await OpenAndClaimAsync(world);
+        var charging = Changed(Charging(first) with { IntentId = "pi_1", NextActionAt = now.AddDays(1) });
+        await world.Store.SaveAsync(charging, new RenewalWriter(Lease), Token);
+        await world.MoveExpiryAsync(license, now.AddDays(2));
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        Assert.DoesNotContain(await ClaimAsync(world), facts => facts.Renewal.RenewalId == first.Renewal.RenewalId);
+        var declined = Changed(charging.Saved with { Status = RenewalStatus.SoftDeclined });
+        Assert.Equal(RenewalSave.Saved, await world.Store.SaveAsync(declined, new RenewalWriter(TimeSpan.Zero), Token));
+
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+
+        Assert.Equal(first.Renewal.RenewalId, Assert.Single(await ClaimAsync(world)).Renewal.RenewalId);
+    }
+
     [Fact]
     public async Task Open_AnExpiryThatWasMovedBackToAPaidStart_IsAnotherRowOnlyOnRequest()
     {
