@@ -15,9 +15,12 @@ public sealed class RenewalStore(
     // If the platform moves the expiry, the renewal for the new one waits until the intent of the one for the previous expiry is canceled.
     // That is due now. A worker that has read the previous expiry can't delay it. A subquery, because a join reads all tokens.
     private const string CancelOfPreviousDue = """
-        update renewals r set next_action_at = @now, fence = r.fence + 1, lease_until = null
-        where r.next_action_at > @now and has_intent_left(r.status, r.intent_id)
-          and r.period_start <> (select t.expires_at from v_current_license_tokens t where t.subscription_id = r.subscription_id)
+        update renewals set next_action_at = @now, fence = fence + 1, lease_until = null
+        where renewal_id in (
+            select r.renewal_id from renewals r
+            where r.next_action_at > @now and has_intent_left(r.status, r.intent_id)
+              and r.period_start <> (select t.expires_at from v_current_license_tokens t where t.subscription_id = r.subscription_id)
+            for update skip locked)
         """;
 
     private const string OpenDue = """
