@@ -38,6 +38,7 @@ param settings = {
   RENEWAL_SCHEDULE: '0 */30 * * * *'
   RECONCILE_SCHEDULE: '30 */30 * * * *'
   LEASE_SCHEDULE: '20 */10 * * * *'
+  SUM_SCHEDULE: '50 */5 * * * *'
   SCAN_SCHEDULE: '0 */10 * * * *'
   HEALTH_SCHEDULE: '20 */10 * * * *'
   OUTBOX_SCHEDULE: '40 */5 * * * *'

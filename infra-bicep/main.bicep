@@ -97,8 +97,8 @@ var privateZones = concat(
   ['privatelink.postgres.database.azure.com', 'privatelink.vaultcore.azure.net'],
   serviceBusSku == 'Premium' ? ['privatelink.servicebus.windows.net'] : [])
 var timers = [
-  'RunRenewals', 'ReconcileRenewals', 'FetchPaymentEvents', 'ComparePayments', 'WarnExpiring', 'ScanUsage', 'WatchLicenses'
-  'ScoreLicenses', 'DrainOutbox', 'DeliverEvents', 'EndLeases'
+  'RunRenewals', 'ReconcileRenewals', 'FetchPaymentEvents', 'ComparePayments', 'WarnExpiring', 'SumUsage', 'ScanUsage'
+  'WatchLicenses', 'ScoreLicenses', 'DrainOutbox', 'DeliverEvents', 'EndLeases'
 ]
 
 module identities 'modules/identities.bicep' = {

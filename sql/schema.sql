@@ -1079,6 +1079,12 @@ begin
             array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
             array[record_license_usage.avg_latency_ms], array[null::int],
             opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
+        -- sum_license_usage would do it, but seconds later. The platform's function did it at once.
+        if refused_because is null then
+            update license_tokens t set last_used_at = now(), ip_address = coalesce(ip, t.ip_address)
+            where t.token_hash = record_license_usage.token_hash and (t.last_used_at is null or t.last_used_at < now())
+              and lock_token_if_free(t.token_id);
+        end if;
     end if;
     -- An invalid record must not make the ingest server's call fail: the license check and an operator handle it.
     if refused_because is not null then
@@ -1235,65 +1241,124 @@ $_$;
 
 CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], skip_locked boolean DEFAULT true, opened integer[] DEFAULT NULL::integer[], closed integer[] DEFAULT NULL::integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
     LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_variable
+declare
+    new_subscriptions uuid[];
+    new_times timestamptz[];
+    new_ids uuid[];
+    new_tokens text[];
+    unknown int[];
+    foreigners int[];
+    deleted int;
+begin
+    with stored as (
+        insert into license_usage_log (
+            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
+            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec,
+            opened, closed)
+        select *
+        from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
+                    country_codes, cities, latitudes, longitudes, signals_received, signals_executed, signals_rejected,
+                    avg_latencies_ms, session_durations_sec, opened, closed) as r (log_id, logged_at)
+        order by logged_at, log_id
+        -- Any unique index: that of a distributed log contains subscription_id, too.
+        on conflict do nothing
+        returning subscription_id, logged_at, log_id, token_hash
+    )
+    select array_agg(subscription_id), array_agg(logged_at), array_agg(log_id), array_agg(token_hash)
+    into new_subscriptions, new_times, new_ids, new_tokens
+    from stored;
+    accepted := coalesce(cardinality(new_ids), 0);
+    unknown_tokens := '{}';
+    foreign_tokens := '{}';
+    if accepted = 0 then
+        return;
+    end if;
+
+    -- Only the tokens of new rows are looked up, because most batches have no bad token, and some have only duplicates.
+    if accepted > (select count(*) from unnest(new_tokens, new_subscriptions) as r (token_hash, subscription_id)
+                   join license_tokens t on t.token_hash = r.token_hash and t.subscription_id = r.subscription_id) then
+        select coalesce(array_agg(place) filter (where t.token_id is null), '{}'),
+               coalesce(array_agg(place) filter (where t.subscription_id <> r.subscription_id), '{}')
+        into unknown, foreigners
+        from unnest(new_tokens, new_subscriptions) with ordinality as r (token_hash, subscription_id, place)
+        left join license_tokens t on t.token_hash = r.token_hash;
+
+        delete from license_usage_log l
+        using unnest(unknown || foreigners) as bad (place)
+        where l.subscription_id = new_subscriptions[place] and l.logged_at = new_times[place] and l.log_id = new_ids[place];
+        get diagnostics deleted = row_count;
+        accepted := accepted - deleted;
+
+        -- A record that was sent twice has two indexes.
+        select coalesce(array_agg(r.place) filter (where (r.logged_at, r.log_id) in (
+                   select new_times[bad.place], new_ids[bad.place] from unnest(unknown) as bad (place))), '{}'),
+               coalesce(array_agg(r.place) filter (where (r.logged_at, r.log_id) in (
+                   select new_times[bad.place], new_ids[bad.place] from unnest(foreigners) as bad (place))), '{}')
+        into unknown_tokens, foreign_tokens
+        from unnest(logged_ats, record_ids) with ordinality as r (logged_at, log_id, place);
+
+        select array_agg(r.subscription_id), array_agg(r.logged_at), array_agg(r.log_id)
+        into new_subscriptions, new_times, new_ids
+        from unnest(new_subscriptions, new_times, new_ids) with ordinality as r (subscription_id, logged_at, log_id, place)
+        where r.place not in (select unnest(unknown || foreigners));
+        if accepted = 0 then
+            return;
+        end if;
+    end if;
+    insert into unsummed_usage (subscription_ids, logged_ats, log_ids) values (new_subscriptions, new_times, new_ids);
+end
+$$;
+
+CREATE FUNCTION public.subscription_state_of(state public.subscription_state) RETURNS public.subscription_state
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select coalesce(state, 'SYNCED')
+$$;
+
+CREATE FUNCTION public.sum_license_usage(most_records integer, skip_locked boolean, last_use boolean) RETURNS integer
+    LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_seqscan TO 'off'
     AS $$
-#variable_conflict use_column
 declare
-    refused int[];
+    taken int;
 begin
-    -- Each pair is checked once, because a license usually has many records in a batch. The indexes are joined later:
-    -- otherwise every record would be compared with every pair, even if none is bad.
-    with bad as materialized (
-        select pair.token_hash, pair.subscription_id, t.subscription_id as owner
-        from (select distinct token_hash, subscription_id
-              from unnest(token_hashes, subscription_ids) as sent (token_hash, subscription_id)) as pair
-        left join license_tokens t on t.token_hash = pair.token_hash
-        where t.subscription_id is distinct from pair.subscription_id)
-    select coalesce(array_agg(place) filter (where owner is null), '{}'), coalesce(array_agg(place) filter (where owner is not null), '{}')
-    into unknown_tokens, foreign_tokens
-    from bad
-    join unnest(token_hashes, subscription_ids) with ordinality as sent (token_hash, subscription_id, place)
-        using (token_hash, subscription_id);
-    refused := unknown_tokens || foreign_tokens;
     if not skip_locked then
         set local lock_timeout = '1s';
     end if;
 
-    with stored as (
-        insert into license_usage_log (
-            log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-            latitude, longitude, signals_received, signals_executed, signals_rejected, avg_latency_ms, session_duration_sec,
-            opened, closed)
-        select log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code, city,
-               latitude, longitude, received, executed, rejected, latency, duration, opened, closed
-        from unnest(record_ids, logged_ats, token_hashes, subscription_ids, ip_addresses, ea_instance_ids, mt5_account_numbers,
-                    country_codes, cities, latitudes, longitudes,
-                    store_license_usage.signals_received, store_license_usage.signals_executed, store_license_usage.signals_rejected,
-                    avg_latencies_ms, session_durations_sec, store_license_usage.opened, store_license_usage.closed) with ordinality
-             as r (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
-                   country_code, city, latitude, longitude, received, executed, rejected, latency, duration, opened, closed, place)
-        where place <> all (refused)
-        order by logged_at, log_id
-        on conflict (logged_at, log_id) do nothing
-        returning logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code,
-                  license_usage_log.signals_received, license_usage_log.signals_executed, license_usage_log.signals_rejected,
-                  avg_latency_ms, session_duration_sec
+    with waiting as (
+        select batch_id, cardinality(log_ids) as records from unsummed_usage order by batch_id limit 10000 for update skip locked
+    ), chosen as (
+        select batch_id from (select batch_id, sum(records) over (order by batch_id) - records as before from waiting) as w
+        where before < most_records
+    ), claimed as (
+        delete from unsummed_usage where batch_id in (select batch_id from chosen)
+        returning subscription_ids, logged_ats, log_ids
+    ), stored as materialized (
+        select l.subscription_id, l.logged_at, l.token_hash, l.ip_address, l.ea_instance_id, l.mt5_account_number, l.country_code,
+               l.signals_received, l.signals_executed, l.signals_rejected, l.avg_latency_ms, l.session_duration_sec
+        from claimed c
+        cross join unnest(c.subscription_ids, c.logged_ats, c.log_ids) as key (subscription_id, logged_at, log_id)
+        join license_usage_log l
+            on l.subscription_id = key.subscription_id and l.logged_at = key.logged_at and l.log_id = key.log_id
     ), used_tokens as (
         update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
               from stored order by token_hash collate "C", logged_at desc) as newest
-        where t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+        where last_use and t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
           and (not skip_locked or lock_token_if_free(t.token_id))
     ), seen_devices as (
         update license_devices d set last_seen_at = newest.logged_at
         from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
                      subscription_id, mt5_account_number, ea_instance_id, ip_address, logged_at
               from stored order by subscription_id, mt5_account_number, ea_instance_id collate "C", logged_at desc) as newest
-        where d.subscription_id = newest.subscription_id
+        where last_use and d.subscription_id = newest.subscription_id
           and d.mt5_account_number = newest.mt5_account_number and d.ea_instance_id = newest.ea_instance_id
           -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
           and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
@@ -1320,20 +1385,17 @@ begin
             latency_weighted = r.latency_weighted + excluded.latency_weighted,
             latency_signals = r.latency_signals + excluded.latency_signals
     ), arrived as (
+        -- At most about 1,000 licenses in a row, so that a scan can take few.
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
-        from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at
+        from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at,
+                     (row_number() over (order by subscription_id) - 1) / 1000 as part
               from stored group by subscription_id) as licenses
-        having count(*) > 0
+        group by part
     )
-    select count(*) into accepted from stored;
+    select coalesce(sum(cardinality(log_ids)), 0)::int into taken from claimed;
+    return taken;
 end
-$$;
-
-CREATE FUNCTION public.subscription_state_of(state public.subscription_state) RETURNS public.subscription_state
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    select coalesce(state, 'SYNCED')
 $$;
 
 CREATE FUNCTION public.swap_usage_log() RETURNS void
@@ -2087,7 +2149,7 @@ CREATE VIEW public.v_license_health AS
         END)) AS health_score
    FROM (( SELECT s.subscription_id,
             s.subscriber_id,
-            u.email,
+            p.email,
             t.is_active,
             t.expires_at,
             public.license_status(public.license_code((t.is_active IS TRUE), t.revoked_reason, t.expires_at, NULL::timestamp with time zone, public.subscription_state_of(s.state), public.is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, '00:00:00'::interval), t.expires_at) AS status,
@@ -2095,12 +2157,12 @@ CREATE VIEW public.v_license_health AS
             ( SELECT (count(DISTINCT ROW(l.ea_instance_id, l.mt5_account_number)))::integer AS count
                    FROM public.license_usage_log l
                   WHERE ((l.subscription_id = s.subscription_id) AND (l.logged_at > (now() - '30 days'::interval)))) AS device_count,
-            t.last_used_at,
-            round((EXTRACT(epoch FROM (now() - t.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
+            u.last_used_at,
+            round((EXTRACT(epoch FROM (now() - u.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
             ( SELECT (count(*))::integer AS count
                    FROM public.suspicious_activity_alerts a
                   WHERE ((a.subscription_id = s.subscription_id) AND public.is_alert_open((a.status)::text))) AS open_alerts
-           FROM (((public.subscriptions s
+           FROM ((((public.subscriptions s
              JOIN LATERAL ( SELECT c.token_id,
                     c.is_active,
                     c.revoked_reason,
@@ -2109,7 +2171,10 @@ CREATE VIEW public.v_license_health AS
                    FROM public.v_current_license_tokens c
                   WHERE (c.subscription_id = s.subscription_id)
                  LIMIT 1) t ON (true))
-             JOIN public.users u ON ((u.user_id = s.subscriber_id)))
+             JOIN public.users p ON ((p.user_id = s.subscriber_id)))
+             CROSS JOIN LATERAL ( SELECT GREATEST(t.last_used_at, public.past_time(( SELECT max(l.logged_at) AS max
+                           FROM public.license_usage_log l
+                          WHERE ((l.subscription_id = s.subscription_id) AND (l.logged_at > (now() - '30 days'::interval)))))) AS last_used_at) u)
              CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, t.token_id, NULL::text, public.subscription_state_of(s.state), s.paused_reason) o(only_for_expiry, reason, took_token, stands, caused_by_device))) facts
      LEFT JOIN public.license_health stored USING (subscription_id));
 
@@ -2621,6 +2686,27 @@ CREATE TABLE public.timer_leases (
     fallback_runs bigint DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.unsummed_usage (
+    batch_id bigint NOT NULL,
+    stored_at timestamp with time zone DEFAULT now() NOT NULL,
+    subscription_ids uuid[] NOT NULL,
+    logged_ats timestamp with time zone[] NOT NULL,
+    log_ids uuid[] NOT NULL,
+    CONSTRAINT a_key_for_each_record CHECK (((cardinality(logged_ats) = cardinality(subscription_ids)) AND (cardinality(log_ids) = cardinality(subscription_ids)) AND (cardinality(subscription_ids) > 0)))
+);
+ALTER TABLE ONLY public.unsummed_usage ALTER COLUMN subscription_ids SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.unsummed_usage ALTER COLUMN logged_ats SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.unsummed_usage ALTER COLUMN log_ids SET STORAGE EXTERNAL;
+
+ALTER TABLE public.unsummed_usage ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.unsummed_usage_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE VIEW public.unusable_values AS
  SELECT 'price'::text AS source,
     p.pricing_id AS row_id,
@@ -2705,6 +2791,42 @@ CREATE TABLE public.usage_rollups (
     CONSTRAINT network_is_no_address CHECK ((masklen((network)::inet) = ANY (ARRAY[0, 24, 48])))
 )
 WITH (fillfactor='70');
+
+CREATE VIEW public.usage_sums AS
+ SELECT usage_rollups.subscription_id,
+    usage_rollups.hour_at,
+    usage_rollups.ea_instance_id,
+    usage_rollups.mt5_account_number,
+    usage_rollups.network,
+    usage_rollups.country_code,
+    usage_rollups.sessions,
+    usage_rollups.session_sec,
+    usage_rollups.signals_received,
+    usage_rollups.signals_executed,
+    usage_rollups.signals_rejected,
+    usage_rollups.latency_weighted,
+    usage_rollups.latency_signals
+   FROM public.usage_rollups
+UNION ALL
+ SELECT l.subscription_id,
+    date_bin('01:00:00'::interval, l.logged_at, '2000-01-01 00:00:00+00'::timestamp with time zone) AS hour_at,
+    COALESCE(l.ea_instance_id, ''::character varying) AS ea_instance_id,
+    COALESCE(l.mt5_account_number, (0)::bigint) AS mt5_account_number,
+    public.usage_network(l.ip_address) AS network,
+    COALESCE(l.country_code, 'ZZ'::bpchar) AS country_code,
+    1 AS sessions,
+    COALESCE(l.session_duration_sec, 0) AS session_sec,
+    l.signals_received,
+    l.signals_executed,
+    l.signals_rejected,
+    COALESCE(((l.avg_latency_ms)::bigint * l.signals_received), (0)::bigint) AS latency_weighted,
+        CASE
+            WHEN (l.avg_latency_ms IS NULL) THEN 0
+            ELSE l.signals_received
+        END AS latency_signals
+   FROM ((public.unsummed_usage u
+     CROSS JOIN LATERAL UNNEST(u.subscription_ids, u.logged_ats, u.log_ids) key(subscription_id, logged_at, log_id))
+     JOIN public.license_usage_log l ON (((l.subscription_id = key.subscription_id) AND (l.logged_at = key.logged_at) AND (l.log_id = key.log_id))));
 
 CREATE VIEW public.v_license_usage_24h AS
  SELECT license_usage_log.subscription_id,
@@ -2963,6 +3085,9 @@ ALTER TABLE ONLY public.suspicious_activity_alerts
 
 ALTER TABLE ONLY public.timer_leases
     ADD CONSTRAINT timer_leases_pkey PRIMARY KEY (timer_name);
+
+ALTER TABLE ONLY public.unsummed_usage
+    ADD CONSTRAINT unsummed_usage_pkey PRIMARY KEY (batch_id);
 
 ALTER TABLE ONLY public.webhook_endpoints
     ADD CONSTRAINT url_is_unique UNIQUE (url);

@@ -86,6 +86,8 @@
 \ir installation/migration.psql
 \set migration 0041_accepted_checks
 \ir installation/migration.psql
+\set migration 0042_unsummed_usage
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
@@ -107,6 +109,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/17_close_only_facts.sql
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
+\ir repeatable/22_sum_license_usage.sql
 \ir repeatable/30_usage_retention.sql
 \ir repeatable/35_renewal_rules.sql
 \ir repeatable/36_payment_sources.sql

@@ -90,6 +90,7 @@ var plain = {
   RENEWAL_SCHEDULE: '0 */15 * * * *'
   RECONCILE_SCHEDULE: '30 */5 * * * *'
   LEASE_SCHEDULE: '40 * * * * *'
+  SUM_SCHEDULE: '*/10 * * * * *'
   SCAN_SCHEDULE: '0 * * * * *'
   WATCH_SCHEDULE: '30 7 * * * *'
   HEALTH_SCHEDULE: '20 * * * * *'

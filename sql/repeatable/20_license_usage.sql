@@ -48,6 +48,12 @@ begin
             array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
             array[record_license_usage.avg_latency_ms], array[null::int],
             opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
+        -- sum_license_usage would do it, but seconds later. The platform's function did it at once.
+        if refused_because is null then
+            update license_tokens t set last_used_at = now(), ip_address = coalesce(ip, t.ip_address)
+            where t.token_hash = record_license_usage.token_hash and (t.last_used_at is null or t.last_used_at < now())
+              and lock_token_if_free(t.token_id);
+        end if;
     end if;
     -- An invalid record must not make the ingest server's call fail: the license check and an operator handle it.
     if refused_because is not null then

@@ -11,7 +11,7 @@ from (
     select
         s.subscription_id,
         s.subscriber_id,
-        u.email,
+        p.email,
         t.is_active,
         t.expires_at,
         -- Computed without a grace, because the guide counts GRACE as EXPIRED.
@@ -23,8 +23,8 @@ from (
         floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
         (select count(distinct (l.ea_instance_id, l.mt5_account_number))::int from license_usage_log l
          where l.subscription_id = s.subscription_id and l.logged_at > now() - interval '30 days') as device_count,
-        t.last_used_at,
-        round((extract(epoch from now() - t.last_used_at) / 3600)::numeric, 1) as hours_since_use,
+        u.last_used_at,
+        round((extract(epoch from now() - u.last_used_at) / 3600)::numeric, 1) as hours_since_use,
         (select count(*)::int from suspicious_activity_alerts a
          where a.subscription_id = s.subscription_id and is_alert_open(a.status)) as open_alerts
     from subscriptions s
@@ -33,7 +33,13 @@ from (
         select c.token_id, c.is_active, c.revoked_reason, c.expires_at, c.last_used_at
         from v_current_license_tokens c where c.subscription_id = s.subscription_id limit 1
     ) t on true
-    join users u on u.user_id = s.subscriber_id
+    join users p on p.user_id = s.subscriber_id
+    -- The usage that is not summed yet has not changed the token.
+    cross join lateral (
+        select greatest(t.last_used_at, past_time((
+            select max(l.logged_at) from license_usage_log l
+            where l.subscription_id = s.subscription_id and l.logged_at > now() - interval '30 days'))) as last_used_at
+    ) u
     cross join lateral open_suspension_facts(s.subscription_id, t.token_id, null, subscription_state_of(s.state), s.paused_reason) o
 ) as facts
 left join license_health stored using (subscription_id);

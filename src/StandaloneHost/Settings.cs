@@ -21,6 +21,7 @@ internal static partial class Settings
         ["RECONCILE_SCHEDULE"] = "30 */5 * * * *",
         ["RENEWAL_SCHEDULE"] = "0 */15 * * * *",
         ["LEASE_SCHEDULE"] = "40 * * * * *",
+        ["SUM_SCHEDULE"] = "*/10 * * * * *",
         ["SCAN_SCHEDULE"] = "0 * * * * *",
         ["WATCH_SCHEDULE"] = "30 7 * * * *",
         ["HEALTH_SCHEDULE"] = "20 * * * * *",

@@ -146,8 +146,7 @@ public sealed class QueueTests(QueueSite site) : IClassFixture<QueueSite>
     private static Task<IReadOnlyList<string>> StateAsync(TestDatabase database) => database.QueryAllAsync<string>(
         """
         select 'usage ' || u::text from license_usage_log u
-        union all select 'token ' || t::text from license_tokens t
-        union all select 'rollup ' || r::text from usage_rollups r
+        union all select 'sum ' || r::text from usage_sums r
         union all
         select concat_ws(' ', 'quarantined', source, code, field, detail, payload, payload_bytes, encode(payload_digest, 'hex'), state)
         from usage_quarantine

@@ -25,7 +25,7 @@ public sealed partial class TableTests
         ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements", "license_events"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes", "close_only_periods"],
         ["Leases"] = ["license_leases"],
-        ["Usage"] = ["usage_quarantine", "usage_rollups"],
+        ["Usage"] = ["usage_quarantine", "usage_rollups", "unsummed_usage"],
         ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals", "shadow_states", "shadow_alerts"],
         ["Renewals"] =
         [
@@ -57,9 +57,9 @@ public sealed partial class TableTests
         ("Operations", "dispute_evidence", "a metric"),
         ("Operations", "payment_comparisons", "a metric"),
         ("Renewals", "license_devices", "evidence of a dispute"),
-        ("Renewals", "usage_rollups", "evidence of a dispute"),
         ("Operations", "shadow_alerts", "a metric"),
         ("Operations", "usage_arrivals", "metrics, the System page, and retention"),
+        ("Operations", "unsummed_usage", "metrics, and the System page"),
         ("Operations", "usage_quarantine", "metrics, the System page, and retention"),
         ("Operations", "license_devices", "retention"),
         ("Operations", "license_device_networks", "retention"),

@@ -116,6 +116,10 @@ const cases = {
     assert.equal(await one(db, `select host(ip_address) from license_tokens where token_hash = 'token-1'`), '198.51.100.7');
     assert.equal(await one(db, 'select unique_devices from v_license_usage_24h'), 2);
     assert.equal(await one(db, 'select health_score from v_license_health'), 100);
+    assert.equal(await one(db, 'select sum(sessions)::int from usage_sums'), 1);
+    assert.equal(await one(db, 'select sum_license_usage(1000, true, true)'), 1);
+    assert.equal(await one(db, 'select sum(sessions)::int from usage_rollups'), 1);
+    assert.equal(await one(db, 'select count(*)::int from usage_arrivals'), 1);
   },
 
   async 'drops whole chunks older than 90 days, the oldest first, a limited number per call'(db) {

@@ -285,7 +285,7 @@ public sealed class HealthStore(LicenseDatabase database)
                coalesce(sum(signals_executed), 0)::bigint as signals_executed_24h,
                coalesce(sum(signals_rejected), 0)::bigint as signals_rejected_24h,
                (sum(latency_weighted) / nullif(sum(latency_signals), 0))::int as avg_latency_ms
-        from usage_rollups where subscription_id = @subscriptionId and hour_at > now() - interval '24 hours';
+        from usage_sums where subscription_id = @subscriptionId and hour_at > now() - interval '24 hours';
 
         select distinct activity_type from suspicious_activity_alerts
         where subscription_id = @subscriptionId and is_alert_open(status) and is_about_use(activity_type) order by activity_type;

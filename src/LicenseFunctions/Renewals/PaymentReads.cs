@@ -284,7 +284,7 @@ public sealed class PaymentReads(LicenseDatabase database)
                    coalesce(sum(u.signals_executed) filter (where not u.is_within), 0)::bigint as signals_before
             from (select (l.hour_at at time zone 'UTC')::date as day, l.hour_at >= r.paid_from as is_within, l.session_sec,
                          l.signals_executed
-                  from usage_rollups l
+                  from usage_sums l
                   where l.subscription_id = r.subscription_id and l.hour_at >= r.paid_from - interval '30 days'
                     and l.hour_at < now()) u) use
         where p.reversal_id = @reversalId and p.kind = 'dispute'

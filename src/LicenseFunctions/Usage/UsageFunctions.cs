@@ -4,8 +4,8 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Usage;
 
-/// <summary>Receives usage records from the queue, its dead letters, and HTTP.</summary>
-public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
+/// <summary>Receives usage records from the queue, its dead letters, and HTTP, and sums them.</summary>
+public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post, SumUsage sum)
 {
     // Not text, which loses bytes that are not UTF-8. The official generator declares only byte[] as binary, not ReadOnlyMemory<byte>.
     [Function("IngestUsage")]
@@ -31,4 +31,8 @@ public sealed class UsageFunctions(IngestQueuedUsage queued, PostUsage post)
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/usage")] HttpRequest request,
         CancellationToken cancellationToken) =>
         (await post.RunAsync(request, cancellationToken)).ToResult();
+
+    [Function("SumUsage")]
+    public Task<SumCounts> SumUsage([TimerTrigger("%SUM_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) =>
+        sum.RunAsync(cancellationToken);
 }

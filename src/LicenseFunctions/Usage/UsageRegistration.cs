@@ -8,6 +8,7 @@ public static class UsageRegistration
         .AddSingleton<UsageStore>()
         .AddSingleton<QuarantineStore>()
         .AddSingleton<UsageRollupStore>()
+        .AddSingleton<SumUsage>()
         .AddSingleton<IngestUsage>()
         .AddSingleton<IngestQueuedUsage>()
         .AddSingleton<PostUsage>()

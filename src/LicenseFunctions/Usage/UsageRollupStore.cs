@@ -74,7 +74,7 @@ public sealed record UsageGroup
     public string? Name { get; init; }
 }
 
-/// <summary>Reads usage_rollups. Spans include their start and exclude their end.</summary>
+/// <summary>Reads usage_sums. Spans include their start and exclude their end.</summary>
 public sealed class UsageRollupStore(LicenseDatabase database)
 {
     private const string Totals = """
@@ -84,7 +84,7 @@ public sealed class UsageRollupStore(LicenseDatabase database)
                coalesce(sum(signals_rejected), 0)::bigint as signals_rejected,
                round(sum(latency_weighted) / nullif(sum(latency_signals), 0), 1) as avg_latency_ms,
                count(distinct (ea_instance_id, mt5_account_number))::int as devices, count(distinct network)::int as places
-        from usage_rollups
+        from usage_sums
         where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
         """;
 
@@ -112,7 +112,7 @@ public sealed class UsageRollupStore(LicenseDatabase database)
                count(distinct (ea_instance_id, mt5_account_number)) filter (where r.hour_at is not null)::int as devices,
                count(distinct network)::int as places
         from generate_series(@from at time zone 'UTC', @to at time zone 'UTC' - @step, @step) as bucket
-        left join usage_rollups r
+        left join usage_sums r
             on r.subscription_id = @subscriptionId
             and r.hour_at >= bucket at time zone 'UTC' and r.hour_at < (bucket + @step) at time zone 'UTC'
         group by bucket
@@ -131,7 +131,7 @@ public sealed class UsageRollupStore(LicenseDatabase database)
     private const string Networks = """
         select nullif(network, '0.0.0.0/0')::text as network, nullif(country_code, 'ZZ') as country_code,
                sum(sessions)::bigint as sessions, sum(signals_received)::bigint as signals_received, max(hour_at) as last_hour_at
-        from usage_rollups
+        from usage_sums
         where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
         group by 1, 2
         order by sessions desc, network
@@ -155,7 +155,7 @@ public sealed class UsageRollupStore(LicenseDatabase database)
                    sum(signals_received)::bigint as signals_received, sum(signals_executed)::bigint as signals_executed,
                    sum(signals_rejected)::bigint as signals_rejected,
                    sum(latency_weighted) as latency_weighted, sum(latency_signals) as latency_signals
-            from usage_rollups r
+            from usage_sums r
             left join subscriptions s on @by = 'master' and s.subscription_id = r.subscription_id
             where hour_at >= @from and hour_at < @to
             group by 1

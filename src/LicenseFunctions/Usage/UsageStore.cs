@@ -19,41 +19,20 @@ public sealed class UsageStore(LicenseDatabase database)
 {
     private const string Store = """
         select accepted, unknown_tokens, foreign_tokens
-        from store_license_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+        from store_license_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                                 opened => $17, closed => $18)
         """;
 
-    // After another session has kept a token or device locked for a second, its lock is not waited for again within this time.
-    private static readonly TimeSpan SkipLockedFor = TimeSpan.FromSeconds(30);
-
-    private long skipLockedSince = long.MinValue;
-
     /// <summary>
-    /// Stores the new records of a batch, and everything that depends on them, in one statement. Duplicates change nothing. Tokens and
-    /// devices that another session has locked delay the batch by a second at most; then their time of last use is not written.
+    /// Stores the new records of a batch, and their keys in unsummed_usage, in one statement. Duplicates change nothing.
     /// </summary>
-    public async Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
-    {
-        var since = Interlocked.Read(ref skipLockedSince);
-        if (since != long.MinValue && Stopwatch.GetElapsedTime(since) < SkipLockedFor)
-            return await StoreAsync(records, skipLocked: true, cancellationToken);
-        try
-        {
-            return await StoreAsync(records, skipLocked: false, cancellationToken);
-        }
-        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
-        {
-            Interlocked.Exchange(ref skipLockedSince, Stopwatch.GetTimestamp());
-            return await StoreAsync(records, skipLocked: true, cancellationToken);
-        }
-    }
-
-    private Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, bool skipLocked, CancellationToken cancellationToken) =>
-        database.InStatementAsync((connection, token) => StoreAsync(connection, records, skipLocked, token), cancellationToken);
+    public Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => StoreAsync(connection, records, token), cancellationToken);
 
     // Npgsql and not Dapper: typed arrays avoid boxing each value. The parameters have numbers, because Npgsql would parse the text in
     // every call to number names.
     private static async Task<StoredUsage> StoreAsync(
-        NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, bool skipLocked, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Store, connection);
         void Add<T>(NpgsqlDbType type, Func<UsageRecord, T> column)
@@ -80,7 +59,6 @@ public sealed class UsageStore(LicenseDatabase database)
         Add(NpgsqlDbType.Integer, record => record.SignalsRejected);
         Add(NpgsqlDbType.Integer, record => record.AvgLatencyMs);
         Add(NpgsqlDbType.Integer, record => record.SessionDurationSec);
-        command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = skipLocked });
         Add(NpgsqlDbType.Integer, record => record.Opened);
         Add(NpgsqlDbType.Integer, record => record.Closed);
 
@@ -88,6 +66,41 @@ public sealed class UsageStore(LicenseDatabase database)
         await reader.ReadAsync(cancellationToken);
         return new StoredUsage(reader.GetInt32("accepted"), Indexes(reader, "unknown_tokens"), Indexes(reader, "foreign_tokens"));
     }
+
+    private const string Sum = "select sum_license_usage(@most, @skipLocked, @lastUse)";
+
+    // After another session has kept a token or device locked for a second, its lock is not waited for again within this time.
+    private static readonly TimeSpan SkipLockedFor = TimeSpan.FromSeconds(30);
+
+    private long skipLockedSince = long.MinValue;
+
+    /// <summary>
+    /// Writes the sums, the times of last use and the arrivals of stored records, in one statement. Tokens and devices that another session
+    /// has locked delay it by a second at most; then their time of last use is not written.
+    /// </summary>
+    /// <param name="most">The approximate number of records. At least one stored batch is summed.</param>
+    /// <param name="lastUse">False: write no time of last use.</param>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    /// <returns>The number of records; 0 if none was left.</returns>
+    public async Task<int> SumAsync(int most, bool lastUse, CancellationToken cancellationToken)
+    {
+        var since = Interlocked.Read(ref skipLockedSince);
+        if (since != long.MinValue && Stopwatch.GetElapsedTime(since) < SkipLockedFor)
+            return await SumAsync(most, skipLocked: true, lastUse, cancellationToken);
+        try
+        {
+            return await SumAsync(most, skipLocked: false, lastUse, cancellationToken);
+        }
+        catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            Interlocked.Exchange(ref skipLockedSince, Stopwatch.GetTimestamp());
+            return await SumAsync(most, skipLocked: true, lastUse, cancellationToken);
+        }
+    }
+
+    private Task<int> SumAsync(int most, bool skipLocked, bool lastUse, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<int>(
+            new CommandDefinition(Sum, new { most, skipLocked, lastUse }, cancellationToken: token)), cancellationToken);
 
     private const string EnsurePartitions = "select ensure_usage_partitions(@from, @to)";
 

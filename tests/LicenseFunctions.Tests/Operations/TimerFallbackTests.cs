@@ -124,7 +124,7 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
 
         Assert.Equal(
             "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents ReconcileRenewals RetainData RunRenewals "
-                + "ScoreLicenses WarnExpiring WatchLicenses",
+                + "ScoreLicenses SumUsage WarnExpiring WatchLicenses",
             await WorkedAsync(database));
         Assert.Equal("applied", await database.QueryAsync<string>(
             "select status from renewals where subscription_id = @license", new { license }));
@@ -144,11 +144,11 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
         await using var app = await RunningApp.StartAsync(
             database, [("TIMER_FALLBACK", "true"), ("AUTO_RENEWAL_ENABLED", "false"), .. Schedules()]);
 
-        await RequestUntilAsync(app, () => DoneAsync(database, timers: 10));
+        await RequestUntilAsync(app, () => DoneAsync(database, timers: 11));
 
         Assert.Equal(
-            "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents RetainData ScanUsage ScoreLicenses WarnExpiring "
-                + "WatchLicenses",
+            "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents RetainData ScanUsage ScoreLicenses SumUsage "
+                + "WarnExpiring WatchLicenses",
             await WorkedAsync(database));
         Assert.Equal(0L, await database.QueryAsync<long>(
             "select count(*) from renewals where subscription_id = @license", new { license }));
@@ -165,7 +165,7 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
             select name, now() - interval '4 days'
             from unnest(
                 '{ComparePayments,DeliverEvents,DrainOutbox,EndLeases,FetchPaymentEvents,ReconcileRenewals,RetainData,RunRenewals}'::text[]
-                || '{ScanUsage,ScoreLicenses,WarnExpiring,WatchLicenses}'::text[]) as name
+                || '{ScanUsage,ScoreLicenses,SumUsage,WarnExpiring,WatchLicenses}'::text[]) as name
             """);
         return database;
     }

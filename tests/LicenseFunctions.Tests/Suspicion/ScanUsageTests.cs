@@ -79,6 +79,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
 
         var before = await scene.RecordAndScanAsync(scene.Hours(2, 1, 1));
         await held.CommitAsync(TestContext.Current.CancellationToken);
+        await scene.Usage.SumAsync();
         var after = await scene.Scan.RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal((1, 1), (before.Licenses, after.Licenses));
@@ -175,6 +176,7 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
                 "select record_license_usage(@TokenHash, @SubscriptionId, @address::inet, 'EA-1', 1001)",
                 new { scene.License.TokenHash, scene.License.SubscriptionId, address });
 
+        await scene.Usage.SumAsync();
         await scene.ScanBy(new DetectionPolicy(), new OneNetwork()).RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(["NG Lagos 6.5", "nowhere"], await scene.Database.QueryAllAsync<string>(

@@ -263,6 +263,11 @@ public sealed class IngestUsageTests(PostgresFixture postgres) : IAsyncLifetime
 
         var id = await scene.Database.QueryAsync<Guid>(Call, new { hash = license.TokenHash, license.SubscriptionId });
         var unknown = await scene.Database.QueryAsync<Guid>(Call, new { hash = "nobody's", license.SubscriptionId });
+        Assert.Equal(
+            "198.51.100.7",
+            await scene.Database.QueryAsync<string>(
+                "select host(t.ip_address) from license_tokens t join license_usage_log u on u.logged_at = t.last_used_at"));
+        await scene.SumAsync();
 
         Assert.Equal(id, await scene.Database.QueryAsync<Guid>("select log_id from license_usage_log"));
         Assert.Equal(

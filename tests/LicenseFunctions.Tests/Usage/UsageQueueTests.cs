@@ -70,6 +70,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
 
         await broker.EmptyAsync(Queue, Canceled);
         Assert.Equal(100L, await CountAsync());
+        await scene.SumAsync();
         Assert.Equal(100L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
     }
 
@@ -231,6 +232,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         while (await CountAsync() < 201)
             Canceled.ThrowIfCancellationRequested();
         await connection.CloseAsync();
+        await scene.SumAsync();
 
         Assert.Equal(201L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
     }

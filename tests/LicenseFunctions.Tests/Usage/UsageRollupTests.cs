@@ -48,6 +48,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         await scene.SendAsync(UsageScene.Array(records));
         await scene.Database.QueryAsync<Guid>(
             "select record_license_usage(@TokenHash, @SubscriptionId, '2001:db8:1:2::3', 'EA-0', 1001)", license);
+        await scene.SumAsync();
 
         Assert.Equal(301L, await scene.Database.QueryAsync<long>("select sum(sessions) from usage_rollups"));
         Assert.Equal(0L, await scene.Database.QueryAsync<long>(Compare));

@@ -5,6 +5,7 @@ using System.Text.Json;
 using LicenseFunctions.Infrastructure.Telemetry;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Usage;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -25,6 +26,7 @@ internal sealed class UsageScene : IAsyncDisposable
         Time = new FakeTimeProvider(now);
         Usage = new UsageStore(database.Database);
         Quarantine = new QuarantineStore(database.Database);
+        Sum = new SumUsage(Usage, Time, NullLogger<SumUsage>.Instance);
         Ingest = new IngestUsage(Usage, Quarantine, new ProcessCounts(), Time);
     }
 
@@ -37,6 +39,8 @@ internal sealed class UsageScene : IAsyncDisposable
     public QuarantineStore Quarantine { get; }
 
     public IngestUsage Ingest { get; }
+
+    public SumUsage Sum { get; }
 
     /// <summary>The clock is set to the database's time, truncated to the second, so that both accept the same records.</summary>
     public static async Task<UsageScene> NewAsync(PostgresFixture postgres)
@@ -90,9 +94,20 @@ internal sealed class UsageScene : IAsyncDisposable
         "session_duration_sec":60}
         """;
 
-    public Task<IngestedUsage> SendAsync(params string[] messages) => Ingest.RunAsync(
+    /// <summary>Stores the messages and sums their records.</summary>
+    public async Task<IngestedUsage> SendAsync(params string[] messages)
+    {
+        var done = await StoreAsync(messages);
+        await SumAsync();
+        return done;
+    }
+
+    /// <summary>Stores the messages, as the backend does before it answers.</summary>
+    public Task<IngestedUsage> StoreAsync(params string[] messages) => Ingest.RunAsync(
         [.. messages.Select(message => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(message))], "queue",
             TestContext.Current.CancellationToken);
+
+    public Task<SumCounts> SumAsync() => Sum.RunAsync(TestContext.Current.CancellationToken);
 
     public static string Array(IEnumerable<string> records) => $"[{string.Join(",", records)}]";
 
@@ -103,6 +118,8 @@ internal sealed class UsageScene : IAsyncDisposable
         union all select 'token ' || t::text from license_tokens t
         union all select 'device ' || d::text from license_devices d
         union all select 'arrival ' || a::text from usage_arrivals a
+        union all select 'sum ' || r::text from usage_rollups r
+        union all select 'unsummed ' || n::text from unsummed_usage n
         union all select 'quarantine ' || q::text from usage_quarantine q
         order by 1
         """);

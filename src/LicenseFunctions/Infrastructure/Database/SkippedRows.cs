@@ -17,7 +17,7 @@ public sealed class SkippedRows(LicenseDatabase database, TimeProvider time, ILo
 
     /// <summary>Whether a value or a rule is the cause, so that the statement fails immediately again.</summary>
     public static bool IsCausedByData(PostgresException failure) =>
-        failure.SqlState[..2] is "22" or "23"; // data exception, integrity constraint violation
+        failure.SqlState[..2] is "22" or "23" or "P0"; // data exception, integrity constraint violation, raised by a trigger
 
     private sealed record ReportedRow(string Source, Guid RowId, string Reason);
 

@@ -1,0 +1,21 @@
+-- Usage whose sums, times of last use and arrivals are not written yet. These are as many rows as a batch has records, but many batches
+-- together change each of them once.
+insert into schema_migrations (name) values ('0042_unsummed_usage');
+
+-- One row per transaction that inserted usage, with the keys of its new rows in license_usage_log (parallel arrays). The columns are
+-- arrays, so that a batch of 1,000 records needs one insert.
+create table unsummed_usage (
+    batch_id         bigint generated always as identity primary key,
+    stored_at        timestamptz not null default now(),
+    subscription_ids uuid[] not null,
+    logged_ats       timestamptz[] not null,
+    log_ids          uuid[] not null,
+    constraint a_key_for_each_record check (cardinality(logged_ats) = cardinality(subscription_ids)
+                                            and cardinality(log_ids) = cardinality(subscription_ids)
+                                            and cardinality(subscription_ids) > 0)
+);
+-- Random identifiers can't be compressed; an attempt would cost more than the insert.
+alter table unsummed_usage
+    alter column subscription_ids set storage external,
+    alter column logged_ats set storage external,
+    alter column log_ids set storage external;

@@ -1,0 +1,116 @@
+-- Locks the row for the rest of the transaction. Returns false if another session has locked it.
+create or replace function lock_token_if_free(token_id uuid) returns boolean language plpgsql as $$
+begin
+    perform from license_tokens t where t.token_id = $1 for no key update skip locked;
+    return found;
+end
+$$;
+create or replace function lock_device_if_free(device_id uuid) returns boolean language plpgsql as $$
+begin
+    perform from license_devices d where d.device_id = $1 for no key update skip locked;
+    return found;
+end
+$$;
+
+-- Writes what depends on stored usage: hourly sums, times of last use, and the arrivals for the detector. Takes the oldest batches of
+-- unsummed_usage up to about most_records, and returns the number of their records; 0 if no batch waits that another session has not
+-- locked. Last-seen times only move forward, so the order of the batches doesn't matter. Records that were deleted meanwhile add nothing.
+--
+-- With skip_locked, tokens and devices that another session has locked keep their time of last use; a later batch writes it. Without
+-- it, which costs less, the statement fails after one second if such a lock remains. Without last_use, no such time is written: the
+-- platform may refuse the change of a token.
+--
+-- Two concurrent calls lock rows in the same order, so that they wait and don't deadlock: tokens, devices, sums, each sorted by its key.
+-- To keep this order, each update reads its rows sorted and finds each row by an index: the joins and scans that would change the order
+-- are disabled, and so is the bitmap scan, which costs more for one row.
+create or replace function sum_license_usage(most_records int, skip_locked boolean, last_use boolean) returns int language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set enable_seqscan = off as $$
+declare
+    taken int;
+begin
+    if not skip_locked then
+        set local lock_timeout = '1s';
+    end if;
+
+    with waiting as (
+        select batch_id, cardinality(log_ids) as records from unsummed_usage order by batch_id limit 10000 for update skip locked
+    ), chosen as (
+        select batch_id from (select batch_id, sum(records) over (order by batch_id) - records as before from waiting) as w
+        where before < most_records
+    ), claimed as (
+        delete from unsummed_usage where batch_id in (select batch_id from chosen)
+        returning subscription_ids, logged_ats, log_ids
+    ), stored as materialized (
+        select l.subscription_id, l.logged_at, l.token_hash, l.ip_address, l.ea_instance_id, l.mt5_account_number, l.country_code,
+               l.signals_received, l.signals_executed, l.signals_rejected, l.avg_latency_ms, l.session_duration_sec
+        from claimed c
+        cross join unnest(c.subscription_ids, c.logged_ats, c.log_ids) as key (subscription_id, logged_at, log_id)
+        join license_usage_log l
+            on l.subscription_id = key.subscription_id and l.logged_at = key.logged_at and l.log_id = key.log_id
+    ), used_tokens as (
+        update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
+        from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
+              from stored order by token_hash collate "C", logged_at desc) as newest
+        where last_use and t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+          and (not skip_locked or lock_token_if_free(t.token_id))
+    ), seen_devices as (
+        update license_devices d set last_seen_at = newest.logged_at
+        from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
+                     subscription_id, mt5_account_number, ea_instance_id, ip_address, logged_at
+              from stored order by subscription_id, mt5_account_number, ea_instance_id collate "C", logged_at desc) as newest
+        where last_use and d.subscription_id = newest.subscription_id
+          and d.mt5_account_number = newest.mt5_account_number and d.ea_instance_id = newest.ea_instance_id
+          -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
+          and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
+          and d.removed_at is null and d.last_seen_at < newest.logged_at
+          and (not skip_locked or lock_device_if_free(d.device_id))
+    ), rolled_up as (
+        insert into usage_rollups as r (
+            subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
+            signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals)
+        select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'),
+               coalesce(ea_instance_id, ''), coalesce(mt5_account_number, 0),
+               usage_network(ip_address), coalesce(country_code, 'ZZ'), count(*), coalesce(sum(session_duration_sec), 0),
+               sum(signals_received), sum(signals_executed), sum(signals_rejected),
+               coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
+               coalesce(sum(signals_received) filter (where avg_latency_ms is not null), 0)
+        from stored
+        group by 1, 2, 3, 4, 5, 6
+        order by 1, 2, 3, 4, 5, 6
+        on conflict (subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code) do update set
+            sessions = r.sessions + excluded.sessions, session_sec = r.session_sec + excluded.session_sec,
+            signals_received = r.signals_received + excluded.signals_received,
+            signals_executed = r.signals_executed + excluded.signals_executed,
+            signals_rejected = r.signals_rejected + excluded.signals_rejected,
+            latency_weighted = r.latency_weighted + excluded.latency_weighted,
+            latency_signals = r.latency_signals + excluded.latency_signals
+    ), arrived as (
+        -- At most about 1,000 licenses in a row, so that a scan can take few.
+        insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+        select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
+        from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at,
+                     (row_number() over (order by subscription_id) - 1) / 1000 as part
+              from stored group by subscription_id) as licenses
+        group by part
+    )
+    select coalesce(sum(cardinality(log_ids)), 0)::int into taken from claimed;
+    return taken;
+end
+$$;
+
+-- The sums of usage_rollups, with the usage that is not summed yet. A condition on subscription_id is applied to both parts.
+create or replace view usage_sums as
+select subscription_id, hour_at, ea_instance_id, mt5_account_number, network, country_code, sessions, session_sec,
+       signals_received, signals_executed, signals_rejected, latency_weighted, latency_signals
+from usage_rollups
+union all
+select l.subscription_id, date_bin('1 hour', l.logged_at, '2000-01-01 00:00Z'), coalesce(l.ea_instance_id, ''),
+       coalesce(l.mt5_account_number, 0), usage_network(l.ip_address), coalesce(l.country_code, 'ZZ'), 1,
+       coalesce(l.session_duration_sec, 0), l.signals_received, l.signals_executed, l.signals_rejected,
+       coalesce(l.avg_latency_ms::bigint * l.signals_received, 0),
+       case when l.avg_latency_ms is null then 0 else l.signals_received end
+from unsummed_usage u
+cross join unnest(u.subscription_ids, u.logged_ats, u.log_ids) as key (subscription_id, logged_at, log_id)
+join license_usage_log l
+    on l.subscription_id = key.subscription_id and l.logged_at = key.logged_at and l.log_id = key.log_id;
