@@ -84,9 +84,13 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
             var persons = Distinct(people.Person, present);
             if (persons > policy.DeviceLimit)
                 byPeople.Add(at, until, present);
-            var devices = Distinct(people.Device, present) - policy.DeviceLimit;
+            // A single record may be an error, or written before the login, when nothing shows that terminals belong together.
+            var devices = Distinct(people.Device, present.FindAll(i => identities[i].Records >= policy.PresentRecords))
+                - policy.DeviceLimit;
             // One of two devices may be about to replace the other; two such moves at the same time are no coincidence.
-            if (devices > 1 || (devices == 1 && !(mayBeMoves && MayBeMove(identities, people, present, at, policy))))
+            if (devices == 1 && mayBeMoves)
+                at = Math.Max(at, EndOfMove(identities, people, present, at, policy));
+            if (devices > 0 && at < until)
                 byDevices.Add(at, until, present);
         }
 
@@ -121,11 +125,12 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     }
 
     /// <summary>
-    /// True when one of the devices may be replacing another: with the same EA or account a day or so, otherwise as long as clocks may
-    /// differ.
+    /// The time until which one of the devices may be replacing another with the same EA or account. If two that share nothing were at
+    /// work from the beginning of a handover, all of their time is left to the rule about people: <see cref="long.MaxValue"/>.
     /// </summary>
-    private static bool MayBeMove(List<IdentityUse> identities, People people, List<int> present, long at, DetectionPolicy policy)
+    private static long EndOfMove(List<IdentityUse> identities, People people, List<int> present, long at, DetectionPolicy policy)
     {
+        var end = 0L;
         for (var x = 0; x < present.Count; x++)
         {
             for (var y = x + 1; y < present.Count; y++)
@@ -133,16 +138,31 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
                 var (a, b) = (identities[present[x]], identities[present[y]]);
                 if (people.Device[present[x]] == people.Device[present[y]])
                     continue;
-                var isRelated = IsRelated(a, b);
-                var duration = isRelated ? policy.MoveDuration
-                    : a.IsClockKnown && b.IsClockKnown ? policy.PeopleDuration
-                    : policy.ClockTolerance;
-                if (at < Math.Max(a.FirstAt, b.FirstAt) + duration.Seconds())
-                    return true;
+                var newest = Math.Max(a.FirstAt, b.FirstAt);
+                if (IsRelated(a, b))
+                    end = Math.Max(end, newest + OfRelated(a, b, policy).Seconds());
+                else if (at < newest + OfUnrelated(a, b, policy).Seconds())
+                    return long.MaxValue;
             }
         }
 
-        return false;
+        return end;
+    }
+
+    /// <summary>A handover takes minutes, unless clocks may be wrong.</summary>
+    private static TimeSpan OfUnrelated(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
+        a.IsClockKnown && b.IsClockKnown ? policy.PeopleDuration : policy.ClockTolerance;
+
+    /// <summary>
+    /// Nobody needs a day to move what was set up on the same day. If both came together, however, nothing is known about the time before:
+    /// they may be an old and a new server.
+    /// </summary>
+    private static TimeSpan OfRelated(IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    {
+        var between = Math.Abs(a.FirstAt - b.FirstAt);
+        return between > policy.CompanyDuration.Seconds() && between < policy.EstablishedDuration.Seconds()
+            ? policy.NewDeviceMoveDuration
+            : policy.MoveDuration;
     }
 
     private static bool IsRelated(IdentityUse a, IdentityUse b) => Suspicion.People.SameEa(a, b) || Suspicion.People.SameAccount(a, b);

@@ -143,8 +143,8 @@ public sealed record DetectionPolicy
     public double ReliefShare { get; init; } = 0.45;
 
     /// <summary>
-    /// Days of a week on which more devices than the limit, in far places, work for <see cref="ShiftDuration"/> each. No person
-    /// travels like this.
+    /// Days, within <see cref="ShiftMemory"/>, on which more devices than the limit, in far places, work for <see cref="ShiftDuration"/>
+    /// each. No person travels like this.
     /// </summary>
     [Number(1, 90)]
     public int ShiftDays { get; init; } = 4;
@@ -154,11 +154,18 @@ public sealed record DetectionPolicy
     public int ShiftDaysToAsk { get; init; } = 3;
 
     /// <summary>
-    /// The same where the places are not known to be far apart. Only full days count: one person with
-    /// three devices sleeps.
+    /// The same, within <see cref="OverlapMemory"/>, where the places are not known to be far apart. Only full days count: one person
+    /// with three devices sleeps.
     /// </summary>
     [Number(1, 90)]
     public int FullShiftDays { get; init; } = 6;
+
+    /// <summary>
+    /// Period in which these days are counted where the places are far apart. The market is closed on weekends, so that a week has few
+    /// days on which all of them work. Elsewhere, <see cref="OverlapMemory"/> applies.
+    /// </summary>
+    [JsonPropertyName("shift_memory_days"), Days(1, 90)]
+    public TimeSpan ShiftMemory { get; init; } = TimeSpan.FromDays(14);
 
     /// <summary>Work of each of these devices on such a day.</summary>
     [JsonPropertyName("shift_hours"), Hours(0.1, 24)]
@@ -220,9 +227,16 @@ public sealed record DetectionPolicy
     public TimeSpan MoveDuration { get; init; } = TimeSpan.FromMinutes(32 * 60);
 
     /// <summary>
-    /// The same for two devices that have nothing in common, and the least evidence of people at once, where the times of arrival are not
-    /// known: clocks are wrong by up to an hour. Where they are known, <see cref="PeopleDuration"/> applies: a handover takes minutes.
-    /// Also the least evidence of turns, because a device that stops may have handed over to the newest one.
+    /// The same in place of a device that was new itself: in use for less than <see cref="EstablishedDuration"/>, but known for more than
+    /// <see cref="CompanyDuration"/>. Nobody needs a day to move what was set up on the same day.
+    /// </summary>
+    [JsonPropertyName("new_device_minutes"), Minutes(1, 43_200)]
+    public TimeSpan NewDeviceMoveDuration { get; init; } = TimeSpan.FromMinutes(120);
+
+    /// <summary>
+    /// <see cref="MoveDuration"/> of two devices that have nothing in common, and the least evidence of people at once, where the times of
+    /// arrival are not known: clocks are wrong by up to an hour. Where they are known, <see cref="PeopleDuration"/> applies: a handover
+    /// takes minutes. Also the least evidence of turns, because a device that stops may have handed over to the newest one.
     /// </summary>
     [JsonPropertyName("clock_tolerance_minutes"), Minutes(0, 1_440)]
     public TimeSpan ClockTolerance { get; init; } = TimeSpan.FromMinutes(100);

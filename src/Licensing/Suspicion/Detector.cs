@@ -248,7 +248,9 @@ public static class Detector
     /// </summary>
     private static Evidence? InShifts(DetectionState state, People people, DetectionPolicy policy)
     {
-        if (Shifts.Measure(state, people, policy) is not { } shifts
+        var far = Shifts.Measure(state, people, policy.ShiftMemory, policy);
+        if ((far is { AreFarApart: true, KeepOwnHours: true, IsBesideServer: false } ? far
+                : Shifts.Measure(state, people, policy.OverlapMemory, policy)) is not { } shifts
             || (shifts.IsBesideServer && !(shifts.AreFarApart && shifts.KeepOwnHours)))
             return null;
         var day = DetectionPolicy.Day.TotalMinutes;

@@ -13,9 +13,10 @@ namespace Licensing.Suspicion;
 internal sealed record Shifts(
     IReadOnlyList<int> Devices, int Days, int FullDays, bool AreFarApart, bool KeepOwnHours, bool IsBesideServer, long From, long To)
 {
-    public static Shifts? Measure(DetectionState state, People people, DetectionPolicy policy)
+    /// <param name="memory">The period in which the days are counted.</param>
+    public static Shifts? Measure(DetectionState state, People people, TimeSpan memory, DetectionPolicy policy)
     {
-        var from = Math.Max(state.HarmlessUntil, state.Clock - policy.OverlapMemory.Seconds());
+        var from = Math.Max(state.HarmlessUntil, state.Clock - memory.Seconds());
         if (!IsPossible(state, people, from, policy))
             return null;
         var length = DetectionPolicy.Day.Seconds();

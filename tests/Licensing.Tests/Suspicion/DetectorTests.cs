@@ -480,6 +480,60 @@ public sealed class DetectorTests
         Assert.Contains(Play(samples), IsSuspension);
     }
 
+    /// <summary>
+    /// Three devices of one account, none of which ever restarts. How long one of them may be replacing another depends on how long the
+    /// earlier ones were known.
+    /// </summary>
+    [Theory]
+    // The first one was known for 20 hours before the third: a move takes up to 32 hours.
+    [InlineData(24, 48, 81, false)]
+    [InlineData(24, 48, 82, true)]
+    [InlineData(8, 20, 53, false)]
+    [InlineData(8, 20, 54, true)]
+    // All were set up on one day: two hours.
+    [InlineData(8, 19, 22, false)]
+    [InlineData(8, 19, 23, true)]
+    [InlineData(4, 16, 19, false)]
+    [InlineData(4, 16, 20, true)]
+    // The first two came together, possibly in the middle of a move: 32 hours after the second.
+    [InlineData(3, 16, 36, false)]
+    [InlineData(3, 16, 37, true)]
+    public void Observe_ThirdDeviceOfOneAccountBesideTwo_IsAMoveAtFirst(int second, int third, int until, bool suspends) =>
+        Assert.Equal(suspends, Play(
+            [.. Hours(0, until, 1, 1, Lagos), .. Hours(second, until, 2, 1, London), .. Hours(third, until, 3, 1, Tokyo)])
+            .Exists(IsSuspension));
+
+    /// <summary>
+    /// The first records of three charts and of a second computer, after hours of work and before the login. Their accounts are known from
+    /// the next records on.
+    /// </summary>
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(2, true)] // without a login
+    public void Observe_LongSessionsInFirstRecordsWithoutAccount_AreNoEvidence(int records, bool suspends)
+    {
+        var samples = Enumerable.Range(0, 4 * records).Select(i => new UsageSample(
+            Start.AddHours(4 * (1 + (i / 4))), $"EA-{i % 4}", null, IPAddress.Parse(i % 4 == 3 ? "41.2.7.9" : "41.1.7.9"), Lagos,
+            TimeSpan.FromHours(4), Start.AddHours(4 * (1 + (i / 4)))));
+        var afterLogin = Enumerable.Range(0, 3).Select(i => new UsageSample(
+            Start.AddHours(4.2), $"EA-{i}", 1, IPAddress.Parse("41.1.7.9"), Lagos, TimeSpan.FromHours(0.2), Start.AddHours(4.2)));
+
+        Assert.Equal(suspends, Play(records == 1 ? samples.Concat(afterLogin) : samples).Exists(IsSuspension));
+    }
+
+    /// <summary>Three people in far towns with one account, each at its own hours, on three days and a later one.</summary>
+    [Theory]
+    [InlineData(10, FindingAction.Suspend)] // within two weeks
+    [InlineData(16, FindingAction.Ask)]
+    public void Observe_ThreeDevicesInTurnOnDaysOfTwoWeeks_CountsTheDays(int last, FindingAction strongest)
+    {
+        Location[] far = [Lagos, London, Tokyo];
+        var samples = new[] { 0, 1, 2, last }.SelectMany(day => Enumerable.Range(0, 3).SelectMany(turn =>
+            Hours((day * 24) + (turn * 8), (day * 24) + (turn * 8) + 7, turn, 1, far[turn], line: 8 + turn)));
+
+        Assert.Equal(strongest, Strongest(samples));
+    }
+
     /// <summary>A server, and a laptop that is sometimes at home and sometimes on another network, have one EA and account.</summary>
     [Fact]
     public void Observe_RoamingCopyBesideAServer_AsksOnly()

@@ -20,7 +20,7 @@ public sealed class PolicyComparisonTests
         var changed = Assert.Single(comparison.Changed);
         Assert.Equal((Licenses[1].Id, PolicyChange.NewlySuspended, 3 * 24 + 48), (changed.SubscriptionId, changed.Change, changed.Records));
         Assert.Empty(changed.InForce);
-        Assert.Equal(FindingAction.Suspend, changed.Tried[^1].Finding.Action);
+        Assert.Equal(FindingAction.Suspend, changed.Tried.Max(step => step.Finding.Action));
         Assert.Equal(1, comparison.Licenses[(null, FindingAction.Suspend)]);
         Assert.Equal(1, comparison.Licenses[(null, null)]);
         Assert.Equal(1, comparison.Changes[PolicyChange.NewlySuspended]);
