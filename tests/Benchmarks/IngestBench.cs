@@ -52,7 +52,8 @@ internal static class IngestBench
         return worst;
     }
 
-    private static async Task<(double Ours, double Summed, double Bare, double Calls)> MeasureAsync(BenchContext context, int licenses, int duplicates)
+    private static async Task<(double Ours, double Summed, double Bare, double Calls)> MeasureAsync(
+        BenchContext context, int licenses, int duplicates)
     {
         await using var server = NpgsqlDataSource.Create(DatabaseSettings.FromUri(context.DatabaseUrl));
         var databases = new Dictionary<string, NpgsqlDataSource>();

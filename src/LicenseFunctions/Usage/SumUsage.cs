@@ -33,7 +33,7 @@ public sealed class SumUsage(UsageStore store, TimeProvider time, ILogger<SumUsa
         return new SumCounts(all);
     }
 
-    /// <summary>If the platform refuses the change of a token, only the batch that contains its record goes without times of last use.</summary>
+    /// <summary>If the platform refuses the change of a token, only the batch with its record goes without times of last use.</summary>
     private async Task<int> SumAsync(int most, CancellationToken cancellationToken)
     {
         try

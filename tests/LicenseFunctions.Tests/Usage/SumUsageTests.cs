@@ -123,7 +123,8 @@ public sealed class SumUsageTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(1, (await scene.SumAsync()).Records);
 
-        Assert.Equal(0L, await scene.Database.QueryAsync<long>("select (select count(*) from usage_rollups) + count(*) from usage_arrivals"));
+        Assert.Equal(0L, await scene.Database.QueryAsync<long>(
+            "select (select count(*) from usage_rollups) + count(*) from usage_arrivals"));
         Assert.Null(await scene.Database.QueryAsync<DateTime?>("select last_used_at from license_tokens"));
     }
 
