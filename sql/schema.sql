@@ -2193,7 +2193,9 @@ CREATE VIEW public.listed_licenses AS
            FROM public.v_current_license_tokens c
           WHERE (c.subscription_id = h.subscription_id)) AS auto_renew,
     h.last_used_at,
-    h.device_count,
+    ( SELECT (count(*))::integer AS count
+           FROM public.license_devices d
+          WHERE ((d.subscription_id = h.subscription_id) AND (d.removed_at IS NULL))) AS device_count,
     h.open_alerts,
     public.can_reinstate(h.subscription_id) AS can_reinstate,
     public.is_suspended_by_anyone(h.subscription_id) AS is_suspended

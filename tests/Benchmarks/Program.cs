@@ -7,6 +7,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
     ["detect"] = DetectBench.RunAsync,
     ["detect-accuracy"] = DetectAccuracyBench.RunAsync,
     ["detect-lives"] = DetectLivesBench.RunAsync,
+    ["growth"] = GrowthBench.RunAsync,
     ["health"] = HealthBench.RunAsync,
     ["ingest"] = IngestBench.RunAsync,
     ["kill"] = KillBench.RunAsync,

@@ -77,7 +77,10 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
             from subscriptions s
             join users u on u.user_id = s.subscriber_id
             where is_license_visible(s.subscriber_id, @SubscriberId)
-              and (@Search::text is null or strpos(u.email, @Search) > 0 or starts_with(s.subscription_id::text, @Search))
+              -- The first condition needs no row of subscriptions, so that those of other users are not read.
+              and (@Search::text is null or strpos(u.email, @Search) > 0
+                   or u.user_id in (select i.subscriber_id from subscriptions i where i.subscription_id between @idFrom and @idTo))
+              and (@Search::text is null or strpos(u.email, @Search) > 0 or s.subscription_id between @idFrom and @idTo)
               and (@After::uuid is null
                    or (u.email, s.subscription_id) > (select a.email, b.subscription_id
                                                       from subscriptions b join users a on a.user_id = b.subscriber_id
@@ -105,16 +108,28 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
+        var (idFrom, idTo) = IdsThatBeginWith(filter.Search);
         return (await connection.QueryAsync<ListedLicense, CloseOnlyRow, ListedLicense>(new CommandDefinition(List, new
         {
             filter.SubscriberId,
             filter.Search,
             filter.Status,
             filter.After,
+            idFrom,
+            idTo,
             limit,
             settings.Grace,
             Entitlements.PeriodCountsFor,
         }, cancellationToken: cancellationToken), WithEntitlement, splitOn: "now")).AsList();
+    }
+
+    /// <returns>The first and the last id that begin with the text; null if none can.</returns>
+    private static (Guid? From, Guid? To) IdsThatBeginWith(string? text)
+    {
+        static Guid? Filled(string text, string rest) =>
+            text.Length is > 0 and <= 36 && Guid.TryParseExact(text + rest[text.Length..], "D", out var id) ? id : null;
+        return text is null ? (null, null)
+            : (Filled(text, "00000000-0000-0000-0000-000000000000"), Filled(text, "ffffffff-ffff-ffff-ffff-ffffffffffff"));
     }
 
     private const string Find = """
