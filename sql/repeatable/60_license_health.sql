@@ -21,8 +21,7 @@ from (
                 is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, interval '0'),
             t.expires_at) as status,
         floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
-        (select count(distinct (l.ea_instance_id, l.mt5_account_number))::int from license_usage_log l
-         where l.subscription_id = s.subscription_id and l.logged_at > now() - interval '30 days') as device_count,
+        recent_device_count(s.subscription_id) as device_count,
         t.last_used_at,
         round((extract(epoch from now() - t.last_used_at) / 3600)::numeric, 1) as hours_since_use,
         (select count(*)::int from suspicious_activity_alerts a

@@ -77,7 +77,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     internal CancellationToken Lost => lost.Token;
 
     /// <param name="latest">Whether the read must see everything that is committed now.</param>
-    internal bool CanRead(bool latest) =>
+    public bool CanRead(bool latest) =>
         last is { State: ReplicaState.Usable } reading && (latest ? reading.IsPrompt : IsRecent(reading.ReachedAt));
 
     private bool IsRecent(long? reachedAt) => reachedAt is { } at && time.GetElapsedTime(at) <= maxLag;
@@ -151,7 +151,9 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     }
 
     private const string Replica = """
-        select system_identifier || '/' || current_database() as identity, pg_last_wal_replay_lsn() as position from pg_control_system()
+        select system_identifier || '/' || current_database() as identity,
+               case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end as position
+        from pg_control_system()
         """;
 
     private async Task<Server> FollowAsync(NpgsqlLogSequenceNumber position, CancellationToken cancellationToken)
@@ -182,7 +184,8 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
         }
     }
 
-    private const string Replayed = "select pg_last_wal_replay_lsn()";
+    // A promoted replica still has the position that it had replayed.
+    private const string Replayed = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end";
 
     private static async Task<NpgsqlLogSequenceNumber?> ReplayedAsync(
         NpgsqlConnection connection, NpgsqlLogSequenceNumber position, CancellationToken cancellationToken)
