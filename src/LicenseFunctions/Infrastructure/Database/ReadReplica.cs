@@ -33,7 +33,9 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     /// <summary>How often <see cref="CheckAsync"/> must be called.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long a read waits until the replica has replayed what the primary had committed before. Usually a few milliseconds.</summary>
+    /// <summary>
+    /// How long a read waits until the replica has replayed what the primary had committed before. Usually, it takes some milliseconds.
+    /// </summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(0.3);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);

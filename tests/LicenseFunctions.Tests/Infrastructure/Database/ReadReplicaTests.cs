@@ -148,14 +148,13 @@ public sealed class ReadReplicaTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var sources = Sources();
         var database = await UsableAsync(sources);
-        DatabaseScope.Enter(DatabasePool.Requests);
-        var begun = SleepOnReplicaAsync(database);
+        var begun = InRequestAsync(() => SleepOnReplicaAsync(database));
         await UntilSleepingAsync();
 
         await replica.FreezeAsync();
         try
         {
-            Assert.False(await ReadRecentAsync<bool>(database, IsReplica));
+            Assert.False(await InRequestAsync(() => ReadRecentAsync<bool>(database, IsReplica)));
             await CheckAsync(sources, database);
             Assert.Equal(ReplicaState.Unreachable, sources.Replica!.State);
             Assert.False(await begun);
@@ -284,6 +283,13 @@ public sealed class ReadReplicaTests(PostgresFixture postgres) : IAsyncLifetime
     private static Task<bool> SleepOnReplicaAsync(LicenseDatabase database) => ReadRecentAsync<bool>(
         database,
         "select pg_is_in_recovery() from (select count(*), case when pg_is_in_recovery() then pg_sleep(3600) end from notes) as slept");
+
+    /// <summary>Runs it with the time of a request.</summary>
+    private static async Task<T> InRequestAsync<T>(Func<Task<T>> work)
+    {
+        DatabaseScope.Enter(DatabasePool.Requests);
+        return await work();
+    }
 
     private async Task UntilSleepingAsync()
     {
