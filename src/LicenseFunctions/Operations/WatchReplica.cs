@@ -11,6 +11,8 @@ public sealed class WatchReplica(
     DatabaseSources sources, LicenseDatabase database, ProcessCounts counts, TimeProvider time, ILogger<WatchReplica> log)
     : BackgroundService
 {
+    private readonly LogPace pace = new(time);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (sources.Replica is not { } replica)
@@ -40,7 +42,8 @@ public sealed class WatchReplica(
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {
-            log.LogWarning(failure, "The read replica could not be compared with the primary");
+            if (pace.Admits(failure.GetType().Name, out _))
+                log.LogWarning(failure, "The read replica can't be compared with the primary, so it is not used");
         }
 
         var (onReplica, onPrimary) = replica.TakeReads();

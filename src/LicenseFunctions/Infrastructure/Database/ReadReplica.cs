@@ -100,6 +100,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
         """;
 
     /// <summary>Compares the replica with the primary. Only one call may run at a time.</summary>
+    /// <exception cref="PostgresException">The primary refuses the comparison.</exception>
     public async Task CheckAsync(LicenseDatabase database, CancellationToken cancellationToken)
     {
         var askedAt = time.GetTimestamp();
@@ -110,7 +111,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
             primary = await session.Connection.QuerySingleAsync<Server>(
                 new CommandDefinition(Primary, commandTimeout: AnswerSeconds, cancellationToken: session.Token));
         }
-        catch (Exception lost) when (lost is NpgsqlException or TimeoutException or OperationCanceledException)
+        catch (Exception silent) when (ConnectionLoss.IsReportedBy(silent) || silent is OperationCanceledException)
         {
             return; // Without the primary there is nothing to compare with. The age of the replica's data grows.
         }
