@@ -643,11 +643,18 @@ CREATE FUNCTION public.expiry_of(expires_at timestamp with time zone) RETURNS ti
 $$;
 
 CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS integer
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
-    select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
-    from license_usage_log u
-    where u.token_hash = get_device_count.token_hash and u.logged_at > now() - interval '30 days'
+#variable_conflict use_column
+declare
+    license uuid := (select t.subscription_id from license_tokens t where t.token_hash = get_device_count.token_hash);
+begin
+    return (select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
+            from license_usage_log u
+            where u.subscription_id = license and u.token_hash = get_device_count.token_hash
+              and u.logged_at > now() - interval '30 days');
+end
 $$;
 
 CREATE FUNCTION public.has_intent_left(status text, intent_id text) RETURNS boolean
@@ -1037,6 +1044,27 @@ CREATE FUNCTION public.raise_alert(subscription_id uuid, activity_type character
                                            then a.auto_action_taken else excluded.auto_action_taken end
     returning a.alert_id, a.user_id, a.xmax = 0
 $_$;
+
+CREATE FUNCTION public.recent_device_count(license uuid) RETURNS integer
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    return (select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
+            from license_usage_log u
+            where u.subscription_id = license and u.logged_at > now() - interval '30 days');
+end
+$$;
+
+CREATE FUNCTION public.recent_use_at(license uuid) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    return (select max(u.logged_at) from license_usage_log u
+            where u.subscription_id = license and u.logged_at > now() - interval '30 days');
+end
+$$;
 
 CREATE FUNCTION public.record_license_usage(token_hash text, subscription_id text, ip text, ea_instance_id text, mt5_account bigint, received integer DEFAULT 1, executed integer DEFAULT 0, rejected integer DEFAULT 0, avg_latency_ms integer DEFAULT NULL::integer, opened integer DEFAULT NULL::integer, closed integer DEFAULT NULL::integer) RETURNS uuid
     LANGUAGE sql
@@ -1538,6 +1566,16 @@ CREATE FUNCTION public.was_suspended_before_suspension(subscription_id uuid) RET
     where o.subscription_id = $1 and o.closed_at is null
     order by o.suspended_at, o.suspension_id limit 1
 $_$;
+
+CREATE FUNCTION public.was_used_from(license uuid, network inet, before timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    return exists (select from license_usage_log u
+                   where u.subscription_id = license and u.logged_at < before and u.ip_address <<= network);
+end
+$$;
 
 CREATE TABLE public.license_token_replacements (
     token_id uuid NOT NULL,
@@ -2154,9 +2192,7 @@ CREATE VIEW public.v_license_health AS
             t.expires_at,
             public.license_status(public.license_code((t.is_active IS TRUE), t.revoked_reason, t.expires_at, NULL::timestamp with time zone, public.subscription_state_of(s.state), public.is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, '00:00:00'::interval), t.expires_at) AS status,
             (floor((EXTRACT(epoch FROM (t.expires_at - now())) / (86400)::numeric)))::integer AS days_until_expiry,
-            ( SELECT (count(DISTINCT ROW(l.ea_instance_id, l.mt5_account_number)))::integer AS count
-                   FROM public.license_usage_log l
-                  WHERE ((l.subscription_id = s.subscription_id) AND (l.logged_at > (now() - '30 days'::interval)))) AS device_count,
+            public.recent_device_count(s.subscription_id) AS device_count,
             u.last_used_at,
             round((EXTRACT(epoch FROM (now() - u.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
             ( SELECT (count(*))::integer AS count
@@ -2172,9 +2208,7 @@ CREATE VIEW public.v_license_health AS
                   WHERE (c.subscription_id = s.subscription_id)
                  LIMIT 1) t ON (true))
              JOIN public.users p ON ((p.user_id = s.subscriber_id)))
-             CROSS JOIN LATERAL ( SELECT GREATEST(t.last_used_at, public.past_time(( SELECT max(l.logged_at) AS max
-                           FROM public.license_usage_log l
-                          WHERE ((l.subscription_id = s.subscription_id) AND (l.logged_at > (now() - '30 days'::interval)))))) AS last_used_at) u)
+             CROSS JOIN LATERAL ( SELECT GREATEST(t.last_used_at, public.past_time(public.recent_use_at(s.subscription_id))) AS last_used_at) u)
              CROSS JOIN LATERAL public.open_suspension_facts(s.subscription_id, t.token_id, NULL::text, public.subscription_state_of(s.state), s.paused_reason) o(only_for_expiry, reason, took_token, stands, caused_by_device))) facts
      LEFT JOIN public.license_health stored USING (subscription_id));
 

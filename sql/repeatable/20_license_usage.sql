@@ -1,8 +1,46 @@
+-- These functions read the log of one license. They are not inlined into the statements that call them, so that the log may be distributed
+-- by subscription_id while all other tables are not: docs/scaling.md. One generic plan is enough: planning all partitions again for each
+-- license would cost more than reading it.
+
 -- A device is an EA instance with an MT5 account. Its IP address may change.
-create or replace function get_device_count(token_hash varchar) returns int language sql stable as $$
-    select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
-    from license_usage_log u
-    where u.token_hash = get_device_count.token_hash and u.logged_at > now() - interval '30 days'
+create or replace function get_device_count(token_hash varchar) returns int language plpgsql stable
+set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    license uuid := (select t.subscription_id from license_tokens t where t.token_hash = get_device_count.token_hash);
+begin
+    return (select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
+            from license_usage_log u
+            where u.subscription_id = license and u.token_hash = get_device_count.token_hash
+              and u.logged_at > now() - interval '30 days');
+end
+$$;
+
+-- The license's devices of the last 30 days, whichever token they used.
+create or replace function recent_device_count(license uuid) returns int language plpgsql stable parallel safe
+set plan_cache_mode = force_generic_plan as $$
+begin
+    return (select count(distinct (u.ea_instance_id, u.mt5_account_number))::int
+            from license_usage_log u
+            where u.subscription_id = license and u.logged_at > now() - interval '30 days');
+end
+$$;
+
+-- The time of the license's newest record of the last 30 days.
+create or replace function recent_use_at(license uuid) returns timestamptz language plpgsql stable parallel safe
+set plan_cache_mode = force_generic_plan as $$
+begin
+    return (select max(u.logged_at) from license_usage_log u
+            where u.subscription_id = license and u.logged_at > now() - interval '30 days');
+end
+$$;
+
+create or replace function was_used_from(license uuid, network inet, before timestamptz) returns boolean language plpgsql stable
+set plan_cache_mode = force_generic_plan as $$
+begin
+    return exists (select from license_usage_log u
+                   where u.subscription_id = license and u.logged_at < before and u.ip_address <<= network);
+end
 $$;
 
 -- The rule for ea_instance_id. The characters of the second pattern are white space. C#: EaName.IsValid.

@@ -110,7 +110,5 @@ select l.subscription_id, date_bin('1 hour', l.logged_at, '2000-01-01 00:00Z'), 
        coalesce(l.session_duration_sec, 0), l.signals_received, l.signals_executed, l.signals_rejected,
        coalesce(l.avg_latency_ms::bigint * l.signals_received, 0),
        case when l.avg_latency_ms is null then 0 else l.signals_received end
-from unsummed_usage u
-cross join unnest(u.subscription_ids, u.logged_ats, u.log_ids) as key (subscription_id, logged_at, log_id)
-join license_usage_log l
-    on l.subscription_id = key.subscription_id and l.logged_at = key.logged_at and l.log_id = key.log_id;
+from unsummed_usage u, unnest(u.subscription_ids, u.logged_ats, u.log_ids) as key (subscription_id, logged_at, log_id), license_usage_log l
+where l.subscription_id = key.subscription_id and l.logged_at = key.logged_at and l.log_id = key.log_id;

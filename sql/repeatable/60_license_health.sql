@@ -21,8 +21,7 @@ from (
                 is_subscription_active(s.is_active), s.paused_reason, o.only_for_expiry, o.took_token, o.stands, interval '0'),
             t.expires_at) as status,
         floor(extract(epoch from t.expires_at - now()) / 86400)::int as days_until_expiry,
-        (select count(distinct (l.ea_instance_id, l.mt5_account_number))::int from license_usage_log l
-         where l.subscription_id = s.subscription_id and l.logged_at > now() - interval '30 days') as device_count,
+        recent_device_count(s.subscription_id) as device_count,
         u.last_used_at,
         round((extract(epoch from now() - u.last_used_at) / 3600)::numeric, 1) as hours_since_use,
         (select count(*)::int from suspicious_activity_alerts a
@@ -36,9 +35,7 @@ from (
     join users p on p.user_id = s.subscriber_id
     -- The usage that is not summed yet has not changed the token.
     cross join lateral (
-        select greatest(t.last_used_at, past_time((
-            select max(l.logged_at) from license_usage_log l
-            where l.subscription_id = s.subscription_id and l.logged_at > now() - interval '30 days'))) as last_used_at
+        select greatest(t.last_used_at, past_time(recent_use_at(s.subscription_id))) as last_used_at
     ) u
     cross join lateral open_suspension_facts(s.subscription_id, t.token_id, null, subscription_state_of(s.state), s.paused_reason) o
 ) as facts

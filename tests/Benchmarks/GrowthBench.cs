@@ -175,7 +175,9 @@ internal static partial class GrowthBench
     private static async Task<(Guid License, Guid Subscriber)> OneAsync(NpgsqlDataSource source)
     {
         await using var command = source.CreateCommand(
-            "select subscription_id, subscriber_id from subscriptions join license_tokens using (subscription_id) where token_hash = 't7'");
+            """
+            select subscription_id, subscriber_id from subscriptions join license_tokens using (subscription_id) where token_hash = 't7'
+            """);
         await using var reader = await command.ExecuteReaderAsync();
         await reader.ReadAsync();
         return (reader.GetGuid(0), reader.GetGuid(1));

@@ -13,6 +13,7 @@ Dictionary<string, Func<BenchContext, Task<int>>> benches = new(StringComparer.O
     ["kill"] = KillBench.RunAsync,
     ["leases"] = LeasesBench.RunAsync,
     ["renewals"] = RenewalsBench.RunAsync,
+    ["replica"] = ReplicaBench.RunAsync,
     ["scale"] = ScaleBench.RunAsync,
     ["start"] = StartBench.RunAsync,
     ["survive"] = SurviveBench.RunAsync,

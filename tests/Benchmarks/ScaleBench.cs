@@ -24,9 +24,11 @@ internal static class ScaleBench
     private const int Seconds = 8;
     private const int RecordsAPost = 200;
 
-    private static readonly string ServiceToken = new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+    private static readonly string ServiceToken = Token("service");
+
+    public static string Token(string role) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
     {
-        Claims = new Dictionary<string, object> { ["role"] = "service", ["sub"] = Guid.NewGuid().ToString() },
+        Claims = new Dictionary<string, object> { ["role"] = role, ["sub"] = Guid.NewGuid().ToString() },
         Expires = TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(1),
         SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(new byte[32]), SecurityAlgorithms.HmacSha256),
     });
@@ -85,7 +87,7 @@ internal static class ScaleBench
     }
 
     /// <returns>Number of requests with a 2xx answer; another answer stops the bench.</returns>
-    private static async Task<int> LoadAsync(Backend[] backends, Func<int, HttpRequestMessage> request, TimeSpan length)
+    public static async Task<int> LoadAsync(Backend[] backends, Func<int, HttpRequestMessage> request, TimeSpan length)
     {
         var answered = 0;
         var began = Stopwatch.GetTimestamp();
@@ -105,7 +107,7 @@ internal static class ScaleBench
         return answered;
     }
 
-    private static HttpRequestMessage CheckRequest(int n)
+    public static HttpRequestMessage CheckRequest(int n)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/licenses/validate")
         {
@@ -174,7 +176,7 @@ internal static class ScaleBench
         backends.Aggregate(TimeSpan.Zero, (sum, backend) => sum + backend.ProcessorTime);
 
     // The backends' pools keep the sessions open during a measurement.
-    private static async Task<TimeSpan> OfPostgresAsync(NpgsqlDataSource source)
+    public static async Task<TimeSpan> OfPostgresAsync(NpgsqlDataSource source)
     {
         var sum = TimeSpan.Zero;
         await using var command = source.CreateCommand("select pid from pg_stat_activity");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
@@ -9,7 +10,7 @@ namespace LicenseFunctions.Licenses;
 public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Next);
 
 /// <summary>Lists the licenses of a subscriber, or, for operators, of all subscribers.</summary>
-public sealed class ListLicenses(LicenseListStore store)
+public sealed class ListLicenses(LicenseDatabase database, LicenseListStore store)
 {
     private const int MaxPage = 100;
     private const int LongestSearch = 100;
@@ -40,14 +41,15 @@ public sealed class ListLicenses(LicenseListStore store)
         if (search?.Length > LongestSearch)
             return Invalid("search", $"search must have at most {LongestSearch} characters.");
 
-        var rows = await store.ListAsync(new LicenseFilter(subscriberId, search, status, after), limit + 1, cancellationToken);
+        var filter = new LicenseFilter(subscriberId, search, status, after);
+        var rows = await database.ReadLatestAsync(token => store.ListAsync(filter, limit + 1, token), cancellationToken);
         return rows.Count > limit
             ? new LicensePage([.. rows.Take(limit)], rows[limit - 1].SubscriptionId)
             : new LicensePage(rows, null);
     }
 
     public async Task<Outcome<ListedLicense>> FindAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
-        await store.FindAsync(subscriptionId, subscriberId, cancellationToken) is { } license
+        await database.ReadLatestAsync(token => store.FindAsync(subscriptionId, subscriberId, token), cancellationToken) is { } license
             ? license
             : LicenseNotFound.Refusal;
 

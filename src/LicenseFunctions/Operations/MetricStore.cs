@@ -124,8 +124,6 @@ public sealed class MetricStore(LicenseDatabase database)
         from schema_migrations where name = '0011_metrics'
         union all
         select 'database_size_bytes', '', pg_database_size(current_database())
-        union all
-        select 'database_read_only', '', (current_setting('transaction_read_only') = 'on')::int
         """;
 
     /// <summary>Reads all values in one statement, so that they come from one snapshot. Values of 0 may be missing.</summary>
@@ -135,6 +133,16 @@ public sealed class MetricStore(LicenseDatabase database)
         (var connection, cancellationToken) = session;
         return [.. await connection.QueryAsync<MetricRow>(new CommandDefinition(
             Read, new { perSubscription }, commandTimeout: (int)ScrapeTimeout.TotalSeconds, cancellationToken: cancellationToken))];
+    }
+
+    private const string ReadOnly =
+        "select 'database_read_only' as name, '' as label, (current_setting('transaction_read_only') = 'on')::int::float8 as value";
+
+    /// <summary>Whether the server rejects writes, as every replica does.</summary>
+    public async Task<MetricRow> ReadOnlyAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.QuerySingleAsync<MetricRow>(new CommandDefinition(ReadOnly, cancellationToken: session.Token));
     }
 
     // Ordered by the key, so that two instances that run this at the same time don't deadlock.

@@ -16,6 +16,7 @@ public static class OperationsRegistration
         var serviceBus = ServiceBusSettings.Read(reader, reader.Identity());
         return services
             .AddHostedService<ReadClock>()
+            .AddHostedService<WatchReplica>()
             .AddSingleton(TimerSchedules.Read(reader, TimeProvider.System))
             .AddSingleton(TimerFallbackSettings.Read(reader))
             .AddSingleton<TimerFallbackStore>()

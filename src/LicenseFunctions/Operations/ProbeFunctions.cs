@@ -22,9 +22,9 @@ public sealed class ProbeFunctions(ReadinessStore readiness, DatabaseClock clock
         await readiness.ReadAsync(cancellationToken) switch
         {
             { Missing: { } missing } => missing.ToResult(),
-            { Warning: var warning } => Results.Text(string.Join('\n', ["ready", .. Warnings(warning)])),
+            { Warnings: var warnings } => Results.Text(string.Join('\n', ["ready", .. All(warnings)])),
         };
 
-    private IEnumerable<string> Warnings(string? warning) =>
-        new[] { clock.Warning, warning }.OfType<string>().Select(one => "warning: " + one);
+    private IEnumerable<string> All(IEnumerable<string> warnings) =>
+        warnings.Prepend(clock.Warning).OfType<string>().Select(warning => "warning: " + warning);
 }

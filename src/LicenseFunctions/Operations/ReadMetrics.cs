@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Telemetry;
 using Licensing;
 
@@ -8,7 +9,7 @@ namespace LicenseFunctions.Operations;
 /// <summary>
 /// Writes the metrics for Prometheus. They are the same from every instance, except for counts that an instance has not written yet.
 /// </summary>
-public sealed class ReadMetrics(MetricStore store, TimerSchedules schedules, MetricsSettings settings)
+public sealed class ReadMetrics(LicenseDatabase database, MetricStore store, TimerSchedules schedules, MetricsSettings settings)
 {
     private static readonly Refusal WrongToken = new(RefusalKind.Unauthorized, "UNAUTHORIZED",
         "The token of the setting METRICS_TOKEN is required.", "Authorization", "Send 'Authorization: Bearer <token>'.");
@@ -19,7 +20,8 @@ public sealed class ReadMetrics(MetricStore store, TimerSchedules schedules, Met
         if (settings.ScrapeToken is { } token && !IsSame(authorization, "Bearer " + token))
             return WrongToken;
 
-        var rows = (await store.ReadAsync(settings.PerSubscription, cancellationToken))
+        var rows = (await database.ReadRecentAsync(token => store.ReadAsync(settings.PerSubscription, token), cancellationToken))
+            .Append(await store.ReadOnlyAsync(cancellationToken))
             .Concat(schedules.Intervals.Select(timer => new MetricRow("timer_interval_seconds", timer.Key, timer.Value.TotalSeconds)))
             .ToLookup(row => row.Name);
         var exposition = new Exposition();

@@ -6,8 +6,8 @@ using Npgsql;
 namespace LicenseFunctions.Operations;
 
 /// <param name="Missing">What the app lacks; null if it is ready.</param>
-/// <param name="Warning">What an operator should know although the app is ready; null for nothing.</param>
-public sealed record Readiness(Refusal? Missing, string? Warning);
+/// <param name="Warnings">What an operator should know although the app is ready.</param>
+public sealed record Readiness(Refusal? Missing, IReadOnlyList<string> Warnings);
 
 public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
 {
@@ -45,7 +45,9 @@ public sealed class ReadinessStore(LicenseDatabase database, TimeProvider time)
     {
         DatabaseScope.Enter(DatabasePool.Checks);
         var missing = await MissingAsync();
-        return new Readiness(missing, missing is null ? await WarningAsync() : null);
+        if (missing is not null)
+            return new Readiness(missing, []);
+        return new Readiness(null, [.. new[] { await WarningAsync(), database.ReplicaWarning }.OfType<string>()]);
     }
 
     private async Task<string?> WarningAsync()

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
@@ -67,11 +68,14 @@ public sealed record RenewalList
     public required IReadOnlyList<RenewalHistoryRow> Renewals { get; init; }
 }
 
-public sealed class ListRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
+public sealed class ListRenewals(LicenseDatabase database, RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Rows = 100;
 
-    public async Task<Outcome<RenewalList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
+    public Task<Outcome<RenewalList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        database.ReadLatestAsync(token => ReadAsync(subscriptionId, subscriberId, token), cancellationToken);
+
+    private async Task<Outcome<RenewalList>> ReadAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
         if (!await reads.IsVisibleAsync(subscriptionId, subscriberId, cancellationToken)) return LicenseNotFound.Refusal;
 

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Renewals;
 
@@ -34,7 +35,7 @@ public sealed record RenewalPreview(
     IReadOnlyList<PreviewedRenewal> Renewals);
 
 /// <summary>Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail.</summary>
-public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
+public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Rows = 1_000;
 
@@ -51,6 +52,11 @@ public sealed class PreviewRenewals(RenewalReads reads, RenewalPolicy policy, Ti
             ahead = TimeSpan.FromDays(asked);
         }
 
+        return await database.ReadLatestAsync(token => ReadAsync(ahead, token), cancellationToken);
+    }
+
+    private async Task<RenewalPreview> ReadAsync(TimeSpan ahead, CancellationToken cancellationToken)
+    {
         var now = clock.GetUtcNow();
         var (total, amount, obstacles, listed) = (0, 0m, new SortedDictionary<string, int>(), new List<PreviewedRenewal>());
         var countsAll = true;

@@ -258,12 +258,10 @@ public sealed class AlertStore(LicenseDatabase database)
                    and not exists (select from suspicious_activity_alerts o
                                    where o.subscription_id = a.subscription_id and o.confirmed_from_known
                                      and o.customer_confirmed_at > @now - @interval)
-                   and exists (select from license_usage_log u
-                               where u.subscription_id = a.subscription_id
-                                 -- Only the detector's evidence has a time of ours.
-                                 and u.logged_at < coalesce(
-                                     case when a.incident is not null then (a.evidence ->> 'from')::timestamptz end, a.detected_at)
-                                 and u.ip_address <<= source_network(@address::inet)) as trusted
+                   and was_used_from(
+                       a.subscription_id, source_network(@address::inet),
+                       -- Only the detector's evidence has a time of ours.
+                       coalesce(case when a.incident is not null then (a.evidence ->> 'from')::timestamptz end, a.detected_at)) as trusted
             from suspicious_activity_alerts a
             where a.alert_id = @alertId and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
             for update

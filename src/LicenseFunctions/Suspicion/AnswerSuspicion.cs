@@ -80,7 +80,8 @@ public sealed class AnswerSuspicion(
     }
 
     public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
-        await alerts.OfLicenseAsync(subscriptionId, subscriberId, MaxAlerts, cancellationToken) is { } found
+        await database.ReadLatestAsync(
+            token => alerts.OfLicenseAsync(subscriptionId, subscriberId, MaxAlerts, token), cancellationToken) is { } found
             ? new ActivityList(subscriptionId, found)
             : LicenseNotFound.Refusal;
 

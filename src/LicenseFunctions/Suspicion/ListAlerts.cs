@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
@@ -15,7 +16,7 @@ public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, strin
 public sealed record AlertDetail(AlertRow Alert, IReadOnlyList<AlertRow> Others);
 
 /// <summary>Lists alerts for operators.</summary>
-public sealed class ListAlerts(AlertStore alerts)
+public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
 {
     private const int MaxPage = 100;
     private const int MaxOthers = 50;
@@ -36,13 +37,17 @@ public sealed class ListAlerts(AlertStore alerts)
         if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
             return Invalid("cursor", "cursor must be the value of next in the previous page.");
 
-        var rows = await alerts.ListAsync(filter.Value, after, limit + 1, cancellationToken);
+        var (rows, total) = await database.ReadLatestAsync(
+            async token => (await alerts.ListAsync(filter.Value, after, limit + 1, token), await alerts.TotalAsync(filter.Value, token)),
+            cancellationToken);
         var page = rows.Take(limit).ToList();
-        var total = await alerts.TotalAsync(filter.Value, cancellationToken);
         return new AlertPage(total, page, rows.Count > limit ? Write(page[^1]) : null);
     }
 
-    public async Task<Outcome<AlertDetail>> FindAsync(Guid alertId, CancellationToken cancellationToken)
+    public Task<Outcome<AlertDetail>> FindAsync(Guid alertId, CancellationToken cancellationToken) =>
+        database.ReadLatestAsync(token => ReadAsync(alertId, token), cancellationToken);
+
+    private async Task<Outcome<AlertDetail>> ReadAsync(Guid alertId, CancellationToken cancellationToken)
     {
         if (await alerts.FindAsync(alertId, cancellationToken) is not { } alert)
             return ReviewAlert.Unknown;

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 
@@ -13,7 +14,7 @@ public sealed record ShadowPage(
     string? Policy, IReadOnlyDictionary<string, long> Licenses, IReadOnlyList<ShadowComparison> Comparisons, string? Next);
 
 /// <summary>Compares the alerts of the policy in force with those that the policy in shadow would have raised, for operators.</summary>
-public sealed class ListShadowAlerts(ShadowStore store, SuspicionSettings settings)
+public sealed class ListShadowAlerts(LicenseDatabase database, ShadowStore store, SuspicionSettings settings)
 {
     /// <summary>The differences of the view shadow_comparison.</summary>
     public static readonly IReadOnlyList<string> Differences = ["ONLY_SHADOW", "ONLY_IN_FORCE", "STRONGER", "WEAKER", "SAME"];
@@ -41,8 +42,10 @@ public sealed class ListShadowAlerts(ShadowStore store, SuspicionSettings settin
             "DIFFERENT" => [.. Differences.Where(one => one != "SAME")],
             _ => [difference],
         };
-        var rows = await store.ListAsync(shadow.Key, differences, after, limit + 1, cancellationToken);
-        var counts = await store.CountAsync(shadow.Key, cancellationToken);
+        var (rows, counts) = await database.ReadLatestAsync(
+            async token => (
+                await store.ListAsync(shadow.Key, differences, after, limit + 1, token), await store.CountAsync(shadow.Key, token)),
+            cancellationToken);
         var page = rows.Take(limit).ToList();
         return new ShadowPage(
             shadow.Pairs, counts.ToDictionary(count => count.Difference, count => count.Licenses), page,

@@ -18,12 +18,19 @@ public sealed record OpenedUnderCloseOnly(Guid SubscriptionId, CloseOnlyPeriod P
 /// </summary>
 public static class OpeningStore
 {
-    private sealed record Row
+    private sealed record RefusedLicense
     {
         public Guid SubscriptionId { get; init; }
         public string Code { get; init; } = "";
         public DateTime BeganAt { get; init; }
         public DateTime? RefusedSince { get; init; }
+        public DateTime EarliestAt { get; init; }
+        public DateTime LatestAt { get; init; }
+    }
+
+    private sealed record Row
+    {
+        public Guid SubscriptionId { get; init; }
         public string? EaInstanceId { get; init; }
         public long? Mt5AccountNumber { get; init; }
         public DateTime LoggedAt { get; init; }
@@ -34,10 +41,10 @@ public static class OpeningStore
     // Nearly all licenses are left out by the first join, which finds those that may be refused.
     // If no refused check began a period, usage counts from the end of the license. If the platform doesn't say when that was, it was after
     // the last check that passed and before the subscription's last change. Only usage after both counts.
-    private const string Find = """
+    private const string Refused = """
         select s.subscription_id, facts.code, coalesce(p.began_at, refused.before) as began_at,
                coalesce(refused.at, refused.after) as refused_since,
-               u.ea_instance_id, u.mt5_account_number, u.logged_at, u.session_duration_sec, u.opened
+               greatest(arrived.earliest_at, coalesce(p.began_at, refused.before)) as earliest_at, arrived.latest_at
         from unnest(@ids, @earliest, @latest) as arrived (subscription_id, earliest_at, latest_at)
         join lateral (
             select b.subscription_id, b.paused_at, b.updated_at
@@ -65,13 +72,6 @@ public static class OpeningStore
             cross join (select max(d.last_accepted_at) from license_devices d
                         where d.subscription_id = s.subscription_id) as seen (at)
         ) refused
-        cross join lateral (
-            select used.ea_instance_id, used.mt5_account_number, used.logged_at, used.session_duration_sec, used.opened
-            from license_usage_log used
-            where used.subscription_id = s.subscription_id and used.opened > 0
-              and used.logged_at between greatest(arrived.earliest_at, coalesce(p.began_at, refused.before)) and arrived.latest_at
-            offset 0
-        ) u
         where facts.code = any(@codes) and p.alert_id is null and coalesce(p.began_at, refused.before) < arrived.latest_at
           -- One alert each time that the license ends. An alert of another period is not one of the present period.
           and not exists (
@@ -80,7 +80,17 @@ public static class OpeningStore
                 and a.detected_at >= coalesce(refused.at, refused.after, '-infinity')
                 and (p.began_at is null or not exists (select from close_only_periods other
                                                        where other.subscription_id = s.subscription_id and other.alert_id = a.alert_id)))
-        order by s.subscription_id, u.logged_at
+        """;
+
+    private const string Openings = """
+        set local enable_hashjoin = off; set local enable_mergejoin = off;
+        select u.subscription_id, u.ea_instance_id, u.mt5_account_number, u.logged_at, u.session_duration_sec, u.opened
+        from unnest(@ids, @earliest, @latest) as refused (subscription_id, earliest_at, latest_at)
+        join license_usage_log u
+            on u.subscription_id = refused.subscription_id and u.logged_at between refused.earliest_at and refused.latest_at
+               and u.opened > 0
+        order by u.subscription_id, u.logged_at;
+        set local enable_hashjoin to default; set local enable_mergejoin to default;
         """;
 
     private static readonly string[] CloseOnlyCodes =
@@ -92,7 +102,7 @@ public static class OpeningStore
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, TimeSpan grace, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync<Row>(new CommandDefinition(Find, new
+        var refused = (await connection.QueryAsync<RefusedLicense>(new CommandDefinition(Refused, new
         {
             ids = arrived.Select(one => one.SubscriptionId).ToArray(),
             earliest = arrived.Select(one => one.EarliestAt).ToArray(),
@@ -100,14 +110,23 @@ public static class OpeningStore
             grace,
             since = (now - Entitlements.PeriodCountsFor).UtcDateTime,
             codes = CloseOnlyCodes,
+        }, cancellationToken: cancellationToken))).ToDictionary(license => license.SubscriptionId);
+        if (refused.Count == 0)
+            return [];
+        // As in SuspicionStore.ReadUsageAsync, one index probe for each license.
+        var rows = await connection.QueryAsync<Row>(new CommandDefinition(Openings, new
+        {
+            ids = refused.Keys.ToArray(),
+            earliest = refused.Values.Select(license => license.EarliestAt).ToArray(),
+            latest = refused.Values.Select(license => license.LatestAt).ToArray(),
         }, cancellationToken: cancellationToken));
         return
         [
             .. from row in rows
                group row by row.SubscriptionId into license
-               let first = license.First()
+               let facts = refused[license.Key]
                let period = new CloseOnlyPeriod(
-                   EnumWords.Parse<LicenseCode>(first.Code), Time(first.BeganAt), first.RefusedSince is { } at ? Time(at) : null)
+                   EnumWords.Parse<LicenseCode>(facts.Code), Time(facts.BeganAt), facts.RefusedSince is { } at ? Time(at) : null)
                let records = CloseOnlyOpenings.Of(period, license.Select(Opened))
                where records.Count > 0
                select new OpenedUnderCloseOnly(license.Key, period, records),

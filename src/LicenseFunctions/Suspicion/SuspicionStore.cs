@@ -222,23 +222,20 @@ public sealed class SuspicionStore(LicenseDatabase database)
     }
 
     private const string Usage = """
-        select u.subscription_id, u.logged_at, u.ea_instance_id, u.mt5_account_number, u.ip_address, u.country_code, u.city,
-               u.latitude, u.longitude, u.session_duration_sec
+        set local enable_hashjoin = off; set local enable_mergejoin = off;
+        select l.subscription_id, l.logged_at, l.ea_instance_id, l.mt5_account_number, l.ip_address, l.country_code, l.city,
+               l.latitude, l.longitude, l.session_duration_sec
         from unnest(@ids, @earliest, @latest) with ordinality as arrived (subscription_id, earliest_at, latest_at, ordinal)
-        cross join lateral (
-            select l.subscription_id, l.logged_at, l.ea_instance_id, l.mt5_account_number, l.ip_address, l.country_code, l.city,
-                   l.latitude, l.longitude, l.session_duration_sec
-            from license_usage_log l
-            where l.subscription_id = arrived.subscription_id and l.logged_at between arrived.earliest_at and arrived.latest_at
-            offset 0
-        ) as u
-        order by arrived.ordinal, u.logged_at
+        join license_usage_log l
+            on l.subscription_id = arrived.subscription_id and l.logged_at between arrived.earliest_at and arrived.latest_at
+        order by arrived.ordinal, l.logged_at;
+        set local enable_hashjoin to default; set local enable_mergejoin to default;
         """;
 
     /// <summary>Reads the new rows, license by license, and some rows that were read before: these add nothing to a state.</summary>
     /// <remarks>
-    /// One index probe for each license (offset 0 keeps the planner from joining the whole log), so the cost is that of the new rows. A
-    /// scan streams up to a million rows.
+    /// One index probe for each license (without the two settings, the planner may join the whole log), so the cost is that of the new
+    /// rows. A lateral subquery would need no settings, but it could not read a distributed log. A scan streams up to a million rows.
     /// </remarks>
     public static async Task ReadUsageAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, Action<Guid, List<UsageSample>> onLicense,

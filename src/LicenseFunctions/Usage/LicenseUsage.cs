@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing.Usage;
@@ -14,7 +15,7 @@ public sealed record LicenseUsageReply(
     IReadOnlyList<UsageBucket> Buckets, IReadOnlyList<UsageNetwork> Places);
 
 /// <summary>Reports the usage of a license by hour or by day.</summary>
-public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
+public sealed class LicenseUsage(LicenseDatabase database, UsageRollupStore rollups, TimeProvider time)
 {
     /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     public async Task<IResult> RunAsync(Guid subscriptionId, Guid? subscriberId, HttpRequest request, CancellationToken cancellationToken)
@@ -22,12 +23,18 @@ public sealed class LicenseUsage(UsageRollupStore rollups, TimeProvider time)
         var parsed = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
         if (parsed.Refusal is { } refusal)
             return refusal.ToResult();
-        var span = parsed.Value;
+        return await database.ReadRecentAsync(
+            token => ReadAsync(subscriptionId, subscriberId, parsed.Value, request.PrefersCsv(), token), cancellationToken);
+    }
+
+    private async Task<IResult> ReadAsync(
+        Guid subscriptionId, Guid? subscriberId, UsageSpan span, bool asCsv, CancellationToken cancellationToken)
+    {
         if (await rollups.TotalsAsync(subscriptionId, subscriberId, span.From, span.To, cancellationToken) is not { } totals)
             return LicenseNotFound.Refusal.ToResult();
 
         var buckets = await rollups.BucketsAsync(subscriptionId, span.From, span.To, span.Step, cancellationToken);
-        if (request.PrefersCsv())
+        if (asCsv)
             return new CsvResult<UsageBucket>(buckets);
         return Results.Json(
             new LicenseUsageReply(

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 
@@ -7,7 +8,7 @@ namespace LicenseFunctions.Usage;
 /// <param name="Next">Value of <c>after</c> for the next page; null on the last page.</param>
 public sealed record QuarantinedPage(IReadOnlyList<QuarantinedUsage> Entries, Guid? Next);
 
-public sealed class ListQuarantined(QuarantineStore quarantine)
+public sealed class ListQuarantined(LicenseDatabase database, QuarantineStore quarantine)
 {
     private const int MaxPage = 100;
 
@@ -25,7 +26,8 @@ public sealed class ListQuarantined(QuarantineStore quarantine)
             return Invalid("after", "after must be the last quarantine_id of the previous page.");
 
         var code = query["code"].ToString() is { Length: > 0 } only ? only : null;
-        var entries = await quarantine.ListAsync(state, code, after == Guid.Empty ? null : after, limit, cancellationToken);
+        var entries = await database.ReadLatestAsync(
+            token => quarantine.ListAsync(state, code, after == Guid.Empty ? null : after, limit, token), cancellationToken);
         return new QuarantinedPage(entries, entries.Count == limit ? entries[^1].QuarantineId : null);
     }
 

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Licensing.Usage;
@@ -12,7 +13,7 @@ public sealed record UsageSummary(
     IReadOnlyList<UsageGroup> Countries, IReadOnlyList<UsageGroup> Masters);
 
 /// <summary>Summarizes the usage of all licenses, for operators.</summary>
-public sealed class SummarizeUsage(UsageRollupStore rollups, TimeProvider time)
+public sealed class SummarizeUsage(LicenseDatabase database, UsageRollupStore rollups, TimeProvider time)
 {
     private const int MaxLicenses = 10;
     private const int MaxMasters = 100;
@@ -23,12 +24,16 @@ public sealed class SummarizeUsage(UsageRollupStore rollups, TimeProvider time)
         var parsed = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
         if (parsed.Refusal is { } refusal)
             return refusal.ToResult();
-        var span = parsed.Value;
         var by = request.Query["by"].ToString() is { Length: > 0 } named ? named : "license";
         if (by is not ("license" or "country" or "master"))
             return new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "by must be license, country or master.", "by").ToResult();
 
-        if (request.PrefersCsv())
+        return await database.ReadRecentAsync(token => ReadAsync(parsed.Value, by, request.PrefersCsv(), token), cancellationToken);
+    }
+
+    private async Task<IResult> ReadAsync(UsageSpan span, string by, bool asCsv, CancellationToken cancellationToken)
+    {
+        if (asCsv)
             return new CsvResult<UsageGroup>(await rollups.GroupsAsync(by, span.From, span.To, null, cancellationToken));
         return Results.Json(
             new UsageSummary(

@@ -29,7 +29,10 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
     private static readonly TimeSpan Recent = TimeSpan.FromDays(30);
 
     /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
-    public async Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
+    public Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        database.ReadLatestAsync(token => ReadAsync(subscriptionId, subscriberId, token), cancellationToken);
+
+    private async Task<Outcome<DeviceList>> ReadAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
     {
         if (!await LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId, cancellationToken))
             return LicenseNotFound.Refusal;

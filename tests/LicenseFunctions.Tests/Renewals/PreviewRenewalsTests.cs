@@ -24,7 +24,7 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
             select subscription_id, subscription_id::text, now() + interval '1 day', '{"auto_renew": true}' from subscriptions
             """);
         var policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
-        var preview = new PreviewRenewals(new RenewalReads(database.Database), policy, TimeProvider.System);
+        var preview = new PreviewRenewals(database.Database, new RenewalReads(database.Database), policy, TimeProvider.System);
 
         var reply = (await preview.RunAsync(null, TestContext.Current.CancellationToken)).Value;
 

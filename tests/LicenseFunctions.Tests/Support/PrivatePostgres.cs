@@ -29,6 +29,25 @@ internal sealed class PrivatePostgres : IAsyncDisposable
         return server;
     }
 
+    /// <summary>
+    /// A streaming replica of this server. Its files are copied while this server is stopped, because some installations of PostgreSQL lack
+    /// pg_basebackup.
+    /// </summary>
+    public async Task<PrivatePostgres> StartReplicaAsync()
+    {
+        var replica = new PrivatePostgres(programs, await Programs.NewFolderAsync());
+        await RunAsync("pg_ctl", "-D", Data, "-m", "fast", "-w", "-s", "stop");
+        await Programs.RunAsUserAsync("cp", "-a", Data, replica.Data);
+        await StartAsync();
+        await File.AppendAllTextAsync(
+            Path.Combine(replica.Data, "postgresql.conf"),
+            $"\nport = {replica.port.Number}\nprimary_conninfo = 'host=127.0.0.1 port={port.Number} user=postgres'\n",
+            TestContext.Current.CancellationToken);
+        await Programs.RunAsUserAsync("touch", Path.Combine(replica.Data, "standby.signal"));
+        await replica.StartAsync();
+        return replica;
+    }
+
     public Task StartAsync() => RunAsync("pg_ctl", "-D", Data, "-l", Path.Combine(folder, "log"), "-w", "-s", "start");
 
     /// <summary>Stops the server immediately, as a crash or a failover does.</summary>
@@ -75,7 +94,7 @@ internal sealed class PrivatePostgres : IAsyncDisposable
             Directory.Delete(folder, recursive: true);
     }
 
-    private string Address(string database) => new NpgsqlConnectionStringBuilder
+    public string Address(string database) => new NpgsqlConnectionStringBuilder
     {
         Host = "127.0.0.1",
         Port = port.Number,

@@ -25,7 +25,7 @@ internal sealed class SuspicionScene : IAsyncDisposable
         Links = new SignedLinks([new byte[32]], usage.Time);
         Skipped = new SkippedRows(database, TimeProvider.System, NullLogger<SkippedRows>.Instance);
         Scan = new ScanUsage(Store, Suspensions, Settings, Links, Skipped, usage.Time, NullLogger<ScanUsage>.Instance);
-        Alerts = new ListAlerts(new AlertStore(database));
+        Alerts = new ListAlerts(database, new AlertStore(database));
         Review = new ReviewAlert(database, new AlertStore(database), Suspensions, usage.Time);
         Answer = new AnswerSuspicion(database, new AlertStore(database), Settings, Links, usage.Time);
     }

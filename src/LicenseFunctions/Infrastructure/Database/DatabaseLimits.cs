@@ -17,6 +17,9 @@ public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? T
     /// </summary>
     private static readonly DatabaseLimits Requests = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(7));
 
+    /// <summary>A replica that doesn't answer must leave the primary enough of the request's time.</summary>
+    private static readonly DatabaseLimits Reads = Requests with { Connect = TimeSpan.FromSeconds(1) };
+
     private static readonly DatabaseLimits Background = new(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), null);
 
     /// <summary>A check that waits longer than three quarters of its time for its license's lock is answered 503.</summary>
@@ -25,6 +28,7 @@ public sealed record DatabaseLimits(TimeSpan Connect, TimeSpan Lock, TimeSpan? T
     {
         DatabasePool.CheckReads or DatabasePool.Checks => new DatabaseLimits(checkTimeout, 0.75 * checkTimeout, checkTimeout),
         DatabasePool.Requests => Requests,
+        DatabasePool.Reads => Reads,
         _ => Background,
     };
 

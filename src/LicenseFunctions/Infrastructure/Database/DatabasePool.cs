@@ -14,4 +14,7 @@ public enum DatabasePool
 
     /// <summary>The reads that every license check begins with.</summary>
     CheckReads,
+
+    /// <summary>Reads on the replica of DATABASE_READ_URL, with the time of the request that they belong to.</summary>
+    Reads,
 }

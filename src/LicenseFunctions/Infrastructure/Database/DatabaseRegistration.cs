@@ -30,8 +30,14 @@ public static class DatabaseRegistration
         NpgsqlDataSource Of(DatabasePool pool) => Source(settings with { ConnectionString = settings.Of(pool) }, identity, loggers);
         return new DatabaseSources(
             Of(DatabasePool.CheckReads), Of(DatabasePool.Checks), Of(DatabasePool.Requests), Of(DatabasePool.Background),
-            settings.CheckTimeout, settings.IsBehindPooler);
+            settings.CheckTimeout, settings.IsBehindPooler, Replica(settings, identity, loggers));
     }
+
+    private static ReadReplica? Replica(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers) =>
+        settings.Replica is not { } replica ? null
+        : new ReadReplica(
+            Source(replica with { ConnectionString = replica.Of(DatabasePool.Reads) }, identity, loggers), settings.MaxLag,
+            TimeProvider.System, loggers.CreateLogger<ReadReplica>());
 
     /// <param name="identity">If the settings have no password, its token is used, which Azure Database for PostgreSQL accepts.</param>
     public static NpgsqlDataSource Source(DatabaseSettings settings, TokenCredential? identity, ILoggerFactory loggers)

@@ -13,6 +13,7 @@ public sealed class DatabaseSession : IAsyncDisposable
     private readonly long beganAt = Stopwatch.GetTimestamp();
     private readonly CancellationTokenSource commands = new();
     private CancellationTokenRegistration caller;
+    private CancellationTokenRegistration lostReplica;
     private Timer? deadline;
     private int canceled;
 
@@ -24,7 +25,7 @@ public sealed class DatabaseSession : IAsyncDisposable
         if (total - scope?.Used is { } remaining)
         {
             deadline = new Timer(
-                static session => ((DatabaseSession)session!).CancelAtDeadline(), this,
+                static session => ((DatabaseSession)session!).CancelUnanswered(), this,
                 remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }
@@ -33,7 +34,9 @@ public sealed class DatabaseSession : IAsyncDisposable
 
     public CancellationToken Token => commands.Token;
 
-    /// <exception cref="OperationCanceledException">The caller's token is canceled, or the scope's time is used up.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The caller's token is canceled, the scope's time is used up, or the replica no longer answers.
+    /// </exception>
     internal static async ValueTask<DatabaseSession> OpenAsync(DatabaseSources sources, Turns turns, CancellationToken cancellationToken)
     {
         var scope = DatabaseScope.Current;
@@ -48,7 +51,9 @@ public sealed class DatabaseSession : IAsyncDisposable
                 hasBegun = true;
             }
 
-            session.Connection = await sources[pool].OpenConnectionAsync(session.Token);
+            session.Connection = ReplicaRead.Current is { } read
+                ? await session.OpenOnReplicaAsync(read)
+                : await sources[pool].OpenConnectionAsync(session.Token);
             return session;
         }
         catch
@@ -56,6 +61,12 @@ public sealed class DatabaseSession : IAsyncDisposable
             session.Release(hasBegun);
             throw;
         }
+    }
+
+    private Task<NpgsqlConnection> OpenOnReplicaAsync(ReplicaRead read)
+    {
+        lostReplica = read.Replica.Lost.UnsafeRegister(static session => ((DatabaseSession)session!).CancelUnanswered(), this);
+        return read.Replica.OpenAsync(read.Position, Token);
     }
 
     public void Deconstruct(out NpgsqlConnection connection, out CancellationToken cancellationToken) =>
@@ -76,12 +87,13 @@ public sealed class DatabaseSession : IAsyncDisposable
     private void Release(bool hasBegun)
     {
         caller.Dispose();
+        lostReplica.Dispose();
         deadline?.Dispose();
         if (hasBegun)
             scope?.End(beganAt);
     }
 
-    private void CancelAtDeadline()
+    private void CancelUnanswered()
     {
         threads.Allow();
         Cancel();

@@ -9,6 +9,12 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// <param name="IsBehindPooler">A pooler in transaction mode is between the app and the server.</param>
 public sealed record DatabaseSettings(string ConnectionString, bool HasNoPassword, TimeSpan CheckTimeout, bool IsBehindPooler)
 {
+    /// <summary>DATABASE_READ_URL: a streaming replica; null without it.</summary>
+    public DatabaseSettings? Replica { get; init; }
+
+    /// <summary>DATABASE_READ_MAX_LAG_SECONDS: how old the replica's data may be.</summary>
+    public TimeSpan MaxLag { get; init; }
+
     private const int SmallestPool = 4;
 
     // As many as LicenseCheckStore reads batches at once. Npgsql uses all connections of a pool in turn, and each has a server process with
@@ -17,9 +23,19 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
 
     private const string Example = "postgresql://user:password@localhost:5432/execution_control";
 
+    private const string ReplicaExample = "postgresql://user:password@replica:5432/execution_control";
+
     public static DatabaseSettings Read(SettingReader settings)
     {
-        var text = settings.Text("DATABASE_URL", Example);
+        var maxLag = settings.Seconds("DATABASE_READ_MAX_LAG_SECONDS", 10, 5, 300);
+        var primary = Read(settings, "DATABASE_URL", settings.Text("DATABASE_URL", Example), isReplica: false);
+        return settings.Optional("DATABASE_READ_URL") is { } address
+            ? primary with { Replica = Read(settings, "DATABASE_READ_URL", address, isReplica: true), MaxLag = maxLag }
+            : primary;
+    }
+
+    private static DatabaseSettings Read(SettingReader settings, string name, string text, bool isReplica)
+    {
         var pooler = settings.Choice("DATABASE_POOLER", "none", "transaction");
         var poolSize = settings.Whole("DATABASE_POOL_SIZE", 20, SmallestPool, 500);
         var checkTimeout = settings.Seconds("VALIDATION_TIMEOUT_SECONDS", 2, 1, 30);
@@ -28,6 +44,8 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         try
         {
             var builder = DatabaseUrl.Parse(text);
+            if (isReplica && builder.Host?.Contains(',') is true)
+                throw new FormatException("has several hosts: name one replica, or a load balancer before several replicas");
             builder.ApplicationName = "license-functions";
             builder.Enlist = false;
             // The app leaves no state on a connection: no SET without LOCAL, no temporary tables, no session locks.
@@ -44,13 +62,14 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         }
         catch (FormatException wrong)
         {
-            return settings.Fault("DATABASE_URL", wrong.Message, Example, new DatabaseSettings("", false, checkTimeout, false));
+            return settings.Fault(
+                name, wrong.Message, isReplica ? ReplicaExample : Example, new DatabaseSettings("", false, checkTimeout, false));
         }
     }
 
     /// <summary>
     /// How many of all connections a pool has: checks 40 %, of which one or two are for their reads; requests 30 %; background work the
-    /// rest.
+    /// rest. The replica gets as many as requests have on the primary, in addition.
     /// </summary>
     public static int ConnectionsOf(DatabasePool pool, int all)
     {
@@ -61,7 +80,7 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         {
             DatabasePool.CheckReads => reads,
             DatabasePool.Checks => checks - reads,
-            DatabasePool.Requests => requests,
+            DatabasePool.Requests or DatabasePool.Reads => requests,
             _ => all - checks - requests,
         };
     }

@@ -7,9 +7,10 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// <param name="IsBehindPooler">
 /// A pooler in transaction mode is between the app and the server. It doesn't keep a session's limits, so each transaction sets its own.
 /// </param>
+/// <param name="Replica">DATABASE_READ_URL; null without it.</param>
 public sealed record DatabaseSources(
     NpgsqlDataSource CheckReads, NpgsqlDataSource Checks, NpgsqlDataSource Requests, NpgsqlDataSource Background, TimeSpan CheckTimeout,
-    bool IsBehindPooler)
+    bool IsBehindPooler, ReadReplica? Replica = null)
     : IAsyncDisposable
 {
     /// <summary>
@@ -21,7 +22,8 @@ public sealed record DatabaseSources(
     /// <summary>For statements that the server does not answer in time.</summary>
     public SpareThreads SpareThreads { get; } =
         new(new[] { CheckReads, Checks, Requests, Background }
-            .Sum(pool => new NpgsqlConnectionStringBuilder(pool.ConnectionString).MaxPoolSize), TimeProvider.System);
+            .Sum(pool => new NpgsqlConnectionStringBuilder(pool.ConnectionString).MaxPoolSize) + (Replica?.MaxConnections ?? 0),
+            TimeProvider.System);
 
     public NpgsqlDataSource this[DatabasePool pool] => pool switch
     {
@@ -41,5 +43,7 @@ public sealed record DatabaseSources(
         await Checks.DisposeAsync();
         await Requests.DisposeAsync();
         await Background.DisposeAsync();
+        if (Replica is not null)
+            await Replica.DisposeAsync();
     }
 }

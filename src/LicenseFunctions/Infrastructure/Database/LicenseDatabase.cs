@@ -2,6 +2,7 @@ using System.Data;
 using System.Globalization;
 using Dapper;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace LicenseFunctions.Infrastructure.Database;
 
@@ -70,6 +71,71 @@ public sealed class LicenseDatabase(DatabaseSources sources)
             await work(connection, token);
             return true;
         }, cancellationToken);
+
+    /// <summary>
+    /// Runs a read on the replica of DATABASE_READ_URL, which sees everything that was committed before this call, by any process. Without
+    /// such a replica, it runs on the primary.
+    /// </summary>
+    /// <remarks>
+    /// The primary is asked for the position of its log, and the replica must have replayed it. This costs the primary one short statement.
+    /// In return, a caller sees its own changes, whichever instance made them, and has to send nothing for it.
+    /// </remarks>
+    /// <param name="read">It must not write. If the replica fails, it runs once more.</param>
+    public Task<T> ReadLatestAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+        ReadAsync(latest: true, read, cancellationToken);
+
+    /// <summary>
+    /// Runs a read on the replica of DATABASE_READ_URL, which may lack the changes of the last DATABASE_READ_MAX_LAG_SECONDS: for reports.
+    /// Without such a replica, it runs on the primary.
+    /// </summary>
+    /// <inheritdoc cref="ReadLatestAsync{T}"/>
+    public Task<T> ReadRecentAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+        ReadAsync(latest: false, read, cancellationToken);
+
+    /// <summary>A sentence for operators; null if there is no replica, or if it is in use.</summary>
+    public string? ReplicaWarning => sources.Replica?.Warning;
+
+    private async Task<T> ReadAsync<T>(bool latest, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        if (sources.Replica is not { } replica)
+            return await read(cancellationToken);
+        if (replica.CanRead(latest))
+        {
+            try
+            {
+                var position = latest ? await PositionAsync(cancellationToken) : default;
+                var result = await OnReplicaAsync(new ReplicaRead(replica, position), read, cancellationToken);
+                replica.Count(isPassedBy: false);
+                return result;
+            }
+#pragma warning disable CA1031 // Whatever the replica's failure is, the primary can answer. A failure of the read itself is repeated there.
+            catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
+#pragma warning restore CA1031
+            {
+                replica.Report(failure);
+            }
+        }
+
+        replica.Count(isPassedBy: true);
+        return await read(cancellationToken);
+    }
+
+    // In a method of its own, because the change of the flow ends with it.
+    private static async Task<T> OnReplicaAsync<T>(
+        ReplicaRead replica, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        ReplicaRead.Enter(replica);
+        return await read(cancellationToken);
+    }
+
+    private const string Position = "select pg_current_wal_flush_lsn()";
+
+    private async Task<NpgsqlLogSequenceNumber> PositionAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<NpgsqlLogSequenceNumber>(
+            new CommandDefinition(Position, cancellationToken: session.Token));
+    }
 
     private async Task<T> RepeatAsync<T>(Func<DatabaseSession, Task<T>> work, CancellationToken cancellationToken)
     {

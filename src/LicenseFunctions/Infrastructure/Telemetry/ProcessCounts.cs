@@ -24,6 +24,8 @@ public sealed class ProcessCounts
     public const string RequestFailures = "request_failures_total";
     public const string MailRelayFailures = "mail_relay_failures_total";
     public const string WrongClock = "wrong_clock_readings_total";
+    public const string ReplicaReads = "database_replica_reads_total";
+    public const string ReplicaWarnings = "database_replica_unusable_readings_total";
     public const string RelayUnavailable = "unavailable";
     public const string RelayRefusing = "refusing";
 
@@ -40,6 +42,11 @@ public sealed class ProcessCounts
     public static readonly IReadOnlyList<string> FailureCodes = ["INTERNAL_ERROR", "DATABASE_UNAVAILABLE", "ISSUER_UNAVAILABLE"];
     public static readonly IReadOnlyList<string> RelayFailures = [RelayUnavailable, RelayRefusing];
 
+    public static readonly IReadOnlyList<string> ReadServers = ["replica", "primary"];
+
+    /// <summary>Why a replica is not used: the states of ReplicaState that have a warning.</summary>
+    public static readonly IReadOnlyList<string> ReplicaReasons = ["behind", "unreachable", "not_a_replica"];
+
     // The same counts for OpenTelemetry, if it is enabled.
     private static readonly Histogram<double> CheckDuration = Telemetry.Meter.CreateHistogram<double>(
         "license_functions.validation.duration", "s", "Duration of a license check's decision, by code.");
@@ -49,6 +56,8 @@ public sealed class ProcessCounts
 
     private readonly long[] codes = new long[Codes.Count];
     private readonly long[] wrongClock = new long[1];
+    private readonly long[] replicaReads = new long[ReadServers.Count];
+    private readonly long[] replicaWarnings = new long[ReplicaReasons.Count];
     private readonly long[] outcomes = new long[Outcomes.Count];
     private readonly long[] locationFailures = new long[LocationSources.Count];
     private readonly long[] requestFailures = new long[FailureCodes.Count];
@@ -95,6 +104,24 @@ public sealed class ProcessCounts
     /// <summary>Counts a reading of the database's clock that differed too much from the machine's.</summary>
     public void AddWrongClock() => Interlocked.Increment(ref wrongClock[0]);
 
+    /// <summary>Counts reads that asked for the replica, by the server that answered them.</summary>
+    public void AddReplicaReads(long onReplica, long onPrimary)
+    {
+        Interlocked.Add(ref replicaReads[0], onReplica);
+        Interlocked.Add(ref replicaReads[1], onPrimary);
+    }
+
+    /// <summary>Counts a reading at which the replica could not be used.</summary>
+    /// <param name="reason">A value of <see cref="ReplicaReasons"/>.</param>
+    public void AddReplicaWarning(string reason)
+    {
+        for (var i = 0; i < replicaWarnings.Length; i++)
+        {
+            if (ReplicaReasons[i] == reason)
+                Interlocked.Increment(ref replicaWarnings[i]);
+        }
+    }
+
     /// <param name="lag">Age of the newest record of a batch: about the time that it waited in the queue.</param>
     public void AddBatch(TimeSpan lag) => ingestLag.Add(lag);
 
@@ -107,6 +134,8 @@ public sealed class ProcessCounts
         .. Take(RequestFailures, requestFailures, FailureCodes),
         .. Take(MailRelayFailures, relayFailures, RelayFailures),
         .. Take(WrongClock, wrongClock, [""]),
+        .. Take(ReplicaReads, replicaReads, ReadServers),
+        .. Take(ReplicaWarnings, replicaWarnings, ReplicaReasons),
         .. checkSeconds.Take(CheckSeconds),
         .. ingestLag.Take(IngestLag),
     ];

@@ -29,6 +29,9 @@ public sealed class SettingsTests
     [InlineData("DATABASE_URL", "postgresql://h/d?nonsense=1")]
     [InlineData("DATABASE_URL", "Nonsense=1")]
     [InlineData("DATABASE_POOLER", "session")]
+    [InlineData("DATABASE_READ_URL", "Nonsense=1")]
+    [InlineData("DATABASE_READ_URL", "postgresql://one,two/licensing")]
+    [InlineData("DATABASE_READ_MAX_LAG_SECONDS", "4")]
     [InlineData("DATABASE_URL", "Username=license")] // no host: would fail at the first connection
     [InlineData("CORS_ALLOWED_ORIGINS", "*, https://www.example.com")]
     [InlineData("CORS_ALLOWED_ORIGINS", "https://user@www.example.com")]
