@@ -322,6 +322,26 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.count_listed_devices(subscription_id uuid) RETURNS integer
+    LANGUAGE sql STABLE
+    AS $_$
+    select count(*)::int
+    from (select d.ea_instance_id, d.mt5_account_number
+          from license_devices d
+          where d.subscription_id = $1 and d.removed_at is null
+          union
+          select u.ea_instance_id, u.mt5_account_number
+          from (select l.ea_instance_id, l.mt5_account_number, max(l.logged_at) as used_at
+                from license_usage_log l
+                where l.subscription_id = $1 and l.logged_at > now() - interval '30 days'
+                  and l.ea_instance_id is not null and l.mt5_account_number is not null
+                group by 1, 2) u
+          where u.used_at > all (select r.removed_at from license_devices r
+                                 where r.subscription_id = $1 and r.removed_at is not null
+                                   and (r.ea_instance_id, r.mt5_account_number) = (u.ea_instance_id, u.mt5_account_number))
+         ) as devices
+$_$;
+
 CREATE FUNCTION public.count_renewal() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -649,6 +669,12 @@ CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS in
     from license_usage_log u
     where u.token_hash = get_device_count.token_hash and u.logged_at > now() - interval '30 days'
 $$;
+
+CREATE FUNCTION public.grace_end(subscription_id uuid, expires_at timestamp with time zone, grace interval) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $_$
+    select greatest($2 + $3, (select l.grace_until from license_states l where l.subscription_id = $1))
+$_$;
 
 CREATE FUNCTION public.has_intent_left(status text, intent_id text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2010,6 +2036,20 @@ END) STORED NOT NULL,
     CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
 );
 
+CREATE TABLE public.users (
+    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    email character varying(255) NOT NULL,
+    password_hash character varying(255),
+    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    trust_score integer DEFAULT 100 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
+    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
+);
+
 CREATE VIEW public.listed_alerts AS
  SELECT a.alert_id,
     a.subscription_id,
@@ -2039,22 +2079,11 @@ CREATE VIEW public.listed_alerts AS
     public.past_time(a.customer_denied_at) AS customer_denied_at,
     a.confirmed_from_known,
     a.escalated_at,
-    public.customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) AS customer_answer
+    public.customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) AS customer_answer,
+    ( SELECT u.email
+           FROM public.users u
+          WHERE (u.user_id = a.user_id)) AS owner_email
    FROM public.suspicious_activity_alerts a;
-
-CREATE TABLE public.users (
-    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    email character varying(255) NOT NULL,
-    password_hash character varying(255),
-    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    trust_score integer DEFAULT 100 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_login_at timestamp with time zone,
-    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
-    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
-);
 
 CREATE VIEW public.v_license_health AS
  SELECT facts.subscription_id,
@@ -2128,7 +2157,7 @@ CREATE VIEW public.listed_licenses AS
            FROM public.v_current_license_tokens c
           WHERE (c.subscription_id = h.subscription_id)) AS auto_renew,
     h.last_used_at,
-    h.device_count,
+    public.count_listed_devices(h.subscription_id) AS device_count,
     h.open_alerts,
     public.can_reinstate(h.subscription_id) AS can_reinstate,
     public.is_suspended_by_anyone(h.subscription_id) AS is_suspended

@@ -8,6 +8,26 @@ begin
     end if;
 end $$;
 
+-- As many as the list of devices has: a removed device counts only if it was used since. A function, because a view that reads
+-- license_usage_log directly would stop its conversion.
+create or replace function count_listed_devices(subscription_id uuid) returns int language sql stable as $$
+    select count(*)::int
+    from (select d.ea_instance_id, d.mt5_account_number
+          from license_devices d
+          where d.subscription_id = $1 and d.removed_at is null
+          union
+          select u.ea_instance_id, u.mt5_account_number
+          from (select l.ea_instance_id, l.mt5_account_number, max(l.logged_at) as used_at
+                from license_usage_log l
+                where l.subscription_id = $1 and l.logged_at > now() - interval '30 days'
+                  and l.ea_instance_id is not null and l.mt5_account_number is not null
+                group by 1, 2) u
+          where u.used_at > all (select r.removed_at from license_devices r
+                                 where r.subscription_id = $1 and r.removed_at is not null
+                                   and (r.ea_instance_id, r.mt5_account_number) = (u.ea_instance_id, u.mt5_account_number))
+         ) as devices
+$$;
+
 -- Licenses as the product's lists show them. The code of a check and the status depend on the grace, which is a setting:
 -- listed_license_code computes them.
 -- Sub-selects instead of joins: with more tables in one join, the planner computes all licenses even if one page is requested.
@@ -25,7 +45,7 @@ select
     h.expires_at,
     (select is_auto_renewed(c.metadata) from v_current_license_tokens c where c.subscription_id = h.subscription_id) as auto_renew,
     h.last_used_at,
-    h.device_count,
+    count_listed_devices(h.subscription_id) as device_count,
     h.open_alerts,
     can_reinstate(h.subscription_id) as can_reinstate,
     is_suspended_by_anyone(h.subscription_id) as is_suspended
@@ -41,4 +61,10 @@ create or replace function listed_license_code(subscription_id uuid, grace inter
     cross join lateral open_suspension_facts(s.subscription_id, t.token_id, null, subscription_state_of(s.state), s.paused_reason) o
     left join license_states l on l.subscription_id = s.subscription_id
     where s.subscription_id = $1
+$$;
+
+-- The end of a license's grace, excluded: while the outcome of a renewal is open, it may be later than the setting.
+create or replace function grace_end(subscription_id uuid, expires_at timestamptz, grace interval) returns timestamptz
+language sql stable as $$
+    select greatest($2 + $3, (select l.grace_until from license_states l where l.subscription_id = $1))
 $$;
