@@ -74,7 +74,7 @@ TEXT
   database          ${CLUSTER:+private, in $CLUSTER: }$(hide_password "$DATABASE_URL")
 TEXT
   [ -z "$CLUSTER" ] || cat <<TEXT
-  psql              PGPASSWORD=\$(cat $(printf %q "$CLUSTER/password")) psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE
+  psql              $(psql_command)
 TEXT
   [ -z "${AUTH_SIGNING_KEY:-}" ] || cat <<TEXT
   bearer tokens     ./dev token operator, ./dev token service, ./dev token subscriber
@@ -91,6 +91,11 @@ TEXT
   printf '\n  Try, in another terminal:\n\n'
   if [ -n "$empty" ]; then try_empty "$address"; else try_demo "$address"; fi
   echo
+}
+
+psql_command() {
+  echo "PGPASSWORD=\$(cat $(printf %q "$CLUSTER/password"))" \
+    "psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE"
 }
 
 try_demo() {

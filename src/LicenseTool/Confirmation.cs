@@ -7,8 +7,8 @@ internal static class Confirmation
 {
     public static Option<bool> Yes(string what) => new("--yes")
     {
-        Description = $"Confirms {what}, which can't be undone. Without it, the command shows what it would do and, at a terminal, asks for "
-            + "confirmation",
+        Description = $"Confirms {what}, which can't be undone. Without it, the command shows what it would do and, at a terminal, "
+            + "asks for confirmation",
     };
 
     /// <param name="what">What would be done; it is printed.</param>
