@@ -25,7 +25,7 @@ internal static class DemoStories
         ["julia.santos"] = "Suspended by an operator because of a disputed payment",
         ["kofi.mensah"] = "A VPS in London and a computer in Lagos: an alert that was closed",
         ["lena.fischer"] = "An alert about changing addresses that was a false alarm",
-        ["marco.ricci"] = "Asked whether the use in two cities was his own; he has not answered",
+        ["marco.ricci"] = "Was asked about the use in two cities; the question waits for an answer",
         ["nadia.benali"] = "The automatic renewal from the wallet is due in 6 days",
         ["peter.jansen"] = "One device, renewed by card",
         ["quynh.tran"] = "The automatic renewal from the wallet is due in 8 days",
