@@ -198,7 +198,8 @@ public sealed class AlertTests(PostgresFixture postgres)
     {
         await using var scene = await SuspendedAsync();
         await scene.RecordAndScanAsync(scene.Hours(1, 1, 4));
-        await scene.Database.ExecuteAsync("update users set email = 'owner@x.test' where user_id = (select subscriber_id from subscriptions)");
+        await scene.Database.ExecuteAsync(
+            "update users set email = 'owner@x.test' where user_id = (select subscriber_id from subscriptions)");
 
         var detail = (await scene.Alerts.FindAsync(await scene.AlertIdAsync(), Stop)).Value;
 
