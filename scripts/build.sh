@@ -36,7 +36,8 @@ build_pages() {
   exec 7>"$STATE/build.lock"
   flock -n 7 || { say "… waiting for another build"; flock 7; }
   if ! pages_built "$now"; then
-    if (step "building the pages (npm)" make_pages); then
+    attempt "building the pages (npm)" make_pages
+    if [ "$FAILED" = no ]; then
       echo "$now" >"$STATE/built-pages"
       rm -f "$STATE/built-run" "$STATE/built-all"
     else

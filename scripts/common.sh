@@ -11,6 +11,13 @@ pause() { read -rt "$1" <> <(:) || true; }
 
 # step WHAT COMMAND…: runs the command and prints every few seconds that it still runs; if it fails, prints the end of its output and exits
 step() {
+  attempt "$@"
+  [ "$FAILED" = no ] || exit 1
+}
+
+# attempt WHAT COMMAND…: like step, but sets FAILED to yes or no instead of exiting. Not a command to use with `if` or `||`, which would
+# switch `set -e` off for COMMAND; and not in a subshell, which a signal would not end.
+attempt() {
   local what=$1 began=$SECONDS log code=0; shift
   mkdir -p "$STATE/log"
   log=$STATE/log/$(tr -cs 'a-zA-Z0-9' - <<<"${what%% (*}")$$.log
@@ -21,8 +28,11 @@ step() {
   wait "$child" || code=$?
   stop_ticking
   unset 'CHILDREN[-1]'
-  if [ "$code" != 0 ]; then tail -n 40 "$log" >&2; die "$what failed (complete output: $log)"; fi
-  rm -f "$log"
+  FAILED=no
+  if [ "$code" = 0 ]; then rm -f "$log"; return; fi
+  FAILED=yes
+  tail -n 40 "$log" >&2
+  say "./dev: $what failed (complete output: $log)"
 }
 
 still() { say "  still $1, $((SECONDS - $2)) s"; }
@@ -53,11 +63,12 @@ start_child() {
   CHILDREN+=($!)
 }
 
+# Ends all children within about a second: somebody who pressed Ctrl-C waits for it.
 stop_children() {
-  local pid tries
+  local pid tries=0
   for pid in ${CHILDREN[@]+"${CHILDREN[@]}"}; do kill -TERM -- "-$pid" 2>/dev/null || true; done
   for pid in ${CHILDREN[@]+"${CHILDREN[@]}"}; do
-    for ((tries = 0; tries < 80; tries++)); do kill -0 -- "-$pid" 2>/dev/null || break; pause 0.1; done
+    while kill -0 -- "-$pid" 2>/dev/null && [ "$tries" -lt 10 ]; do pause 0.1; tries=$((tries + 1)); done
     kill -KILL -- "-$pid" 2>/dev/null || true
   done
   CHILDREN=()
@@ -94,6 +105,16 @@ may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n
 apt_install() {
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+# need_value EXAMPLE OPTION [VALUE…]: ends the run if the option has no value
+need_value() {
+  case ${3:-} in '' | --*) die "$2 needs a value, e.g. $2 $1" ;; esac
+}
+
+# need_writable FOLDER HINT: creates the folder; ends the run if files can't be created in it
+need_writable() {
+  { mkdir -p "$1" && test -w "$1"; } 2>/dev/null || die "no files can be created in $1; $2"
 }
 
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && [ "$((10#$1))" -ge 1 ] && [ "$((10#$1))" -le 65535 ]; }

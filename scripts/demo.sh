@@ -64,17 +64,20 @@ greet() {
   [ -z "${DEMO_SIGN_IN_SECRET:-}" ] || pages+="#demo=$DEMO_SIGN_IN_SECRET"
   cat <<TEXT
 
-  address           $address
   pages             $([ -f src/dashboard/dist/index.html ] && echo "$pages" || echo "not built: they need Node.js 20 or later")
+TEXT
+  [ -z "${DEMO_SIGN_IN_SECRET:-}" ] || cat <<TEXT
+  sign in as        sara.haddad, a customer whose license is suspended, or olga.operator, an operator who can reinstate it
+TEXT
+  cat <<TEXT
+  API               $address
   database          ${CLUSTER:+private, in $CLUSTER: }$(hide_password "$DATABASE_URL")
 TEXT
   [ -z "$CLUSTER" ] || cat <<TEXT
-  psql              PGPASSWORD=\$(cat $CLUSTER/password) psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE
+  psql              $(psql_command)
 TEXT
   [ -z "${AUTH_SIGNING_KEY:-}" ] || cat <<TEXT
-  operator's token  $(licensectl token operator)
-  service's token   $(licensectl token service)
-  subscriber's      $(licensectl token subscriber)
+  bearer tokens     ./dev token operator, ./dev token service, ./dev token subscriber
 TEXT
   [ -z "${MAIL_PAGES:-}" ] || cat <<TEXT
   sent mails        $MAIL_PAGES
@@ -88,6 +91,11 @@ TEXT
   printf '\n  Try, in another terminal:\n\n'
   if [ -n "$empty" ]; then try_empty "$address"; else try_demo "$address"; fi
   echo
+}
+
+psql_command() {
+  echo "PGPASSWORD=\$(cat $(printf %q "$CLUSTER/password"))" \
+    "psql -h 127.0.0.1 -p $(cluster_port "$CLUSTER") -U $CLUSTER_USER $CLUSTER_DATABASE"
 }
 
 try_demo() {

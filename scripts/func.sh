@@ -6,10 +6,10 @@ cmd_func() {
   local port=7071 data=$STATE database=${DATABASE_URL:-} empty='' app=$STATE/func/bin/LicenseFunctions/release
   while [ $# -gt 0 ]; do
     case $1 in
-      --port) port=${2:?--port needs a number} ;;
-      --data) data=$(cd "$CALLED_FROM" && realpath -m "${2:?--data needs a folder}") ;;
-      --database) database=${2:?--database needs a connection string} ;;
-      --servicebus) export ServiceBus=${2:?--servicebus needs a connection string} ;;
+      --port) need_value 7071 "$@"; port=$2 ;;
+      --data) need_value ~/licenses "$@"; data=$(cd "$CALLED_FROM" && realpath -m "$2") ;;
+      --database) need_value postgresql://user@localhost/execution_control "$@"; database=$2 ;;
+      --servicebus) need_value "'Endpoint=sb://NAMESPACE.servicebus.windows.net/;…'" "$@"; export ServiceBus=$2 ;;
       --empty) empty=yes; shift; continue ;;
       *) die "func has no option $1; ./dev help lists its options" ;;
     esac
@@ -26,6 +26,8 @@ cmd_func() {
     die "Azure Functions Core Tools are missing; install them and start again: npm install -g azure-functions-core-tools@4"
   command -v azurite >/dev/null || die "Azurite is missing; install it and start again: npm install -g azurite@$AZURITE_NPM"
   answers "$port" && die "port $port is in use; choose another: ./dev func --port $((port + 1))"
+  need_writable "$STATE" "copy the project to a folder of yours"
+  [ -n "$database" ] || need_writable "$data" "choose another folder, e.g. --data ~/licenses"
 
   build_pages
   build run                               # licensectl for the migration, and the stand-ins for the demo
@@ -57,8 +59,9 @@ cmd_func() {
 build_for_func() {
   local official=()
   [ -z "${ServiceBus:-}" ] || official=(-p:ServiceBusExtension=Official)
-  if ! (step "building for the Functions host" dotnet build src/LicenseFunctions -c Release -v q -nologo --disable-build-servers \
-      --artifacts-path "$1" ${official[@]+"${official[@]}"}); then
+  attempt "building for the Functions host" dotnet build src/LicenseFunctions -c Release -v q -nologo --disable-build-servers \
+    --artifacts-path "$1" ${official[@]+"${official[@]}"}
+  if [ "$FAILED" = yes ]; then
     [ -z "${ServiceBus:-}" ] ||
       say "./dev: with --servicebus the build needs the package Microsoft.Azure.Functions.Worker.Extensions.ServiceBus; if the output" \
         "above says that it can't be found, this machine's NuGet feed lacks it. Without --servicebus it isn't needed."

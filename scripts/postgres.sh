@@ -134,10 +134,11 @@ enter_cluster() {
 
 leave_cluster() {
   [ -n "$CLUSTER" ] || return 0
-  local how=fast
-  [ -z "$THROW_AWAY" ] || how=immediate
+  # A server that takes longer than a second completes its stop after this script; the next start waits for it.
+  local how=fast seconds=1
+  [ -z "$THROW_AWAY" ] || how=immediate seconds=20
   if flock -n -x 9 && cluster_pid "$CLUSTER" >/dev/null; then
-    as_pg "$PG_BIN/pg_ctl" -D "$CLUSTER/data" -m "$how" -w -t 20 stop >/dev/null 2>&1 || true
+    as_pg "$PG_BIN/pg_ctl" -D "$CLUSTER/data" -m "$how" -w -t "$seconds" stop >/dev/null 2>&1 || true
   fi
   [ -z "$THROW_AWAY" ] || rm -rf "$CLUSTER"
   CLUSTER=''

@@ -3,10 +3,10 @@ cmd_run() {
   local port='' data=$STATE database=${DATABASE_URL:-} empty='' address
   while [ $# -gt 0 ]; do
     case $1 in
-      --port) port=${2:?--port needs a number} ;;
-      --data) data=$(cd "$CALLED_FROM" && realpath -m "${2:?--data needs a folder}") ;;
-      --database) database=${2:?--database needs a connection string} ;;
-      --servicebus) export ServiceBus=${2:?--servicebus needs a URL} ;;
+      --port) need_value 7071 "$@"; port=$2 ;;
+      --data) need_value ~/licenses "$@"; data=$(cd "$CALLED_FROM" && realpath -m "$2") ;;
+      --database) need_value postgresql://user@localhost/execution_control "$@"; database=$2 ;;
+      --servicebus) need_value amqp://127.0.0.1:5672 "$@"; export ServiceBus=$2 ;;
       --empty) empty=yes; shift; continue ;;
       *) die "run has no option $1; ./dev help lists its options" ;;
     esac
@@ -20,6 +20,8 @@ cmd_run() {
     die "--port needs a number from 1 to 65535, e.g. 7071; ASPNETCORE_URLS needs an address such as http://127.0.0.1:7071"
   STOPPED_BY_SIGNAL=0
   answers "$port" && die "port $port is in use; choose another: ./dev run --port $((port + 1))"
+  need_writable "$STATE" "copy the project to a folder of yours"
+  [ -n "$database" ] || need_writable "$data" "choose another folder, e.g. --data ~/licenses"
 
   build_pages
   build run

@@ -657,6 +657,12 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.grace_end(subscription_id uuid, expires_at timestamp with time zone, grace interval) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $_$
+    select greatest($2 + $3, (select l.grace_until from license_states l where l.subscription_id = $1))
+$_$;
+
 CREATE FUNCTION public.has_intent_left(status text, intent_id text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -2110,6 +2116,20 @@ END) STORED NOT NULL,
     CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
 );
 
+CREATE TABLE public.users (
+    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    email character varying(255) NOT NULL,
+    password_hash character varying(255),
+    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    trust_score integer DEFAULT 100 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
+    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
+);
+
 CREATE VIEW public.listed_alerts AS
  SELECT a.alert_id,
     a.subscription_id,
@@ -2139,22 +2159,11 @@ CREATE VIEW public.listed_alerts AS
     public.past_time(a.customer_denied_at) AS customer_denied_at,
     a.confirmed_from_known,
     a.escalated_at,
-    public.customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) AS customer_answer
+    public.customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) AS customer_answer,
+    ( SELECT u.email
+           FROM public.users u
+          WHERE (u.user_id = a.user_id)) AS owner_email
    FROM public.suspicious_activity_alerts a;
-
-CREATE TABLE public.users (
-    user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    email character varying(255) NOT NULL,
-    password_hash character varying(255),
-    role character varying(20) DEFAULT 'subscriber'::character varying NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    trust_score integer DEFAULT 100 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_login_at timestamp with time zone,
-    CONSTRAINT email_is_lower_case CHECK (((email)::text = lower((email)::text))),
-    CONSTRAINT trust_score_from_0_to_100 CHECK (((trust_score >= 0) AND (trust_score <= 100)))
-);
 
 CREATE VIEW public.v_license_health AS
  SELECT facts.subscription_id,
@@ -2860,9 +2869,10 @@ UNION ALL
             WHEN (l.avg_latency_ms IS NULL) THEN 0
             ELSE l.signals_received
         END AS latency_signals
-   FROM ((public.unsummed_usage u
-     CROSS JOIN LATERAL UNNEST(u.subscription_ids, u.logged_ats, u.log_ids) key(subscription_id, logged_at, log_id))
-     JOIN public.license_usage_log l ON (((l.subscription_id = key.subscription_id) AND (l.logged_at = key.logged_at) AND (l.log_id = key.log_id))));
+   FROM public.unsummed_usage u,
+    LATERAL UNNEST(u.subscription_ids, u.logged_ats, u.log_ids) key(subscription_id, logged_at, log_id),
+    public.license_usage_log l
+  WHERE ((l.subscription_id = key.subscription_id) AND (l.logged_at = key.logged_at) AND (l.log_id = key.log_id));
 
 CREATE VIEW public.v_license_usage_24h AS
  SELECT license_usage_log.subscription_id,

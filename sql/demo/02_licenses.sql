@@ -83,7 +83,7 @@ from (values
     (3, 'auto', 79.00, null, 'success', null, null),
     (4, 'auto', 29.50, 'stripe', 'success', null, null),
     (5, 'auto', 49.00, 'stripe', 'failed', 'insufficient_funds', interval '2 days'),
-    (6, 'auto', 79.00, 'stripe', 'failed', 'The card has expired', interval '3 days'),
+    (6, 'auto', 79.00, 'stripe', 'failed', 'expired_card', interval '3 days'),
     (8, 'manual', 29.50, null, 'success', null, null),
     (11, 'auto', 49.00, null, 'success', null, null),
     (18, 'auto', 79.00, 'stripe', 'success', null, null),

@@ -1,5 +1,5 @@
 -- Alerts as the operators' queue shows them: with the latest appeal, whether the license is suspended now, and whether an operator
--- can reinstate it, what was done, and the customer's answer.
+-- can reinstate it, what was done, the customer's answer, and who the customer is.
 create or replace view listed_alerts as
 select
     a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
@@ -10,5 +10,6 @@ select
     coalesce(is_suspended_by_anyone(a.subscription_id), false) as is_suspended,
     can_reinstate(a.subscription_id) as can_reinstate,
     a.measure, a.asked_at, past_time(a.customer_denied_at) as customer_denied_at, a.confirmed_from_known, a.escalated_at,
-    customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer
+    customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
+    (select u.email from users u where u.user_id = a.user_id) as owner_email
 from suspicious_activity_alerts a;

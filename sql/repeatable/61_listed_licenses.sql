@@ -44,3 +44,9 @@ create or replace function listed_license_code(subscription_id uuid, grace inter
     left join license_states l on l.subscription_id = s.subscription_id
     where s.subscription_id = $1
 $$;
+
+-- The end of a license's grace, excluded: while the outcome of a renewal is open, it may be later than the setting.
+create or replace function grace_end(subscription_id uuid, expires_at timestamptz, grace interval) returns timestamptz
+language sql stable as $$
+    select greatest($2 + $3, (select l.grace_until from license_states l where l.subscription_id = $1))
+$$;

@@ -32,11 +32,7 @@ internal static class PersonCommands
         var (database, user, by) = (new DatabaseOption(), User(), By());
         by.Required = true;
         var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
-        var yes = new Option<bool>("--yes")
-        {
-            Description = "Confirms the erasure, which can't be undone. Without it, the command shows what would be erased and asks "
-                + "for confirmation",
-        };
+        var yes = Confirmation.Yes("the erasure");
         var command = new Command(
             "erase", "Erases the data about a person; billing records stay without the person's identity; the erasure is audited")
         {
@@ -51,12 +47,10 @@ internal static class PersonCommands
             var (operatorId, why) = (arguments.GetValue(by), arguments.GetValue(reason));
             try
             {
-                if (!arguments.GetValue(yes) && !Confirm(
-                    await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken), arguments.GetRequiredValue(user)))
-                {
-                    await Console.Error.WriteLineAsync("Nothing was erased. Use --yes to erase without this question.");
+                if (!arguments.GetValue(yes) && !await Confirmation.IsGivenAsync(
+                    $"This erases: {await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken)}",
+                    arguments.GetRequiredValue(user), "Nothing was erased."))
                     return 1;
-                }
 
                 Console.WriteLine(await store.EraseAsync(userId, operatorId, why, cancellationToken));
                 return 0;
@@ -68,15 +62,6 @@ internal static class PersonCommands
             }
         });
         return command;
-    }
-
-    private static bool Confirm(string preview, string user)
-    {
-        Console.Error.WriteLine($"This erases, and can't be undone: {preview}");
-        if (Console.IsInputRedirected)
-            return false;
-        Console.Error.Write($"To erase it, type {user}: ");
-        return Console.ReadLine()?.Trim() == user;
     }
 
     private static async Task WriteAsync(

@@ -106,13 +106,23 @@ internal static class WebhookCommands
             });
     }
 
-    private static Command CreateRemove() => Of(
-        "remove", "Removes an endpoint", [Id, By], async (arguments, edit, _, cancellationToken) =>
-        {
-            var removed = await edit.RemoveAsync(
-                arguments.GetRequiredValue(Id), Actor.Operator(arguments.GetValue(By)), cancellationToken);
-            return removed.Refusal is { } refusal ? await FailAsync(refusal) : 0;
-        });
+    private static Command CreateRemove()
+    {
+        var by = new Option<Guid?>("--by") { Description = By.Description, Required = true };
+        var yes = Confirmation.Yes("the removal");
+        return Of(
+            "remove", "Removes an endpoint with its secrets and its position", [Id, by, yes],
+            async (arguments, edit, store, cancellationToken) =>
+            {
+                var id = arguments.GetRequiredValue(Id);
+                var all = await store.ListAsync(cancellationToken);
+                if (all.SingleOrDefault(endpoint => endpoint.EndpointId == id) is { } endpoint && !arguments.GetValue(yes)
+                    && !await Confirmation.IsGivenAsync($"This removes: {Text(endpoint)}", $"{id}", "Nothing was removed."))
+                    return 1;
+                var removed = await edit.RemoveAsync(id, Actor.Operator(arguments.GetValue(by)), cancellationToken);
+                return removed.Refusal is { } refusal ? await FailAsync(refusal) : 0;
+            });
+    }
 
     private static Command CreateChange(string name, string about, WebhookEndpointChange change) => Of(
         name, about, [Id, By], async (arguments, edit, _, cancellationToken) => await ChangedAsync(await edit.ChangeAsync(
@@ -174,15 +184,16 @@ internal static class WebhookCommands
         return 1;
     }
 
-    private static Task WriteAsync(WebhookEndpoint endpoint)
+    private static Task WriteAsync(WebhookEndpoint endpoint) => Console.Out.WriteLineAsync(Text(endpoint));
+
+    private static string Text(WebhookEndpoint endpoint)
     {
         var state = endpoint.DisabledBy is { } by ? $"disabled by {by}"
             : endpoint.FailingSince is { } since
                 ? string.Create(CultureInfo.InvariantCulture, $"failing since {since:yyyy-MM-dd HH:mm} UTC")
             : "active";
         var place = string.Create(CultureInfo.InvariantCulture, $"after {endpoint.After}, {endpoint.Waiting} waiting");
-        return Console.Out.WriteLineAsync(
-            $"{endpoint.EndpointId}  {state}  {place}  {string.Join(',', endpoint.Types)}  {endpoint.Url}"
-            + (endpoint.LastError is { } error ? $"\n    {error}" : ""));
+        return $"{endpoint.EndpointId}  {state}  {place}  {string.Join(',', endpoint.Types)}  {endpoint.Url}"
+            + (endpoint.LastError is { } error ? $"\n    {error}" : "");
     }
 }

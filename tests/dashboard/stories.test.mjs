@@ -42,7 +42,7 @@ test('a demo person signs in with the list of persons, and signs out', async () 
   await page.getByRole('button', { name: 'nora.lindqvist' }).click();
   await page.getByRole('heading', { name: 'My licenses' }).waitFor();
   await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
-  await page.getByRole('heading', { name: 'License Health' }).waitFor();
+  await page.getByRole('heading', { name: 'License health' }).waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await close(page);
@@ -66,7 +66,9 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   assert.equal(mails('suspended', people.tunde), '1');
 
   const customer = await open(browser, backend, { as: people.tunde, path: '/licenses' });
-  await customer.getByRole('link', { name: 'Why suspended?' }).click();
+  await customer.getByRole('link', { name: 'See why, and what to do' }).click();
+  await customer.getByText('another device asked for one: EA-3 (MT5 account 1003).', { exact: false }).waitFor();
+  assert.equal(await customer.getByText('2 active devices').count(), 0);
   await customer.getByLabel('What should we know?').fill('The third one is my new laptop.');
   await customer.getByRole('button', { name: 'Send appeal' }).click();
   await customer.getByText(/You appealed on/).waitFor();
@@ -78,10 +80,10 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   assert.match(await first.innerText(), /Appeal/);
   await first.click();
   await operator.getByText('The third one is my new laptop.').waitFor();
-  await operator.getByRole('button', { name: 'False alarm…' }).click();
+  await operator.getByRole('button', { name: 'Close as false alarm…' }).click();
   await operator.getByLabel(/Why\?/).fill('The customer’s own laptop.');
   assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
-  await operator.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();
+  await operator.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
   await operator.getByText('1 alert updated.').waitFor();
   await takeScreenshot(operator, 'story-reinstated');
 
@@ -96,13 +98,13 @@ test('a third device suspends; the customer appeals, the operator sees it first 
 
 test('an operator suspends a license and undoes it', async () => {
   const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.nora}` });
-  await page.getByRole('button', { name: 'Suspend…' }).click();
+  await page.getByRole('button', { name: 'Suspend license…' }).click();
   await page.getByText(/its 2 devices are refused/).waitFor();
   await page.getByLabel(/Reason/).fill('Token found in a forum');
   await page.getByRole('dialog').getByRole('button', { name: 'Suspend', exact: true }).click();
-  await page.getByRole('button', { name: 'Reinstate…' }).waitFor();
+  await page.getByRole('button', { name: 'Reinstate license…' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByRole('button', { name: 'Suspend…' }).waitFor();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
   assert.equal(
     backend.sql(`select count(*) from license_suspensions where subscription_id = '${licenses.nora}' and closed_at is null`),
     '0',
@@ -118,14 +120,14 @@ test('a license that ended says what expert advisors may still do, and one that 
 
   const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.mira}` });
   assert.equal(await page.getByText(closing).count(), 0);
-  await page.getByRole('button', { name: 'Suspend…' }).click();
+  await page.getByRole('button', { name: 'Suspend license…' }).click();
   await page.getByLabel(/Reason/).fill('The card was stolen');
   await page.getByText('Fraud: devices may not even close their positions').click();
   await page.getByRole('dialog').getByRole('button', { name: 'Suspend', exact: true }).click();
   await page.getByText('Expert advisors can no longer trade with this license.', { exact: false }).waitFor();
   assert.equal(backend.sql(`select cause from license_suspensions where subscription_id = '${licenses.mira}'`), 'FRAUD');
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByRole('button', { name: 'Suspend…' }).waitFor();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
   await close(page);
 });
 
@@ -242,6 +244,11 @@ test('a license in grace has that status on every page, and the filter for expir
   await page.getByRole('link', { name: 'All licenses' }).click();
   // In the list: the license's page, which is visible until the list is loaded, shows the status twice.
   await page.getByRole('listitem').getByText('Grace period', { exact: true }).waitFor();
+  await page.getByRole('listitem').getByText('In the grace period: works until', { exact: false }).waitFor();
+  await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
+  await page.getByText('The license has expired. It works until', { exact: false }).waitFor();
+  await page.getByRole('link', { name: 'Renew now', exact: true }).click();
+  await page.getByRole('heading', { name: 'Next renewal' }).waitFor();
   await close(page);
   const { body } = await backend.call('GET', '/api/v1/licenses?status=EXPIRED', backend.token('operator', people.operator));
   assert.equal(body.licenses.find((one) => one.subscription_id === licenses.amara).status, 'GRACE');
@@ -256,7 +263,7 @@ test('a card is declined, another card is added, and the license is renewed', as
   };
   await renew();
   await page.getByText('Declined', { exact: true }).waitFor();
-  await page.getByText('the card has insufficient funds').first().waitFor();
+  await page.getByText('The card has insufficient funds').first().waitFor();
   assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
   await takeScreenshot(page, 'story-declined');
 
@@ -408,7 +415,7 @@ test('an expired session shows a notice, and signing in returns to the page', as
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
   await page.route('**/api/**/devices', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHORIZED', detail: 'No.' } }));
   await page.getByRole('link', { name: 'Health' }).click();
-  await page.getByRole('heading', { name: 'License Health' }).waitFor();
+  await page.getByRole('heading', { name: 'License health' }).waitFor();
   await page.getByRole('link', { name: 'Devices', exact: true }).click();
   await page.getByText('Your session has ended.', { exact: false }).waitFor();
   await page.unroute('**/api/**/devices');
@@ -442,20 +449,32 @@ test('a device is renamed, and its removal frees the slot', async () => {
   await close(page);
 });
 
-test('an alert without times has the license’s devices on a timeline and a map; a reinstatement can be undone', async () => {
+test('an alert shows simultaneous use, the refused device, and the towns; a reinstatement can be undone', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/alerts/00000000-0000-4000-8000-000000000807' });
-  await page.getByRole('heading', { name: 'The license’s devices over time' }).waitFor();
-  await page.getByRole('img', { name: /United Kingdom/ }).waitFor();
-  assert.ok((await page.locator('.timeline rect.span').count()) >= 2);
+  await page.getByText('Two or more were for', { exact: false }).waitFor();
+  await page.getByRole('list', { name: 'In use at the same time' }).getByText('EA-SARA-1 · 880711, EA-SARA-2 · 880721').waitFor();
+  await page.getByText('EA-SARA-3 · 880731', { exact: false }).filter({ hasText: 'refused on' }).waitFor();
+  await page.getByRole('row', { name: /EA-SARA-3 · 880731 Refused/ }).waitFor();
+  await page.getByRole('img', { name: 'Locations: Dubai, United Arab Emirates; London, United Kingdom' }).waitFor();
+  assert.equal(await page.locator('.map circle').count(), 2);
   await assertAccessible(page, 'own devices');
-  await page.getByRole('button', { name: 'False alarm…' }).click();
+  await page.getByRole('button', { name: 'Close as false alarm…' }).click();
   await page.getByLabel(/Why\?/).fill('Internal: the same house.');
-  await page.getByRole('dialog').getByRole('button', { name: 'False alarm' }).click();
-  await page.getByRole('button', { name: 'Suspend…' }).waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByText('The license is suspended again', { exact: false }).waitFor();
   const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.sara}/suspension`, backend.token('subscriber', people.sara));
   assert.match(body.suspensions[0].reason, /reinstated by mistake/);
+  await close(page);
+});
+
+test('a suspended license says so on each of its pages, with the way to what can be done', async () => {
+  const page = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices` });
+  await page.getByText('This license is suspended.').waitFor();
+  await page.getByRole('link', { name: 'See why, and what to do' }).click();
+  await page.getByRole('heading', { name: 'Request a review' }).waitFor();
+  assert.equal(await page.getByRole('link', { name: 'See why, and what to do' }).count(), 0);
   await close(page);
 });
 
@@ -478,7 +497,12 @@ test('the owner answers “was this you?” after signing in, and the operator f
   await close(page);
   assert.deepEqual((await backend.call('POST', path, owner, { was_you: false })).body, { alert_id: alert, was_you: false, trusted: false });
 
+  const { body: health } = await backend.call('GET', `/api/v1/licenses/${licenses.marco}/health`, owner);
+  assert.ok(health.contributions.some((one) => one.reason.endsWith('an operator reviews it')));
+  assert.ok(!health.recommendations.some((one) => one.startsWith('Answer the alert')));
+
   const operator = await open(browser, backend, { as: people.operator, path: '/alerts?status=ALL&customer_answer=DENIED' });
+  await operator.getByText('marco.ricci@example.com').waitFor();
   await operator.getByText('Two devices in two cities', { exact: false }).waitFor();
   await operator.getByText('Customer asked, new devices wait').waitFor();
   assert.equal(await operator.getByRole('row').count(), 2);
@@ -624,5 +648,24 @@ test('an operator adds a webhook endpoint, sees its secret once, disables, repla
   await page.getByRole('button', { name: 'Remove' }).click();
   await dialog.getByRole('button', { name: 'Remove' }).click();
   await page.getByText('No endpoint receives events.').waitFor();
+  await close(page);
+});
+
+// The last test, because the timer renews other licenses, too.
+test('a customer agrees to a new price in the page, and the history no longer waits for the consent', async () => {
+  backend.sql(`update master_pricing set monthly_fee_usd = 39.50
+    where master_id = (select master_id from subscriptions where subscription_id = '${licenses.jonas}')`);
+  await backend.runTimer('RunRenewals');
+  const page = await open(browser, backend, { as: people.jonas, path: `/licenses/${licenses.jonas}/renewals` });
+  await page.getByText('Waits for consent to the new price').waitFor();
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('The price has increased from $29.50 to $39.50.', { exact: false }).waitFor();
+  await assertAccessible(page, 'new price');
+  await dialog.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Renewed', { exact: true }).waitFor();
+  await page.getByRole('cell', { name: '$39.50' }).waitFor();
+  assert.equal(await page.getByText('Waiting', { exact: true }).count(), 0);
+  assert.doesNotMatch(await page.locator('main').innerText(), /have not agreed/);
   await close(page);
 });

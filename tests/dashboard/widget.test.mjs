@@ -53,6 +53,7 @@ test('with a token: score, status, devices, expiry and suspicious activities, as
   assert.match(text, /\d+\/100 (Good|Fair|Poor)/);
   assert.match(text, /Devices2 of 2/);
   assert.match(text, /Expires today/);
+  assert.match(text, /License health: alpine.trend/);
   await assertAccessible(page, 'widget');
   await takeScreenshot(page, 'widget');
   await page.close();
@@ -92,13 +93,15 @@ test('with a callback that is set before the script is loaded', async () => {
 
 test('without a token, with another customer’s license, with an unavailable backend: it shows a message', async () => {
   const cases = [
-    [`subscription-id="${licenses.nora}"`, 'Sign in to see'],
-    [`subscription-id="${licenses.nora}" token="expired.or.forged"`, 'Sign in to see'],
+    [`subscription-id="${licenses.nora}"`, 'to see the health of this license'],
+    [`subscription-id="${licenses.nora}" token="expired.or.forged"`, 'to see the health of this license'],
     [`subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.sara)}"`, 'There is no such license'],
   ];
   for (const [attributes, text] of cases) {
     const page = await visit(script() + widget(attributes));
     await page.getByText(text).waitFor();
+    const link = page.getByRole('link', { name: 'Sign in' });
+    if (text.startsWith('to see')) assert.equal(await link.getAttribute('href'), `${backend.address}/app/licenses/${licenses.nora}`);
     await page.close();
   }
 
@@ -110,6 +113,31 @@ test('without a token, with another customer’s license, with an unavailable ba
   await page.unroute('**/health');
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('/100').waitFor();
+  await page.close();
+});
+
+test('its theme is that of the browser, or that of the attribute', async () => {
+  const page = await visit(script() + widget(`subscription-id="${licenses.nora}"`));
+  const ground = () =>
+    page.locator('license-health').evaluate((element) => getComputedStyle(element.shadowRoot.querySelector('section')).backgroundColor);
+  const [light, dark] = ['rgb(255, 255, 255)', 'rgb(28, 32, 38)'];
+  for (const [browsers, theme, shown] of [
+    ['light', null, light],
+    ['dark', null, dark],
+    ['light', 'dark', dark],
+    ['dark', 'light', light],
+    ['dark', 'nonsense', dark],
+  ]) {
+    await page.emulateMedia({ colorScheme: browsers });
+    await page
+      .locator('license-health')
+      .evaluate((element, value) => (value === null ? element.removeAttribute('theme') : element.setAttribute('theme', value)), theme);
+    await page.waitForFunction(
+      (value) => getComputedStyle(document.querySelector('license-health').shadowRoot.querySelector('section')).backgroundColor === value,
+      shown,
+    );
+    assert.equal(await ground(), shown);
+  }
   await page.close();
 });
 

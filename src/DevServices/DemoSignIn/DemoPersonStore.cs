@@ -3,7 +3,10 @@ using LicenseFunctions.Infrastructure.Database;
 
 namespace DevServices;
 
-public sealed record DemoPerson(Guid UserId, string Email, string Role);
+public sealed record DemoPerson(Guid UserId, string Email, string Role)
+{
+    public string? Story => DemoStories.Of(Email);
+}
 
 /// <summary>Reads the persons of sql/demo, which have reserved identifiers and addresses.</summary>
 public sealed class DemoPersonStore(LicenseDatabase database)

@@ -103,7 +103,7 @@ public sealed class HealthStore(LicenseDatabase database)
                o.only_for_expiry, o.reason as suspension_reason, o.took_token, o.stands, o.caused_by_device,
                now() as now, shown_time(s.created_at) as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
                d.used::int as devices_used, c.changes::int as device_changes,
-               g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities as open_alerts,
+               g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities, e.answerable,
                n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.is_price_frozen, n.price_accepted, n.wallet_usd,
                n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month, n.expiry_year,
                n.details_changed_at, n.last_decline
@@ -126,7 +126,10 @@ public sealed class HealthStore(LicenseDatabase database)
             from usage_rollups g where g.subscription_id = a.subscription_id and g.hour_at > now() - interval '7 days'
         ) g
         cross join lateral (
-            select coalesce(array_agg(e.severity::text), '{}') as severities from suspicious_activity_alerts e
+            select coalesce(array_agg(e.severity::text), '{}') as severities,
+                   coalesce(array_agg(e.measure <> 'SUSPENDED' and e.customer_confirmed_at is null and e.customer_denied_at is null), '{}')
+                       as answerable
+            from suspicious_activity_alerts e
             where e.subscription_id = a.subscription_id and is_alert_open(e.status) and is_about_use(e.activity_type)
         ) e
         cross join lateral open_suspension_facts(a.subscription_id, t.token_id, null, s.state, s.paused_reason) o
@@ -195,8 +198,9 @@ public sealed class HealthStore(LicenseDatabase database)
             DeviceChanges: row.GetInt32("device_changes"),
             SignalsReceived: row.GetInt64("signals_received"),
             SignalsRejected: row.GetInt64("signals_rejected"),
-            OpenAlerts: Array.ConvertAll(
-                row.GetFieldValue<string[]>("open_alerts"), severity => EnumWords.Parse<AlertSeverity>(severity)),
+            OpenAlerts: [.. row.GetFieldValue<string[]>("severities").Zip(
+                row.GetFieldValue<bool[]>("answerable"),
+                (severity, canAnswer) => new OpenAlert(EnumWords.Parse<AlertSeverity>(severity), canAnswer))],
             new PaymentFacts(row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle)));
 
     private static RenewalForecast Forecast(DbDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>
@@ -281,6 +285,8 @@ public sealed class HealthStore(LicenseDatabase database)
         }, cancellationToken: token)), cancellationToken)).AsList();
 
     private const string Details = """
+        select master from listed_licenses where subscription_id = @subscriptionId;
+
         select coalesce(sum(signals_received), 0)::bigint as signals_received_24h,
                coalesce(sum(signals_executed), 0)::bigint as signals_executed_24h,
                coalesce(sum(signals_rejected), 0)::bigint as signals_rejected_24h,
@@ -300,7 +306,7 @@ public sealed class HealthStore(LicenseDatabase database)
         from license_health_days where subscription_id = @subscriptionId order by license_health_days.day desc limit 10;
         """;
 
-    /// <summary>What a report shows in addition: use in 24 hours, open alerts, the scores of 30 days, the last changes.</summary>
+    /// <summary>What a report shows in addition: the master, use in 24 hours, open alerts, scores of 30 days, the last changes.</summary>
     public async Task<HealthDetails> DetailsAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
@@ -308,6 +314,7 @@ public sealed class HealthStore(LicenseDatabase database)
         await using var read = await connection.QueryMultipleAsync(
             new CommandDefinition(Details, new { subscriptionId }, cancellationToken: cancellationToken));
         return new HealthDetails(
+            await read.ReadSingleAsync<string>(),
             await read.ReadSingleAsync<DailyUsage>(),
             [.. await read.ReadAsync<string>()],
             [.. await read.ReadAsync<DailyScore>()],
@@ -332,4 +339,4 @@ public sealed record DailyScore(string Day, short? Score);
 public sealed record ScoreChange(string Day, short? From, short To, string Gained, string Lost);
 
 public sealed record HealthDetails(
-    DailyUsage Usage, IReadOnlyList<string> Activities, IReadOnlyList<DailyScore> Trend, IReadOnlyList<ScoreChange> Changes);
+    string Master, DailyUsage Usage, IReadOnlyList<string> Activities, IReadOnlyList<DailyScore> Trend, IReadOnlyList<ScoreChange> Changes);

@@ -22,6 +22,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         var facts = scored.Row.Facts;
         return new HealthReply(
             subscriptionId,
+            details.Master,
             EnumWords.UpperOf(scored.Status),
             EnumWords.UpperOf(facts.Code),
             scored.Report.Score,
@@ -61,11 +62,13 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         [.. JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string)contribution!["reason"]!)];
 }
 
+/// <param name="Master">The part of the master's address before the @, which names the license.</param>
 /// <param name="Code">The code of a check, regardless of devices.</param>
 /// <param name="HealthGrade">GOOD, FAIR or POOR.</param>
 /// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a license that never expires.</param>
 public sealed record HealthReply(
     Guid SubscriptionId,
+    string Master,
     string Status,
     string Code,
     int HealthScore,

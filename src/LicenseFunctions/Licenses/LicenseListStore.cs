@@ -42,6 +42,9 @@ public sealed record ListedLicense
 
     public DateTime? ExpiresAt { get; init; }
 
+    /// <summary>Until when a license in its grace works; null for others.</summary>
+    public DateTime? GraceUntil { get; init; }
+
     public bool AutoRenew { get; init; }
 
     public DateTime? LastUsedAt { get; init; }
@@ -93,6 +96,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
         select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email,
                license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
+               case when c.code = 'GRACE' then grace_end(l.subscription_id, l.expires_at, @grace) end as grace_until,
                now() as now, o.first_seen_at, o.began_at, o.suspended_at, o.is_fraud
         from page p
         join listed_licenses l on l.subscription_id = p.subscription_id
@@ -136,6 +140,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
         select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email,
                license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
+               case when c.code = 'GRACE' then grace_end(l.subscription_id, l.expires_at, @grace) end as grace_until,
                now() as now, o.first_seen_at, o.began_at, o.suspended_at, o.is_fraud
         from listed_licenses l
         cross join lateral (select listed_license_code(@subscriptionId, @grace) as code offset 0) c

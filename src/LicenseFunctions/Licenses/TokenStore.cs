@@ -44,8 +44,8 @@ public static class TokenStore
     // The platform doesn't take the license's lock: the old token is locked, so that what the platform writes to it isn't lost.
     private const string Add = """
         insert into license_tokens
-            (subscription_id, token_hash, ea_instance_id, is_active, expires_at, revoked_at, revoked_reason, metadata)
-        select subscription_id, @tokenHash, ea_instance_id, is_active, expires_at, revoked_at, revoked_reason, metadata
+            (subscription_id, token_hash, ea_instance_id, is_active, expires_at, last_used_at, revoked_at, revoked_reason, metadata)
+        select subscription_id, @tokenHash, ea_instance_id, is_active, expires_at, last_used_at, revoked_at, revoked_reason, metadata
         from license_tokens
         where token_id = @tokenId
         for update

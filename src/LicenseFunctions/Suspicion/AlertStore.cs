@@ -16,6 +16,9 @@ public sealed record AlertRow
 
     public Guid? UserId { get; init; }
 
+    /// <summary>The customer's mail address.</summary>
+    public string? OwnerEmail { get; init; }
+
     public required string ActivityType { get; init; }
 
     public required string Severity { get; init; }
@@ -113,6 +116,12 @@ public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertI
 /// <param name="IsNew">False when the same answer was given before.</param>
 public sealed record AnsweredAlert(Guid? SubscriptionId, bool Trusted, bool IsNew);
 
+/// <summary>A device's use without a longer interruption, by its usage records.</summary>
+/// <param name="Latitude">Null if the location of the address is unknown, as Longitude, City and Country are.</param>
+public sealed record AlertSession(
+    string? EaInstanceId, long? Mt5AccountNumber, string? Country, string? City, double? Latitude, double? Longitude,
+    DateTime From, DateTime To);
+
 /// <summary>Alerts for operators, and the customers' answers to them.</summary>
 public sealed class AlertStore(LicenseDatabase database)
 {
@@ -120,7 +129,7 @@ public sealed class AlertStore(LicenseDatabase database)
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
-               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
+               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email
         from listed_alerts a
         where (@Statuses::text[] is null or a.status = any(@Statuses))
           and (@Severity::text is null or a.severity = @Severity)
@@ -180,7 +189,7 @@ public sealed class AlertStore(LicenseDatabase database)
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
-               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate
+               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email
         from listed_alerts a
         where a.alert_id = @alertId
         """;
@@ -193,6 +202,41 @@ public sealed class AlertStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return await FindAsync(connection, alertId, cancellationToken);
+    }
+
+    // A record reports the session that ends at its time. Records of one session follow each other within minutes.
+    private const string Sessions = """
+        with reported as (
+            select ea_instance_id, mt5_account_number, trim(country_code) as country, city, latitude, longitude, logged_at as to_at,
+                   logged_at - make_interval(secs => least(session_duration_sec, 86400)) as from_at
+            from license_usage_log
+            where subscription_id = @subscriptionId and logged_at between @from and @to and session_duration_sec > 0
+        ), marked as (
+            select *, from_at > max(to_at) over earlier + interval '10 minutes' is not false as begins
+            from reported
+            window earlier as (partition by ea_instance_id, mt5_account_number, country, city order by from_at, to_at
+                               rows between unbounded preceding and 1 preceding)
+        ), numbered as (
+            select *, count(*) filter (where begins)
+                          over (partition by ea_instance_id, mt5_account_number, country, city order by from_at, to_at) as session
+            from marked
+        )
+        select ea_instance_id, mt5_account_number, country, city, avg(latitude)::double precision as latitude,
+               avg(longitude)::double precision as longitude, greatest(min(from_at), @from) as "from", max(to_at) as "to"
+        from numbered
+        group by ea_instance_id, mt5_account_number, country, city, session
+        order by "from", "to"
+        limit @limit
+        """;
+
+    /// <summary>The sessions of a license's devices between two times, the earliest first.</summary>
+    public async Task<IReadOnlyList<AlertSession>> SessionsAsync(
+        Guid subscriptionId, DateTime from, DateTime to, int limit, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return (await connection.QueryAsync<AlertSession>(new CommandDefinition(
+            Sessions, new { subscriptionId, from, to, limit }, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string OfLicense = """

@@ -12,8 +12,12 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="CanLift">The subscriber may lift it now.</param>
 /// <param name="CanAppeal">False if the suspension already has an appeal, and if only a renewal ends it.</param>
 /// <param name="NeedsRenewal">The license expired: only a renewal ends the suspension.</param>
+/// <param name="RefusedDevice">The device that asked for a slot while all were in use; it stays out also after a lift.</param>
 public sealed record SuspensionReason(
-    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal);
+    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal,
+    SuspendingDevice? RefusedDevice);
+
+public sealed record SuspendingDevice(string EaInstanceId, long Mt5AccountNumber);
 
 /// <param name="Suspended">Whether the license is suspended, by this backend or by the platform.</param>
 /// <param name="LiftIntervalDays">The minimum time between two lifts by the subscriber, in days.</param>
@@ -71,13 +75,18 @@ public sealed class AnswerSuspicion(
             var isLiftable = SuspensionCause.IsLiftable(open.Cause);
             reasons.Add(new SuspensionReason(
                 open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, CanAppeal: isLiftable && appealedAt is null,
-                NeedsRenewal: !isLiftable));
+                NeedsRenewal: !isLiftable, RefusedDevice(open)));
         }
 
         return new SuspensionView(
             subscriptionId, await SuspensionStore.IsSuspendedAsync(connection, subscriptionId, cancellationToken),
             SubscriberLift.Interval.Days, reasons);
     }
+
+    private static SuspendingDevice? RefusedDevice(SuspensionRow open) =>
+        open.Cause == SuspensionCause.DeviceLimit && open.DeviceKey is { } key && DeviceClaim.OfKey(key) is var (ea, account)
+            ? new SuspendingDevice(ea, account)
+            : null;
 
     public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
         await database.ReadLatestAsync(

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
+using System.Text.Json;
 using Licensing;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
@@ -13,13 +14,20 @@ namespace LicenseFunctions.Suspicion;
 public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, string? Next);
 
 /// <param name="Others">The license's other alerts, the newest first, 50 at most.</param>
-public sealed record AlertDetail(AlertRow Alert, IReadOnlyList<AlertRow> Others);
+/// <param name="Sessions">
+/// The use of the license's devices from <paramref name="SessionsFrom"/> to <paramref name="SessionsTo"/>, the earliest first, 500 at most:
+/// the time of the evidence, at most its last 7 days; without evidence that has times, the day before the alert.
+/// </param>
+public sealed record AlertDetail(
+    AlertRow Alert, IReadOnlyList<AlertRow> Others, DateTime SessionsFrom, DateTime SessionsTo, IReadOnlyList<AlertSession> Sessions);
 
 /// <summary>Lists alerts for operators.</summary>
 public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
 {
     private const int MaxPage = 100;
     private const int MaxOthers = 50;
+    private const int MaxSessions = 500;
+    private static readonly TimeSpan LongestUse = TimeSpan.FromDays(7);
     private static readonly IReadOnlyList<string> Severities = EnumWords.AllUpper<AlertSeverity>();
     private static readonly IReadOnlyList<string> Measures = EnumWords.AllUpper<Measure>();
     private static readonly IReadOnlyList<string> Answers = EnumWords.AllUpper<CustomerAnswer>();
@@ -54,7 +62,33 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
         var others = alert.SubscriptionId is { } subscription
             ? await alerts.ListAsync(new AlertFilter(null, null, subscription, null, null), null, MaxOthers + 1, cancellationToken)
             : [];
-        return new AlertDetail(alert, [.. others.Where(other => other.AlertId != alertId).Take(MaxOthers)]);
+        var (from, to) = Period(alert);
+        var sessions = alert.SubscriptionId is { } license
+            ? await alerts.SessionsAsync(license, from, to, MaxSessions, cancellationToken)
+            : [];
+        return new AlertDetail(alert, [.. others.Where(other => other.AlertId != alertId).Take(MaxOthers)], from, to, sessions);
+    }
+
+    // Evidence may be of other systems, with other fields.
+    private static (DateTime From, DateTime To) Period(AlertRow alert)
+    {
+        if (alert.Evidence is { ValueKind: JsonValueKind.Object } evidence
+            && evidence.TryGetProperty("from", out var first) && evidence.TryGetProperty("to", out var last)
+            && IsTime(first, out var from) && IsTime(last, out var to) && from < to)
+        {
+            return (to - from > LongestUse ? to - LongestUse : from, to);
+        }
+
+        return (alert.DetectedAt.AddDays(-1), alert.DetectedAt);
+    }
+
+    private static bool IsTime(JsonElement value, out DateTime time)
+    {
+        time = default;
+        if (value.ValueKind != JsonValueKind.String || !value.TryGetDateTimeOffset(out var at) || at.Year is < 1970 or > 9000)
+            return false;
+        time = at.UtcDateTime;
+        return true;
     }
 
     private static Outcome<AlertFilter> Filter(IQueryCollection query)

@@ -23,4 +23,17 @@ public sealed record DeviceClaim(string EaInstanceId, long Mt5AccountNumber, IPA
     public string Key(DeviceIdentity identity) => identity == DeviceIdentity.EaAccount
         ? string.Create(CultureInfo.InvariantCulture, $"{Mt5AccountNumber}|{EaInstanceId}")
         : string.Create(CultureInfo.InvariantCulture, $"{Address}|{Mt5AccountNumber}|{EaInstanceId}");
+
+    /// <summary>The EA instance and the account in a key of <see cref="Key"/>; null if the text is no key.</summary>
+    public static (string EaInstanceId, long Mt5AccountNumber)? OfKey(string key)
+    {
+        // An address is not a number, so that the first part tells the identities apart.
+        var parts = key.Split('|', 2);
+        if (parts.Length == 2 && !IsAccount(parts[0], out _))
+            parts = parts[1].Split('|', 2);
+        return parts.Length == 2 && IsAccount(parts[0], out var account) ? (parts[1], account) : null;
+    }
+
+    private static bool IsAccount(string text, out long account) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out account);
 }

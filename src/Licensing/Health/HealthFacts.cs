@@ -13,7 +13,7 @@ namespace Licensing.Health;
 /// <param name="DeviceChanges">Devices replaced or removed in the last 30 days, 0 or more.</param>
 /// <param name="SignalsReceived">In the last 7 days, 0 or more.</param>
 /// <param name="SignalsRejected">In the last 7 days, 0 or more.</param>
-/// <param name="OpenAlerts">Severities of the alerts that are OPEN or INVESTIGATING.</param>
+/// <param name="OpenAlerts">The alerts that are OPEN or INVESTIGATING.</param>
 /// <param name="Payment">What is known of the next renewal.</param>
 /// <param name="Code">The code of a check, regardless of devices: it says why a license is SUSPENDED.</param>
 public sealed record HealthFacts(
@@ -27,9 +27,12 @@ public sealed record HealthFacts(
     int DeviceChanges,
     long SignalsReceived,
     long SignalsRejected,
-    IReadOnlyList<AlertSeverity> OpenAlerts,
+    IReadOnlyList<OpenAlert> OpenAlerts,
     PaymentFacts Payment,
     LicenseCode Code = LicenseCode.Valid);
+
+/// <param name="CanAnswer">Whether it waits for the customer's answer; otherwise it waits for an operator.</param>
+public sealed record OpenAlert(AlertSeverity Severity, bool CanAnswer = true);
 
 /// <summary>What is known about the payment of the next renewal.</summary>
 /// <param name="AutoRenew">Whether the license is renewed automatically.</param>

@@ -58,7 +58,7 @@ public static class HealthScore
     }
 
     private static string StatusGain(HealthFacts facts) => facts.ExpiresAt is { } expiry && expiry > facts.Now
-        ? $"The license runs until {expiry.UtcDateTime.ToString("d MMM yyyy", CultureInfo.InvariantCulture)}"
+        ? $"The license runs until {expiry.UtcDateTime.ToString("MMM d, yyyy", CultureInfo.InvariantCulture)}"
         : "The license is valid";
 
     private static IEnumerable<HealthContribution> Status(HealthFacts facts)
@@ -131,7 +131,7 @@ public static class HealthScore
             HealthAction.ContactSupport, "Ask the master or the platform's support about the next period"),
         PaymentSource.PriceConsent => (
             "The price of the next period has increased, and you have not agreed to it",
-            HealthAction.Renew, "Agree to the new price with the link in our email, which is sent when the renewal begins"),
+            HealthAction.Renew, "Agree to the new price when you renew, or with the link in our email"),
         PaymentSource.NoPaymentMethod => (
             "The wallet balance is too low for the next period, and no card is saved",
             HealthAction.AddPaymentMethod, "Save a card, or top up the wallet"),
@@ -193,12 +193,20 @@ public static class HealthScore
                 HealthAction.KeepDevices, "Keep the expert advisor on the same devices and accounts");
     }
 
-    private static IEnumerable<HealthContribution> Suspicion(HealthFacts facts) => facts.OpenAlerts.Select(severity => Loss(
-        HealthPart.Suspicion,
-        severity switch { AlertSeverity.Low => 3, AlertSeverity.Medium => 7, AlertSeverity.High => 14, _ => SuspicionPoints },
-        $"An alert of severity {EnumWords.UpperOf(severity)} is open",
-        HealthAction.AnswerAlert,
-        "Answer the alert: say whether it was you"));
+    private static IEnumerable<HealthContribution> Suspicion(HealthFacts facts) => facts.OpenAlerts.Select(alert =>
+    {
+        var points = alert.Severity switch
+        {
+            AlertSeverity.Low => 3,
+            AlertSeverity.Medium => 7,
+            AlertSeverity.High => 14,
+            _ => SuspicionPoints,
+        };
+        var reason = $"An alert of severity {EnumWords.UpperOf(alert.Severity)} is open";
+        return alert.CanAnswer
+            ? Loss(HealthPart.Suspicion, points, reason, HealthAction.AnswerAlert, "Answer the alert: say whether it was you")
+            : new HealthContribution(HealthPart.Suspicion, -points, $"{reason}; an operator reviews it");
+    });
 
     private static HealthContribution Loss(HealthPart part, int points, string reason, HealthAction action, string recommendation) =>
         new(part, -points, reason, action, recommendation);

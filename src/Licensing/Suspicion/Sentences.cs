@@ -59,7 +59,7 @@ internal static class Sentences
     private static string When(DateTimeOffset from, DateTimeOffset to) =>
         from.UtcDateTime.Date == to.UtcDateTime.Date ? $"on {Date(from)}" : $"between {Date(from)} and {Date(to)}";
 
-    private static string Date(DateTimeOffset at) => at.UtcDateTime.ToString("d MMM", CultureInfo.InvariantCulture);
+    private static string Date(DateTimeOffset at) => at.UtcDateTime.ToString("MMM d", CultureInfo.InvariantCulture);
 
     private static string Length(double minutes) => minutes < 120 ? $"{Number(minutes)} minutes" : $"{Number(minutes / 60)} hours";
 

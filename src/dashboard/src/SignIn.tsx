@@ -7,7 +7,7 @@ import { session } from './session';
 import { texts } from './texts';
 import { Button, Field, PageTitle, ProblemBox, Show, Skeleton } from './ui/kit';
 
-type Person = { user_id: string; email: string; role: 'operator' | 'subscriber' };
+type Person = { user_id: string; email: string; role: 'operator' | 'subscriber'; story: string | null };
 
 export function SignIn() {
   const config = useLoad<Config>('/app/config.json');
@@ -75,6 +75,7 @@ function Persons({ persons }: { persons: Person[] }) {
           .map((person) => (
             <Button key={person.user_id} onPress={() => void as(person)} isDisabled={action.busy}>
               {person.email.split('@')[0]}
+              {person.story && <span className="small">{person.story}</span>}
             </Button>
           ))}
       </div>

@@ -25,6 +25,7 @@ export type Evidence = {
   to?: string;
   measured?: number;
   limit?: number;
+  device_limit?: number;
   minutes_at_once?: number;
   people?: number;
   devices?: EvidenceDevice[];
@@ -43,6 +44,7 @@ export type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 export type AlertRow = {
   alert_id: string;
   subscription_id: string | null;
+  owner_email: string | null;
   activity_type: string;
   severity: string;
   description: string | null;
@@ -63,4 +65,15 @@ export type AlertRow = {
   appeal: string | null;
   is_suspended: boolean;
   can_reinstate: boolean;
+};
+/** A device's use without a longer interruption. */
+export type Session = {
+  ea_instance_id: string | null;
+  mt5_account_number: number | null;
+  country: string | null;
+  city: string | null;
+  latitude: number | null;
+  longitude: number | null;
+  from: string;
+  to: string;
 };

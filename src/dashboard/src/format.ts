@@ -46,6 +46,11 @@ export const format = {
     if (code.startsWith('intent_canceled')) return words.canceledAtProvider;
     return /^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code;
   },
+  /** The same as a sentence of its own, as in a cell of a table. */
+  reasonAlone(code: string, own = false) {
+    const text = format.reason(code, own);
+    return text.charAt(0).toUpperCase() + text.slice(1);
+  },
   money: (usd: number | null | undefined) => (usd === null || usd === undefined ? texts.none : dollars.format(usd)),
   /** An amount in minor units of a currency, without the currency's code. */
   minor(minor: number, currency: string | null = 'usd') {
@@ -64,6 +69,11 @@ export const format = {
     const seconds = (Date.parse(time) - Date.now()) / 1000;
     for (const [unit, length] of steps) if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
     return texts.justNow;
+  },
+  /** Milliseconds as hours and minutes. */
+  duration(milliseconds: number) {
+    const minutes = Math.round(milliseconds / 60_000);
+    return minutes < 60 ? texts.duration(0, minutes) : texts.duration(Math.floor(minutes / 60), minutes % 60);
   },
   country(code: string | null | undefined) {
     if (!code || !/^[A-Z]{2}$/.test(code) || code === 'ZZ') return texts.unknownLocation;

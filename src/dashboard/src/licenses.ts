@@ -15,6 +15,8 @@ export type License = {
   health_grade: HealthGrade;
   days_until_expiry: number | null;
   expires_at: string | null;
+  /** Until when a license in its grace period works. */
+  grace_until: string | null;
   auto_renew: boolean;
   last_used_at: string | null;
   open_alerts: number;

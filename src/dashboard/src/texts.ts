@@ -6,6 +6,8 @@ export const texts = {
   none: '–',
   never: 'never',
   justNow: 'just now',
+  duration: (hours: number, minutes: number) =>
+    [hours > 0 && `${hours} h`, (minutes > 0 || hours === 0) && `${minutes} min`].filter(Boolean).join(' '),
   unknownLocation: 'Unknown location',
   skip: 'Skip to content',
   locationsBy: 'IP geolocation by',
@@ -107,7 +109,9 @@ export const texts = {
     health: 'Health',
     renews: 'Auto-renewal is on',
     doesNotRenew: 'Auto-renewal is off',
-    whySuspended: 'Why suspended?',
+    whySuspended: 'See why it is suspended',
+    whatToDo: 'See why, and what to do',
+    renewNow: 'Renew now',
     lastUsed: (ago: string) => `Last used ${ago}`,
   },
   license: {
@@ -116,13 +120,16 @@ export const texts = {
     tabs: { health: 'Health', usage: 'Usage', devices: 'Devices', renewals: 'Renewals', activity: 'Activity', suspension: 'Suspension' },
     owner: 'Customer',
     master: 'Master',
+    suspended: 'This license is suspended.',
+    grace: (until: string) => `The license has expired. It works until ${until}.`,
     closeOnly: (until: string) =>
       `Expert advisors that used this license before can still manage and close their open positions, at least until ${until}. ` +
       'They can’t open new ones.',
     noTrading: 'Expert advisors can no longer trade with this license. Close open positions yourself in MetaTrader.',
   },
   health: {
-    title: 'License Health',
+    title: 'License health',
+    titleOf: (master: string) => `License health: ${master}`,
     score: 'Score',
     of: (score: number) => `${score}/100`,
     grade: { GOOD: 'Good', FAIR: 'Fair', POOR: 'Poor' },
@@ -133,7 +140,7 @@ export const texts = {
     todo: 'What you can do',
     nothingTodo: 'No action is needed.',
     loading: 'Loading the health of this license…',
-    signedOut: 'Sign in to see the health of this license.',
+    signedOut: 'to see the health of this license.',
     noData: 'There is no such license, or it is not yours.',
     error: 'The health of this license could not be loaded.',
     contributions: 'How the score is calculated',
@@ -168,6 +175,7 @@ export const texts = {
   },
   devices: {
     title: 'Devices',
+    device: 'Device',
     slots: (used: number, max: number, free: number) =>
       `${used} of ${max} slots are taken. ${free > 0 ? texts.devices.free : texts.devices.full}`,
     free: 'A new device takes a free slot automatically.',
@@ -375,12 +383,17 @@ export const texts = {
     copy: 'Copy',
     copied: 'Copied',
     locations: 'Devices and locations of the last 30 days',
+    networks: (n: number) => plural(n, 'network', 'networks'),
   },
   suspension: {
     title: 'Suspension',
     none: 'This license is not suspended.',
     byPlatform: 'The trading platform suspended this license. Contact support.',
     since: (time: string) => `Since ${time}`,
+    refusedDevice: (device: string) =>
+      `All slots of the license were in use when another device asked for one: ${device}. ` +
+      'That device stays out until you remove another one.',
+    device: (ea: string, account: number) => `${ea} (MT5 account ${account})`,
     cause: {
       DEVICE_LIMIT: 'Too many devices at the same time',
       DETECTOR: 'Suspected license sharing',
@@ -392,7 +405,7 @@ export const texts = {
     expired: 'The license becomes active again when it is renewed.',
     renew: 'Go to renewals',
     lift: 'Lift the suspension',
-    liftText: (days: number) => `You can do this once in ${days} days. The newest device is still refused.`,
+    liftText: (days: number) => `Your other devices then work again. You can do this once in ${days} days.`,
     lifted: 'The suspension was lifted. Your devices work again.',
     appeal: 'Request a review',
     appealLabel: 'What should we know?',
@@ -437,12 +450,14 @@ export const texts = {
     accepted: (amount: string) =>
       `Thank you. You agreed to the new price of ${amount}. The license is renewed within 15 minutes. You will get an email.`,
     noToken: 'The link is incomplete. Open this page with the full link in our email.',
+    signIn: 'Or sign in, and agree on the license’s Renewals page',
   },
   wasThisYou: {
     title: 'Was this you?',
     text: 'We sent you an email because your license was used in a new way. If it was you, confirm it. We will then not ask again.',
     yes: 'Yes, this was me',
     no: 'If it was not you, sign in, answer “no” on the license’s Activity page, and change your license token.',
+    signIn: 'Or sign in, and answer on the license’s Activity page',
     trusted: 'Thank you. The alert is closed.',
     noted: 'Thank you. Your answer came from a new location, so an operator will review it.',
   },
@@ -474,8 +489,9 @@ export const texts = {
     suspendedAgain: 'The license is suspended again. The alert stays closed.',
     selected: (n: number) => `${n} selected`,
     investigate: 'Investigate',
-    resolve: 'Resolve…',
-    falseAlarm: 'False alarm…',
+    resolve: 'Close as resolved…',
+    falseAlarm: 'Close as false alarm…',
+    dialogs: { INVESTIGATING: 'Investigate', RESOLVED: 'Close as resolved', FALSE_POSITIVE: 'Close as false alarm' },
     notes: 'Why? The next operator who reviews this license sees this note.',
     reinstate: 'Reinstate the license and notify the customer',
     updated: (n: number) => `${plural(n, 'alert', 'alerts')} updated.`,
@@ -494,13 +510,30 @@ export const texts = {
   alert: {
     back: 'All alerts',
     evidence: 'Evidence',
-    timeline: 'Devices over time',
-    timelineText: 'Each bar shows a device from its first to its last use in the incident.',
+    timeline: 'Devices',
+    timelineText: 'The devices of the incident.',
     map: 'Locations',
-    mapText: 'The countries in which the devices were used.',
-    ownTimeline: 'The license’s devices over time',
-    ownTimelineText:
-      'The alert has no times. The table shows all devices of the last 30 days. Each bar shows a device from its first to its last use.',
+    mapText: 'The towns in which the devices were used. Where the town is unknown, the country is marked.',
+    use: {
+      title: 'Use at the same time',
+      never: 'No two devices were in use at the same time, as far as usage was reported.',
+      beyond: (time: string, limit: string, times: number) =>
+        `More devices than the ${limit} allowed were in use at the same time for ${time}${times > 1 ? `, in ${times} periods` : ''}.`,
+      within: (time: string, limit: string, times: number) =>
+        `Never more devices than the ${limit} allowed were in use at the same time, as far as usage was reported. ` +
+        `Two or more were for ${time}` +
+        `${times > 1 ? `, in ${times} periods` : ''}.`,
+      inUse: 'In use',
+      atOnce: 'In use at the same time',
+      atOnceOrRefused: 'In use at the same time, or refused',
+      refused: (at: string) => `refused on ${at}`,
+      period: (from: string, to: string, duration: string) => `${from} to ${to} (${duration}): `,
+      longest: (n: number, of: number) => `The ${n} longest of ${of} periods.`,
+    },
+    ownTimeline: 'The license’s devices',
+    ownTimelineText: 'The devices of the last 30 days.',
+    ownTimelineRefused: 'The devices of the last 30 days, and the one that was refused.',
+    refused: 'Refused',
     measured: (measured: string, limit: string) => `Measured ${measured}, limit ${limit}`,
     people: (n: number) => plural(n, 'person', 'people'),
     atOnce: (n: string) => `${n} minutes at the same time`,
@@ -551,7 +584,7 @@ export const texts = {
     } as Record<string, string>,
   },
   review: {
-    suspend: 'Suspend…',
+    suspend: 'Suspend license…',
     suspendTitle: 'Suspend this license?',
     suspendEffect: (devices: string) =>
       `From the next license check, ${devices} refused. Its state becomes SUSPENDED_ADMIN. The customer gets an email with the reason. ` +
@@ -560,12 +593,12 @@ export const texts = {
     devices: (n: number) => (n === 0 ? 'every device is' : n === 1 ? 'its one device is' : `its ${n} devices are`),
     reason: 'Reason. The customer sees it.',
     suspended: 'Suspended.',
-    reinstate: 'Reinstate…',
+    reinstate: 'Reinstate license…',
     suspendNow: 'Suspend',
     reinstateNow: 'Reinstate',
     reinstateTitle: 'Reinstate this license?',
     reinstateEffect: 'All suspensions of this license are closed. The token works from the next license check. The customer gets an email.',
-    falsePositive: 'False alarm: the device that caused the suspension gets a slot',
+    falsePositive: 'False alarm: give the device that caused the suspension a slot',
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
     undone: 'Undone.',
@@ -597,7 +630,7 @@ export const texts = {
     reasons: 'Probable failures by reason',
     failed: 'Failures of the last 30 days by reason',
     noFailed: 'No failed attempts.',
-    noReason: 'no reason recorded',
+    noReason: 'No reason recorded',
     reason: 'Reason',
     attempts: 'Attempts',
     licenses: 'Licenses',

@@ -90,6 +90,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         var stranger = "Bearer " + RunningApp.Token("subscriber");
 
         Assert.Equal(1, (int)list["device_count"]!);
+        Assert.Equal(1, (int)(await app.GetAsync(License, Owner)).Body!["device_count"]!);
         Assert.Equal((1, (int)list["max_devices"]! - 1), ((int)list["slots_used"]!, (int)list["slots_free"]!));
         Assert.Equal((1, 2), ((int)device["usage_count"]!, device["networks"]!.AsArray().Count));
         Assert.Equal(404, (await app.GetAsync(License + "/devices", stranger)).Status);
@@ -98,7 +99,8 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal("VPS", (string?)(await app.GetAsync(License + "/devices", Operator)).Body!["devices"]![0]!["name"]);
         Assert.Equal(204, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", Owner)).Status);
         Assert.Equal(404, (await app.SendAsync(HttpMethod.Delete, $"{License}/devices/{id}", Owner)).Status);
-        Assert.Equal(0, (int)(await app.GetAsync(License + "/devices", Owner)).Body!["device_count"]!);
+        foreach (var page in (string[])[License, License + "/devices"])
+            Assert.Equal(0, (int)(await app.GetAsync(page, Owner)).Body!["device_count"]!);
         Assert.Equal([(1, "false", true)], await scene.Database.QueryAllAsync<(int, string, bool)>(
             """
             select (before ->> 'slot')::int, before ->> 'beyond_limit', after ? 'removed_at'
@@ -109,8 +111,10 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task Token_Rotated_IsShownOnceAndStoredAsAHash()
     {
+        await scene.Database.ExecuteAsync("update license_tokens set last_used_at = '2026-01-02T03:04:05Z'");
         var (status, body, response) = await app.PostAsync(License + "/token", Owner, new { overlap_seconds = 0 });
         var token = (string)body!["token"]!;
+        Assert.Equal("2026-01-02T03:04:05Z", (string?)(await app.GetAsync(License, Owner)).Body!["last_used_at"]);
 
         Assert.Equal(201, status);
         Assert.Contains("no-store", response.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
@@ -235,6 +239,30 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
             Assert.Equal((status, code), ((string?)answer["status"], (string?)answer["code"]));
         Assert.Single(filtered);
         Assert.Equal(status == "ACTIVE", (int)health["health_score"]! > 60);
+    }
+
+    [Theory]
+    [InlineData("-1 hour", null, 71)]
+    [InlineData("-1 hour", "80 hours", 80)]
+    [InlineData("1 hour", "80 hours", null)]
+    [InlineData("-100 hours", null, null)]
+    public async Task GraceUntil_OfALicense_IsItsEndWhileItLasts(string expiry, string? chargeOpenFor, int? left)
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            update license_tokens set expires_at = now() + @expiry::interval;
+            insert into license_states (subscription_id, grace_until) values (@SubscriptionId, now() + @chargeOpenFor::interval)
+            on conflict (subscription_id) do update set grace_until = excluded.grace_until
+            """, new { expiry, chargeOpenFor, scene.SubscriptionId });
+
+        var page = (await app.GetAsync(License, Owner)).Body!;
+        var list = (await app.GetAsync("/api/v1/licenses", Owner)).Body!["licenses"]![0]!;
+
+        Assert.Equal(left is null, page["grace_until"] is null);
+        Assert.Equal((string?)page["grace_until"], (string?)list["grace_until"]);
+        if (left is not null)
+            Assert.Equal(left, await scene.Database.QueryAsync<int?>(
+                "select round(extract(epoch from @until::timestamptz - now()) / 3600)::int", new { until = (string?)page["grace_until"] }));
     }
 
     [Fact]

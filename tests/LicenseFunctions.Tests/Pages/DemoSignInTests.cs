@@ -38,4 +38,16 @@ public sealed class DemoSignInTests(PostgresFixture postgres)
 
         Assert.Equal(offered, (await signIn.ListAsync(http, TestContext.Current.CancellationToken)).Refusal is null);
     }
+
+    [Fact]
+    public async Task List_EveryPersonOfTheDemoData_HasAStoryOfTheirOwn()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        Assert.Equal(0, (await Licensectl.RunAsync(database, "demo-data")).Code);
+
+        var persons = await new DemoPersonStore(database.Database).ListAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(26, persons.Select(person => person.Story).OfType<string>().Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(26, persons.Count);
+    }
 }

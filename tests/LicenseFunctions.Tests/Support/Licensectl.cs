@@ -12,18 +12,29 @@ internal static class Licensectl
 
     /// <inheritdoc cref="RunAsync(TestDatabase, string[])"/>
     /// <param name="settings">Environment variables of the process.</param>
-    public static async Task<(int Code, string Output)> RunAsync((string Name, string Value)[] settings, params string[] arguments)
+    public static Task<(int Code, string Output)> RunAsync((string Name, string Value)[] settings, params string[] arguments) =>
+        RunAsync(new ProcessStartInfo("dotnet", [Tool, .. arguments]), settings, typed: null);
+
+    /// <inheritdoc cref="RunAsync(TestDatabase, string[])"/>
+    /// <param name="typed">The line that somebody types at the terminal.</param>
+    /// <param name="arguments">Without spaces.</param>
+    public static Task<(int Code, string Output)> RunAtTerminalAsync(TestDatabase database, string typed, params string[] arguments) =>
+        RunAsync(
+            new ProcessStartInfo("script", ["-qec", $"dotnet {Tool} {string.Join(' ', arguments)}", "/dev/null"]),
+            [("DATABASE_URL", database.ConnectionString)], typed);
+
+    private static string Tool => Path.Combine(AppContext.BaseDirectory, "licensectl.dll");
+
+    private static async Task<(int Code, string Output)> RunAsync(
+        ProcessStartInfo start, (string Name, string Value)[] settings, string? typed)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "licensectl.dll"), .. arguments])
-        {
-            // The command must not ask the person who runs the tests.
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        // Always redirected: the command must not ask the person who runs the tests.
+        (start.RedirectStandardInput, start.RedirectStandardOutput, start.RedirectStandardError) = (true, true, true);
         foreach (var (name, value) in settings)
             start.Environment[name] = value;
         using var process = Process.Start(start)!;
+        if (typed is not null)
+            await process.StandardInput.WriteLineAsync(typed);
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -193,6 +193,63 @@ public sealed class AlertTests(PostgresFixture postgres)
             "select status from suspicious_activity_alerts where alert_id = @alertId", new { alertId }));
     }
 
+    [Fact]
+    public async Task Find_OfAnIncident_HasTheSessionsInItsTimeAndTheCustomer()
+    {
+        await using var scene = await SuspendedAsync();
+        await scene.RecordAndScanAsync(scene.Hours(1, 1, 4));
+        await scene.Database.ExecuteAsync(
+            "update users set email = 'owner@x.test' where user_id = (select subscriber_id from subscriptions)");
+
+        var detail = (await scene.Alerts.FindAsync(await scene.AlertIdAsync(), Stop)).Value;
+
+        var evidence = detail.Alert.Evidence!.Value;
+        Assert.Equal(evidence.GetProperty("from").GetDateTimeOffset().UtcDateTime, detail.SessionsFrom);
+        Assert.Equal(evidence.GetProperty("to").GetDateTimeOffset().UtcDateTime, detail.SessionsTo);
+        // One session per device: the records of one follow each other within 10 minutes. The fourth device came later.
+        Assert.Equal(["EA-1", "EA-2", "EA-3"], detail.Sessions.Select(session => session.EaInstanceId).Order(StringComparer.Ordinal));
+        Assert.All(detail.Sessions, session => Assert.True(detail.SessionsFrom <= session.From && session.To <= detail.SessionsTo));
+        Assert.All(detail.Sessions, session => Assert.True(session.To - session.From > TimeSpan.FromHours(2)));
+        Assert.Equal("owner@x.test", detail.Alert.OwnerEmail);
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""["from"]""")]
+    [InlineData("""{"from": "yesterday", "to": 5}""")]
+    [InlineData("""{"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T01:00:00Z"}""")]
+    public async Task Find_WithoutTimesInTheEvidence_HasTheSessionsOfTheDayBefore(string evidence)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.RecordAndScanAsync(scene.Hours(30, 26, 1).Concat(scene.Hours(4, 2, 1)).Concat(scene.Hours(8, 8, 1)));
+        var id = await scene.Database.QueryAsync<Guid>(
+            """
+            insert into suspicious_activity_alerts (subscription_id, activity_type, severity, detected_at, evidence)
+            values (@SubscriptionId, 'CONCURRENT_SESSIONS', 'HIGH', now(), @evidence::jsonb) returning alert_id
+            """, new { scene.License.SubscriptionId, evidence });
+
+        var detail = (await scene.Alerts.FindAsync(id, Stop)).Value;
+
+        Assert.Equal(TimeSpan.FromDays(1), detail.SessionsTo - detail.SessionsFrom);
+        Assert.Equal(2, detail.Sessions.Count);
+    }
+
+    [Theory]
+    [InlineData("DEVICE_LIMIT", "1003|EA|3", "EA|3")]
+    [InlineData("DEVICE_LIMIT", "2001:db8::7|1003|EA|3", "EA|3")]
+    [InlineData("DEVICE_LIMIT", null, null)]
+    [InlineData("DETECTOR", "1003|EA|3", null)]
+    public async Task Show_OfASuspension_NamesTheDeviceThatStaysOut(string cause, string? key, string? ea)
+    {
+        await using var scene = await SuspendedAsync();
+        await scene.Database.ExecuteAsync("update license_suspensions set cause = @cause, device_key = @key", new { cause, key });
+
+        var view = await scene.Answer.ShowAsync(scene.License.SubscriptionId, null, Stop);
+
+        var device = Assert.Single(view.Value.Suspensions).RefusedDevice;
+        Assert.Equal((ea, ea is null ? null : 1003L), (device?.EaInstanceId, device?.Mt5AccountNumber));
+    }
+
     private async Task<SuspicionScene> SuspendedAsync()
     {
         var scene = await SuspicionScene.NewAsync(postgres);

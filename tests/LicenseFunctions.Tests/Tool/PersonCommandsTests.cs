@@ -197,6 +197,20 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal(before, await scene.StateAsync());
     }
 
+    [Theory]
+    [InlineData("person@x.test", 0)]
+    [InlineData("yes", 1)]
+    public async Task Erase_AtATerminal_ShowsWhatGoesAndNeedsTheUser(string typed, int expected)
+    {
+        var (code, output) = await Licensectl.RunAtTerminalAsync(
+            scene.Database, typed, "erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on-request");
+
+        Assert.Equal(expected, code);
+        Assert.Contains("\"license_usage_log\": 1", output, StringComparison.Ordinal);
+        Assert.Contains("To confirm, type person@x.test: ", output, StringComparison.Ordinal);
+        Assert.Equal(expected, await scene.Database.QueryAsync<int>("select count(*) from users where email = 'person@x.test'"));
+    }
+
     [Fact]
     public async Task Erase_WhileAChargeIsUnknown_IsRefusedAndChangesNothing()
     {

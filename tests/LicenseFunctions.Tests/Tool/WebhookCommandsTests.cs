@@ -30,7 +30,7 @@ public sealed class WebhookCommandsTests(PostgresFixture postgres) : IAsyncLifet
         var (_, enabled) = await ToolAsync("enable", id);
         var (_, replayed) = await ToolAsync("replay", id, "--since", "2026-01-01T00:00:00");
         var (_, listed) = await ToolAsync("list");
-        var (removed, _) = await ToolAsync("remove", id);
+        var (removed, _) = await ToolAsync("remove", id, "--by", by.ToString(), "--yes");
 
         Assert.NotEqual(output.Split("whsec_")[1], rotated.Split("whsec_")[1]);
         Assert.Contains("disabled by operator", disabled, StringComparison.Ordinal);
@@ -66,7 +66,9 @@ public sealed class WebhookCommandsTests(PostgresFixture postgres) : IAsyncLifet
     [InlineData("must begin with https", "add", "http://hooks.example.com/")]
     [InlineData("types must be", "add", "https://hooks.example.com/", "--types", "x")]
     [InlineData("There is no such webhook endpoint", "enable", "00000000-0000-4000-8000-00000000ffff")]
-    [InlineData("is not an endpoint_id", "remove", "x")]
+    [InlineData("is not an endpoint_id", "remove", "x", "--by", "00000000-0000-4000-8000-000000000001")]
+    [InlineData("There is no such webhook endpoint", "remove", "00000000-0000-4000-8000-00000000ffff",
+        "--by", "00000000-0000-4000-8000-000000000001")]
     [InlineData("--url or --types is required", "change", "00000000-0000-4000-8000-00000000ffff")]
     [InlineData("There is no such webhook endpoint", "change", "00000000-0000-4000-8000-00000000ffff", "--types", "*")]
     [InlineData("--since is not a time", "replay", "00000000-0000-4000-8000-00000000ffff", "--since", "x")]
@@ -76,6 +78,21 @@ public sealed class WebhookCommandsTests(PostgresFixture postgres) : IAsyncLifet
 
         Assert.Equal(1, code);
         Assert.Contains(message, output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--by 00000000-0000-4000-8000-000000000001", "This removes: ")]
+    [InlineData("--by 00000000-0000-4000-8000-000000000001 --yes false", "https://hooks.example.com/a")]
+    [InlineData("--yes", "--by")]
+    public async Task Remove_WithoutConfirmationOrOperator_IsRefused(string options, string message)
+    {
+        var (_, added) = await ToolAsync("add", "https://hooks.example.com/a");
+
+        var (code, output) = await ToolAsync(["remove", added[..36], .. options.Split(' ')]);
+
+        Assert.Equal(1, code);
+        Assert.Contains(message, output, StringComparison.Ordinal);
+        Assert.Contains("https://hooks.example.com/a", (await ToolAsync("list")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

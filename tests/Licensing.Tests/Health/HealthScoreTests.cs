@@ -107,7 +107,18 @@ public sealed class HealthScoreTests
     [InlineData(new[] { AlertSeverity.Low, AlertSeverity.Medium }, 90)]
     [InlineData(new[] { AlertSeverity.High, AlertSeverity.High, AlertSeverity.Low }, 80)]
     public void Of_OpenAlerts_LosePointsBySeverity(AlertSeverity[] alerts, int score) =>
-        Assert.Equal(score, HealthScore.Of(Well with { OpenAlerts = alerts }).Score);
+        Assert.Equal(score, HealthScore.Of(Well with { OpenAlerts = [.. alerts.Select(severity => new OpenAlert(severity))] }).Score);
+
+    [Theory]
+    [InlineData(true, HealthAction.AnswerAlert)]
+    [InlineData(false, HealthAction.None)]
+    public void Of_AnOpenAlert_RecommendsAnAnswerOnlyIfItWaitsForOne(bool canAnswer, HealthAction action)
+    {
+        var report = HealthScore.Of(Well with { OpenAlerts = [new OpenAlert(AlertSeverity.High, canAnswer)] });
+
+        Assert.Equal((-14, action), report.Contributions.Where(one => one.Points < 0).Select(one => (one.Points, one.Action)).Single());
+        Assert.Equal(canAnswer, report.Recommendations.Any());
+    }
 
     [Theory]
     [InlineData(30.01, 100)]
@@ -153,8 +164,9 @@ public sealed class HealthScoreTests
     });
 
     [Fact]
-    public void Of_EveryLoss_HasARecommendation() => Check(facts =>
-        HealthScore.Of(facts).Contributions.All(contribution => contribution.Points >= 0 || contribution.Recommendation is not null));
+    public void Of_EveryLoss_HasARecommendation_ExceptAlertsThatWaitForAnOperator() => Check(facts =>
+        HealthScore.Of(facts).Contributions.Count(contribution => contribution is { Points: < 0, Recommendation: null })
+            <= facts.OpenAlerts.Count(alert => !alert.CanAnswer));
 
     [Fact]
     public void Of_FollowingARecommendation_NeverLowersTheScore() => Check(facts =>
@@ -184,7 +196,7 @@ public sealed class HealthScoreTests
         HealthAction.CheckExpertAdvisor => facts with { SignalsRejected = 0 },
         HealthAction.RemoveDevice => facts with { DevicesUsed = facts.MaxDevices },
         HealthAction.KeepDevices => facts with { DeviceChanges = 0 },
-        HealthAction.AnswerAlert => facts with { OpenAlerts = [.. facts.OpenAlerts.Skip(1)] },
+        HealthAction.AnswerAlert => facts with { OpenAlerts = [.. facts.OpenAlerts.Where(alert => !alert.CanAnswer)] },
         _ => throw new InvalidOperationException($"{action} is recommended, but the test has no facts after it"),
     };
 
@@ -200,7 +212,10 @@ public sealed class HealthScoreTests
         from changes in Gen.Choose(0, 8)
         from received in Gen.Choose(0, 200)
         from rejected in Gen.Choose(0, 100)
-        from alerts in Gen.ListOf(Gen.Elements(Enum.GetValues<AlertSeverity>()))
+        from alerts in Gen.ListOf(
+            from severity in Gen.Elements(Enum.GetValues<AlertSeverity>())
+            from canAnswer in Gen.Elements(true, false)
+            select new OpenAlert(severity, canAnswer))
         from payment in Payments()
         select new HealthFacts(
             Now, status, Now.AddDays(-age), expiry == 0 ? null : Now.AddHours(expiry), used < 0 ? null : Now.AddHours(-used), devices, 2,

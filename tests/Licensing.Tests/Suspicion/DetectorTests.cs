@@ -29,7 +29,7 @@ public sealed class DetectorTests
         Assert.InRange(finding.Evidence.To, Start.AddHours(48), Start.AddHours(51));
         Assert.Equal(["EA-1", "EA-2", "EA-3"], finding.Evidence.Devices.Select(device => device.EaInstanceId).Order());
         Assert.Matches(
-            "^Devices of 3 people were in use at the same time for [0-9]+ (minutes|hours) on 3 Sep; the license allows 2: ",
+            "^Devices of 3 people were in use at the same time for [0-9]+ (minutes|hours) on Sep 3; the license allows 2: ",
             finding.Description);
     }
 

@@ -23,6 +23,7 @@ export const people = {
   fatima: demo('113'),
   marco: demo('120'),
   mira: demo('103'),
+  jonas: demo('104'),
 };
 export const licenses = {
   nora: demo('301'),
@@ -35,6 +36,7 @@ export const licenses = {
   fatima: demo('313'),
   mira: demo('303'),
   marco: demo('320'),
+  jonas: demo('304'),
 };
 
 // Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six

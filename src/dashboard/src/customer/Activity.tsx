@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
-import type { DeviceList } from '../devices';
+import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
 import { useSession } from '../session';
 import { texts } from '../texts';
@@ -109,15 +109,24 @@ export default function Activity({ id, license }: TabProps) {
         {(list) => (
           <Table
             label={texts.activity_.locations}
-            rows={list.devices
-              .flatMap((device) => device.networks.map((network) => ({ device, network })))
-              .sort((a, b) => Date.parse(b.network.last_seen) - Date.parse(a.network.last_seen))}
-            id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.network.network}`}
+            rows={list.devices.flatMap(byLocation).sort((a, b) => Date.parse(b.lastSeen) - Date.parse(a.lastSeen))}
+            id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.location}`}
             columns={[
-              { head: texts.devices.lastSeen, cell: (row) => format.moment(row.network.last_seen) },
-              { head: texts.devices.title, cell: (row) => row.device.name ?? row.device.ea_instance_id },
-              { head: texts.devices.location, cell: (row) => format.location(row.network.city, row.network.country_code) },
-              { head: texts.usage.network, cell: (row) => row.network.network },
+              { head: texts.devices.lastSeen, cell: (row) => format.moment(row.lastSeen) },
+              { head: texts.devices.device, cell: (row) => row.device.name ?? row.device.ea_instance_id },
+              { head: texts.devices.location, cell: (row) => row.location },
+              {
+                head: texts.usage.network,
+                cell: ({ networks }) =>
+                  networks.length === 1 ? (
+                    networks[0]
+                  ) : (
+                    <details className="inline">
+                      <summary>{texts.activity_.networks(networks.length)}</summary>
+                      {networks.join(', ')}
+                    </details>
+                  ),
+              },
             ]}
           />
         )}
@@ -149,6 +158,19 @@ export default function Activity({ id, license }: TabProps) {
       </Confirm>
     </>
   );
+}
+
+/** A device's networks in one row for each location: a home connection gets a new address every day. */
+function byLocation(device: Device) {
+  const rows = new Map<string, { device: Device; location: string; lastSeen: string; networks: string[] }>();
+  for (const network of device.networks) {
+    const location = format.location(network.city, network.country_code);
+    const row = rows.get(location) ?? { device, location, lastSeen: network.last_seen, networks: [] };
+    row.networks.push(network.network);
+    if (Date.parse(network.last_seen) > Date.parse(row.lastSeen)) row.lastSeen = network.last_seen;
+    rows.set(location, row);
+  }
+  return [...rows.values()];
 }
 
 /** The question about an open alert. The rules are those of the link in the email. */

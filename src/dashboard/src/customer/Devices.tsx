@@ -42,7 +42,8 @@ export default function Devices({ id, reload }: TabProps) {
                 </div>
                 <Facts
                   rows={[
-                    [texts.devices.ea, device.ea_instance_id],
+                    // Without a name, the heading has it.
+                    ...(device.name ? [[texts.devices.ea, device.ea_instance_id] as [string, string]] : []),
                     [texts.devices.account, device.mt5_account_number],
                     [texts.devices.lastSeen, format.ago(device.last_seen)],
                     [texts.devices.location, format.location(device.city, device.country_code)],

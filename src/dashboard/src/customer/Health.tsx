@@ -81,9 +81,10 @@ function Shown({ report }: { report: Report }) {
         id={(row) => `${row.part} ${row.reason}`}
         columns={[
           { head: texts.health.points, number: true, cell: (row) => (row.points > 0 ? `+${row.points}` : row.points) },
-          { head: texts.health.reason, cell: (row) => row.reason },
+          { head: texts.health.reason, wide: true, cell: (row) => row.reason },
           {
             head: texts.health.todo,
+            wide: true,
             cell: (row) =>
               row.recommendation === null ? (
                 ''

@@ -1,5 +1,5 @@
-import { lazy, Suspense } from 'react';
-import { Link, Navigate, Route, Routes, useParams } from 'react-router';
+import { lazy, Suspense, type ReactNode } from 'react';
+import { Link, Navigate, Route, Routes, useLocation, useParams } from 'react-router';
 import { useLoad } from '../api';
 import { expiry } from '../expiry';
 import { format } from '../format';
@@ -42,6 +42,12 @@ export default function LicensePage() {
                 {texts.license.owner}: {license.owner_email}
               </p>
             )}
+            {license.is_suspended && <Suspended license={license} />}
+            {license.grace_until && (
+              <Banner tone="fair" to={`${base}/renewals`} action={texts.licenses.renewNow}>
+                {texts.license.grace(format.moment(license.grace_until))}
+              </Banner>
+            )}
             {license.entitlement !== 'FULL' && (
               <p className={`notice ${license.close_only_until ? 'fair' : 'poor'}`}>
                 {license.close_only_until ? texts.license.closeOnly(format.moment(license.close_only_until)) : texts.license.noTrading}
@@ -73,5 +79,31 @@ export default function LicensePage() {
         )}
       </Show>
     </>
+  );
+}
+
+/** What is wrong with the license, and the first thing to do about it, unless the page is the one where it is done. */
+function Banner({ tone, to, action, children }: { tone: 'fair' | 'poor'; to: string; action: string; children: ReactNode }) {
+  if (useLocation().pathname === to) return null;
+  return (
+    <div className={`notice ${tone} spread`}>
+      <span>{children}</span>
+      <Link className="button" to={to}>
+        {action}
+      </Link>
+    </div>
+  );
+}
+
+function Suspended({ license }: { license: License }) {
+  const owner = useSession()?.role === 'subscriber';
+  return (
+    <Banner
+      tone="poor"
+      to={`/licenses/${license.subscription_id}/suspension`}
+      action={owner ? texts.licenses.whatToDo : texts.licenses.whySuspended}
+    >
+      {texts.license.suspended}
+    </Banner>
   );
 }

@@ -30,12 +30,18 @@ export default function Licenses() {
               </span>
             </p>
             <p>{expiry(license.expires_at)}</p>
+            {license.grace_until && <p>{texts.renewals.grace(format.moment(license.grace_until))}</p>}
             <p className="small">{license.auto_renew ? texts.licenses.renews : texts.licenses.doesNotRenew}</p>
             <p className="small">{texts.licenses.lastUsed(format.ago(license.last_used_at))}</p>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">
-              {license.is_suspended && <To license={license} tab="suspension" text={texts.licenses.whySuspended} />}
-              <To license={license} tab="renewals" text={texts.license.tabs.renewals} />
+              {license.is_suspended && <To license={license} tab="suspension" text={texts.licenses.whatToDo} look="main" />}
+              <To
+                license={license}
+                tab="renewals"
+                text={license.grace_until ? texts.licenses.renewNow : texts.license.tabs.renewals}
+                look={license.grace_until ? 'main' : undefined}
+              />
               <To license={license} tab="devices" text={texts.license.tabs.devices} />
             </div>
           </li>
@@ -52,9 +58,9 @@ export default function Licenses() {
   );
 }
 
-function To({ license, tab, text }: { license: License; tab: string; text: string }) {
+function To({ license, tab, text, look = 'plain' }: { license: License; tab: string; text: string; look?: 'plain' | 'main' }) {
   return (
-    <Link className="button" to={`/licenses/${license.subscription_id}/${tab}`}>
+    <Link className={`button ${look}`} to={`/licenses/${license.subscription_id}/${tab}`}>
       {text}
       <span className="visually-hidden"> {license.master}</span>
     </Link>

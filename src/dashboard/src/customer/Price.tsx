@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { Link } from 'react-router';
 import { call, Problem, useAction } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
@@ -31,7 +32,10 @@ export default function Price() {
     <div className="narrow">
       <PageTitle title={texts.price.title} />
       {problem ? (
-        <ProblemBox problem={problem} />
+        <>
+          <ProblemBox problem={problem} />
+          <Link to="/">{texts.price.signIn}</Link>
+        </>
       ) : !question ? (
         <Skeleton rows={2} />
       ) : question.accepted ? (

@@ -231,7 +231,7 @@ export default function Renewals({ id, reload }: TabProps) {
                       cell: (row) => (
                         <>
                           <Outcome of={row} />
-                          {row.failure_reason && <div className="small">{format.reason(row.failure_reason, !operator)}</div>}
+                          {row.failure_reason && <div className="small">{format.reasonAlone(row.failure_reason, !operator)}</div>}
                         </>
                       ),
                     },

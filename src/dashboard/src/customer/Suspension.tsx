@@ -15,6 +15,7 @@ type Reason = {
   can_lift: boolean;
   can_appeal: boolean;
   needs_renewal: boolean;
+  refused_device: { ea_instance_id: string; mt5_account_number: number } | null;
 };
 type View = { suspended: boolean; lift_interval_days: number; suspensions: Reason[] };
 
@@ -31,7 +32,7 @@ export default function Suspension({ id, reload }: TabProps) {
             {reply.suspensions.map((one) => (
               <section key={one.cause} className="card">
                 <h2>{texts.suspension.cause[one.cause] ?? one.cause}</h2>
-                <p>{one.reason}</p>
+                <p>{why(one)}</p>
                 <p className="small">{texts.suspension.since(format.moment(one.suspended_at))}</p>
                 {one.appealed_at && <p className="notice fair">{texts.suspension.waiting(format.moment(one.appealed_at))}</p>}
                 {one.needs_renewal && (
@@ -114,3 +115,7 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
     </section>
   );
 }
+
+/** The recorded reason of too many devices counts them, but doesn't name the one that stays out. */
+const why = ({ reason, refused_device: device }: Reason) =>
+  device ? texts.suspension.refusedDevice(texts.suspension.device(device.ea_instance_id, device.mt5_account_number)) : reason;

@@ -13,7 +13,10 @@ export default function WasThisYou() {
     <div className="narrow">
       <PageTitle title={texts.wasThisYou.title} />
       {!token ? (
-        <ProblemBox problem={new Problem(0, 'NO_TOKEN', texts.price.noToken)} />
+        <>
+          <ProblemBox problem={new Problem(0, 'NO_TOKEN', texts.price.noToken)} />
+          <Link to="/">{texts.wasThisYou.signIn}</Link>
+        </>
       ) : trusted !== undefined ? (
         <p className="notice good" role="status">
           {trusted ? texts.wasThisYou.trusted : texts.wasThisYou.noted}

@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
-import type { AlertRow, Evidence, EvidenceDevice, RefusedDevice } from '../alerts';
+import type { AlertRow, Evidence, EvidenceDevice, RefusedDevice, Session } from '../alerts';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
@@ -9,10 +9,14 @@ import { texts } from '../texts';
 import { Badge, Facts, LicenseStatus, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
+import { deviceName, Timeline } from './Timeline';
 
 const WorldMap = lazy(() => import('./WorldMap'));
 
-type Detail = { alert: AlertRow; others: AlertRow[] };
+type Detail = { alert: AlertRow; others: AlertRow[]; sessions_from: string; sessions_to: string; sessions: Session[] };
+
+/** Devices that a license allows, if the evidence doesn't say it. */
+const usualLimit = 2;
 
 export default function AlertPage() {
   const detail = useLoad<Detail>(`/api/v1/licenses/alerts/${encodeURIComponent(useParams().alertId!)}`, 60);
@@ -28,7 +32,7 @@ export default function AlertPage() {
   );
 }
 
-function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
+function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: Detail & { reload: () => void }) {
   const license = useLoad<License>(alert.subscription_id && `/api/v1/licenses/${alert.subscription_id}`);
   const again = () => {
     reload();
@@ -37,6 +41,7 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
   if (alert.subscription_id && !license.data && !license.problem) return <Skeleton rows={8} />;
   const evidence = alert.evidence;
   const devices = (evidence?.devices ?? []).filter((device) => device.first_at && device.last_at);
+  const stranger = evidence?.refused_device ?? evidence?.newcomer;
   return (
     <>
       <PageTitle title={texts.activity[alert.activity_type] ?? alert.activity_type}>
@@ -110,10 +115,26 @@ function Shown({ alert, others, reload }: Detail & { reload: () => void }) {
         <ReviewAlerts alerts={[alert]} done={again} />
         {license.data && <ReviewLicense license={license.data} reload={again} />}
       </div>
+      {sessions.length > 0 && (
+        <Timeline
+          sessions={sessions}
+          from={sessions_from}
+          to={sessions_to}
+          limit={evidence?.device_limit ?? usualLimit}
+          refused={stranger && { device: stranger, at: stranger.refused_at ?? alert.detected_at }}
+        />
+      )}
       {devices.length > 0 ? (
-        <Devices title={texts.alert.timeline} text={texts.alert.timelineText} devices={devices} />
+        <Devices title={texts.alert.timeline} text={texts.alert.timelineText} devices={devices} sessions={sessions} />
       ) : (
-        alert.subscription_id && <OwnDevices id={alert.subscription_id} />
+        alert.subscription_id && (
+          <OwnDevices
+            id={alert.subscription_id}
+            sessions={sessions}
+            refused={stranger}
+            refusedAt={stranger?.refused_at ?? alert.detected_at}
+          />
+        )
       )}
       {evidence && (
         <details>
@@ -148,37 +169,74 @@ const refused = (evidence: Evidence | null): [string, RefusedDevice][] => [
   ...(evidence?.last_refused_device ? [[texts.alert.lastRefused, evidence.last_refused_device] as [string, RefusedDevice]] : []),
 ];
 
-/** Alerts of device admission and of other systems have no times. For them, the license's own devices are shown. */
-function OwnDevices({ id }: { id: string }) {
+/** Alerts of device admission and of other systems have no times. For them, the license's own devices are shown, and the refused one. */
+function OwnDevices({ id, sessions, refused, refusedAt }: { id: string; sessions: Session[]; refused?: RefusedDevice; refusedAt: string }) {
   const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`);
   return (
     <Show of={list} rows={3}>
-      {(reply) =>
-        reply.devices.length > 0 && (
-          <Devices
-            title={texts.alert.ownTimeline}
-            text={texts.alert.ownTimelineText}
-            devices={reply.devices.map((device) => ({
-              ea_instance_id: device.ea_instance_id,
-              account: device.mt5_account_number,
-              network: device.networks[0]?.network,
-              country: device.country_code ?? undefined,
-              city: device.city ?? undefined,
-              first_at: device.first_seen ?? device.last_seen,
-              last_at: device.last_seen,
-            }))}
-          />
-        )
-      }
+      {(reply) => {
+        const own = reply.devices.map((device): EvidenceDevice => ({
+          ea_instance_id: device.ea_instance_id,
+          account: device.mt5_account_number,
+          network: device.networks[0]?.network,
+          country: device.country_code ?? undefined,
+          city: device.city ?? undefined,
+          first_at: device.first_seen ?? device.last_seen,
+          last_at: device.last_seen,
+        }));
+        const isOwn =
+          refused && own.some((one) => one.ea_instance_id === refused.ea_instance_id && one.account === refused.mt5_account_number);
+        const all = [
+          ...own,
+          ...(refused && !isOwn
+            ? [
+                {
+                  ea_instance_id: refused.ea_instance_id,
+                  account: refused.mt5_account_number,
+                  network: refused.ip_address,
+                  country: refused.country ?? undefined,
+                  city: refused.city ?? undefined,
+                  first_at: refusedAt,
+                  last_at: refusedAt,
+                  isRefused: true,
+                },
+              ]
+            : []),
+        ];
+        return (
+          all.length > 0 && (
+            <Devices
+              title={texts.alert.ownTimeline}
+              text={refused && !isOwn ? texts.alert.ownTimelineRefused : texts.alert.ownTimelineText}
+              devices={all}
+              sessions={sessions}
+            />
+          )
+        );
+      }}
     </Show>
   );
 }
 
-function Devices({ title, text, devices }: { title: string; text: string; devices: EvidenceDevice[] }) {
-  const begin = Math.min(...devices.map((device) => Date.parse(device.first_at)));
-  const length = Math.max(1, Math.max(...devices.map((device) => Date.parse(device.last_at))) - begin);
-  const at = (time: string) => (100 * (Date.parse(time) - begin)) / length;
-  const name = (device: EvidenceDevice, n: number) => `${n + 1}. ${device.ea_instance_id ?? '?'} · ${device.account ?? '?'}`;
+type ShownDevice = EvidenceDevice & { isRefused?: boolean };
+
+function Devices({ title, text, devices, sessions }: { title: string; text: string; devices: ShownDevice[]; sessions: Session[] }) {
+  const points = [
+    ...new Map(
+      sessions.flatMap((one) =>
+        one.latitude === null || one.longitude === null
+          ? []
+          : [
+              [
+                `${one.city} ${one.country}`,
+                { latitude: one.latitude, longitude: one.longitude, name: format.location(one.city, one.country) },
+              ],
+            ],
+      ),
+    ).values(),
+  ].sort((a, b) => a.name.localeCompare(b.name));
+  const known = new Set(sessions.flatMap((one) => (one.latitude === null ? [] : [`${one.city} ${one.country}`])));
+  const countries = devices.flatMap((device) => (device.country && !known.has(`${device.city} ${device.country}`) ? [device.country] : []));
   return (
     <>
       <h2>{title}</h2>
@@ -188,37 +246,29 @@ function Devices({ title, text, devices }: { title: string; text: string; device
         rows={devices.map((device, n) => ({ device, n }))}
         id={({ n }) => String(n)}
         columns={[
-          { head: texts.alert.device, cell: ({ device, n }) => name(device, n) },
-          { head: texts.alert.location, cell: ({ device }) => format.location(device.city, device.country) },
-          { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
-          { head: texts.alert.from, cell: ({ device }) => format.moment(device.first_at) },
-          { head: texts.alert.to, cell: ({ device }) => format.moment(device.last_at) },
-          ...(devices.some((device) => device.minutes !== undefined)
-            ? [{ head: texts.alert.minutes, number: true, cell: ({ device }: { device: EvidenceDevice }) => format.number(device.minutes) }]
-            : []),
           {
-            head: texts.alert.timeline,
+            head: texts.alert.device,
+            wide: true,
             cell: ({ device }) => (
-              <span className="timeline" aria-hidden="true">
-                <svg viewBox="0 0 100 10" preserveAspectRatio="none">
-                  <rect className="all" width="100" height="10" />
-                  <rect
-                    className="span"
-                    x={at(device.first_at)}
-                    width={Math.max(1, at(device.last_at) - at(device.first_at))}
-                    height="10"
-                  />
-                </svg>
-              </span>
+              <>
+                {deviceName(device.ea_instance_id, device.account)} {device.isRefused && <Badge of="HIGH">{texts.alert.refused}</Badge>}
+              </>
             ),
           },
+          { head: texts.alert.location, wide: true, cell: ({ device }) => format.location(device.city, device.country) },
+          { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
+          { head: texts.alert.from, cell: ({ device }) => (device.isRefused ? texts.none : format.moment(device.first_at)) },
+          { head: texts.alert.to, cell: ({ device }) => (device.isRefused ? texts.none : format.moment(device.last_at)) },
+          ...(devices.some((device) => device.minutes !== undefined)
+            ? [{ head: texts.alert.minutes, number: true, cell: ({ device }: { device: ShownDevice }) => format.number(device.minutes) }]
+            : []),
         ]}
       />
-      {devices.some((device) => device.country) && (
+      {(points.length > 0 || countries.length > 0) && (
         <>
           <h2>{texts.alert.map}</h2>
           <Suspense fallback={<div className="map" />}>
-            <WorldMap countries={[...new Set(devices.flatMap((device) => device.country ?? []))]} />
+            <WorldMap points={points} countries={[...new Set(countries)]} />
           </Suspense>
           <p className="small">{texts.alert.mapText}</p>
         </>

@@ -85,7 +85,7 @@ export default function Alerts() {
         <p>{status === 'OPEN' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</p>
       )}
       {list.rows.length > 0 && (
-        <div className="table-scroll stack">
+        <div className="table-scroll rows">
           <Table
             aria-label={texts.alerts.table}
             selectionMode="multiple"
@@ -116,7 +116,8 @@ export default function Alerts() {
                   <Cell>
                     <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>{' '}
                     {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
-                    <div className="description">{alert.description}</div>
+                    {alert.owner_email && <div>{alert.owner_email}</div>}
+                    <div className="description small">{alert.description}</div>
                     {alert.customer_answer && (
                       <div className="small">
                         {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}

@@ -132,7 +132,7 @@ export function Disputes() {
                 { head: words.state, cell: (row) => <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge> },
                 { head: words.deadline, cell: (row) => (row.state === 'open' ? format.moment(row.evidence_due_at) : texts.none) },
                 { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
-                { head: texts.health.reason, cell: (row) => row.reason && format.reason(row.reason) },
+                { head: texts.health.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
                 { head: words.subject, cell: (row) => <code className="id">{row.provider_id}</code> },
                 { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
               ]}

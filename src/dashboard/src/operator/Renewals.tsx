@@ -66,7 +66,7 @@ export default function Renewals() {
               rows={reply.failures}
               id={(row) => row.reason}
               columns={[
-                { head: words.reason, cell: (row) => (row.reason ? format.reason(row.reason) : words.noReason) },
+                { head: words.reason, cell: (row) => (row.reason ? format.reasonAlone(row.reason) : words.noReason) },
                 { head: words.attempts, number: true, cell: (row) => format.number(row.attempts) },
                 { head: words.licenses, number: true, cell: (row) => format.number(row.licenses) },
                 { head: words.paidSince, number: true, cell: (row) => format.number(row.paid_since) },
@@ -122,7 +122,7 @@ function Ahead({ preview }: { preview: Preview }) {
             head: texts.renewals.paysWith,
             cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none),
           },
-          { head: words.problem, cell: (row) => (row.obstacle ? format.reason(row.obstacle) : words.ok) },
+          { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
         ]}
       />
     </>
@@ -146,7 +146,7 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
-          { head: texts.health.reason, cell: (row) => row.reason && format.reason(row.reason) },
+          { head: texts.health.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
           {
             head: texts.renewals.action,
             cell: (row) => (

@@ -67,8 +67,8 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
       </Button>
       <Confirm
         open={asked !== undefined}
-        title={`${texts.status[asked ?? ''] ?? ''}: ${texts.alerts.count(alerts.length)}`}
-        go={texts.status[asked ?? ''] ?? ''}
+        title={asked ? `${texts.alerts.dialogs[asked]}: ${texts.alerts.count(alerts.length)}` : ''}
+        go={asked ? texts.alerts.dialogs[asked] : ''}
         busy={action.busy}
         problem={action.problem}
         disabled={asked !== 'INVESTIGATING' && !notes.trim()}

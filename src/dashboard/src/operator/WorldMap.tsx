@@ -39,17 +39,28 @@ const other: Record<string, string> = {
   MM: 'Myanmar',
 };
 
-/** A map with these countries marked. Small countries that the atlas lacks are only in the label and in the table beside the map. */
-export default function WorldMap({ countries }: { countries: string[] }) {
+export type Point = { latitude: number; longitude: number; name: string };
+
+/**
+ * A map with these towns marked, and countries whose town is unknown. Small countries that the atlas lacks are only in the label and in the
+ * table beside the map.
+ */
+export default function WorldMap({ points, countries }: { points: Point[]; countries: string[] }) {
   const names = new Set(countries.map((code) => other[code] ?? short.of(code)));
+  const label = [...points.map((point) => point.name), ...countries.map(format.country)].join('; ');
   return (
-    <svg className="map" viewBox="0 0 360 180" role="img" aria-label={`${texts.alert.map}: ${countries.map(format.country).join(', ')}`}>
+    <svg className="map" viewBox="0 0 360 180" role="img" aria-label={`${texts.alert.map}: ${label}`}>
       {lands.map((land) => (
         <path
           key={land.id ?? land.properties.name}
           className={names.has(land.properties.name) ? 'land hit' : 'land'}
           d={path(land.geometry)}
         />
+      ))}
+      {points.map((point) => (
+        <circle key={point.name} className="town" cx={point.longitude + 180} cy={90 - point.latitude} r="3">
+          <title>{point.name}</title>
+        </circle>
       ))}
     </svg>
   );

@@ -45,7 +45,8 @@ export default function Chart({
         {
           width: element.clientWidth,
           height: element.clientHeight - (low ? 0 : 28),
-          legend: { show: !low },
+          // Without the values at the cursor, which a legend shows as "--" while there is no cursor.
+          legend: { show: !low, live: false },
           cursor: { y: false },
           ...(dates && { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1000), 'Etc/UTC') }),
           scales: { y: { range: (_, __, top) => [0, max ?? Math.max(1, top * 1.1)] } },

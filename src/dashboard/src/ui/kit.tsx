@@ -118,7 +118,8 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
   );
 }
 
-export type Column<T> = { head: string; cell: (row: T) => ReactNode; number?: boolean };
+/** A wide column has sentences, which would have a word a line on a phone. */
+export type Column<T> = { head: string; cell: (row: T) => ReactNode; number?: boolean; wide?: boolean };
 
 /** A table that scrolls horizontally on a narrow screen, also by keyboard. */
 export function Table<T>({ label, columns, rows, id }: { label: string; columns: Column<T>[]; rows: T[]; id: (row: T) => string }) {
@@ -138,7 +139,7 @@ export function Table<T>({ label, columns, rows, id }: { label: string; columns:
           {rows.map((row) => (
             <tr key={id(row)}>
               {columns.map((column) => (
-                <td key={column.head} className={column.number ? 'number' : ''}>
+                <td key={column.head} className={column.number ? 'number' : column.wide ? 'wide' : ''}>
                   {column.cell(row)}
                 </td>
               ))}

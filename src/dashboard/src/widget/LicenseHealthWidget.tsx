@@ -5,6 +5,7 @@ import { texts } from '../texts';
 export type HealthGrade = 'GOOD' | 'FAIR' | 'POOR';
 export type Health = {
   subscription_id: string;
+  master: string;
   status: string;
   code: string;
   health_score: number;
@@ -35,12 +36,14 @@ export type WidgetProps = {
   getToken?: () => string | null | undefined | Promise<string | null | undefined>;
   /** Seconds between refreshes while the page is visible; 0 disables them. */
   refresh?: number;
+  /** 'light' or 'dark'; default: as the browser's setting. */
+  theme?: string;
 };
 
 type State = { of: string; is: 'loading' | 'error' | 'signed-out' | 'no-data' | 'shown'; health?: Health; stale?: boolean };
 
 /** The widget of the integration guide: score, status, devices, expiry, suspicious activities and recommendations. */
-export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken, refresh = 60 }: WidgetProps) {
+export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken, refresh = 60, theme }: WidgetProps) {
   const [state, setState] = useState<State>({ of: subscriptionId, is: 'loading' });
   const [round, setRound] = useState(0);
   // A new callback function on each render of the host page must not cause a reload.
@@ -76,8 +79,12 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
   }, [refresh]);
 
   return (
-    <section className="license-health-widget" aria-label={texts.health.title} aria-busy={state.is === 'loading'}>
-      <h3>{texts.health.title}</h3>
+    <section
+      className={`license-health-widget ${theme === 'light' || theme === 'dark' ? theme : ''}`}
+      aria-label={texts.health.title}
+      aria-busy={state.is === 'loading'}
+    >
+      <h3>{state.is === 'shown' && state.health ? texts.health.titleOf(state.health.master) : texts.health.title}</h3>
       {state.stale && <p role="status">{texts.state.stale}</p>}
       {state.is === 'shown' && state.health ? (
         <HealthView health={state.health} api={api} />
@@ -90,7 +97,15 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
         </div>
       ) : (
         <p role="status">
-          {state.is === 'loading' ? texts.health.loading : state.is === 'signed-out' ? texts.health.signedOut : texts.health.noData}
+          {state.is === 'signed-out' ? (
+            <>
+              <a href={`${api}/app/licenses/${encodeURIComponent(subscriptionId)}`}>{texts.signIn.title}</a> {texts.health.signedOut}
+            </>
+          ) : state.is === 'loading' ? (
+            texts.health.loading
+          ) : (
+            texts.health.noData
+          )}
         </p>
       )}
     </section>

@@ -10,10 +10,11 @@ sheet.replaceSync(css);
 
 /**
  * `<license-health subscription-id="…" token="…">`, or with `element.getToken = async () => …` in place of the token.
- * Attributes: api (the backend's origin; default: this script's origin), refresh (seconds; default: 60).
+ * Attributes: api (the backend's origin; default: this script's origin), refresh (seconds; default: 60), theme (light or dark; default: as
+ * the browser's setting).
  */
 class LicenseHealth extends HTMLElement {
-  static readonly observedAttributes = ['subscription-id', 'token', 'api', 'refresh'];
+  static readonly observedAttributes = ['subscription-id', 'token', 'api', 'refresh', 'theme'];
 
   private root?: Root;
   private tokenSource?: WidgetProps['getToken'];
@@ -60,6 +61,7 @@ class LicenseHealth extends HTMLElement {
           token={this.getAttribute('token') ?? undefined}
           getToken={this.tokenSource}
           refresh={Number(this.getAttribute('refresh') ?? 60)}
+          theme={this.getAttribute('theme') ?? undefined}
         />
       ),
     );
