@@ -1,8 +1,8 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
-using LicenseFunctions.Infrastructure.Database;
 using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
