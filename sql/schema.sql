@@ -1113,7 +1113,7 @@ begin
             array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
             array[record_license_usage.avg_latency_ms], array[null::int],
             opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
-        -- sum_license_usage would do it, but seconds later. The platform's function did it at once.
+        -- The platform's function did this immediately; sum_license_usage would do it some seconds later.
         if refused_because is null then
             update license_tokens t set last_used_at = now(), ip_address = coalesce(ip, t.ip_address)
             where t.token_hash = record_license_usage.token_hash and (t.last_used_at is null or t.last_used_at < now())
@@ -1296,7 +1296,7 @@ begin
                     country_codes, cities, latitudes, longitudes, signals_received, signals_executed, signals_rejected,
                     avg_latencies_ms, session_durations_sec, opened, closed) as r (log_id, logged_at)
         order by logged_at, log_id
-        -- Any unique index: that of a distributed log contains subscription_id, too.
+        -- Without a target, because the key of a distributed log contains subscription_id, too.
         on conflict do nothing
         returning subscription_id, logged_at, log_id, token_hash
     )
@@ -1310,7 +1310,7 @@ begin
         return;
     end if;
 
-    -- Only the tokens of new rows are looked up, because most batches have no bad token, and some have only duplicates.
+    -- After the insert, only the tokens of new rows must be looked up. Most batches have no bad token, and some have only duplicates.
     if accepted > (select count(*) from unnest(new_tokens, new_subscriptions) as r (token_hash, subscription_id)
                    join license_tokens t on t.token_hash = r.token_hash and t.subscription_id = r.subscription_id) then
         select coalesce(array_agg(place) filter (where t.token_id is null), '{}'),
@@ -1325,7 +1325,7 @@ begin
         get diagnostics deleted = row_count;
         accepted := accepted - deleted;
 
-        -- A record that was sent twice has two indexes.
+        -- A record that is twice in the batch has two indexes.
         select coalesce(array_agg(r.place) filter (where (r.logged_at, r.log_id) in (
                    select new_times[bad.place], new_ids[bad.place] from unnest(unknown) as bad (place))), '{}'),
                coalesce(array_agg(r.place) filter (where (r.logged_at, r.log_id) in (
@@ -1419,7 +1419,7 @@ begin
             latency_weighted = r.latency_weighted + excluded.latency_weighted,
             latency_signals = r.latency_signals + excluded.latency_signals
     ), arrived as (
-        -- At most about 1,000 licenses in a row, so that a scan can take few.
+        -- At most 1,000 licenses per row, so that a scan can take a part of them.
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
         from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at,

@@ -1,5 +1,5 @@
--- Usage whose sums, times of last use and arrivals are not written yet. These are as many rows as a batch has records, but many batches
--- together change each of them once.
+-- Usage whose sums, times of last use and arrivals are not written yet. A batch may change such a row for each of its records. Written for
+-- many batches together, each row is changed once.
 insert into schema_migrations (name) values ('0042_unsummed_usage');
 
 -- One row per transaction that inserted usage, with the keys of its new rows in license_usage_log (parallel arrays). The columns are

@@ -1,6 +1,6 @@
--- These functions read the log of one license. They are not inlined into the statements that call them, so that the log may be distributed
--- by subscription_id while all other tables are not: docs/scaling.md. One generic plan is enough: planning all partitions again for each
--- license would cost more than reading it.
+-- These functions read the log of one license. They are not inlined into the statements that call them, so that the log can be distributed
+-- by subscription_id while all other tables are not: docs/scaling.md. They use one generic plan, because planning all partitions again for
+-- each license would cost more than reading its rows.
 
 -- A device is an EA instance with an MT5 account. Its IP address may change.
 create or replace function get_device_count(token_hash varchar) returns int language plpgsql stable
@@ -86,7 +86,7 @@ begin
             array[coalesce(received, 0)], array[coalesce(executed, 0)], array[coalesce(rejected, 0)],
             array[record_license_usage.avg_latency_ms], array[null::int],
             opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
-        -- sum_license_usage would do it, but seconds later. The platform's function did it at once.
+        -- The platform's function did this immediately; sum_license_usage would do it some seconds later.
         if refused_because is null then
             update license_tokens t set last_used_at = now(), ip_address = coalesce(ip, t.ip_address)
             where t.token_hash = record_license_usage.token_hash and (t.last_used_at is null or t.last_used_at < now())

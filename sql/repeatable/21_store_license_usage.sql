@@ -1,12 +1,12 @@
 -- Stores a batch of usage records (parallel arrays, one element per record). Returns the number of new records, and the indexes (from 1)
--- of records whose token belongs to no license or another one. A record that is stored already, or twice in the batch, changes nothing.
+-- of records whose token belongs to no license or another one. Duplicates, in the table or in the batch, change nothing.
 --
--- What depends on the new rows is written later, for many batches together, by sum_license_usage. Until then, unsummed_usage has their
--- keys: a record is in both tables or in none.
+-- sum_license_usage later writes what depends on the new rows, for many batches together. Until then, unsummed_usage has their keys. A
+-- record and its key commit together.
 --
 -- Two concurrent batches insert their rows in the same order, so that they wait and don't deadlock.
 --
--- skip_locked does nothing. Instances of an earlier version send it while a new version is deployed.
+-- skip_locked has no effect. Instances of an earlier version send it while a new version is deployed.
 drop function if exists store_license_usage( -- the one without skip_locked
     uuid[], timestamptz[], text[], uuid[], inet[], text[], bigint[], text[], text[], double precision[], double precision[], int[], int[],
     int[], int[], int[]);
@@ -38,7 +38,7 @@ begin
                     country_codes, cities, latitudes, longitudes, signals_received, signals_executed, signals_rejected,
                     avg_latencies_ms, session_durations_sec, opened, closed) as r (log_id, logged_at)
         order by logged_at, log_id
-        -- Any unique index: that of a distributed log contains subscription_id, too.
+        -- Without a target, because the key of a distributed log contains subscription_id, too.
         on conflict do nothing
         returning subscription_id, logged_at, log_id, token_hash
     )
@@ -52,7 +52,7 @@ begin
         return;
     end if;
 
-    -- Only the tokens of new rows are looked up, because most batches have no bad token, and some have only duplicates.
+    -- After the insert, only the tokens of new rows must be looked up. Most batches have no bad token, and some have only duplicates.
     if accepted > (select count(*) from unnest(new_tokens, new_subscriptions) as r (token_hash, subscription_id)
                    join license_tokens t on t.token_hash = r.token_hash and t.subscription_id = r.subscription_id) then
         select coalesce(array_agg(place) filter (where t.token_id is null), '{}'),
@@ -67,7 +67,7 @@ begin
         get diagnostics deleted = row_count;
         accepted := accepted - deleted;
 
-        -- A record that was sent twice has two indexes.
+        -- A record that is twice in the batch has two indexes.
         select coalesce(array_agg(r.place) filter (where (r.logged_at, r.log_id) in (
                    select new_times[bad.place], new_ids[bad.place] from unnest(unknown) as bad (place))), '{}'),
                coalesce(array_agg(r.place) filter (where (r.logged_at, r.log_id) in (

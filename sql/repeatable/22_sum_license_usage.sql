@@ -13,12 +13,12 @@ end
 $$;
 
 -- Writes what depends on stored usage: hourly sums, times of last use, and the arrivals for the detector. Takes the oldest batches of
--- unsummed_usage up to about most_records, and returns the number of their records; 0 if no batch waits that another session has not
--- locked. Last-seen times only move forward, so the order of the batches doesn't matter. Records that were deleted meanwhile add nothing.
+-- unsummed_usage that no other session has locked, up to about most_records, and returns the number of their records; 0 if there are
+-- none. Last-seen times only move forward, so the order of the batches doesn't matter. Records that were deleted meanwhile add nothing.
 --
 -- With skip_locked, tokens and devices that another session has locked keep their time of last use; a later batch writes it. Without
--- it, which costs less, the statement fails after one second if such a lock remains. Without last_use, no such time is written: the
--- platform may refuse the change of a token.
+-- it, which costs less, the statement fails after one second if such a lock remains. Without last_use, no such time is written,
+-- because a trigger of the platform may reject the change of a token.
 --
 -- Two concurrent calls lock rows in the same order, so that they wait and don't deadlock: tokens, devices, sums, each sorted by its key.
 -- To keep this order, each update reads its rows sorted and finds each row by an index: the joins and scans that would change the order
@@ -86,7 +86,7 @@ begin
             latency_weighted = r.latency_weighted + excluded.latency_weighted,
             latency_signals = r.latency_signals + excluded.latency_signals
     ), arrived as (
-        -- At most about 1,000 licenses in a row, so that a scan can take few.
+        -- At most 1,000 licenses per row, so that a scan can take a part of them.
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         select array_agg(subscription_id), array_agg(earliest_at), array_agg(latest_at)
         from (select subscription_id, min(logged_at) as earliest_at, max(logged_at) as latest_at,

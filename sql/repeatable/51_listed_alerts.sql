@@ -1,5 +1,5 @@
--- Alerts as the operators' queue shows them: with the latest appeal, whether the license is suspended now, and whether an operator
--- can reinstate it, what was done, the customer's answer, and who the customer is.
+-- Alerts as the operators' queue shows them: with the latest appeal, whether the license is suspended now, whether an operator can
+-- reinstate it, the measure, the customer's answer, and the customer's address.
 create or replace view listed_alerts as
 select
     a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,

@@ -25,7 +25,7 @@ select
     h.expires_at,
     (select is_auto_renewed(c.metadata) from v_current_license_tokens c where c.subscription_id = h.subscription_id) as auto_renew,
     h.last_used_at,
-    -- Those that have a slot. The devices of v_license_health are counted in the log of 30 days: 17,000 rows for two devices that work
+    -- Devices that have a slot. v_license_health counts devices in the log of 30 days, which has 17,000 rows for two devices that work
     -- day and night.
     (select count(*)::int from license_devices d where d.subscription_id = h.subscription_id and d.removed_at is null) as device_count,
     h.open_alerts,
@@ -45,7 +45,7 @@ create or replace function listed_license_code(subscription_id uuid, grace inter
     where s.subscription_id = $1
 $$;
 
--- The end of a license's grace, excluded: while the outcome of a renewal is open, it may be later than the setting.
+-- The end of a license's grace, exclusive. While the outcome of a renewal is open, it may be later than the setting says.
 create or replace function grace_end(subscription_id uuid, expires_at timestamptz, grace interval) returns timestamptz
 language sql stable as $$
     select greatest($2 + $3, (select l.grace_until from license_states l where l.subscription_id = $1))
