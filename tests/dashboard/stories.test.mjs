@@ -451,7 +451,7 @@ test('a device is renamed, and its removal frees the slot', async () => {
 
 test('an alert shows simultaneous use, the refused device, and the towns; a reinstatement can be undone', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/alerts/00000000-0000-4000-8000-000000000807' });
-  await page.getByText('Two or more were for', { exact: false }).waitFor();
+  await page.getByText('Two or more were in use at the same time for', { exact: false }).waitFor();
   await page.getByRole('list', { name: 'In use at the same time' }).getByText('EA-SARA-1 · 880711, EA-SARA-2 · 880721').waitFor();
   await page.getByText('EA-SARA-3 · 880731', { exact: false }).filter({ hasText: 'refused on' }).waitFor();
   await page.getByRole('row', { name: /EA-SARA-3 · 880731 Refused/ }).waitFor();

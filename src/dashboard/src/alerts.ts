@@ -66,7 +66,7 @@ export type AlertRow = {
   is_suspended: boolean;
   can_reinstate: boolean;
 };
-/** A device's use without a longer interruption. */
+/** A device's use in one location, without an interruption of more than 10 minutes. */
 export type Session = {
   ea_instance_id: string | null;
   mt5_account_number: number | null;

@@ -46,7 +46,7 @@ export const format = {
     if (code.startsWith('intent_canceled')) return words.canceledAtProvider;
     return /^[a-z_]+$/.test(code) ? code.replaceAll('_', ' ') : code;
   },
-  /** The same as a sentence of its own, as in a cell of a table. */
+  /** The same with a capital letter, for a cell of a table. */
   reasonAlone(code: string, own = false) {
     const text = format.reason(code, own);
     return text.charAt(0).toUpperCase() + text.slice(1);

@@ -15,7 +15,7 @@ export type License = {
   health_grade: HealthGrade;
   days_until_expiry: number | null;
   expires_at: string | null;
-  /** Until when a license in its grace period works. */
+  /** The end of the grace period; null for a license that is not in it. */
   grace_until: string | null;
   auto_renew: boolean;
   last_used_at: string | null;

@@ -392,7 +392,7 @@ export const texts = {
     since: (time: string) => `Since ${time}`,
     refusedDevice: (device: string) =>
       `All slots of the license were in use when another device asked for one: ${device}. ` +
-      'That device stays out until you remove another one.',
+      'That device is not admitted until you remove another one.',
     device: (ea: string, account: number) => `${ea} (MT5 account ${account})`,
     cause: {
       DEVICE_LIMIT: 'Too many devices at the same time',
@@ -518,10 +518,10 @@ export const texts = {
       title: 'Use at the same time',
       never: 'No two devices were in use at the same time, as far as usage was reported.',
       beyond: (time: string, limit: string, times: number) =>
-        `More devices than the ${limit} allowed were in use at the same time for ${time}${times > 1 ? `, in ${times} periods` : ''}.`,
+        `More than the ${limit} allowed devices were in use at the same time for ${time}${times > 1 ? `, in ${times} periods` : ''}.`,
       within: (time: string, limit: string, times: number) =>
-        `Never more devices than the ${limit} allowed were in use at the same time, as far as usage was reported. ` +
-        `Two or more were for ${time}` +
+        `Not more than the ${limit} allowed devices were in use at the same time, as far as usage was reported. ` +
+        `Two or more were in use at the same time for ${time}` +
         `${times > 1 ? `, in ${times} periods` : ''}.`,
       inUse: 'In use',
       atOnce: 'In use at the same time',

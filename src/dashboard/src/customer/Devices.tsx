@@ -42,7 +42,7 @@ export default function Devices({ id, reload }: TabProps) {
                 </div>
                 <Facts
                   rows={[
-                    // Without a name, the heading has it.
+                    // Without a name, the heading shows the EA.
                     ...(device.name ? [[texts.devices.ea, device.ea_instance_id] as [string, string]] : []),
                     [texts.devices.account, device.mt5_account_number],
                     [texts.devices.lastSeen, format.ago(device.last_seen)],

@@ -82,7 +82,7 @@ export default function LicensePage() {
   );
 }
 
-/** What is wrong with the license, and the first thing to do about it, unless the page is the one where it is done. */
+/** A problem of the license, with a link to the page where it is solved. That page has no banner. */
 function Banner({ tone, to, action, children }: { tone: 'fair' | 'poor'; to: string; action: string; children: ReactNode }) {
   if (useLocation().pathname === to) return null;
   return (

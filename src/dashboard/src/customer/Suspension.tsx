@@ -116,6 +116,6 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
   );
 }
 
-/** The recorded reason of too many devices counts them, but doesn't name the one that stays out. */
+/** The recorded reason of a suspension for too many devices counts them, but doesn't name the refused one. */
 const why = ({ reason, refused_device: device }: Reason) =>
   device ? texts.suspension.refusedDevice(texts.suspension.device(device.ea_instance_id, device.mt5_account_number)) : reason;

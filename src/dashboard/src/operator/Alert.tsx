@@ -15,7 +15,7 @@ const WorldMap = lazy(() => import('./WorldMap'));
 
 type Detail = { alert: AlertRow; others: AlertRow[]; sessions_from: string; sessions_to: string; sessions: Session[] };
 
-/** Devices that a license allows, if the evidence doesn't say it. */
+/** The device limit if the evidence has none. */
 const usualLimit = 2;
 
 export default function AlertPage() {
@@ -169,7 +169,7 @@ const refused = (evidence: Evidence | null): [string, RefusedDevice][] => [
   ...(evidence?.last_refused_device ? [[texts.alert.lastRefused, evidence.last_refused_device] as [string, RefusedDevice]] : []),
 ];
 
-/** Alerts of device admission and of other systems have no times. For them, the license's own devices are shown, and the refused one. */
+/** Alerts of device admission and of other systems have no times. For them, the page shows the license's devices and the refused one. */
 function OwnDevices({ id, sessions, refused, refusedAt }: { id: string; sessions: Session[]; refused?: RefusedDevice; refusedAt: string }) {
   const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`);
   return (

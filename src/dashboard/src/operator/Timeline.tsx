@@ -10,7 +10,7 @@ const nameOf = (session: Session) => deviceName(session.ea_instance_id, session.
 const time = (at: string) => Date.parse(at);
 const iso = (at: number) => new Date(at).toISOString();
 
-/** The times in which more than `most` of these devices were in use, the longest first. */
+/** The periods in which more than `most` devices were in use at the same time, the longest first. */
 export function overlaps(sessions: Session[], most: number): Overlap[] {
   const uses = sessions.map((one) => ({ name: nameOf(one), from: time(one.from), to: time(one.to) }));
   const edges = [...new Set(uses.flatMap((one) => [one.from, one.to]))].sort((a, b) => a - b);
@@ -26,12 +26,12 @@ export function overlaps(sessions: Session[], most: number): Overlap[] {
   return found.sort((a, b) => b.to - b.from - (a.to - a.from));
 }
 
-/** The longest of them; more would not be read. */
+/** Only the longest periods are listed. Nobody would read more. */
 const mostRows = 10;
 
 /**
- * When each device was in use, with the times of simultaneous use marked. `limit` is the number of devices that the license allows: if
- * there was no time with more, the times with two are marked. A refused device has no session, but a mark at the time of its check.
+ * When each device was in use, with the periods of simultaneous use marked. `limit` is the number of devices that the license allows. If
+ * no more than these were in use, the periods with at least two are marked. A refused device has a mark at the time of its check.
  */
 export function Timeline({
   sessions,

@@ -42,8 +42,8 @@ const other: Record<string, string> = {
 export type Point = { latitude: number; longitude: number; name: string };
 
 /**
- * A map with these towns marked, and countries whose town is unknown. Small countries that the atlas lacks are only in the label and in the
- * table beside the map.
+ * A map that marks these towns, and these countries, whose towns are unknown. Small countries that the atlas lacks are only in the label
+ * and in the table beside the map.
  */
 export default function WorldMap({ points, countries }: { points: Point[]; countries: string[] }) {
   const names = new Set(countries.map((code) => other[code] ?? short.of(code)));

@@ -45,7 +45,7 @@ export default function Chart({
         {
           width: element.clientWidth,
           height: element.clientHeight - (low ? 0 : 28),
-          // Without the values at the cursor, which a legend shows as "--" while there is no cursor.
+          // Without live values, which the legend shows as "--" while there is no cursor.
           legend: { show: !low, live: false },
           cursor: { y: false },
           ...(dates && { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1000), 'Etc/UTC') }),

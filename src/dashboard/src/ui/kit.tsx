@@ -118,7 +118,7 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
   );
 }
 
-/** A wide column has sentences, which would have a word a line on a phone. */
+/** A wide column has sentences. Without a minimum width, they would have one word per line on a phone. */
 export type Column<T> = { head: string; cell: (row: T) => ReactNode; number?: boolean; wide?: boolean };
 
 /** A table that scrolls horizontally on a narrow screen, also by keyboard. */

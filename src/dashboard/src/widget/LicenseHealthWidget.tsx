@@ -36,7 +36,7 @@ export type WidgetProps = {
   getToken?: () => string | null | undefined | Promise<string | null | undefined>;
   /** Seconds between refreshes while the page is visible; 0 disables them. */
   refresh?: number;
-  /** 'light' or 'dark'; default: as the browser's setting. */
+  /** 'light' or 'dark'; default: the browser's setting. */
   theme?: string;
 };
 

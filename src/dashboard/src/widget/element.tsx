@@ -10,7 +10,7 @@ sheet.replaceSync(css);
 
 /**
  * `<license-health subscription-id="…" token="…">`, or with `element.getToken = async () => …` in place of the token.
- * Attributes: api (the backend's origin; default: this script's origin), refresh (seconds; default: 60), theme (light or dark; default: as
+ * Attributes: api (the backend's origin; default: this script's origin), refresh (seconds; default: 60), theme (light or dark; default:
  * the browser's setting).
  */
 class LicenseHealth extends HTMLElement {
