@@ -15,8 +15,8 @@ step() {
   [ "$FAILED" = no ] || exit 1
 }
 
-# attempt WHAT COMMAND…: like step, but sets FAILED to yes or no instead of exiting. Not a command to use with `if` or `||`, which would
-# switch `set -e` off for COMMAND; and not in a subshell, which a signal would not end.
+# attempt WHAT COMMAND…: like step, but sets FAILED to yes or no instead of exiting. Don't use it with `if` or `||`, which would switch
+# `set -e` off for COMMAND, nor in a subshell, which a signal would not end.
 attempt() {
   local what=$1 began=$SECONDS log code=0; shift
   mkdir -p "$STATE/log"
@@ -63,7 +63,7 @@ start_child() {
   CHILDREN+=($!)
 }
 
-# Ends all children within about a second: somebody who pressed Ctrl-C waits for it.
+# Ends all children within about a second, because the user who pressed Ctrl-C waits for it.
 stop_children() {
   local pid tries=0
   for pid in ${CHILDREN[@]+"${CHILDREN[@]}"}; do kill -TERM -- "-$pid" 2>/dev/null || true; done

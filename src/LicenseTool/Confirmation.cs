@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace LicenseTool;
 
-/// <summary>Commands that can't be undone show what they change. They need --yes, or somebody at a terminal who types a word.</summary>
+/// <summary>Commands that can't be undone show what they change. They require --yes, or a word that is typed at a terminal.</summary>
 internal static class Confirmation
 {
     public static Option<bool> Yes(string what) => new("--yes")
@@ -12,7 +12,7 @@ internal static class Confirmation
     };
 
     /// <param name="what">What would be done; it is printed.</param>
-    /// <param name="word">What confirms it, so that a key that was pressed by mistake doesn't.</param>
+    /// <param name="word">What must be typed to confirm. A word, because a single key may be pressed by mistake.</param>
     /// <param name="nothing">What is printed if it isn't confirmed.</param>
     public static async Task<bool> IsGivenAsync(string what, string word, string nothing)
     {

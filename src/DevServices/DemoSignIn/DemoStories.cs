@@ -1,6 +1,6 @@
 namespace DevServices;
 
-/// <summary>What is special about each person of sql/demo, as it is after the first start.</summary>
+/// <summary>What is special about each person of sql/demo after the first start.</summary>
 internal static class DemoStories
 {
     private static readonly Dictionary<string, string> ByName = new(StringComparer.Ordinal)

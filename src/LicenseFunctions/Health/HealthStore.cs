@@ -306,7 +306,7 @@ public sealed class HealthStore(LicenseDatabase database)
         from license_health_days where subscription_id = @subscriptionId order by license_health_days.day desc limit 10;
         """;
 
-    /// <summary>What a report shows in addition: the master, use in 24 hours, open alerts, scores of 30 days, the last changes.</summary>
+    /// <summary>The other parts of a report: the master, use in 24 hours, open alerts, scores of 30 days, the last changes.</summary>
     public async Task<HealthDetails> DetailsAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);

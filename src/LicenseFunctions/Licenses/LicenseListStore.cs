@@ -42,7 +42,7 @@ public sealed record ListedLicense
 
     public DateTime? ExpiresAt { get; init; }
 
-    /// <summary>Until when a license in its grace works; null for others.</summary>
+    /// <summary>The end of the grace, exclusive; null for a license that is not in its grace.</summary>
     public DateTime? GraceUntil { get; init; }
 
     public bool AutoRenew { get; init; }
@@ -80,7 +80,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
             from subscriptions s
             join users u on u.user_id = s.subscriber_id
             where is_license_visible(s.subscriber_id, @SubscriberId)
-              -- The first condition needs no row of subscriptions, so that those of other users are not read.
+              -- The first condition needs no row of subscriptions, so the rows of other users are not read.
               and (@Search::text is null or strpos(u.email, @Search) > 0
                    or u.user_id in (select i.subscriber_id from subscriptions i where i.subscription_id between @idFrom and @idTo))
               and (@Search::text is null or strpos(u.email, @Search) > 0 or s.subscription_id between @idFrom and @idTo)
@@ -127,7 +127,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
         }, cancellationToken: cancellationToken), WithEntitlement, splitOn: "now")).AsList();
     }
 
-    /// <returns>The first and the last id that begin with the text; null if none can.</returns>
+    /// <returns>The first and the last possible id that begin with the text; null if no id can begin with it.</returns>
     private static (Guid? From, Guid? To) IdsThatBeginWith(string? text)
     {
         static Guid? Filled(string text, string rest) =>

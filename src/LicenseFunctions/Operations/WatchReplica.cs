@@ -32,7 +32,7 @@ public sealed class WatchReplica(
 
     private async Task CheckAsync(ReadReplica replica, CancellationToken cancellationToken)
     {
-        // The pool of the lists, whose statements also ask the primary for its position. Its time is limited, and background work is not.
+        // Lists ask the primary for its position with this pool, too. Its statements have a time limit, those of background work have none.
         DatabaseScope.Enter(DatabasePool.Requests);
         try
         {

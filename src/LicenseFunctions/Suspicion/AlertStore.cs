@@ -116,8 +116,8 @@ public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertI
 /// <param name="IsNew">False when the same answer was given before.</param>
 public sealed record AnsweredAlert(Guid? SubscriptionId, bool Trusted, bool IsNew);
 
-/// <summary>A device's use without a longer interruption, by its usage records.</summary>
-/// <param name="Latitude">Null if the location of the address is unknown, as Longitude, City and Country are.</param>
+/// <summary>A device's use in one location, without an interruption of more than 10 minutes, by its usage records.</summary>
+/// <param name="Latitude">Null if the location of the address is unknown; so are Longitude, City and Country.</param>
 public sealed record AlertSession(
     string? EaInstanceId, long? Mt5AccountNumber, string? Country, string? City, double? Latitude, double? Longitude,
     DateTime From, DateTime To);
@@ -204,7 +204,7 @@ public sealed class AlertStore(LicenseDatabase database)
         return await FindAsync(connection, alertId, cancellationToken);
     }
 
-    // A record reports the session that ends at its time. Records of one session follow each other within minutes.
+    // A record reports the use that ends at its time. Records with at most 10 minutes between them are one session.
     private const string Sessions = """
         with reported as (
             select ea_instance_id, mt5_account_number, trim(country_code) as country, city, latitude, longitude, logged_at as to_at,
@@ -304,7 +304,7 @@ public sealed class AlertStore(LicenseDatabase database)
                                      and o.customer_confirmed_at > @now - @interval)
                    and was_used_from(
                        a.subscription_id, source_network(@address::inet),
-                       -- Only the detector's evidence has a time of ours.
+                       -- Only the detector's evidence has a reliable time.
                        coalesce(case when a.incident is not null then (a.evidence ->> 'from')::timestamptz end, a.detected_at)) as trusted
             from suspicious_activity_alerts a
             where a.alert_id = @alertId and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)

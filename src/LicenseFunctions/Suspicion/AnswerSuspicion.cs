@@ -12,7 +12,7 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="CanLift">The subscriber may lift it now.</param>
 /// <param name="CanAppeal">False if the suspension already has an appeal, and if only a renewal ends it.</param>
 /// <param name="NeedsRenewal">The license expired: only a renewal ends the suspension.</param>
-/// <param name="RefusedDevice">The device that asked for a slot while all were in use; it stays out also after a lift.</param>
+/// <param name="RefusedDevice">The device that was refused while all slots were in use; it is refused also after a lift.</param>
 public sealed record SuspensionReason(
     string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal,
     SuspendingDevice? RefusedDevice);

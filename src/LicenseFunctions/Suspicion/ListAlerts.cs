@@ -15,8 +15,8 @@ public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, strin
 
 /// <param name="Others">The license's other alerts, the newest first, 50 at most.</param>
 /// <param name="Sessions">
-/// The use of the license's devices from <paramref name="SessionsFrom"/> to <paramref name="SessionsTo"/>, the earliest first, 500 at most:
-/// the time of the evidence, at most its last 7 days; without evidence that has times, the day before the alert.
+/// The use of the license's devices from <paramref name="SessionsFrom"/> to <paramref name="SessionsTo"/>, the earliest first, 500 at most.
+/// This is the time of the evidence, at most its last 7 days. If the evidence has no times, it is the day before the alert.
 /// </param>
 public sealed record AlertDetail(
     AlertRow Alert, IReadOnlyList<AlertRow> Others, DateTime SessionsFrom, DateTime SessionsTo, IReadOnlyList<AlertSession> Sessions);
@@ -69,7 +69,7 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
         return new AlertDetail(alert, [.. others.Where(other => other.AlertId != alertId).Take(MaxOthers)], from, to, sessions);
     }
 
-    // Evidence may be of other systems, with other fields.
+    // Other systems also write evidence, with other fields.
     private static (DateTime From, DateTime To) Period(AlertRow alert)
     {
         if (alert.Evidence is { ValueKind: JsonValueKind.Object } evidence

@@ -234,8 +234,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
 
     /// <summary>Reads the new rows, license by license, and some rows that were read before: these add nothing to a state.</summary>
     /// <remarks>
-    /// One index probe for each license (without the two settings, the planner may join the whole log), so the cost is that of the new
-    /// rows. A lateral subquery would need no settings, but it could not read a distributed log. A scan streams up to a million rows.
+    /// One index probe for each license, so only the new rows cost time; without the two settings, the planner may join the whole log. A
+    /// lateral subquery would need no settings, but it could not read a distributed log. A scan streams up to a million rows.
     /// </remarks>
     public static async Task ReadUsageAsync(
         NpgsqlConnection connection, IReadOnlyList<ArrivedUsage> arrived, Action<Guid, List<UsageSample>> onLicense,

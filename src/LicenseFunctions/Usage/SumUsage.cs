@@ -14,7 +14,7 @@ public sealed record SumCounts(int Records);
 /// </summary>
 public sealed class SumUsage(UsageStore store, TimeProvider time, ILogger<SumUsage> log)
 {
-    // A statement locks the tokens and devices of its records. More records would not be much faster, and others would wait longer.
+    // A statement locks the tokens and devices of its records. A larger one is hardly faster, and other sessions wait longer for it.
     private const int MostRecords = 20_000;
 
     private static readonly TimeSpan TimeBudget = TimeSpan.FromSeconds(50);
@@ -33,7 +33,7 @@ public sealed class SumUsage(UsageStore store, TimeProvider time, ILogger<SumUsa
         return new SumCounts(all);
     }
 
-    /// <summary>If the platform refuses the change of a token, only the batch with its record goes without times of last use.</summary>
+    /// <summary>If the platform rejects the change of a token, only the batch of its record is summed without times of last use.</summary>
     private async Task<int> SumAsync(int most, CancellationToken cancellationToken)
     {
         try

@@ -24,7 +24,7 @@ public sealed class UsageStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Stores the new records of a batch, and their keys in unsummed_usage, in one statement. Duplicates change nothing.
+    /// Stores the new records of a batch and their keys in unsummed_usage, in one statement. Duplicates change nothing.
     /// </summary>
     public Task<StoredUsage> StoreAsync(IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => StoreAsync(connection, records, token), cancellationToken);

@@ -24,10 +24,10 @@ public sealed record DeviceClaim(string EaInstanceId, long Mt5AccountNumber, IPA
         ? string.Create(CultureInfo.InvariantCulture, $"{Mt5AccountNumber}|{EaInstanceId}")
         : string.Create(CultureInfo.InvariantCulture, $"{Address}|{Mt5AccountNumber}|{EaInstanceId}");
 
-    /// <summary>The EA instance and the account in a key of <see cref="Key"/>; null if the text is no key.</summary>
+    /// <summary>The EA instance and the account in a key of <see cref="Key"/>; null if the text is not a key.</summary>
     public static (string EaInstanceId, long Mt5AccountNumber)? OfKey(string key)
     {
-        // An address is not a number, so that the first part tells the identities apart.
+        // An address is not a number, so the first part shows which identity the key has.
         var parts = key.Split('|', 2);
         if (parts.Length == 2 && !IsAccount(parts[0], out _))
             parts = parts[1].Split('|', 2);

@@ -84,7 +84,7 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
             var persons = Distinct(people.Person, present);
             if (persons > policy.DeviceLimit)
                 byPeople.Add(at, until, present);
-            // A single record may be an error, or written before the login, when nothing shows that terminals belong together.
+            // A single record may be an error, or may be written before the login, when nothing shows which terminals belong together.
             var devices = Distinct(people.Device, present.FindAll(i => identities[i].Records >= policy.PresentRecords))
                 - policy.DeviceLimit;
             // One of two devices may be about to replace the other; two such moves at the same time are no coincidence.
@@ -125,8 +125,8 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     }
 
     /// <summary>
-    /// The time until which one of the devices may be replacing another with the same EA or account. If two that share nothing were at
-    /// work from the beginning of a handover, all of their time is left to the rule about people: <see cref="long.MaxValue"/>.
+    /// The time until which one of the devices may be replacing another with the same EA or account. If two that share nothing are at work
+    /// at a time when one may be handing over to the other, only the rule about people counts the time: <see cref="long.MaxValue"/>.
     /// </summary>
     private static long EndOfMove(List<IdentityUse> identities, People people, List<int> present, long at, DetectionPolicy policy)
     {
@@ -149,13 +149,13 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
         return end;
     }
 
-    /// <summary>A handover takes minutes, unless clocks may be wrong.</summary>
+    /// <summary>A handover takes minutes. If clocks may be wrong, their tolerance applies.</summary>
     private static TimeSpan OfUnrelated(IdentityUse a, IdentityUse b, DetectionPolicy policy) =>
         a.IsClockKnown && b.IsClockKnown ? policy.PeopleDuration : policy.ClockTolerance;
 
     /// <summary>
-    /// Nobody needs a day to move what was set up on the same day. If both came together, however, nothing is known about the time before:
-    /// they may be an old and a new server.
+    /// Nobody needs a day to move what was set up on the same day. But if both came together, nothing is known about the time before: they
+    /// may be an old and a new server.
     /// </summary>
     private static TimeSpan OfRelated(IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {

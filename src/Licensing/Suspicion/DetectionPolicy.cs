@@ -161,8 +161,8 @@ public sealed record DetectionPolicy
     public int FullShiftDays { get; init; } = 6;
 
     /// <summary>
-    /// Period in which these days are counted where the places are far apart. The market is closed on weekends, so that a week has few
-    /// days on which all of them work. Elsewhere, <see cref="OverlapMemory"/> applies.
+    /// Period in which these days are counted if the places are far apart. The market is closed on weekends, so a week has few days on
+    /// which all devices work. Otherwise, <see cref="OverlapMemory"/> applies.
     /// </summary>
     [JsonPropertyName("shift_memory_days"), Days(1, 90)]
     public TimeSpan ShiftMemory { get; init; } = TimeSpan.FromDays(14);
@@ -227,8 +227,8 @@ public sealed record DetectionPolicy
     public TimeSpan MoveDuration { get; init; } = TimeSpan.FromMinutes(32 * 60);
 
     /// <summary>
-    /// The same in place of a device that was new itself: in use for less than <see cref="EstablishedDuration"/>, but known for more than
-    /// <see cref="CompanyDuration"/>. Nobody needs a day to move what was set up on the same day.
+    /// The same if the other device was new, too: its first use was less than <see cref="EstablishedDuration"/>, but more than
+    /// <see cref="CompanyDuration"/>, before that of this one. Nobody needs a day to move what was set up on the same day.
     /// </summary>
     [JsonPropertyName("new_device_minutes"), Minutes(1, 43_200)]
     public TimeSpan NewDeviceMoveDuration { get; init; } = TimeSpan.FromMinutes(120);

@@ -15,6 +15,6 @@ public enum DatabasePool
     /// <summary>The reads that every license check begins with.</summary>
     CheckReads,
 
-    /// <summary>Reads on the replica of DATABASE_READ_URL, with the time of the request that they belong to.</summary>
+    /// <summary>Reads on the replica of DATABASE_READ_URL. They have the time limit of their request.</summary>
     Reads,
 }

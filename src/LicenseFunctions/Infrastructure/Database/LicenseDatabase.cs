@@ -73,26 +73,26 @@ public sealed class LicenseDatabase(DatabaseSources sources)
         }, cancellationToken);
 
     /// <summary>
-    /// Runs a read on the replica of DATABASE_READ_URL, which sees everything that was committed before this call, by any process. Without
+    /// Runs a read on the replica of DATABASE_READ_URL. It sees everything that was committed before this call, by any process. Without
     /// such a replica, it runs on the primary.
     /// </summary>
     /// <remarks>
     /// The primary is asked for the position of its log, and the replica must have replayed it. This costs the primary one short statement.
-    /// In return, a caller sees its own changes, whichever instance made them, and has to send nothing for it.
+    /// A caller sees its own changes, whichever instance made them, without sending anything.
     /// </remarks>
     /// <param name="read">It must not write. If the replica fails, it runs once more.</param>
     public Task<T> ReadLatestAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
         ReadAsync(latest: true, read, cancellationToken);
 
     /// <summary>
-    /// Runs a read on the replica of DATABASE_READ_URL, which may lack the changes of the last DATABASE_READ_MAX_LAG_SECONDS: for reports.
+    /// Runs a read on the replica of DATABASE_READ_URL, which may lack the changes of the last DATABASE_READ_MAX_LAG_SECONDS. For reports.
     /// Without such a replica, it runs on the primary.
     /// </summary>
     /// <inheritdoc cref="ReadLatestAsync{T}"/>
     public Task<T> ReadRecentAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
         ReadAsync(latest: false, read, cancellationToken);
 
-    /// <summary>A sentence for operators; null if there is no replica, or if it is in use.</summary>
+    /// <summary>A sentence for operators; null if there is no replica, if it is in use, or if it has not been read yet.</summary>
     public string? ReplicaWarning => sources.Replica?.Warning;
 
     private async Task<T> ReadAsync<T>(bool latest, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
@@ -108,7 +108,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
                 replica.Count(isPassedBy: false);
                 return result;
             }
-#pragma warning disable CA1031 // Whatever the replica's failure is, the primary can answer. A failure of the read itself is repeated there.
+#pragma warning disable CA1031 // After any failure of the replica, the primary can answer. A failure of the read itself is repeated there.
             catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
             {
@@ -120,7 +120,7 @@ public sealed class LicenseDatabase(DatabaseSources sources)
         return await read(cancellationToken);
     }
 
-    // In a method of its own, because the change of the flow ends with it.
+    // A separate method, because the change of the asynchronous flow ends with it.
     private static async Task<T> OnReplicaAsync<T>(
         ReplicaRead replica, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {

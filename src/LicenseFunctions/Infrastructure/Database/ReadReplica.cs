@@ -34,17 +34,18 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// How long a read waits until the replica has replayed what the primary had committed before. Usually, it takes some milliseconds.
+    /// The longest time that a read waits until the replica has replayed what the primary had committed before. Usually, this takes some
+    /// milliseconds.
     /// </summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(0.3);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
-    // Whole seconds. Also the limit for opening a connection. A replica that is stopped delays a read by this time, and by the time that
-    // Npgsql needs to give up the connection.
+    // Whole seconds. A connection must open within the same time. A replica that is stopped delays a read by this time, and by the
+    // time that Npgsql needs to close the connection.
     private const int AnswerSeconds = 1;
 
-    // More than the longest DATABASE_READ_MAX_LAG_SECONDS at this interval.
+    // At this interval, they last longer than the greatest DATABASE_READ_MAX_LAG_SECONDS.
     private const int MaxPositions = 300;
 
     /// <param name="ReachedAt">The replica has everything that was committed before this time; null if none is known.</param>
@@ -64,7 +65,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
 
     public int MaxConnections { get; } = new NpgsqlConnectionStringBuilder(source.ConnectionString).MaxPoolSize;
 
-    /// <summary>A sentence for operators; null if the replica is in use.</summary>
+    /// <summary>A sentence for operators; null if the replica is in use, or has not been read yet.</summary>
     public string? Warning => State switch
     {
         ReplicaState.Behind =>
@@ -75,7 +76,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
         _ => null,
     };
 
-    /// <summary>Canceled when the replica stops answering, so that reads end that wait for it.</summary>
+    /// <summary>Canceled when the replica stops answering, which ends the reads that wait for it.</summary>
     internal CancellationToken Lost => lost.Token;
 
     /// <param name="latest">Whether the read must see everything that is committed now.</param>
@@ -113,7 +114,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
         }
         catch (Exception silent) when (ConnectionLoss.IsReportedBy(silent) || silent is OperationCanceledException)
         {
-            return; // Without the primary there is nothing to compare with. The age of the replica's data grows.
+            return; // Without the primary, no comparison is possible. The age of the replica's data grows.
         }
 
         try
@@ -136,7 +137,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
         }
 
         ahead.Add((primary.Position!.Value, askedAt));
-        // The last one, because positions are smaller again after a failover.
+        // The last one, because positions may be smaller after a failover.
         var reached = ahead.FindLastIndex(known => known.Position <= replayed);
         var reachedAt = reached >= 0 ? ahead[reached].At : last.ReachedAt;
         ahead.RemoveRange(0, reached + 1);
@@ -145,7 +146,8 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
         Set(new Reading(IsRecent(reachedAt) ? ReplicaState.Usable : ReplicaState.Behind, reachedAt, IsPrompt: ahead.Count == 0));
     }
 
-    // When it answers again, it may be another server, restored from a backup. So its age is unknown until it reaches a new position.
+    // When the address answers again, the server may be another one, restored from a backup. Its age is unknown until it reaches a new
+    // position.
     private void Lose(ReplicaState state)
     {
         ahead.Clear();
@@ -187,7 +189,7 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
         }
     }
 
-    // A promoted replica still has the position that it had replayed.
+    // A promoted replica still returns the position that it had replayed, so pg_is_in_recovery is checked.
     private const string Replayed = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end";
 
     private static async Task<NpgsqlLogSequenceNumber?> ReplayedAsync(
@@ -223,5 +225,5 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     }
 }
 
-/// <summary>The replica has not replayed in time what the primary had committed before the read, or it is not a replica any more.</summary>
+/// <summary>The replica did not replay in time what the primary had committed before the read, or it is no longer a replica.</summary>
 internal sealed class ReplicaBehindException() : Exception("The replica lacks changes that the read must see.");

@@ -109,7 +109,7 @@ public static class MetricCatalog
 
         new(Gauge, "license_schema_installed_timestamp_seconds", "Time of the metrics' installation; no timer succeeded before it."),
         new(Gauge, "database_size_bytes", "Size of the database on disk."),
-        new(Counter, ProcessCounts.ReplicaReads, "Reads that DATABASE_READ_URL is for, by the server that answered them.", "server",
+        new(Counter, ProcessCounts.ReplicaReads, "Reads that may run on DATABASE_READ_URL, by the server that answered.", "server",
             ProcessCounts.ReadServers),
         new(Counter, ProcessCounts.ReplicaWarnings,
             "Readings (every 2 s) at which an instance could not use the replica of DATABASE_READ_URL.", "reason",
