@@ -16,15 +16,15 @@ namespace Benchmarks;
 
 /// <summary>
 /// Runs the product's reads over databases of several sizes and prints the pages that PostgreSQL reads for each. A read that grows with the
-/// database reads more than it answers. The licenses of the page that is listed have one record every five minutes of 30 days from each of
-/// two devices; the others have 100 records. The plans are written to a file.
+/// database reads more than it returns. The listed licenses have one record every five minutes for 30 days from each of two devices; the
+/// others have 100 records. The plans are written to a file.
 /// </summary>
 internal static partial class GrowthBench
 {
     private const int Busy = 50;
     private const int RecordsOfOthers = 100;
 
-    /// <summary>A page of PostgreSQL has 8 KB. So many may be added from the smallest to the largest database: levels of indexes.</summary>
+    /// <summary>The greatest ratio of pages (8 KB) between the largest and the smallest database; indexes get more levels.</summary>
     private const double MostGrowth = 2;
     private const int FewPages = 200;
 
@@ -97,7 +97,7 @@ internal static partial class GrowthBench
         var readings = new Dictionary<string, Reading>();
         async Task Add(string what, Func<Task> read)
         {
-            // The first run fills the caches of the catalog and of the session.
+            // The first run fills the caches of the session.
             await read();
             plans.Take();
             var began = Stopwatch.GetTimestamp();
@@ -184,7 +184,7 @@ internal static partial class GrowthBench
         return (reader.GetGuid(0), reader.GetGuid(1));
     }
 
-    /// <summary>Of the plan's first node, which contains the others.</summary>
+    /// <summary>The pages of the plan's first node, which include those of the others.</summary>
     private static long PagesOf(string plan) =>
         Buffers().Match(plan) is { Success: true } line
             ? Count().Matches(line.Value).Sum(count => long.Parse(count.Groups[1].Value, CultureInfo.InvariantCulture))

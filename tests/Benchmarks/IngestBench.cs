@@ -15,7 +15,7 @@ namespace Benchmarks;
 /// <summary>
 /// Ingests usage from JSON in memory to committed rows over one connection, in ten messages of 1,000 records as the queue delivers them.
 /// Compares it with the bare insert of the same rows and with one call of record_license_usage per record, in three equal databases and
-/// alternating. Then sums the records, as the timer does; with 10,000 licenses, each of them changes a row of its own.
+/// alternating. Then sums the records, as the timer does. With 10,000 licenses, each record changes its own row of sums.
 /// </summary>
 internal static class IngestBench
 {
@@ -73,7 +73,7 @@ internal static class IngestBench
         }
     }
 
-    /// <returns>Records per second. Those of Summed contain the time of the sums.</returns>
+    /// <returns>Records per second. Summed includes the time of the sums.</returns>
     private static async Task<(double Ours, double Summed, double Bare, double Calls)> MeasureAsync(
         Dictionary<string, NpgsqlDataSource> databases, int duplicates)
     {

@@ -8,10 +8,10 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// Measures license checks while lists and metrics are read constantly: from the primary, and from a real streaming replica.
+/// Measures license checks while lists and metrics are read repeatedly: from the primary, and from a real streaming replica.
 /// </summary>
 /// <remarks>
-/// Both servers run on one machine, so a replica takes CPU time from the checks. On a machine of its own, it does not: the CPU time of the
+/// Both servers run on one machine, so the replica takes CPU time from the checks. On a separate machine, it does not: the CPU time of the
 /// primary for one check shows the gain.
 /// </remarks>
 internal static class ReplicaBench
@@ -19,7 +19,7 @@ internal static class ReplicaBench
     private const int Seconds = 8;
     private const int WarmUpSeconds = 6;
 
-    // The readers are slower than the servers, so that both rows have about the same rate of them.
+    // Longer than a read takes, so that both rows have about the same rate of reads.
     private static readonly TimeSpan ReadPause = TimeSpan.FromSeconds(0.1);
     private static readonly string[] Reads = ["/api/v1/licenses?limit=50", "/metrics"];
 
@@ -88,7 +88,7 @@ internal static class ReplicaBench
         }
     }
 
-    /// <summary>A streaming replica of the bench's server, which runs as the same user.</summary>
+    /// <summary>A streaming replica of the bench's server. It runs as the same user.</summary>
     private sealed class Replica : IAsyncDisposable
     {
         private readonly string programs;

@@ -16,7 +16,7 @@ internal static class Licensectl
         RunAsync(new ProcessStartInfo("dotnet", [Tool, .. arguments]), settings, typed: null);
 
     /// <inheritdoc cref="RunAsync(TestDatabase, string[])"/>
-    /// <param name="typed">The line that somebody types at the terminal.</param>
+    /// <param name="typed">The line that is typed at the terminal.</param>
     /// <param name="arguments">Without spaces.</param>
     public static Task<(int Code, string Output)> RunAtTerminalAsync(TestDatabase database, string typed, params string[] arguments) =>
         RunAsync(

@@ -5,8 +5,8 @@ using Xunit;
 namespace LicenseFunctions.Tests.Usage;
 
 /// <summary>
-/// What lets license_usage_log be distributed by subscription_id while all other tables stay on one server (docs/scaling.md): its keys
-/// contain that column, statements join it by that column, and none reads it in a subquery of another table's rows.
+/// Conditions under which license_usage_log can be distributed by subscription_id while all other tables stay on one server
+/// (docs/scaling.md): its keys contain that column, statements join it by that column, and none reads it in a subquery.
 /// </summary>
 public sealed partial class DistributedLogTests(PostgresFixture postgres)
 {

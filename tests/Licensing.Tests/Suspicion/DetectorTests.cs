@@ -481,7 +481,7 @@ public sealed class DetectorTests
     }
 
     /// <summary>
-    /// Three devices of one account, none of which ever restarts. How long one of them may be replacing another depends on how long the
+    /// Three devices of one account that never restart. The time in which one of them may be replacing another depends on how long the
     /// earlier ones were known.
     /// </summary>
     [Theory]

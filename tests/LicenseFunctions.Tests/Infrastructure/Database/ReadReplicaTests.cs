@@ -279,12 +279,12 @@ public sealed class ReadReplicaTests(PostgresFixture postgres) : IAsyncLifetime
         return (await session.Connection.ExecuteScalarAsync<T>(new CommandDefinition(sql, cancellationToken: session.Token)))!;
     }
 
-    /// <returns>Whether the replica answered. There, the statement takes an hour.</returns>
+    /// <returns>Whether the replica answered. On the replica, the statement takes an hour.</returns>
     private static Task<bool> SleepOnReplicaAsync(LicenseDatabase database) => ReadRecentAsync<bool>(
         database,
         "select pg_is_in_recovery() from (select count(*), case when pg_is_in_recovery() then pg_sleep(3600) end from notes) as slept");
 
-    /// <summary>Runs it with the time of a request.</summary>
+    /// <summary>Runs it with the time limit of a request.</summary>
     private static async Task<T> InRequestAsync<T>(Func<Task<T>> work)
     {
         DatabaseScope.Enter(DatabasePool.Requests);
