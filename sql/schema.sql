@@ -197,7 +197,7 @@ begin
     join pg_rewrite r on r.oid = d.objid
     join pg_class c on c.oid = r.ev_class
     where d.classid = 'pg_rewrite'::regclass and d.refobjid = usage_log
-      and c.relname not in ('v_license_usage_24h', 'v_license_health');
+      and c.relname not in ('v_license_usage_24h', 'usage_sums', 'v_license_health');
     if foreign_view is not null then
         raise exception 'Drop these views, convert, and create them again: %', foreign_view using errcode = 'dependent_objects_still_exist';
     end if;
@@ -569,6 +569,8 @@ begin
             using errcode = 'object_in_use';
     end if;
 
+    -- Waits until no sum of usage runs: it may have read the person's records. sum_license_usage takes the lock, too.
+    perform pg_advisory_xact_lock(hashtext('sum_license_usage'));
     delete from license_usage_log where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);
     delete from usage_rollups where subscription_id = any (licenses);
@@ -1273,7 +1275,7 @@ CREATE FUNCTION public.state_before_suspension(subscription_id uuid) RETURNS pub
     order by o.suspended_at, o.suspension_id limit 1
 $_$;
 
-CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], skip_locked boolean DEFAULT true, opened integer[] DEFAULT NULL::integer[], closed integer[] DEFAULT NULL::integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
+CREATE FUNCTION public.store_license_usage(record_ids uuid[], logged_ats timestamp with time zone[], token_hashes text[], subscription_ids uuid[], ip_addresses inet[], ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[], latitudes double precision[], longitudes double precision[], signals_received integer[], signals_executed integer[], signals_rejected integer[], avg_latencies_ms integer[], session_durations_sec integer[], skip_locked boolean DEFAULT NULL::boolean, opened integer[] DEFAULT NULL::integer[], closed integer[] DEFAULT NULL::integer[], OUT accepted integer, OUT unknown_tokens integer[], OUT foreign_tokens integer[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_variable
@@ -1342,6 +1344,9 @@ begin
         end if;
     end if;
     insert into unsummed_usage (subscription_ids, logged_ats, log_ids) values (new_subscriptions, new_times, new_ids);
+    if skip_locked is not null then
+        perform sum_license_usage(accepted, true, false);
+    end if;
 end
 $$;
 
@@ -1351,7 +1356,7 @@ CREATE FUNCTION public.subscription_state_of(state public.subscription_state) RE
     select coalesce(state, 'SYNCED')
 $$;
 
-CREATE FUNCTION public.sum_license_usage(most_records integer, skip_locked boolean, last_use boolean) RETURNS integer
+CREATE FUNCTION public.sum_license_usage(most_records integer, skip_locked boolean, one_by_one boolean) RETURNS integer
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
@@ -1361,7 +1366,16 @@ CREATE FUNCTION public.sum_license_usage(most_records integer, skip_locked boole
     AS $$
 declare
     taken int;
+    subscriptions uuid[];
+    times timestamptz[];
+    hashes text[];
+    addresses inet[];
+    eas text[];
+    accounts bigint[];
+    used record;
 begin
+    -- An erasure of a person waits for this, and this for an erasure: otherwise it could write again what was erased.
+    perform pg_advisory_xact_lock_shared(hashtext('sum_license_usage'));
     if not skip_locked then
         set local lock_timeout = '1s';
     end if;
@@ -1385,14 +1399,14 @@ begin
         update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
               from stored order by token_hash collate "C", logged_at desc) as newest
-        where last_use and t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+        where not one_by_one and t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
           and (not skip_locked or lock_token_if_free(t.token_id))
     ), seen_devices as (
         update license_devices d set last_seen_at = newest.logged_at
         from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
                      subscription_id, mt5_account_number, ea_instance_id, ip_address, logged_at
               from stored order by subscription_id, mt5_account_number, ea_instance_id collate "C", logged_at desc) as newest
-        where last_use and d.subscription_id = newest.subscription_id
+        where not one_by_one and d.subscription_id = newest.subscription_id
           and d.mt5_account_number = newest.mt5_account_number and d.ea_instance_id = newest.ea_instance_id
           -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
           and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
@@ -1427,7 +1441,41 @@ begin
               from stored group by subscription_id) as licenses
         group by part
     )
-    select coalesce(sum(cardinality(log_ids)), 0)::int into taken from claimed;
+    select (select coalesce(sum(cardinality(log_ids)), 0) from claimed), array_agg(subscription_id), array_agg(logged_at),
+           array_agg(token_hash), array_agg(ip_address), array_agg(ea_instance_id), array_agg(mt5_account_number)
+    into taken, subscriptions, times, hashes, addresses, eas, accounts
+    from stored where one_by_one;
+    if not one_by_one then
+        return taken;
+    end if;
+
+    for used in
+        select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
+        from unnest(hashes, times, addresses) as u (token_hash, logged_at, ip_address)
+        order by token_hash collate "C", logged_at desc
+    loop
+        begin
+            update license_tokens t set last_used_at = used.logged_at, ip_address = coalesce(used.ip_address, t.ip_address)
+            where t.token_hash = used.token_hash and (t.last_used_at is null or t.last_used_at < used.logged_at)
+              and lock_token_if_free(t.token_id);
+        exception when others then
+            raise warning 'The time of last use of a token is not written: %', sqlerrm;
+        end;
+    end loop;
+    for used in
+        select distinct on (subscription_id, account, ea collate "C") subscription_id, account, ea, ip_address, logged_at
+        from unnest(subscriptions, accounts, eas, addresses, times) as u (subscription_id, account, ea, ip_address, logged_at)
+        order by subscription_id, account, ea collate "C", logged_at desc
+    loop
+        begin
+            update license_devices d set last_seen_at = used.logged_at
+            where d.subscription_id = used.subscription_id and d.mt5_account_number = used.account and d.ea_instance_id = used.ea
+              and (d.device_key = used.account || '|' || used.ea or d.ip_address = used.ip_address)
+              and d.removed_at is null and d.last_seen_at < used.logged_at and lock_device_if_free(d.device_id);
+        exception when others then
+            raise warning 'The time of last use of a device is not written: %', sqlerrm;
+        end;
+    end loop;
     return taken;
 end
 $$;

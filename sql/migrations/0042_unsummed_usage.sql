@@ -19,3 +19,17 @@ alter table unsummed_usage
     alter column subscription_ids set storage external,
     alter column logged_ats set storage external,
     alter column log_ids set storage external;
+
+-- Whoever may write the arrivals stores usage: the role of the app, and roles of the platform that call record_license_usage.
+do $$
+declare
+    privilege record;
+begin
+    for privilege in
+        select acl.privilege_type as name, case when acl.grantee = 0 then 'public' else acl.grantee::regrole::text end as grantee
+        from pg_class c cross join lateral aclexplode(c.relacl) acl
+        where c.oid = 'usage_arrivals'::regclass and acl.grantee <> c.relowner
+    loop
+        execute format('grant %s on unsummed_usage to %s', privilege.name, privilege.grantee);
+    end loop;
+end $$;

@@ -38,7 +38,7 @@ begin
     join pg_rewrite r on r.oid = d.objid
     join pg_class c on c.oid = r.ev_class
     where d.classid = 'pg_rewrite'::regclass and d.refobjid = usage_log
-      and c.relname not in ('v_license_usage_24h', 'v_license_health');
+      and c.relname not in ('v_license_usage_24h', 'usage_sums', 'v_license_health');
     if foreign_view is not null then
         raise exception 'Drop these views, convert, and create them again: %', foreign_view using errcode = 'dependent_objects_still_exist';
     end if;

@@ -6,7 +6,8 @@
 --
 -- Two concurrent batches insert their rows in the same order, so that they wait and don't deadlock.
 --
--- skip_locked has no effect. Instances of an earlier version send it while a new version is deployed.
+-- Only instances of an earlier version send skip_locked: while a new version is deployed, and after it is rolled back. They have no timer
+-- that sums, so their batches are summed at once.
 drop function if exists store_license_usage( -- the one without skip_locked
     uuid[], timestamptz[], text[], uuid[], inet[], text[], bigint[], text[], text[], double precision[], double precision[], int[], int[],
     int[], int[], int[]);
@@ -15,7 +16,7 @@ create or replace function store_license_usage(
     ea_instance_ids text[], mt5_account_numbers bigint[], country_codes text[], cities text[],
     latitudes double precision[], longitudes double precision[],
     signals_received int[], signals_executed int[], signals_rejected int[], avg_latencies_ms int[], session_durations_sec int[],
-    skip_locked boolean default true, opened int[] default null, closed int[] default null,
+    skip_locked boolean default null, opened int[] default null, closed int[] default null,
     out accepted int, out unknown_tokens int[], out foreign_tokens int[]
 ) language plpgsql as $$
 #variable_conflict use_variable
@@ -84,6 +85,9 @@ begin
         end if;
     end if;
     insert into unsummed_usage (subscription_ids, logged_ats, log_ids) values (new_subscriptions, new_times, new_ids);
+    if skip_locked is not null then
+        perform sum_license_usage(accepted, true, false);
+    end if;
 end
 $$;
 

@@ -17,18 +17,27 @@ $$;
 -- none. Last-seen times only move forward, so the order of the batches doesn't matter. Records that were deleted meanwhile add nothing.
 --
 -- With skip_locked, tokens and devices that another session has locked keep their time of last use; a later batch writes it. Without
--- it, which costs less, the statement fails after one second if such a lock remains. Without last_use, no such time is written,
--- because a trigger of the platform may reject the change of a token.
+-- it, which costs less, the statement fails after one second if such a lock remains. With one_by_one, each of these times is written
+-- separately, and those whose change a trigger of the platform rejects are left out.
 --
--- Two concurrent calls lock rows in the same order, so that they wait and don't deadlock: tokens, devices, sums, each sorted by its key.
+-- Two concurrent calls lock rows in the same order, so that they wait and don't deadlock: each kind of row is sorted by its key.
 -- To keep this order, each update reads its rows sorted and finds each row by an index: the joins and scans that would change the order
 -- are disabled, and so is the bitmap scan, which costs more for one row.
-create or replace function sum_license_usage(most_records int, skip_locked boolean, last_use boolean) returns int language plpgsql
+create or replace function sum_license_usage(most_records int, skip_locked boolean, one_by_one boolean) returns int language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set enable_seqscan = off as $$
 declare
     taken int;
+    subscriptions uuid[];
+    times timestamptz[];
+    hashes text[];
+    addresses inet[];
+    eas text[];
+    accounts bigint[];
+    used record;
 begin
+    -- An erasure of a person waits for this, and this for an erasure: otherwise it could write again what was erased.
+    perform pg_advisory_xact_lock_shared(hashtext('sum_license_usage'));
     if not skip_locked then
         set local lock_timeout = '1s';
     end if;
@@ -52,14 +61,14 @@ begin
         update license_tokens t set last_used_at = newest.logged_at, ip_address = coalesce(newest.ip_address, t.ip_address)
         from (select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
               from stored order by token_hash collate "C", logged_at desc) as newest
-        where last_use and t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
+        where not one_by_one and t.token_hash = newest.token_hash and (t.last_used_at is null or t.last_used_at < newest.logged_at)
           and (not skip_locked or lock_token_if_free(t.token_id))
     ), seen_devices as (
         update license_devices d set last_seen_at = newest.logged_at
         from (select distinct on (subscription_id, mt5_account_number, ea_instance_id collate "C")
                      subscription_id, mt5_account_number, ea_instance_id, ip_address, logged_at
               from stored order by subscription_id, mt5_account_number, ea_instance_id collate "C", logged_at desc) as newest
-        where last_use and d.subscription_id = newest.subscription_id
+        where not one_by_one and d.subscription_id = newest.subscription_id
           and d.mt5_account_number = newest.mt5_account_number and d.ea_instance_id = newest.ea_instance_id
           -- Under DEVICE_IDENTITY=ip_ea_account the same EA and account at another address is another device.
           and (d.device_key = newest.mt5_account_number || '|' || newest.ea_instance_id or d.ip_address = newest.ip_address)
@@ -94,7 +103,41 @@ begin
               from stored group by subscription_id) as licenses
         group by part
     )
-    select coalesce(sum(cardinality(log_ids)), 0)::int into taken from claimed;
+    select (select coalesce(sum(cardinality(log_ids)), 0) from claimed), array_agg(subscription_id), array_agg(logged_at),
+           array_agg(token_hash), array_agg(ip_address), array_agg(ea_instance_id), array_agg(mt5_account_number)
+    into taken, subscriptions, times, hashes, addresses, eas, accounts
+    from stored where one_by_one;
+    if not one_by_one then
+        return taken;
+    end if;
+
+    for used in
+        select distinct on (token_hash collate "C") token_hash, logged_at, ip_address
+        from unnest(hashes, times, addresses) as u (token_hash, logged_at, ip_address)
+        order by token_hash collate "C", logged_at desc
+    loop
+        begin
+            update license_tokens t set last_used_at = used.logged_at, ip_address = coalesce(used.ip_address, t.ip_address)
+            where t.token_hash = used.token_hash and (t.last_used_at is null or t.last_used_at < used.logged_at)
+              and lock_token_if_free(t.token_id);
+        exception when others then
+            raise warning 'The time of last use of a token is not written: %', sqlerrm;
+        end;
+    end loop;
+    for used in
+        select distinct on (subscription_id, account, ea collate "C") subscription_id, account, ea, ip_address, logged_at
+        from unnest(subscriptions, accounts, eas, addresses, times) as u (subscription_id, account, ea, ip_address, logged_at)
+        order by subscription_id, account, ea collate "C", logged_at desc
+    loop
+        begin
+            update license_devices d set last_seen_at = used.logged_at
+            where d.subscription_id = used.subscription_id and d.mt5_account_number = used.account and d.ea_instance_id = used.ea
+              and (d.device_key = used.account || '|' || used.ea or d.ip_address = used.ip_address)
+              and d.removed_at is null and d.last_seen_at < used.logged_at and lock_device_if_free(d.device_id);
+        exception when others then
+            raise warning 'The time of last use of a device is not written: %', sqlerrm;
+        end;
+    end loop;
     return taken;
 end
 $$;

@@ -67,6 +67,8 @@ begin
             using errcode = 'object_in_use';
     end if;
 
+    -- Waits until no sum of usage runs: it may have read the person's records. sum_license_usage takes the lock, too.
+    perform pg_advisory_xact_lock(hashtext('sum_license_usage'));
     delete from license_usage_log where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);
     delete from usage_rollups where subscription_id = any (licenses);

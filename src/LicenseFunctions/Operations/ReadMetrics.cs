@@ -20,7 +20,7 @@ public sealed class ReadMetrics(LicenseDatabase database, MetricStore store, Tim
         if (settings.ScrapeToken is { } token && !IsSame(authorization, "Bearer " + token))
             return WrongToken;
 
-        var rows = (await database.ReadRecentAsync(token => store.ReadAsync(settings.PerSubscription, token), cancellationToken))
+        var rows = (await database.ReadLatestAsync(token => store.ReadAsync(settings.PerSubscription, token), cancellationToken))
             .Append(await store.ReadOnlyAsync(cancellationToken))
             .Concat(schedules.Intervals.Select(timer => new MetricRow("timer_interval_seconds", timer.Key, timer.Value.TotalSeconds)))
             .ToLookup(row => row.Name);

@@ -210,7 +210,7 @@ public sealed class AlertStore(LicenseDatabase database)
             select ea_instance_id, mt5_account_number, trim(country_code) as country, city, latitude, longitude, logged_at as to_at,
                    logged_at - make_interval(secs => least(session_duration_sec, 86400)) as from_at
             from license_usage_log
-            where subscription_id = @subscriptionId and logged_at between @from and @to and session_duration_sec > 0
+            where subscription_id = @subscriptionId and logged_at between @since and @until and session_duration_sec > 0
         ), marked as (
             select *, from_at > max(to_at) over earlier + interval '10 minutes' is not false as begins
             from reported
@@ -222,7 +222,7 @@ public sealed class AlertStore(LicenseDatabase database)
             from marked
         )
         select ea_instance_id, mt5_account_number, country, city, avg(latitude)::double precision as latitude,
-               avg(longitude)::double precision as longitude, greatest(min(from_at), @from) as "from", max(to_at) as "to"
+               avg(longitude)::double precision as longitude, greatest(min(from_at), @since) as "from", max(to_at) as "to"
         from numbered
         group by ea_instance_id, mt5_account_number, country, city, session
         order by "from", "to"
@@ -236,7 +236,7 @@ public sealed class AlertStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<AlertSession>(new CommandDefinition(
-            Sessions, new { subscriptionId, from, to, limit }, cancellationToken: cancellationToken))).AsList();
+            Sessions, new { subscriptionId, since = from, until = to, limit }, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string OfLicense = """

@@ -23,7 +23,8 @@ public sealed class LicenseUsage(LicenseDatabase database, UsageRollupStore roll
         var parsed = UsageSpan.Of(request.Query["from"], request.Query["to"], request.Query["bucket"], time.GetUtcNow());
         if (parsed.Refusal is { } refusal)
             return refusal.ToResult();
-        return await database.ReadRecentAsync(
+        // The newest data, because the owner of the license is checked with it.
+        return await database.ReadLatestAsync(
             token => ReadAsync(subscriptionId, subscriberId, parsed.Value, request.PrefersCsv(), token), cancellationToken);
     }
 

@@ -1,4 +1,3 @@
-using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Timers;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -14,18 +13,37 @@ public sealed record SumCounts(int Records);
 /// </summary>
 public sealed class SumUsage(UsageStore store, TimeProvider time, ILogger<SumUsage> log)
 {
-    // A statement locks the tokens and devices of its records. A larger one is hardly faster, and other sessions wait longer for it.
-    private const int MostRecords = 20_000;
+    // A statement locks the tokens and devices of its records. More records would not be much faster, and others would wait longer.
+    private const int MostRecords = 5_000;
+
+    /// <summary>As many as one stored batch has at most.</summary>
+    private const int OneBatch = 1_000;
 
     private static readonly TimeSpan TimeBudget = TimeSpan.FromSeconds(50);
 
     public async Task<SumCounts> RunAsync(CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        var (all, records) = (0, 0);
+        var (all, records, most) = (0, 0, TimeSlice.Batch(MostRecords, OneBatch));
         do
         {
-            records = await SumAsync(TimeSlice.Batch(MostRecords, 1_000), cancellationToken);
+            try
+            {
+                records = await store.SumAsync(most, oneByOne: false, cancellationToken);
+            }
+            catch (NpgsqlException failure) when (IsCausedByBatch(failure) && !cancellationToken.IsCancellationRequested)
+            {
+                // For the rest of this run: the next batches may contain the same token, or the disk may be as slow.
+                if (most > OneBatch)
+                {
+                    (records, most) = (OneBatch, OneBatch);
+                    continue;
+                }
+
+                log.LogWarning(failure, "A batch of usage is summed with separate times of last use");
+                records = await store.SumAsync(most: 1, oneByOne: true, cancellationToken);
+            }
+
             all += records;
         }
         while (records > 0 && time.GetElapsedTime(began) < TimeBudget && !TimeSlice.IsOver);
@@ -33,19 +51,9 @@ public sealed class SumUsage(UsageStore store, TimeProvider time, ILogger<SumUsa
         return new SumCounts(all);
     }
 
-    /// <summary>If the platform rejects the change of a token, only the batch of its record is summed without times of last use.</summary>
-    private async Task<int> SumAsync(int most, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await store.SumAsync(most, lastUse: true, cancellationToken);
-        }
-        catch (PostgresException refused) when (SkippedRows.IsCausedByData(refused))
-        {
-            if (most > 1)
-                return await SumAsync(most / 2, cancellationToken);
-            log.LogWarning(refused, "A batch of usage is summed without times of last use");
-            return await store.SumAsync(most, lastUse: false, cancellationToken);
-        }
-    }
+    /// <summary>Whether fewer records may succeed: not if the connection, the server or its memory is the cause.</summary>
+    private static bool IsCausedByBatch(NpgsqlException failure) =>
+        failure is PostgresException refused
+            ? refused.SqlState == PostgresErrorCodes.QueryCanceled || refused.SqlState[..2] is not ("08" or "53" or "57" or "58" or "XX")
+            : failure.InnerException is TimeoutException;
 }

@@ -103,6 +103,9 @@ public sealed class UsageRollupStore(LicenseDatabase database)
 
     // The series is generated in UTC, because the session's time zone may have daylight saving time.
     private const string Buckets = """
+        with r as materialized ( -- once, and not for each bucket
+            select * from usage_sums where subscription_id = @subscriptionId and hour_at >= @from and hour_at < @to
+        )
         select bucket at time zone 'UTC' as at,
                coalesce(sum(signals_received), 0)::bigint as signals_received,
                coalesce(sum(signals_executed), 0)::bigint as signals_executed,
@@ -112,9 +115,8 @@ public sealed class UsageRollupStore(LicenseDatabase database)
                count(distinct (ea_instance_id, mt5_account_number)) filter (where r.hour_at is not null)::int as devices,
                count(distinct network)::int as places
         from generate_series(@from at time zone 'UTC', @to at time zone 'UTC' - @step, @step) as bucket
-        left join usage_sums r
-            on r.subscription_id = @subscriptionId
-            and r.hour_at >= bucket at time zone 'UTC' and r.hour_at < (bucket + @step) at time zone 'UTC'
+        left join r
+            on r.hour_at >= bucket at time zone 'UTC' and r.hour_at < (bucket + @step) at time zone 'UTC'
         group by bucket
         order by bucket
         """;

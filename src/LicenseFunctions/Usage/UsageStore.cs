@@ -67,7 +67,7 @@ public sealed class UsageStore(LicenseDatabase database)
         return new StoredUsage(reader.GetInt32("accepted"), Indexes(reader, "unknown_tokens"), Indexes(reader, "foreign_tokens"));
     }
 
-    private const string Sum = "select sum_license_usage(@most, @skipLocked, @lastUse)";
+    private const string Sum = "select sum_license_usage(@most, @skipLocked, @oneByOne)";
 
     // After another session has kept a token or device locked for a second, its lock is not waited for again within this time.
     private static readonly TimeSpan SkipLockedFor = TimeSpan.FromSeconds(30);
@@ -79,28 +79,28 @@ public sealed class UsageStore(LicenseDatabase database)
     /// has locked delay it by a second at most; then their time of last use is not written.
     /// </summary>
     /// <param name="most">The approximate number of records. At least one stored batch is summed.</param>
-    /// <param name="lastUse">False: write no time of last use.</param>
+    /// <param name="oneByOne">Write each time of last use separately, and leave out those that the database refuses.</param>
     /// <param name="cancellationToken">Cancels the statement.</param>
     /// <returns>The number of records; 0 if none was left.</returns>
-    public async Task<int> SumAsync(int most, bool lastUse, CancellationToken cancellationToken)
+    public async Task<int> SumAsync(int most, bool oneByOne, CancellationToken cancellationToken)
     {
         var since = Interlocked.Read(ref skipLockedSince);
         if (since != long.MinValue && Stopwatch.GetElapsedTime(since) < SkipLockedFor)
-            return await SumAsync(most, skipLocked: true, lastUse, cancellationToken);
+            return await SumAsync(most, skipLocked: true, oneByOne, cancellationToken);
         try
         {
-            return await SumAsync(most, skipLocked: false, lastUse, cancellationToken);
+            return await SumAsync(most, skipLocked: false, oneByOne, cancellationToken);
         }
         catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
             Interlocked.Exchange(ref skipLockedSince, Stopwatch.GetTimestamp());
-            return await SumAsync(most, skipLocked: true, lastUse, cancellationToken);
+            return await SumAsync(most, skipLocked: true, oneByOne, cancellationToken);
         }
     }
 
-    private Task<int> SumAsync(int most, bool skipLocked, bool lastUse, CancellationToken cancellationToken) =>
+    private Task<int> SumAsync(int most, bool skipLocked, bool oneByOne, CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<int>(
-            new CommandDefinition(Sum, new { most, skipLocked, lastUse }, cancellationToken: token)), cancellationToken);
+            new CommandDefinition(Sum, new { most, skipLocked, oneByOne }, cancellationToken: token)), cancellationToken);
 
     private const string EnsurePartitions = "select ensure_usage_partitions(@from, @to)";
 

@@ -67,7 +67,7 @@ public sealed class SumUsageTests(PostgresFixture postgres) : IAsyncLifetime
             for (var i = worker; i < 24; i += 4)
             {
                 await scene.StoreAsync(UsageScene.Array(records[(i * 20)..(i * 20 + 140)]));
-                await scene.Usage.SumAsync(100, lastUse: true, TestContext.Current.CancellationToken);
+                await scene.Usage.SumAsync(100, oneByOne: false, TestContext.Current.CancellationToken);
             }
         }));
         await done.CancelAsync();
@@ -94,25 +94,53 @@ public sealed class SumUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0L, await scene.Database.QueryAsync<long>(Differences("usage_rollups")));
     }
 
-    [Fact]
-    public async Task Sum_WhenThePlatformRefusesOneTokensChange_WritesTheOthers()
+    [Theory]
+    [InlineData(false, "P0001")]
+    [InlineData(true, "P0001")]
+    [InlineData(true, "42501")] // a missing right
+    public async Task Sum_WhenThePlatformRefusesOneTokensChange_WritesTheOthers(bool inOneBatch, string code)
     {
         var others = new[] { await scene.LicenseAsync(), await scene.LicenseAsync() };
         await scene.Database.ExecuteAsync(
             $"""
-            create function refuse() returns trigger language plpgsql as 'begin raise exception ''not this one''; end';
+            create function refuse() returns trigger language plpgsql as
+                'begin raise exception ''not this one'' using errcode = ''{code}''; end';
             create trigger refused before update on license_tokens for each row
                 when (old.token_hash = '{license.TokenHash}') execute function refuse();
             """);
-        foreach (var one in (License[])[others[0], license, others[1]])
-            await scene.StoreAsync(scene.Record(one));
+        await scene.DeviceAsync(license, "1001|EA-1", "EA-1", 1001, "203.0.113.1", scene.Now.UtcDateTime.AddDays(-1));
+        if (inOneBatch)
+            await scene.StoreAsync(UsageScene.Array([scene.Record(others[0]), scene.Record(license), scene.Record(others[1])]));
+        else
+        {
+            foreach (var one in (License[])[others[0], license, others[1]])
+                await scene.StoreAsync(scene.Record(one));
+        }
 
         Assert.Equal(3, (await scene.SumAsync()).Records);
+        Assert.Equal(scene.Now.UtcDateTime, await scene.Database.QueryAsync<DateTime>("select last_seen_at from license_devices"));
 
         Assert.Equal(3L, await scene.Database.QueryAsync<long>("select count(*) from usage_rollups"));
         Assert.Equal(
             others.Select(one => one.TokenHash).Order(),
             await scene.Database.QueryAllAsync<string>("select token_hash from license_tokens where last_used_at is not null order by 1"));
+    }
+
+    /// <summary>Instances of an earlier version, which have no timer that sums, send skip_locked.</summary>
+    [Fact]
+    public async Task Store_ByAnInstanceOfAnEarlierVersion_IsSummedAtOnce()
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            select store_license_usage(
+                array[gen_random_uuid()], array[now()], array[@TokenHash], array[@SubscriptionId], array['198.51.100.4'::inet],
+                array['EA-1'], array[1001::bigint], array['DE'], array['Berlin'], array[52.5], array[13.4], array[3], array[2], array[1],
+                array[40], array[60], true, array[null::int], array[null::int])
+            """, license);
+
+        Assert.Equal(1L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
+        Assert.Equal(1L, await scene.Database.QueryAsync<long>("select count(*) from usage_arrivals"));
+        Assert.Equal(0L, await scene.Database.QueryAsync<long>("select count(*) from unsummed_usage"));
     }
 
     [Fact]

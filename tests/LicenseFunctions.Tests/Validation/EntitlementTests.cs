@@ -104,7 +104,8 @@ public sealed class EntitlementTests(PostgresFixture postgres)
             set first_seen_at = now() - interval '92 days', last_seen_at = now() - interval '92 days',
                 last_accepted_at = now() - interval '92 days';
             update close_only_periods set began_at = now() - interval '91 days', last_refused_at = now() - interval '1 day';
-            select record_license_usage(token_hash::text, subscription_id::text, '198.51.100.1', 'EA-1', 1) from license_tokens
+            select record_license_usage(token_hash::text, subscription_id::text, '198.51.100.1', 'EA-1', 1) from license_tokens;
+            select sum_license_usage(1000, false, false)
             """);
 
         var check = await scene.CheckAsync("EA-1", 1);

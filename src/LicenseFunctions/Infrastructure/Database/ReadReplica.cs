@@ -94,10 +94,11 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     /// <summary>The reads since the last call: those on the replica, and those that ran on the primary instead.</summary>
     public (long OnReplica, long OnPrimary) TakeReads() => (Interlocked.Exchange(ref reads, 0), Interlocked.Exchange(ref passedBy, 0));
 
-    // Every replica of a server has the server's identifier.
+    // Every replica of a server has the server's identifier. One that still follows a server that was replaced by a restored backup or by
+    // another replica is on an earlier timeline.
     private const string Primary = """
-        select system_identifier || '/' || current_database() as identity, pg_current_wal_flush_lsn() as position
-        from pg_control_system()
+        select concat_ws('/', system_identifier, timeline_id, current_database()) as identity, pg_current_wal_flush_lsn() as position
+        from pg_control_system(), pg_control_checkpoint()
         """;
 
     /// <summary>Compares the replica with the primary. Only one call may run at a time.</summary>
@@ -156,9 +157,9 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     }
 
     private const string Replica = """
-        select system_identifier || '/' || current_database() as identity,
+        select concat_ws('/', system_identifier, timeline_id, current_database()) as identity,
                case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end as position
-        from pg_control_system()
+        from pg_control_system(), pg_control_checkpoint()
         """;
 
     private async Task<Server> FollowAsync(NpgsqlLogSequenceNumber position, CancellationToken cancellationToken)
