@@ -233,7 +233,7 @@ test('an operator completes the evidence for a dispute and sends it once', async
     .getByRole('row', { name: new RegExp(dispute) })
     .getByRole('button', { name: 'Sent' })
     .waitFor();
-  assert.equal(await page.getByLabel('Text for the bank').count(), 0);
+  await page.getByLabel('Text for the bank').waitFor({ state: 'detached' });
 
   assert.match((await backend.callStripe('GET', `/v1/disputes/${dispute}`)).evidence.uncategorized_text, /on Monday\.$/);
   await close(page);
