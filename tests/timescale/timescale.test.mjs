@@ -168,6 +168,7 @@ const cases = {
   async "converts the first version's table with its rows"(db, license) {
     await db.exec(`
       drop table license_usage_log cascade;
+      drop view v_license_health cascade; -- reads the log in functions only
       delete from schema_migrations where name = '0002_licensing';
       create table license_usage_log (
         log_id uuid primary key default uuid_generate_v4(), logged_at timestamptz not null default now(),
