@@ -943,6 +943,16 @@ CREATE FUNCTION public.measure_rank(measure text) RETURNS integer
     select array_position(array['NONE', 'NOTIFIED', 'ASKED', 'REFUSED', 'SUSPENDED'], measure)
 $$;
 
+CREATE FUNCTION public.note_token_use(token_hash character varying, used_at timestamp with time zone, address inet) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update license_tokens t set last_used_at = used_at, ip_address = coalesce(address, t.ip_address)
+    where t.token_hash = note_token_use.token_hash and (t.last_used_at is null or t.last_used_at < used_at)
+      and lock_token_if_free(t.token_id);
+end
+$$;
+
 CREATE FUNCTION public.open_suspension_facts(subscription_id uuid, token_id uuid, device_key text, state public.subscription_state, paused_reason text) RETURNS TABLE(only_for_expiry boolean, reason text, took_token boolean, stands boolean, caused_by_device boolean)
     LANGUAGE sql STABLE
     AS $_$
@@ -1117,9 +1127,7 @@ begin
             opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
         -- The platform's function did this immediately; sum_license_usage would do it some seconds later.
         if refused_because is null then
-            update license_tokens t set last_used_at = now(), ip_address = coalesce(ip, t.ip_address)
-            where t.token_hash = record_license_usage.token_hash and (t.last_used_at is null or t.last_used_at < now())
-              and lock_token_if_free(t.token_id);
+            perform note_token_use(record_license_usage.token_hash, now(), ip);
         end if;
     end if;
     -- An invalid record must not make the ingest server's call fail: the license check and an operator handle it.
@@ -1455,9 +1463,7 @@ begin
         order by token_hash collate "C", logged_at desc
     loop
         begin
-            update license_tokens t set last_used_at = used.logged_at, ip_address = coalesce(used.ip_address, t.ip_address)
-            where t.token_hash = used.token_hash and (t.last_used_at is null or t.last_used_at < used.logged_at)
-              and lock_token_if_free(t.token_id);
+            perform note_token_use(used.token_hash, used.logged_at, used.ip_address);
         exception when others then
             raise warning 'The time of last use of a token is not written: %', sqlerrm;
         end;

@@ -88,9 +88,7 @@ begin
             opened => array[record_license_usage.opened], closed => array[record_license_usage.closed]) as stored;
         -- The platform's function did this immediately; sum_license_usage would do it some seconds later.
         if refused_because is null then
-            update license_tokens t set last_used_at = now(), ip_address = coalesce(ip, t.ip_address)
-            where t.token_hash = record_license_usage.token_hash and (t.last_used_at is null or t.last_used_at < now())
-              and lock_token_if_free(t.token_id);
+            perform note_token_use(record_license_usage.token_hash, now(), ip);
         end if;
     end if;
     -- An invalid record must not make the ingest server's call fail: the license check and an operator handle it.

@@ -12,6 +12,15 @@ begin
 end
 $$;
 
+-- Writes a token's time of last use, unless a later one is known or another session has locked the token.
+create or replace function note_token_use(token_hash varchar, used_at timestamptz, address inet) returns void language plpgsql as $$
+begin
+    update license_tokens t set last_used_at = used_at, ip_address = coalesce(address, t.ip_address)
+    where t.token_hash = note_token_use.token_hash and (t.last_used_at is null or t.last_used_at < used_at)
+      and lock_token_if_free(t.token_id);
+end
+$$;
+
 -- Writes what depends on stored usage: hourly sums, times of last use, and the arrivals for the detector. Takes the oldest batches of
 -- unsummed_usage that no other session has locked, up to about most_records, and returns the number of their records; 0 if there are
 -- none. Last-seen times only move forward, so the order of the batches doesn't matter. Records that were deleted meanwhile add nothing.
@@ -117,9 +126,7 @@ begin
         order by token_hash collate "C", logged_at desc
     loop
         begin
-            update license_tokens t set last_used_at = used.logged_at, ip_address = coalesce(used.ip_address, t.ip_address)
-            where t.token_hash = used.token_hash and (t.last_used_at is null or t.last_used_at < used.logged_at)
-              and lock_token_if_free(t.token_id);
+            perform note_token_use(used.token_hash, used.logged_at, used.ip_address);
         exception when others then
             raise warning 'The time of last use of a token is not written: %', sqlerrm;
         end;

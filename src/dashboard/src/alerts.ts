@@ -39,6 +39,8 @@ export type Evidence = {
   opened?: number;
   close_only_since?: string;
 };
+/** The device that a check refused. */
+export const refusedDevice = (evidence: Evidence | null) => evidence?.refused_device ?? evidence?.newcomer;
 /** The statuses that a review gives. */
 export type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 export type AlertRow = {

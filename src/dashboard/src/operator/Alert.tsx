@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
-import type { AlertRow, Evidence, EvidenceDevice, RefusedDevice, Session } from '../alerts';
+import { refusedDevice, type AlertRow, type Evidence, type EvidenceDevice, type RefusedDevice, type Session } from '../alerts';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
@@ -41,7 +41,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
   if (alert.subscription_id && !license.data && !license.problem) return <Skeleton rows={8} />;
   const evidence = alert.evidence;
   const devices = (evidence?.devices ?? []).filter((device) => device.first_at && device.last_at);
-  const stranger = evidence?.refused_device ?? evidence?.newcomer;
+  const stranger = refusedDevice(evidence);
   return (
     <>
       <PageTitle title={texts.activity[alert.activity_type] ?? alert.activity_type}>
@@ -163,9 +163,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
 
 /** The devices that a check refused: the alert's own, and the last one of others that are counted in it. */
 const refused = (evidence: Evidence | null): [string, RefusedDevice][] => [
-  ...[evidence?.refused_device ?? evidence?.newcomer].flatMap((device): [string, RefusedDevice][] =>
-    device ? [[texts.alert.refusedDevice, device]] : [],
-  ),
+  ...[refusedDevice(evidence)].flatMap((device): [string, RefusedDevice][] => (device ? [[texts.alert.refusedDevice, device]] : [])),
   ...(evidence?.last_refused_device ? [[texts.alert.lastRefused, evidence.last_refused_device] as [string, RefusedDevice]] : []),
 ];
 
