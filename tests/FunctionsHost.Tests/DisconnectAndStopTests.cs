@@ -13,7 +13,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
 {
     private static readonly string Operator = "Bearer " + RunningApp.Token("operator");
     private const string Queue = "usage-records";
-    private const string HeldDevice = $"license_devices where device_id = '{Demo.Device}'";
+    private const string HeldDevice = $"select from license_devices where device_id = '{Demo.Device}' for update";
     private static readonly Input Rename = new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}", new { name = "Home" });
 
     private readonly BrokerDouble broker = new(Queue);
@@ -107,8 +107,9 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
     [Fact]
     public async Task Stop_WhileARequestAndABatchWait_AnswersTheRequestAndReturnsTheBatch()
     {
+        var (id, at) = (Guid.NewGuid(), $"{TimeProvider.System.GetUtcNow().UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}");
         var record = $$"""
-            {"record_id":"{{Guid.NewGuid()}}","logged_at":"{{TimeProvider.System.GetUtcNow().UtcDateTime:O}}",
+            {"record_id":"{{id}}","logged_at":"{{at}}",
             "token_hash":"{{Demo.TokenHash(2)}}","subscription_id":"{{Demo.Subscription(2)}}","ip_address":"198.51.100.4",
             "ea_instance_id":"EA-1","mt5_account_number":1001}
             """;
@@ -116,7 +117,13 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         {
             var isHost = database == both.HostDatabase;
             await using var device = await HeldRow.HoldAsync(database, HeldDevice);
-            await using var token = await HeldRow.HoldAsync(database, $"license_tokens where token_hash = '{Demo.TokenHash(2)}'");
+            // The batch waits until it is known whether another transaction stores the same record.
+            await using var stored = await HeldRow.HoldAsync(
+                database,
+                $"""
+                insert into license_usage_log (log_id, logged_at, token_hash, subscription_id)
+                values ('{id}', '{at}', '{Demo.TokenHash(2)}', '{Demo.Subscription(2)}')
+                """);
             if (isHost)
                 both.Host.Queue(Queue).Send(Encoding.UTF8.GetBytes(record));
             else
@@ -130,10 +137,10 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
 
             Assert.Equal(204, (await request).Status);
             Assert.Equal(new WorkerExit(0, Killed: false), await stop);
-            var stored = await database.QueryAsync<int>("select count(*)::int from license_usage_log where ea_instance_id = 'EA-1'");
+            var records = await database.QueryAsync<int>("select count(*)::int from license_usage_log where ea_instance_id = 'EA-1'");
             Assert.Equal(
                 (isHost, 1, 0),
-                (isHost, isHost ? both.Host.Queue(Queue).Count : broker.Count(Queue), stored));
+                (isHost, isHost ? both.Host.Queue(Queue).Count : broker.Count(Queue), records));
         }
     }
 
@@ -178,13 +185,13 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
     /// <summary>A row that a transaction of the test locks, so that every other change to it waits.</summary>
     private sealed class HeldRow(TestDatabase database, NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
     {
-        /// <param name="row">Table and condition.</param>
-        public static async Task<HeldRow> HoldAsync(TestDatabase database, string row)
+        /// <param name="statement">The statement that locks the row.</param>
+        public static async Task<HeldRow> HoldAsync(TestDatabase database, string statement)
         {
             var connection = await database.Source.OpenConnectionAsync(Canceled);
             var transaction = await connection.BeginTransactionAsync(Canceled);
             await using var command = connection.CreateCommand();
-            command.CommandText = $"select from {row} for update";
+            command.CommandText = statement;
             await command.ExecuteNonQueryAsync(Canceled);
             return new HeldRow(database, connection, transaction);
         }
