@@ -569,7 +569,7 @@ begin
             using errcode = 'object_in_use';
     end if;
 
-    -- Waits until no sum of usage runs: it may have read the person's records. sum_license_usage takes the lock, too.
+    -- Waits for running sums of usage, which may have read the person's records. sum_license_usage takes this lock, shared.
     perform pg_advisory_xact_lock(hashtext('sum_license_usage'));
     delete from license_usage_log where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);
@@ -1382,7 +1382,7 @@ declare
     accounts bigint[];
     used record;
 begin
-    -- An erasure of a person waits for this, and this for an erasure: otherwise it could write again what was erased.
+    -- Excludes an erasure of a person: a sum that has read the person's records could write them after they were erased.
     perform pg_advisory_xact_lock_shared(hashtext('sum_license_usage'));
     if not skip_locked then
         set local lock_timeout = '1s';

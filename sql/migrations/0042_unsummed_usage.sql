@@ -20,7 +20,7 @@ alter table unsummed_usage
     alter column logged_ats set storage external,
     alter column log_ids set storage external;
 
--- Whoever may write the arrivals stores usage: the role of the app, and roles of the platform that call record_license_usage.
+-- Copies the grants of usage_arrivals: the app's role, and roles of the platform that call record_license_usage, need both tables.
 do $$
 declare
     privilege record;

@@ -7,7 +7,7 @@
 -- Two concurrent batches insert their rows in the same order, so that they wait and don't deadlock.
 --
 -- Only instances of an earlier version send skip_locked: while a new version is deployed, and after it is rolled back. They have no timer
--- that sums, so their batches are summed at once.
+-- that sums, so each of their calls sums the oldest waiting batches, with about as many records as it stored.
 drop function if exists store_license_usage( -- the one without skip_locked
     uuid[], timestamptz[], text[], uuid[], inet[], text[], bigint[], text[], text[], double precision[], double precision[], int[], int[],
     int[], int[], int[]);

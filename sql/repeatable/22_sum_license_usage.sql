@@ -26,8 +26,9 @@ $$;
 -- none. Last-seen times only move forward, so the order of the batches doesn't matter. Records that were deleted meanwhile add nothing.
 --
 -- With skip_locked, tokens and devices that another session has locked keep their time of last use; a later batch writes it. Without
--- it, which costs less, the statement fails after one second if such a lock remains. With one_by_one, each of these times is written
--- separately, and those whose change a trigger of the platform rejects are left out.
+-- it, which costs less, the statement fails after one second if such a lock remains. With one_by_one, each time of last use
+-- is written separately: it is left out, with a warning, if its change fails, for example in a trigger of the platform. Locked rows are
+-- skipped.
 --
 -- Two concurrent calls lock rows in the same order, so that they wait and don't deadlock: each kind of row is sorted by its key.
 -- To keep this order, each update reads its rows sorted and finds each row by an index: the joins and scans that would change the order
@@ -45,7 +46,7 @@ declare
     accounts bigint[];
     used record;
 begin
-    -- An erasure of a person waits for this, and this for an erasure: otherwise it could write again what was erased.
+    -- Excludes an erasure of a person: a sum that has read the person's records could write them after they were erased.
     perform pg_advisory_xact_lock_shared(hashtext('sum_license_usage'));
     if not skip_locked then
         set local lock_timeout = '1s';

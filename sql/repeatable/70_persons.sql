@@ -67,7 +67,7 @@ begin
             using errcode = 'object_in_use';
     end if;
 
-    -- Waits until no sum of usage runs: it may have read the person's records. sum_license_usage takes the lock, too.
+    -- Waits for running sums of usage, which may have read the person's records. sum_license_usage takes this lock, shared.
     perform pg_advisory_xact_lock(hashtext('sum_license_usage'));
     delete from license_usage_log where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_usage_log', touched);

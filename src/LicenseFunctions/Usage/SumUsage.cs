@@ -13,10 +13,10 @@ public sealed record SumCounts(int Records);
 /// </summary>
 public sealed class SumUsage(UsageStore store, TimeProvider time, ILogger<SumUsage> log)
 {
-    // A statement locks the tokens and devices of its records. More records would not be much faster, and others would wait longer.
+    // A statement locks the tokens and devices of its records. A larger one is hardly faster, and other sessions wait longer for it.
     private const int MostRecords = 5_000;
 
-    /// <summary>As many as one stored batch has at most.</summary>
+    /// <summary>About the size of a full batch of the queue. A statement sums at least one batch, also a larger one.</summary>
     private const int OneBatch = 1_000;
 
     private static readonly TimeSpan TimeBudget = TimeSpan.FromSeconds(50);
@@ -33,13 +33,14 @@ public sealed class SumUsage(UsageStore store, TimeProvider time, ILogger<SumUsa
             }
             catch (NpgsqlException failure) when (IsCausedByBatch(failure) && !cancellationToken.IsCancellationRequested)
             {
-                // For the rest of this run: the next batches may contain the same token, or the disk may be as slow.
                 if (most > OneBatch)
                 {
+                    // All later statements of this run are small, too: they may contain the same token, or the disk may still be slow.
                     (records, most) = (OneBatch, OneBatch);
                     continue;
                 }
 
+                // Only the oldest batch is summed in this way.
                 log.LogWarning(failure, "A batch of usage is summed with separate times of last use");
                 records = await store.SumAsync(most: 1, oneByOne: true, cancellationToken);
             }

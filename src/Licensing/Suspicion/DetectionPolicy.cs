@@ -161,8 +161,8 @@ public sealed record DetectionPolicy
     public int FullShiftDays { get; init; } = 6;
 
     /// <summary>
-    /// Period in which these days are counted if the places are far apart. The market is closed on weekends, so a week has few days on
-    /// which all devices work. Otherwise, <see cref="OverlapMemory"/> applies.
+    /// Period in which these days are counted if the places are far apart, each device keeps its own hours, and none is a server.
+    /// Otherwise, <see cref="OverlapMemory"/> applies. The market is closed on weekends, so a week has few days with all devices.
     /// </summary>
     [JsonPropertyName("shift_memory_days"), Days(1, 90)]
     public TimeSpan ShiftMemory { get; init; } = TimeSpan.FromDays(14);

@@ -120,12 +120,11 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
         await using var app = await RunningApp.StartAsync(
             database, [("TIMER_FALLBACK", "true"), ("AzureWebJobs.ScanUsage.Disabled", "true"), .. Schedules()]);
 
-        await RequestUntilAsync(app, () => DoneAsync(database, timers: 11));
-
-        Assert.Equal(
+        await RequestUntilDoneAsync(
+            app, database,
             "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents ReconcileRenewals RetainData RunRenewals "
-                + "ScoreLicenses SumUsage WarnExpiring WatchLicenses",
-            await WorkedAsync(database));
+                + "ScoreLicenses SumUsage WarnExpiring WatchLicenses");
+
         Assert.Equal("applied", await database.QueryAsync<string>(
             "select status from renewals where subscription_id = @license", new { license }));
         Assert.Equal(0L, await database.QueryAsync<long>("select count(*) from timer_leases where last_started_at is not null"));
@@ -144,12 +143,11 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
         await using var app = await RunningApp.StartAsync(
             database, [("TIMER_FALLBACK", "true"), ("AUTO_RENEWAL_ENABLED", "false"), .. Schedules()]);
 
-        await RequestUntilAsync(app, () => DoneAsync(database, timers: 11));
-
-        Assert.Equal(
+        await RequestUntilDoneAsync(
+            app, database,
             "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents RetainData ScanUsage ScoreLicenses SumUsage "
-                + "WarnExpiring WatchLicenses",
-            await WorkedAsync(database));
+                + "WarnExpiring WatchLicenses");
+
         Assert.Equal(0L, await database.QueryAsync<long>(
             "select count(*) from renewals where subscription_id = @license", new { license }));
     }
@@ -174,16 +172,14 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
         await new PostgresWorld(database, TimeProvider.System).AddAsync(
             new LicenseSeed { ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1), WalletUsd = 60 });
 
-    private static async Task<bool> DoneAsync(TestDatabase database, int timers) =>
-        await database.QueryAsync<long>("select count(*) from timer_leases where fallback_runs > 0 and fallback_is_done") >= timers;
-
-    private static async Task RequestUntilAsync(RunningApp app, Func<Task<bool>> isDone)
+    private static async Task RequestUntilDoneAsync(RunningApp app, TestDatabase database, string timers)
     {
-        while (!await isDone())
+        while (await TimersAsync(database, "fallback_runs > 0 and fallback_is_done") != timers)
         {
             using var answer = await app.Client.GetAsync(new Uri("/healthz", UriKind.Relative), Canceled);
             await Task.Delay(20, Canceled);
         }
+        Assert.Equal(timers, await TimersAsync(database, "fallback_runs > 0"));
     }
 
     private static TimerActivity Timer() => new(
@@ -198,6 +194,6 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
         return (at, which) => Enumerable.Range(0, which).Aggregate(at, (slot, _) => parsed.GetNextOccurrence(slot));
     }
 
-    private static Task<string> WorkedAsync(TestDatabase database) => database.QueryAsync<string>(
-        "select string_agg(timer_name, ' ' order by timer_name collate \"C\") from timer_leases where fallback_runs > 0");
+    private static Task<string> TimersAsync(TestDatabase database, string condition) => database.QueryAsync<string>(
+        $"select string_agg(timer_name, ' ' order by timer_name collate \"C\") from timer_leases where {condition}");
 }

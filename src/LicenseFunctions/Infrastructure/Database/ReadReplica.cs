@@ -94,8 +94,8 @@ public sealed class ReadReplica(NpgsqlDataSource source, TimeSpan maxLag, TimePr
     /// <summary>The reads since the last call: those on the replica, and those that ran on the primary instead.</summary>
     public (long OnReplica, long OnPrimary) TakeReads() => (Interlocked.Exchange(ref reads, 0), Interlocked.Exchange(ref passedBy, 0));
 
-    // Every replica of a server has the server's identifier. One that still follows a server that was replaced by a restored backup or by
-    // another replica is on an earlier timeline.
+    // Every replica has its server's identifier. After a failover or a restore, a replica of the old server keeps the old timeline. The
+    // timeline is that of the last checkpoint, so a correct replica may also be refused for some minutes after a failover.
     private const string Primary = """
         select concat_ws('/', system_identifier, timeline_id, current_database()) as identity, pg_current_wal_flush_lsn() as position
         from pg_control_system(), pg_control_checkpoint()
