@@ -23,7 +23,7 @@ public sealed class UnusableRowTests(PostgresFixture postgres) : IAsyncLifetime
     {
         database = await postgres.NewDatabaseAsync();
         world = new PostgresWorld(database, TimeProvider.System);
-        app = await RunningApp.StartAsync(database, ("RATE_LIMIT_PER_MINUTE", "100000"), ("METRICS_TOKEN", "a-token-of-the-scrape"));
+        app = await RunningApp.StartHereAsync(database, ("RATE_LIMIT_PER_MINUTE", "100000"), ("METRICS_TOKEN", "a-token-of-the-scrape"));
     }
 
     public async ValueTask DisposeAsync()

@@ -17,7 +17,7 @@ public sealed class LeaseRoutesTests(PostgresFixture postgres)
     public async Task Lease_OfACheck_IsListedAfterTheSuspension()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
-        await using var app = await RunningApp.StartAsync(
+        await using var app = await RunningApp.StartHereAsync(
             scene.Database, ("LEASE_SIGNING_KEYS", Keys), ("PUBLIC_URL", "https://licenses.test"));
         var service = "Bearer " + RunningApp.Token("service");
 
@@ -44,7 +44,7 @@ public sealed class LeaseRoutesTests(PostgresFixture postgres)
     public async Task Routes_OfLeases_AnswerTheirCallersOnly()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
-        await using var app = await RunningApp.StartAsync(
+        await using var app = await RunningApp.StartHereAsync(
             scene.Database, ("LEASE_SIGNING_KEYS", Keys), ("PUBLIC_URL", "https://licenses.test"));
 
         var (status, keys, response) = await app.GetAsync("/.well-known/jwks.json");

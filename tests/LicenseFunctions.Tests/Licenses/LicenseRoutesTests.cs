@@ -19,7 +19,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     public async ValueTask InitializeAsync()
     {
         scene = await LicenseScene.NewAsync(postgres);
-        app = await RunningApp.StartAsync(scene.Database);
+        app = await RunningApp.StartHereAsync(scene.Database);
     }
 
     public async ValueTask DisposeAsync()
@@ -186,7 +186,7 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task Validate_TooOftenByAService_IsLimitedByLicense()
     {
-        await using var limited = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "2"));
+        await using var limited = await RunningApp.StartHereAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "2"));
         var service = "Bearer " + RunningApp.Token("service");
         Task<(int Status, JsonNode? Body, HttpResponseMessage Response)> CheckAsync(string token) =>
             limited.PostAsync("/api/v1/licenses/validate", service, new

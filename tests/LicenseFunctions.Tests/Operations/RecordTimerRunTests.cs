@@ -17,7 +17,7 @@ public sealed class RecordTimerRunTests(PostgresFixture postgres) : IAsyncLifeti
     public async ValueTask InitializeAsync()
     {
         database = await postgres.NewDatabaseAsync();
-        app = await RunningApp.StartAsync(database, ("RETENTION_SCHEDULE", RunningApp.Never));
+        app = await RunningApp.StartHereAsync(database, ("RETENTION_SCHEDULE", RunningApp.Never));
     }
 
     public async ValueTask DisposeAsync()

@@ -117,7 +117,7 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
     {
         await using var database = await SilentAsync();
         var license = await DueAsync(database);
-        await using var app = await RunningApp.StartAsync(
+        await using var app = await RunningApp.StartHereAsync(
             database, [("TIMER_FALLBACK", "true"), ("AzureWebJobs.ScanUsage.Disabled", "true"), .. Schedules()]);
 
         await RequestUntilDoneAsync(
@@ -140,7 +140,7 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
     {
         await using var database = await SilentAsync();
         var license = await DueAsync(database);
-        await using var app = await RunningApp.StartAsync(
+        await using var app = await RunningApp.StartHereAsync(
             database, [("TIMER_FALLBACK", "true"), ("AUTO_RENEWAL_ENABLED", "false"), .. Schedules()]);
 
         await RequestUntilDoneAsync(

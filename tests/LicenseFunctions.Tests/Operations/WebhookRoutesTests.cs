@@ -17,7 +17,7 @@ public sealed class WebhookRoutesTests(PostgresFixture postgres)
     {
         await using var listener = await LocalListener.StartAsync(_ => Results.NoContent(), TestContext.Current.CancellationToken);
         await using var database = await postgres.NewDatabaseAsync();
-        await using var app = await RunningApp.StartAsync(database, Keys, ("WEBHOOK_ALLOW_PRIVATE", "true"));
+        await using var app = await RunningApp.StartHereAsync(database, Keys, ("WEBHOOK_ALLOW_PRIVATE", "true"));
 
         var (created, added, _) = await app.PostAsync(Path, Operator, new { url = listener.Address.ToString(), types = new[] { "*" } });
         var secret = (string)added!["secret"]!;
@@ -55,7 +55,7 @@ public sealed class WebhookRoutesTests(PostgresFixture postgres)
     public async Task Routes_OfWebhooks_AreForOperators_AndRefuseWithAHint()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        await using var app = await RunningApp.StartAsync(database, Keys);
+        await using var app = await RunningApp.StartHereAsync(database, Keys);
         const string url = "https://hooks.example.com/licenses";
 
         async Task<string> CodeAsync(object body)
@@ -90,7 +90,7 @@ public sealed class WebhookRoutesTests(PostgresFixture postgres)
     public async Task Endpoint_WithoutKeys_IsRefusedAndNamesTheSetting()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        await using var app = await RunningApp.StartAsync(database);
+        await using var app = await RunningApp.StartHereAsync(database);
 
         var (status, problem, _) = await app.PostAsync(Path, Operator, new { url = "https://hooks.example.com/" });
 

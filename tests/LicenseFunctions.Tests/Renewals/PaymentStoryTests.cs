@@ -24,7 +24,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         database = await postgres.NewDatabaseAsync();
         stripe = await StandIn.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
-        app = await RunningApp.StartAsync(
+        app = await RunningApp.StartHereAsync(
             database,
             ("STRIPE_SECRET_KEY", stripe.Options.SecretKey),
             ("STRIPE_PUBLISHABLE_KEY", stripe.Options.PublishableKey),

@@ -15,7 +15,7 @@ public sealed class ReconciliationHttpTests(PostgresFixture postgres)
     public async Task Reconciliation_OfTheRunningBackend_AnswersOperators()
     {
         await using var scene = await PaymentBooksScene.OpenAsync(postgres);
-        await using var app = await RunningApp.StartAsync(
+        await using var app = await RunningApp.StartHereAsync(
             scene.Database,
             ("STRIPE_SECRET_KEY", scene.Stripe.StandIn.Options.SecretKey),
             ("STRIPE_PUBLISHABLE_KEY", scene.Stripe.StandIn.Options.PublishableKey),

@@ -24,7 +24,7 @@ public sealed class RenewalSite(PostgresFixture postgres) : IAsyncLifetime
         Stripe = await StandIn.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         Database = await postgres.NewDatabaseAsync();
         World = new PostgresWorld(Database, TimeProvider.System);
-        App = await RunningApp.StartAsync(
+        App = await RunningApp.StartHereAsync(
             Database,
             ("STRIPE_SECRET_KEY", Stripe.Options.SecretKey),
             ("STRIPE_PUBLISHABLE_KEY", Stripe.Options.PublishableKey),

@@ -4,13 +4,18 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Support;
 
-/// <summary>The whole backend as a process with one test's database, and a client.</summary>
+/// <summary>
+/// The whole backend with one test's database, and a client: as a process, or, for tests that need none, in this process, where it starts
+/// with a tenth of the processor time.
+/// </summary>
 public sealed class RunningApp : IAsyncDisposable
 {
     private static readonly byte[] SigningKey = Encoding.ASCII.GetBytes("a-signing-key-for-tests-of-32-bytes-or-more");
@@ -25,12 +30,13 @@ public sealed class RunningApp : IAsyncDisposable
     internal static readonly IReadOnlyList<string> Schedules =
         [.. Regex.Matches(Repository.Read("local.settings.sample.json"), "[A-Z_]+_SCHEDULE").Select(match => match.Value)];
 
-    private readonly Process process;
+    private readonly Process? process;
+    private readonly IHost? host;
     private readonly ConcurrentQueue<string> output;
 
-    private RunningApp(Process process, Uri address, ConcurrentQueue<string> output, LogSecrets secrets)
+    private RunningApp(Process? process, IHost? host, Uri address, ConcurrentQueue<string> output, LogSecrets secrets)
     {
-        (this.process, this.output, Secrets) = (process, output, secrets);
+        (this.process, this.host, this.output, Secrets) = (process, host, output, secrets);
         Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
@@ -44,13 +50,15 @@ public sealed class RunningApp : IAsyncDisposable
 
     public string Log => string.Join('\n', output);
 
+    private Process Process => process ?? throw new InvalidOperationException("This app runs in the process of the tests.");
+
     /// <summary>Present memory of the process.</summary>
     public long ResidentBytes
     {
         get
         {
-            process.Refresh();
-            return process.WorkingSet64;
+            Process.Refresh();
+            return Process.WorkingSet64;
         }
     }
 
@@ -63,8 +71,21 @@ public sealed class RunningApp : IAsyncDisposable
         var line = await Task.WhenAny(ready, process.WaitForExitAsync(TestContext.Current.CancellationToken)) == ready ? await ready : null;
         return line is null
             ? throw new InvalidOperationException("The backend did not start:\n" + string.Join('\n', output))
-            : new RunningApp(process, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output,
+            : new RunningApp(process, host: null, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output,
                 new LogSecrets(settings));
+    }
+
+    /// <summary>
+    /// Starts it in the process of the tests. It shares what is static: counters of /metrics, the settings of the runtime and the memory.
+    /// </summary>
+    public static async Task<RunningApp> StartHereAsync(TestDatabase database, params (string Name, string Value)[] settings)
+    {
+        settings = [("DATABASE_URL", database.ConnectionString), .. settings];
+        var output = new ConcurrentQueue<string>();
+        HereLog.Begin(output);
+        var host = Program.BuildStandalone([.. Settings(settings).Select(setting => $"--{setting.Name}={setting.Value}")]);
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        return new RunningApp(process: null, host, new Uri(((WebApplication)host).Urls.First()), output, new LogSecrets(settings));
     }
 
     /// <summary>Starts the process with invalid settings and returns its exit code and output.</summary>
@@ -144,20 +165,40 @@ public sealed class RunningApp : IAsyncDisposable
     /// <returns>The exit code.</returns>
     public async Task<int> StopAsync()
     {
-        using var signal = Process.Start("kill", ["-TERM", $"{process.Id}"]);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return process.ExitCode;
+        using var signal = System.Diagnostics.Process.Start("kill", ["-TERM", $"{Process.Id}"]);
+        await Process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return Process.ExitCode;
     }
 
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
-        if (!process.HasExited)
-            process.Kill(entireProcessTree: true);
-        await process.WaitForExitAsync(CancellationToken.None);
-        process.Dispose();
+        if (process is not null)
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync(CancellationToken.None);
+            process.Dispose();
+        }
+
+        if (host is not null)
+        {
+            await host.StopAsync(new CancellationToken(canceled: true));
+            host.Dispose();
+        }
+
         await Secrets.SaveAsync(Log);
     }
+
+    private static IEnumerable<(string Name, string Value)> Settings((string Name, string Value)[] settings) =>
+    [
+        ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
+        ("AUTH_SIGNING_KEY", SigningKeyText),
+        ("VALIDATION_TIMEOUT_SECONDS", "30"), // a busy machine may stop a process for more than the default of 2 s
+        ("TIMER_FALLBACK", "false"),
+        .. Schedules.Select(schedule => (schedule, Never)),
+        .. settings,
+    ];
 
     private static (Process Process, ConcurrentQueue<string> Output, Task<string> Ready) Launch((string Name, string Value)[] settings)
     {
@@ -167,14 +208,7 @@ public sealed class RunningApp : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = AppContext.BaseDirectory,
         };
-        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
-        start.Environment["AUTH_SIGNING_KEY"] = SigningKeyText;
-        // A busy machine may stop a process for more than the default of 2 s.
-        start.Environment["VALIDATION_TIMEOUT_SECONDS"] = "30";
-        start.Environment["TIMER_FALLBACK"] = "false";
-        foreach (var schedule in Schedules)
-            start.Environment[schedule] = Never;
-        foreach (var (name, value) in settings)
+        foreach (var (name, value) in Settings(settings))
             start.Environment[name] = value;
 
         var output = new ConcurrentQueue<string>();

@@ -23,7 +23,7 @@ public sealed class UsageHttpTests(PostgresFixture postgres) : IAsyncLifetime
     {
         scene = await UsageScene.NewAsync(postgres);
         license = await scene.LicenseAsync();
-        app = await RunningApp.StartAsync(scene.Database);
+        app = await RunningApp.StartHereAsync(scene.Database);
     }
 
     public async ValueTask DisposeAsync()

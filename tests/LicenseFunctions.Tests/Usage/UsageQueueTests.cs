@@ -221,7 +221,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.SkipWhen(url is null,
             "RABBITMQ_URL is missing: ./dev test starts RabbitMQ with AMQP 1.0 and sets it. Example: amqp://guest:guest@127.0.0.1:5672");
         var queue = $"usage-{Guid.NewGuid():N}";
-        await using var app = await RunningApp.StartAsync(scene.Database, ("ServiceBus", url), ("USAGE_QUEUE", queue));
+        await using var app = await RunningApp.StartHereAsync(scene.Database, ("ServiceBus", url), ("USAGE_QUEUE", queue));
         var connection = await new ConnectionFactory().CreateAsync(new Address(url));
         var sender = new SenderLink(new Session(connection), "usage", queue);
         var messages = Enumerable.Range(0, 20).Select(i => UsageScene.Array(
@@ -238,7 +238,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     /// <param name="scheme">amqp: received by AMQPNetLite; sb: by the official client.</param>
-    private Task<RunningApp> StartAsync(string scheme, int administrationPort = 5300) => RunningApp.StartAsync(
+    private Task<RunningApp> StartAsync(string scheme, int administrationPort = 5300) => RunningApp.StartHereAsync(
         scene.Database, ("ServiceBus", scheme == "amqp" ? broker.Address : broker.ConnectionString), ("USAGE_QUEUE", Queue),
         ("EMULATOR_HTTP_PORT", $"{administrationPort}"));
 

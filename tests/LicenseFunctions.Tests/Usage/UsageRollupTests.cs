@@ -60,7 +60,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task LicenseUsage_ByHour_FillsGapsWithZerosAndWeightsLatency()
     {
         await SendAsync(("10:15", 1, 100, "198.51.100.4"), ("10:59:59.999999", 3, 20, "198.51.100.9"), ("12:00", 2, 50, "203.0.113.1"));
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
 
         var (status, body, _) = await app.GetAsync(
             $"/api/v1/licenses/{license.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T13:00:00Z", "Bearer "
@@ -81,7 +81,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task LicenseUsage_ByDay_IsTheSumOfItsHours()
     {
         await SendAsync(("00:00", 1, 10, "198.51.100.4"), ("23:59:59", 2, 10, "198.51.100.4"));
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
         var next = Yesterday.AddDays(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
         var (_, body, _) = await app.GetAsync(
@@ -93,7 +93,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task LicenseUsage_OfAnotherOwner_IsNotFound()
     {
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
         var owner = await scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
         var path = $"/api/v1/licenses/{license.SubscriptionId}/usage";
 
@@ -108,7 +108,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task LicenseUsage_AcceptPrefersCsv_IsCsv()
     {
         await SendAsync(("10:15", 1, 100, "198.51.100.4"));
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
 
         var text = await CsvAsync(app, $"/api/v1/licenses/{license.SubscriptionId}/usage?from={Day}T10:00:00Z&to={Day}T12:00:00Z");
 
@@ -125,7 +125,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
         var other = await scene.LicenseAsync();
         await scene.SendAsync(scene.Record(other, secondsAgo: 86_400));
         await scene.Database.ExecuteAsync("update usage_rollups set country_code = 'DE' where subscription_id = @SubscriptionId", license);
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
 
         var (_, body, _) = await app.GetAsync("/api/v1/usage/summary?bucket=day", "Bearer " + RunningApp.Token("operator"));
         var csv = await CsvAsync(app, "/api/v1/usage/summary?bucket=day&by=country");
@@ -153,7 +153,7 @@ public sealed class UsageRollupTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SendAsync(("10:15", 1, 100, "198.51.100.4"));
         await scene.Database.ExecuteAsync("update usage_rollups set signals_rejected = 1000000");
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
 
         var (_, body, _) = await app.GetAsync("/api/v1/usage/summary?bucket=day", "Bearer " + RunningApp.Token("operator"));
 

@@ -20,7 +20,7 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         var other = await AddLicenseAsync(scene, "tok-2");
-        await using var app = await RunningApp.StartAsync(scene.Database, ("DATABASE_POOL_SIZE", "4"));
+        await using var app = await RunningApp.StartHereAsync(scene.Database, ("DATABASE_POOL_SIZE", "4"));
         var subscriber = "Bearer " + RunningApp.Token("subscriber", scene.SubscriberId);
         await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
         await using var locked = await platform.BeginTransactionAsync(Stop);
@@ -52,7 +52,7 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         var other = await AddLicenseAsync(scene, "tok-2");
-        await using var app = await RunningApp.StartAsync(
+        await using var app = await RunningApp.StartHereAsync(
             scene.Database, ("DATABASE_POOL_SIZE", "4"), ("RATE_LIMIT_PER_MINUTE", "100000"), ("VALIDATION_TIMEOUT_SECONDS", "12"));
         await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
         await using var locked = await platform.BeginTransactionAsync(Stop);
@@ -84,7 +84,7 @@ public sealed class CheckPoolTests(PostgresFixture postgres)
             insert into master_pricing (master_id, monthly_fee_usd) select master_id, 30 from subscriptions;
             insert into license_health (subscription_id) select subscription_id from subscriptions;
             """);
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
         await using var platform = await scene.Database.Source.OpenConnectionAsync(Stop);
         await using var open = await platform.BeginTransactionAsync(Stop);
         await platform.ExecuteAsync(change, new { subscriber = scene.SubscriberId });

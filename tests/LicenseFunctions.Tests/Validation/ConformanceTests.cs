@@ -117,7 +117,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
     public async Task Problems_OfTheBackend_AreThoseOfTheCases()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
-        await using var app = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "20"));
+        await using var app = await RunningApp.StartHereAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "20"));
         const string License = "License " + LicenseScene.Token;
         var good = new { ea_instance_id = "EA-1", mt5_account_number = 1001, nonce = Nonce };
         var required = new List<string>();
@@ -175,7 +175,7 @@ public sealed class ConformanceTests(PostgresFixture postgres)
     // One check tries to lock the license, and a thousand wait for that check. All further ones are refused.
     private static async Task<HttpResponseMessage> WhileManyWaitAsync(LicenseScene scene, string license, object body)
     {
-        await using var app = await RunningApp.StartAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "100000"));
+        await using var app = await RunningApp.StartHereAsync(scene.Database, ("RATE_LIMIT_PER_MINUTE", "100000"));
         await using var platform = await scene.Database.Source.OpenConnectionAsync(LicenseScene.Stop);
         await using var locked = await platform.BeginTransactionAsync(LicenseScene.Stop);
         await platform.ExecuteAsync("select from subscriptions for update");

@@ -17,7 +17,7 @@ public sealed partial class RouteTests(PostgresFixture postgres) : IAsyncLifetim
     public async ValueTask InitializeAsync()
     {
         database = await postgres.NewDatabaseAsync();
-        app = await RunningApp.StartAsync(database, ("RATE_LIMIT_PER_MINUTE", "100000"));
+        app = await RunningApp.StartHereAsync(database, ("RATE_LIMIT_PER_MINUTE", "100000"));
     }
 
     public async ValueTask DisposeAsync()
