@@ -104,6 +104,12 @@ internal sealed class RenewalSite : IAsyncDisposable
         return await connection.QuerySingleAsync<T>(sql);
     }
 
+    public async Task<IEnumerable<T>> QueryAllAsync<T>(string sql)
+    {
+        await using var connection = await Source.OpenConnectionAsync();
+        return await connection.QueryAsync<T>(sql);
+    }
+
     public async Task ExecuteAsync(string sql)
     {
         await using var connection = await Source.OpenConnectionAsync();

@@ -211,16 +211,18 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         RenewalSelection selection, DateTimeOffset now, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
         List<RenewalFacts>? claimed = null;
-        foreach (var row in rows.Values)
-        {
-            if (row.Renewal.NextActionAt is not { } at || at > now || IsHeld(row)) continue;
-            if (selection is RenewalSelection.AwaitingProvider && !row.Renewal.Status.IsAwaitingProvider()) continue;
-            (claimed ??= []).Add(Claim(row, lease));
-            if (claimed.Count == limit) break;
-        }
-
+        var first = rows.Values
+            .Where(row => row.Renewal.NextActionAt <= now && !IsHeld(row)
+                && (selection is not RenewalSelection.AwaitingProvider || row.Renewal.Status.IsAwaitingProvider()))
+            .Take(limit)
+            .Where(row => selection is not RenewalSelection.CoveredByWallet || IsCoveredByWallet(row.Renewal))
+            .OrderBy(row => row.Renewal.NextActionAt).ThenBy(row => row.Renewal.SubscriptionId);
+        foreach (var row in first) (claimed ??= []).Add(Claim(row, lease));
         return Task.FromResult<IReadOnlyList<RenewalFacts>>(claimed ?? []);
     }
+
+    private bool IsCoveredByWallet(Renewal renewal) => renewal.IntentId is null
+        && Licenses[renewal.SubscriptionId] is var license && (renewal.AmountUsd ?? 0) <= license.WalletUsd - license.ReservedUsd;
 
     public Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken) =>
         Task.FromResult(rows.TryGetValue(renewalId, out var row) && !IsHeld(row) ? Claim(row, lease) : null);
@@ -236,6 +238,20 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
         Task.FromResult(requests.TryGetValue(request, out var id) ? rows[id].Renewal : null);
+
+    public async Task<bool> SaveAllAsync(IReadOnlyList<RenewalChange> changes, CancellationToken cancellationToken)
+    {
+        if (AreRowsLocked) return false;
+        var restore = changes.Count > 1 ? Backup() : () => { };
+        foreach (var change in changes)
+        {
+            if (await SaveAsync(change, new RenewalWriter(TimeSpan.Zero), cancellationToken) is RenewalSave.Saved) continue;
+            restore();
+            return false;
+        }
+
+        return true;
+    }
 
     public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
     {

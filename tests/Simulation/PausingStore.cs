@@ -50,6 +50,15 @@ internal sealed class PausingStore(IWorld world, IRenewalStore inner, Scheduler 
             return saved;
         });
 
+    public Task<bool> SaveAllAsync(IReadOnlyList<RenewalChange> changes, CancellationToken cancellationToken) =>
+        BetweenAsync(async () =>
+        {
+            var before = changes.Select(change => judge.Before(change.After.RenewalId)).ToList();
+            var saved = await LockedAsync(() => inner.SaveAllAsync(changes, cancellationToken));
+            for (var i = 0; saved && i < changes.Count; i++) judge.Saved(before[i], changes[i]);
+            return saved;
+        });
+
     public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
         BetweenAsync(() => inner.FindByRequestAsync(request, cancellationToken));
 

@@ -497,6 +497,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         public Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken) =>
             Done(() => inner.SaveAsync(change, writer, cancellationToken));
 
+        public Task<bool> SaveAllAsync(IReadOnlyList<RenewalChange> changes, CancellationToken cancellationToken) =>
+            Done(() => inner.SaveAllAsync(changes, cancellationToken));
+
         public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
             Done(() => inner.FindByRequestAsync(request, cancellationToken));
 

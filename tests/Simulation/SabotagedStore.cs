@@ -30,14 +30,19 @@ internal sealed class SabotagedStore(IRenewalStore inner, Sabotage sabotage) : I
     {
         try
         {
-            var written = sabotage is Sabotage.NoticeSkipped ? change with { Announcement = null } : change;
-            return await inner.SaveAsync(written, writer, cancellationToken);
+            return await inner.SaveAsync(Written(change), writer, cancellationToken);
         }
         catch (PostgresException locked) when (sabotage is Sabotage.LockIsWallet && locked.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
             return RenewalSave.WalletLocked;
         }
     }
+
+    public Task<bool> SaveAllAsync(IReadOnlyList<RenewalChange> changes, CancellationToken cancellationToken) =>
+        inner.SaveAllAsync([.. changes.Select(Written)], cancellationToken);
+
+    private RenewalChange Written(RenewalChange change) =>
+        sabotage is Sabotage.NoticeSkipped ? change with { Announcement = null } : change;
 
     public Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken) =>
         inner.FindByRequestAsync(request, cancellationToken);

@@ -11,6 +11,12 @@ public enum RenewalSelection
 
     /// <summary>Due renewals for which <see cref="RenewalStatuses.IsAwaitingProvider"/> is true. The reconciler processes these.</summary>
     AwaitingProvider,
+
+    /// <summary>
+    /// Those of the first due renewals whose amount the customer's wallet covers, and that have no intent: most of them ask no provider.
+    /// None if the others are due earlier.
+    /// </summary>
+    CoveredByWallet,
 }
 
 /// <summary>The result of a write. Only <see cref="Saved"/> means that something was written.</summary>
@@ -92,6 +98,13 @@ public interface IRenewalStore
     /// writer's lease must not have expired. The fence is incremented, so that changes based on older reads are rejected.
     /// </summary>
     Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Commits claimed changes of different licenses and different customers in one transaction, and ends their claims. It waits less for
+    /// locks than <see cref="SaveAsync"/>.
+    /// </summary>
+    /// <returns>False if one of them can't be committed now; then nothing is written.</returns>
+    Task<bool> SaveAllAsync(IReadOnlyList<RenewalChange> changes, CancellationToken cancellationToken);
 
     /// <summary>The renewal of an earlier request with this key; null for none.</summary>
     Task<Renewal?> FindByRequestAsync(RenewalRequestKey request, CancellationToken cancellationToken);

@@ -60,14 +60,31 @@ public sealed class ProcessRenewal(
         throw new InvalidOperationException($"Renewal {facts.Renewal.RenewalId} is not settled after {MostSteps} steps.");
     }
 
+    /// <summary>
+    /// Saves in one transaction what needs no provider and no further step. At most one renewal of each license and customer, because each
+    /// decision is based on the wallet before the transaction.
+    /// </summary>
+    /// <returns>The renewals that are left: <see cref="RunAsync"/> processes each of them by itself.</returns>
+    public async Task<IReadOnlyList<RenewalFacts>> RunTogetherAsync(
+        IReadOnlyList<RenewalFacts> claimed, CancellationToken cancellationToken)
+    {
+        var (customers, licenses) = (new HashSet<Guid>(), new HashSet<Guid>());
+        var (changes, left) = (new List<RenewalChange>(), new List<RenewalFacts>());
+        foreach (var facts in claimed)
+        {
+            if (Plan(facts) is RenewalStep.Save { Change: { After: { Attempt: null } after } change } && IsIdle(after)
+                && customers.Add(after.UserId) && licenses.Add(after.SubscriptionId))
+                changes.Add(change);
+            else left.Add(facts);
+        }
+
+        return changes.Count == 0 || await store.SaveAllAsync(changes, cancellationToken) ? left : claimed;
+    }
+
     private async Task<RenewalChange?> NextChangeAsync(RenewalFacts facts, CancellationToken cancellationToken)
     {
-        switch (RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId()))
+        switch (Plan(facts))
         {
-            case RenewalStep.Save { Change: { Notice: { Template: "price_consent" } question } change }:
-                var link = links.Path(
-                    ConsentToPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt, ConsentToPrice.Stated(change.After));
-                return change with { Notice = question with { Link = link } };
             case RenewalStep.Save save:
                 return save.Change;
             case RenewalStep.CreateIntent { Attempt: var attempt }:
@@ -87,6 +104,16 @@ public sealed class ProcessRenewal(
             default:
                 return null;
         }
+    }
+
+    private RenewalStep Plan(RenewalFacts facts)
+    {
+        var step = RenewalPlan.Next(facts, policy, clock.GetUtcNow(), gateways.NewAttemptId());
+        if (step is not RenewalStep.Save { Change: { Notice: { Template: "price_consent" } question } change }) return step;
+
+        var link = links.Path(
+            ConsentToPrice.Purpose, change.After.RenewalId, change.After.GivesUpAt, ConsentToPrice.Stated(change.After));
+        return new RenewalStep.Save(change with { Notice = question with { Link = link } });
     }
 
     private async Task<RenewalChange?> LookUpAsync(

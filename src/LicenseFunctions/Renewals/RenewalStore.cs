@@ -190,7 +190,10 @@ public sealed class RenewalStore(
               order by next_action_at
               limit @limit
               for update skip locked) due
-        where r.renewal_id = due.renewal_id
+        where r.renewal_id = due.renewal_id and (not @coveredByWallet or (
+            r.intent_id is null
+            and coalesce(r.amount_usd, 0) <= coalesce((
+                select available_usd(w.balance_usd, w.reserved_usd) from user_wallets w where w.user_id = r.user_id), 0)))
         returning r.renewal_id
         """;
 
@@ -201,7 +204,14 @@ public sealed class RenewalStore(
         {
             var claimed = await connection.QueryAsync<Guid>(new CommandDefinition(
                 Claim,
-                new { now = now.UtcDateTime, awaitingProvider = selection is RenewalSelection.AwaitingProvider, limit, lease },
+                new
+                {
+                    now = now.UtcDateTime,
+                    awaitingProvider = selection is RenewalSelection.AwaitingProvider,
+                    coveredByWallet = selection is RenewalSelection.CoveredByWallet,
+                    limit,
+                    lease,
+                },
                 cancellationToken: token));
             return claimed.AsList() is { Count: > 0 } ids ? await RowsAsync(connection, ids, token) : [];
         }, cancellationToken);
@@ -285,7 +295,7 @@ public sealed class RenewalStore(
                debt_usd, attempts_at
         from renewal_facts
         where renewal_id = any(@ids)
-        order by next_action_at
+        order by next_action_at, subscription_id
         """;
 
     internal static async Task<IReadOnlyList<RenewalFacts>> FactsAsync(
@@ -347,6 +357,37 @@ public sealed class RenewalStore(
 
         if (change.Payment is not null || change.Suspends) invalidation.Raise(change.After.SubscriptionId);
         return RenewalSave.Saved;
+    }
+
+    // Shorter than that of a check: while a batch waits for one license, it holds the locks of the others.
+    private static readonly TimeSpan LockTimeoutOfAll = TimeSpan.FromMilliseconds(500);
+
+    public async Task<bool> SaveAllAsync(IReadOnlyList<RenewalChange> changes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await database.InTransactionAsync(
+                async (connection, token) =>
+                {
+                    await new RenewalTransaction(connection, suspensions, time)
+                        .WriteAsync(changes, new RenewalWriter(TimeSpan.Zero), token);
+                    return true;
+                },
+                cancellationToken,
+                LockTimeoutOfAll);
+        }
+        catch (SaveRefusedException)
+        {
+            return false;
+        }
+        catch (PostgresException failure) when (SkippedRows.ConcernsOneRow(failure))
+        {
+            return false;
+        }
+
+        foreach (var change in changes.Where(change => change.Payment is not null || change.Suspends))
+            invalidation.Raise(change.After.SubscriptionId);
+        return true;
     }
 
     public Task RecordAsync(PaymentEvent received, PaymentCase? concern, CancellationToken cancellationToken) =>

@@ -23,28 +23,54 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         new(subscriptionId, SuspensionCause.Expiry, SuspensionTexts.Expired, Actor.System);
 
     /// <exception cref="SaveRefusedException">The change was rejected; nothing is written.</exception>
-    public async Task WriteAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken)
+    public Task WriteAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken) =>
+        WriteAsync([change], writer, cancellationToken);
+
+    /// <param name="changes">Changes of different licenses and customers.</param>
+    /// <param name="writer">The writer of all; one with an event or a request writes one change.</param>
+    /// <exception cref="SaveRefusedException">One of the changes was rejected; nothing is written.</exception>
+    public async Task WriteAsync(IReadOnlyList<RenewalChange> changes, RenewalWriter writer, CancellationToken cancellationToken)
     {
-        var after = change.After;
         if (writer.Event is { } received && !await PaymentEventInbox.AddAsync(connection, received, cancellationToken))
             throw new SaveRefusedException(RenewalSave.Repeated);
-        if (change.Payment is { } paid) await CutPaidPeriodsAsync(after, paid, cancellationToken);
-        await WriteRowAsync(change, writer.Lease, cancellationToken);
-        if (after.Attempt is { } attempt) await WriteAttemptAsync(after.RenewalId, attempt, cancellationToken);
-        if (after is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
-            await ExecuteAsync(DropReversals, new { after.RenewalId }, cancellationToken);
-        if (writer.Request is { } request) await WriteRequestAsync(request, after, cancellationToken);
-        if (change.Payment is { } payment) await BookAsync(after, payment, cancellationToken);
-        if (change.Suspends) await SuspendAsync(after, cancellationToken);
-        if (IsQuestionAnswered(change)) await ExecuteAsync(DropQuestion, new { after.RenewalId }, cancellationToken);
-        if (change.History is { } history) await WriteHistoryAsync(change, history, cancellationToken);
-        if (change.Announcement is { } announcement) await MailAsync(change, announcement, cancellationToken);
-        if (change.Notice is { } notice) await MailAsync(change, notice, cancellationToken);
-        if (change.Audit is { } action) await AuditAsync(change, action, writer.Actor ?? Actor.System, cancellationToken);
-        if (change.Case is { } concern)
-            await OpenCaseAsync(after.Attempt?.Provider ?? PaymentProviders.Stripe, after, concern, cancellationToken);
-        if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(after, cancellationToken);
+        var payments = changes.Where(change => change.Payment is not null)
+            .Select(change => new Booking(change.After, change.Payment!)).ToList();
+        await ExecuteAsync(
+            LockLicenses, new { ids = changes.Select(change => change.After.SubscriptionId).ToArray() }, cancellationToken);
+        if (payments.Count > 0) await CutPaidPeriodsAsync(payments, cancellationToken);
+        await WriteRowsAsync(changes, writer.Lease, cancellationToken);
+        foreach (var after in changes.Select(change => change.After).Where(after => after.Attempt is not null))
+        {
+            await WriteAttemptAsync(after.RenewalId, after.Attempt!, cancellationToken);
+            if (after is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
+                await ExecuteAsync(DropReversals, new { after.RenewalId }, cancellationToken);
+        }
+
+        if (writer.Request is { } request) await WriteRequestAsync(request, changes.Single().After, cancellationToken);
+        if (payments.Count > 0) await BookAsync(payments, cancellationToken);
+        foreach (var change in changes.Where(change => change.Suspends)) await SuspendAsync(change.After, cancellationToken);
+        if (changes.Where(IsQuestionAnswered).Select(change => change.After.RenewalId).ToArray() is { Length: > 0 } answered)
+            await ExecuteAsync(DropQuestions, new { answered }, cancellationToken);
+        await WriteHistoryAsync([.. changes.Where(change => change.History is not null)], cancellationToken);
+        await EmailOutbox.AddAsync(
+            connection,
+            [.. changes.SelectMany(change => new[] { change.Announcement, change.Notice }.OfType<RenewalNotice>()
+                .Select(notice => Mail(change, notice)))],
+            cancellationToken);
+        await AuditLog.AddAsync(
+            connection,
+            [.. changes.Where(change => change.Audit is not null).Select(change => Audit(change, writer.Actor ?? Actor.System))],
+            cancellationToken);
+        foreach (var change in changes)
+        {
+            if (change.Case is { } concern)
+                await OpenCaseAsync(
+                    change.After.Attempt?.Provider ?? PaymentProviders.Stripe, change.After, concern, cancellationToken);
+            if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(change.After, cancellationToken);
+        }
     }
+
+    private sealed record Booking(Renewal Renewal, RenewalPayment Payment);
 
     // A charge that went back to the customer needs no decision, and no renewal may wait for it. If it was refunded, its case is stored as
     // decided, and opened again if that refund fails.
@@ -93,30 +119,33 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         await PaymentCaseStore.CloseAppliedAsync(connection, paid, cancellationToken);
     }
 
-    // A statement of its own: the next one reads what the transaction committed for which this one has waited.
-    private const string LockLicense = """
-        select from license_states where subscription_id = @SubscriptionId for update;
+    // All changes of a license lock its row first. A statement of its own: the next one reads what the transaction committed for which
+    // this one has waited. In one order, so that two workers don't wait for each other.
+    private const string LockLicenses = """
+        select from license_states where subscription_id = any(@ids) order by subscription_id for update
         """;
 
-    private const string CutPaidPeriods = $"""
-        {LockLicense}
-        update renewals r set paid_until = greatest(r.paid_from, coalesce(t.expires_at, @paidFrom)), fence = r.fence + 1
-        from v_current_license_tokens t
-        where t.subscription_id = @SubscriptionId and r.subscription_id = t.subscription_id and r.renewal_id <> @RenewalId
-          and r.status = 'applied' and r.paid_until > coalesce(t.expires_at, @paidFrom)
-          and (t.expires_at is not null or r.paid_from < @paidUntil)
+    // "limit 1", because PostgreSQL would read all tokens for a plain join with the view.
+    private const string CutPaidPeriods = """
+        update renewals r set paid_until = greatest(r.paid_from, coalesce(t.expires_at, p.paid_from)), fence = r.fence + 1
+        from unnest(@subscriptions, @renewals, @paidFrom, @paidUntil) as p (subscription_id, renewal_id, paid_from, paid_until)
+        cross join lateral (
+            select c.expires_at from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t
+        where r.subscription_id = p.subscription_id and r.renewal_id <> p.renewal_id
+          and r.status = 'applied' and r.paid_until > coalesce(t.expires_at, p.paid_from)
+          and (t.expires_at is not null or r.paid_from < p.paid_until)
         """;
 
     // If the platform moved the expiry back into a paid period, that period now ends at the expiry, so that the next one can begin there.
     // If the platform removed the expiry, that period ends when the next one begins.
-    private Task CutPaidPeriodsAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken) => ExecuteAsync(
+    private Task CutPaidPeriodsAsync(List<Booking> bookings, CancellationToken cancellationToken) => ExecuteAsync(
         CutPaidPeriods,
         new
         {
-            renewal.SubscriptionId,
-            renewal.RenewalId,
-            paidFrom = payment.PaidFrom.UtcDateTime,
-            paidUntil = payment.PaidUntil.UtcDateTime,
+            subscriptions = bookings.ConvertAll(booking => booking.Renewal.SubscriptionId).ToArray(),
+            renewals = bookings.ConvertAll(booking => booking.Renewal.RenewalId).ToArray(),
+            paidFrom = bookings.ConvertAll(booking => booking.Payment.PaidFrom.UtcDateTime).ToArray(),
+            paidUntil = bookings.ConvertAll(booking => booking.Payment.PaidUntil.UtcDateTime).ToArray(),
         },
         cancellationToken);
 
@@ -126,60 +155,69 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where renewal_id = @RenewalId and applied_at is null and provider <> 'wallet'
         """;
 
-    // Locks the license's row first, as all changes of a license do. While a charge of any of its renewals is open, the license stays
-    // valid for the period that may have been paid.
-    private const string WriteRow = $"""
-        {LockLicense}
-        with license as (
+    // While a charge of any of its renewals is open, the license stays valid for the period that may have been paid.
+    private const string WriteRows = """
+        with change as (
+            select * from unnest(
+                @renewals, @subscriptions, @fences, @periodStarts, @types, @statuses, @amounts, @debts, @accepted, @intents, @softDeclines,
+                @lookups, @unknownSince::timestamptz[], @givesUpAt, @nextActionAt::timestamptz[], @paidWith, @paidFrom::timestamptz[],
+                @paidUntil::timestamptz[], @lapsedBlocked)
+                as c (renewal_id, subscription_id, fence, period_start, renewal_type, status, amount_usd, debts_usd, price_accepted,
+                      intent_id, soft_declines, lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until,
+                      lapsed_blocked)
+        ), license as (
             insert into license_states (subscription_id, grace_until)
-            select @SubscriptionId, max(p.period_start) + @period
-            from (select @status as status, @periodStart::timestamptz as period_start
-                  union all
-                  select o.status, o.period_start from renewals o
-                  where o.subscription_id = @SubscriptionId and o.renewal_id <> @RenewalId) p
-            where is_charge_open(p.status)
+            select c.subscription_id,
+                   (select max(p.period_start) + @period
+                    from (select c.status, c.period_start
+                          union all
+                          select o.status, o.period_start from renewals o
+                          where o.subscription_id = c.subscription_id and o.renewal_id <> c.renewal_id) p
+                    where is_charge_open(p.status))
+            from change c
             on conflict (subscription_id) do update set grace_until = excluded.grace_until
             returning subscription_id
         )
         update renewals r
-        set renewal_type = @type, status = @status, amount_usd = @AmountUsd, debts_usd = @DebtsUsd, price_accepted = @PriceAccepted,
-            intent_id = @IntentId,
-            soft_declines = @SoftDeclines, lookups = @Lookups, unknown_since = @unknownSince, gives_up_at = @givesUpAt,
-            next_action_at = @nextActionAt, paid_with = @paidWith, paid_from = @paidFrom, paid_until = @paidUntil,
-            lapsed_blocked = @LapsedBlocked, is_double = is_double and is_charge_open(@status), fence = fence + 1,
+        set renewal_type = c.renewal_type, status = c.status, amount_usd = c.amount_usd, debts_usd = c.debts_usd,
+            price_accepted = c.price_accepted, intent_id = c.intent_id, soft_declines = c.soft_declines, lookups = c.lookups,
+            unknown_since = c.unknown_since, gives_up_at = c.gives_up_at, next_action_at = c.next_action_at, paid_with = c.paid_with,
+            paid_from = c.paid_from, paid_until = c.paid_until, lapsed_blocked = c.lapsed_blocked,
+            is_double = r.is_double and is_charge_open(c.status), fence = r.fence + 1,
             lease_until = case when @lease > interval '0' then clock_timestamp() + @lease end
-        from license
-        where r.renewal_id = @RenewalId and r.fence = @Fence and (@lease::interval is null or r.lease_until > clock_timestamp())
+        from change c
+        join license l on l.subscription_id = c.subscription_id
+        where r.renewal_id = c.renewal_id and r.fence = c.fence and (@lease::interval is null or r.lease_until > clock_timestamp())
         """;
 
-    private async Task WriteRowAsync(RenewalChange change, TimeSpan? lease, CancellationToken cancellationToken)
+    private async Task WriteRowsAsync(IReadOnlyList<RenewalChange> changes, TimeSpan? lease, CancellationToken cancellationToken)
     {
-        var after = change.After;
-        var written = await connection.ExecuteAsync(new CommandDefinition(WriteRow, new
+        T[] Column<T>(Func<Renewal, T> value) => [.. changes.Select(change => value(change.After))];
+        var written = await connection.ExecuteAsync(new CommandDefinition(WriteRows, new
         {
-            after.SubscriptionId,
-            periodStart = after.PeriodStart.UtcDateTime,
+            renewals = Column(after => after.RenewalId),
+            subscriptions = Column(after => after.SubscriptionId),
+            fences = Column(after => after.Fence),
+            periodStarts = Column(after => after.PeriodStart.UtcDateTime),
             period = Renewal.Period,
-            type = EnumWords.Of(after.Type),
-            status = EnumWords.Of(after.Status),
-            after.AmountUsd,
-            after.DebtsUsd,
-            after.PriceAccepted,
-            after.IntentId,
-            after.SoftDeclines,
-            after.Lookups,
-            unknownSince = after.UnknownSince?.UtcDateTime,
-            givesUpAt = after.GivesUpAt.UtcDateTime,
-            nextActionAt = after.NextActionAt?.UtcDateTime,
-            paidWith = EnumWords.Of(after.PaidWith),
-            paidFrom = after.PaidFrom?.UtcDateTime,
-            paidUntil = after.PaidUntil?.UtcDateTime,
+            types = Column(after => EnumWords.Of(after.Type)),
+            statuses = Column(after => EnumWords.Of(after.Status)),
+            amounts = Column(after => after.AmountUsd),
+            debts = Column(after => after.DebtsUsd),
+            accepted = Column(after => after.PriceAccepted),
+            intents = Column(after => after.IntentId),
+            softDeclines = Column(after => after.SoftDeclines),
+            lookups = Column(after => after.Lookups),
+            unknownSince = Column(after => after.UnknownSince?.UtcDateTime),
+            givesUpAt = Column(after => after.GivesUpAt.UtcDateTime),
+            nextActionAt = Column(after => after.NextActionAt?.UtcDateTime),
+            paidWith = Column(after => EnumWords.Of(after.PaidWith)),
+            paidFrom = Column(after => after.PaidFrom?.UtcDateTime),
+            paidUntil = Column(after => after.PaidUntil?.UtcDateTime),
+            lapsedBlocked = Column(after => after.LapsedBlocked),
             lease,
-            after.LapsedBlocked,
-            after.RenewalId,
-            after.Fence,
         }, cancellationToken: cancellationToken));
-        if (written == 0) throw new SaveRefusedException(RenewalSave.Fenced);
+        if (written < changes.Count) throw new SaveRefusedException(RenewalSave.Fenced);
     }
 
     private const string WriteAttempt = """
@@ -231,50 +269,68 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         ExecuteAsync(WriteRequest, new { request.CallerId, request.Key, renewal.SubscriptionId, renewal.RenewalId }, cancellationToken);
 
     private const string Extend = """
-        update license_tokens
-        set expires_at = case when expires_at is not null then @until end,
-            metadata = coalesce(metadata, '{}') || jsonb_build_object('last_renewal', @now::timestamptz)
-        where token_id = (select token_id from v_current_license_tokens where subscription_id = @SubscriptionId)
-          and expires_at is not distinct from @expiry
-        returning is_active and not exists (
+        update license_tokens t
+        set expires_at = case when t.expires_at is not null then p.paid_until end,
+            metadata = coalesce(t.metadata, '{}') || jsonb_build_object('last_renewal', @now::timestamptz)
+        from (
+            select p.*, (select c.token_id from v_current_license_tokens c where c.subscription_id = p.subscription_id) as token_id
+            from unnest(@subscriptions, @expiries::timestamptz[], @paidUntil) as p (subscription_id, expiry, paid_until)) p
+        where t.token_id = p.token_id and t.expires_at is not distinct from p.expiry
+        returning p.subscription_id, t.is_active and not exists (
             select from subscriptions s
-            where s.subscription_id = @SubscriptionId and is_expired_by_platform(s.state, s.paused_reason, is_active, revoked_reason))
+            where s.subscription_id = p.subscription_id
+              and is_expired_by_platform(s.state, s.paused_reason, t.is_active, t.revoked_reason)) as is_active
         """;
 
-    // If the expiry changed since it was read, the booking is rejected and the renewal is planned again. Otherwise time that the platform
+    // If an expiry changed since it was read, the booking is rejected and the renewal is planned again. Otherwise time that the platform
     // granted would be lost.
-    private async Task BookAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
+    private async Task BookAsync(List<Booking> bookings, CancellationToken cancellationToken)
     {
-        if (payment.With is PaidWith.Card && await PaymentCaseStore.ReturnAsync(
-            connection, renewal.Attempt?.Provider ?? PaymentProviders.Stripe, renewal.IntentId, renewal.Attempt?.TransactionId,
-            cancellationToken) is { } returned)
-            throw new SaveRefusedException(returned);
-        if (payment.MovesMoney) await MoveMoneyAsync(renewal, payment, cancellationToken);
-        var isActive = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
+        foreach (var (renewal, _) in bookings.Where(booking => booking.Payment.With is PaidWith.Card))
+        {
+            if (await PaymentCaseStore.ReturnAsync(
+                connection, renewal.Attempt?.Provider ?? PaymentProviders.Stripe, renewal.IntentId, renewal.Attempt?.TransactionId,
+                cancellationToken) is { } returned)
+                throw new SaveRefusedException(returned);
+        }
+
+        if (bookings.FindAll(booking => booking.Payment.MovesMoney) is { Count: > 0 } moving)
+            await MoveMoneyAsync(moving, cancellationToken);
+        var extended = (await connection.QueryAsync<(Guid SubscriptionId, bool IsActive)>(new CommandDefinition(
             Extend,
             new
             {
-                until = payment.PaidUntil.UtcDateTime,
-                expiry = payment.Expiry?.UtcDateTime,
+                subscriptions = bookings.ConvertAll(booking => booking.Renewal.SubscriptionId).ToArray(),
+                expiries = bookings.ConvertAll(booking => booking.Payment.Expiry?.UtcDateTime).ToArray(),
+                paidUntil = bookings.ConvertAll(booking => booking.Payment.PaidUntil.UtcDateTime).ToArray(),
                 now = time.GetUtcNow().UtcDateTime,
-                renewal.SubscriptionId,
             },
-            cancellationToken: cancellationToken)) ?? throw new SaveRefusedException(RenewalSave.Fenced);
-        if (payment.Expiry is { } expired)
-            await EmailOutbox.RemoveUnsentAsync(
-                connection, RenewalWarnings.WarningKeys(renewal.SubscriptionId, expired), cancellationToken);
-        if (!isActive) await suspensions.EndForExpiryAsync(connection, renewal.SubscriptionId, "Renewed", cancellationToken);
+            cancellationToken: cancellationToken))).AsList();
+        if (extended.Count < bookings.Count) throw new SaveRefusedException(RenewalSave.Fenced);
+        await EmailOutbox.RemoveUnsentAsync(
+            connection,
+            bookings.Where(booking => booking.Payment.Expiry is not null).SelectMany(
+                booking => RenewalWarnings.WarningKeys(booking.Renewal.SubscriptionId, booking.Payment.Expiry!.Value)),
+            cancellationToken);
+        foreach (var (subscriptionId, _) in extended.Where(license => !license.IsActive))
+            await suspensions.EndForExpiryAsync(connection, subscriptionId, "Renewed", cancellationToken);
     }
 
-    private const string AddWallet = "insert into user_wallets (user_id) values (@UserId) on conflict do nothing";
+    private const string AddWallets = """
+        insert into user_wallets (user_id) select * from unnest(@users) as u (user_id) order by u.user_id on conflict do nothing
+        """;
 
-    private const string LockWallet = """
-        select available_usd(balance_usd, reserved_usd) from user_wallets where user_id = @UserId for update skip locked
+    private const string LockWallets = """
+        select user_id, available_usd(balance_usd, reserved_usd) as available_usd
+        from user_wallets where user_id = any(@users) order by user_id for update skip locked
         """;
 
     private const string Pay = """
-        select credit_wallet(@UserId, @totalUsd, 'DEPOSIT', @description, @RenewalId) where @byCard;
-        select debit_wallet(@UserId, @AmountUsd, 'FEE_SUBSCRIPTION', @description, @RenewalId)
+        select credit_wallet(p.user_id, p.total_usd, 'DEPOSIT', p.description, p.renewal_id)
+        from unnest(@users, @totals, @descriptions, @renewals, @byCard) as p (user_id, total_usd, description, renewal_id, by_card)
+        where p.by_card;
+        select debit_wallet(p.user_id, p.amount_usd, 'FEE_SUBSCRIPTION', p.description, p.renewal_id)
+        from unnest(@users, @amounts, @descriptions, @renewals) as p (user_id, amount_usd, description, renewal_id)
         """;
 
     // The oldest deferred renewals first, and not more than was paid. If less is open than was charged, the rest stays in the wallet.
@@ -293,27 +349,34 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
 
     // A wallet that another booking has locked is skipped, so it is no row. An error code would not do: any statement may fail with
     // lock_not_available, for a row that has nothing to do with the wallet.
-    private async Task MoveMoneyAsync(Renewal renewal, RenewalPayment payment, CancellationToken cancellationToken)
+    private async Task MoveMoneyAsync(List<Booking> bookings, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(AddWallet, new { renewal.UserId }, cancellationToken);
-        var available = await connection.ExecuteScalarAsync<decimal?>(
-            new CommandDefinition(LockWallet, new { renewal.UserId }, cancellationToken: cancellationToken))
-            ?? throw new SaveRefusedException(RenewalSave.WalletLocked);
-        if (payment.With is PaidWith.Wallet && available < payment.AmountUsd + payment.DebtsUsd)
-            throw new SaveRefusedException(RenewalSave.WalletShort);
+        var users = bookings.ConvertAll(booking => booking.Renewal.UserId).ToArray();
+        await ExecuteAsync(AddWallets, new { users }, cancellationToken);
+        var available = (await connection.QueryAsync<(Guid UserId, decimal AvailableUsd)>(
+            new CommandDefinition(LockWallets, new { users }, cancellationToken: cancellationToken)))
+            .ToDictionary(wallet => wallet.UserId, wallet => wallet.AvailableUsd);
+        foreach (var (renewal, payment) in bookings)
+        {
+            if (!available.TryGetValue(renewal.UserId, out var balance)) throw new SaveRefusedException(RenewalSave.WalletLocked);
+            if (payment.With is PaidWith.Wallet && balance < payment.AmountUsd + payment.DebtsUsd)
+                throw new SaveRefusedException(RenewalSave.WalletShort);
+        }
 
         await ExecuteAsync(Pay, new
         {
-            renewal.UserId,
-            payment.AmountUsd,
-            totalUsd = payment.AmountUsd + payment.DebtsUsd,
-            renewal.RenewalId,
-            byCard = payment.With is PaidWith.Card,
-            description = $"License renewal until {payment.PaidUntil:yyyy-MM-dd}",
+            users,
+            amounts = bookings.ConvertAll(booking => booking.Payment.AmountUsd).ToArray(),
+            totals = bookings.ConvertAll(booking => booking.Payment.AmountUsd + booking.Payment.DebtsUsd).ToArray(),
+            renewals = bookings.ConvertAll(booking => booking.Renewal.RenewalId).ToArray(),
+            byCard = bookings.ConvertAll(booking => booking.Payment.With is PaidWith.Card).ToArray(),
+            descriptions = bookings.ConvertAll(booking => $"License renewal until {booking.Payment.PaidUntil:yyyy-MM-dd}").ToArray(),
         }, cancellationToken);
-        if (payment.DebtsUsd > 0)
+        foreach (var (renewal, payment) in bookings.Where(booking => booking.Payment.DebtsUsd > 0))
+        {
             await ExecuteAsync(
                 SettleDebts, new { renewal.UserId, payment.DebtsUsd, renewal.RenewalId, renewal.SubscriptionId }, cancellationToken);
+        }
     }
 
     private const string CanSuspend = """
@@ -339,17 +402,22 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         insert into license_renewal_history
             (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry, payment_method_id,
              payment_provider, payment_transaction_id, status, failure_reason, metadata)
-        values (@Id, @now, @SubscriptionId, @UserId, @type, @AmountUsd, @periodStart, @newExpiry, @PaymentMethodId,
-                @Provider, @TransactionId, @Status, @FailureReason, @metadata::jsonb)
+        select h.id, @now, h.subscription_id, h.user_id, h.renewal_type, h.amount_usd, h.previous_expiry, h.new_expiry,
+               h.payment_method_id, h.provider, h.transaction_id, h.status, h.failure_reason, h.metadata::jsonb
+        from unnest(
+            @ids, @subscriptions, @users, @types, @amounts, @previousExpiries, @newExpiries::timestamptz[], @paymentMethods, @providers,
+            @transactions, @statuses, @failureReasons, @metadata)
+            as h (id, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry, payment_method_id, provider,
+                  transaction_id, status, failure_reason, metadata)
         on conflict (renewal_id) do update
         set amount_usd = excluded.amount_usd, new_expiry = excluded.new_expiry, payment_method_id = excluded.payment_method_id,
             payment_provider = excluded.payment_provider, payment_transaction_id = excluded.payment_transaction_id,
             status = excluded.status, failure_reason = excluded.failure_reason, metadata = excluded.metadata
         """;
 
-    private const string DropQuestion = """
+    private const string DropQuestions = """
         delete from license_renewal_history
-        where renewal_id = @RenewalId and status = 'pending' and failure_reason = 'price_consent'
+        where renewal_id = any(@answered) and status = 'pending' and failure_reason = 'price_consent'
         """;
 
     // The row of the question about the price is deleted: later steps have rows of their own, and the audit log has the answer.
@@ -357,33 +425,35 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         && (change.Audit == "renewal.price_accepted" || after.Status is RenewalStatus.Canceled
             || (change.History is { } history && history.Id != after.RenewalId));
 
-    private Task WriteHistoryAsync(RenewalChange change, RenewalHistory history, CancellationToken cancellationToken)
+    private async Task WriteHistoryAsync(List<RenewalChange> changes, CancellationToken cancellationToken)
     {
-        var after = change.After;
-        var attempt = history.Id == after.Attempt?.AttemptId ? after.Attempt : null;
-        return ExecuteAsync(WriteHistory, new
+        if (changes.Count == 0) return;
+        T[] Column<T>(Func<RenewalChange, T> value) => [.. changes.Select(value)];
+        RenewalAttempt? Attempt(RenewalChange change) =>
+            change.History!.Id == change.After.Attempt?.AttemptId ? change.After.Attempt : null;
+        await ExecuteAsync(WriteHistory, new
         {
-            history.Id,
+            ids = Column(change => change.History!.Id),
             now = time.GetUtcNow().UtcDateTime,
-            after.SubscriptionId,
-            after.UserId,
-            type = EnumWords.Of(after.Type),
-            AmountUsd = after.AmountUsd ?? 0, // the guide declares the column not null
-            periodStart = after.PeriodStart.UtcDateTime,
-            newExpiry = change.Payment?.PaidUntil.UtcDateTime,
-            attempt?.PaymentMethodId,
-            attempt?.Provider,
-            attempt?.TransactionId,
-            history.Status,
-            history.FailureReason,
-            metadata = RowJson.Of(new { after.RenewalId, paid_with = EnumWords.Of(after.PaidWith) }),
+            subscriptions = Column(change => change.After.SubscriptionId),
+            users = Column(change => change.After.UserId),
+            types = Column(change => EnumWords.Of(change.After.Type)),
+            amounts = Column(change => change.After.AmountUsd ?? 0), // the guide declares the column not null
+            previousExpiries = Column(change => change.After.PeriodStart.UtcDateTime),
+            newExpiries = Column(change => change.Payment?.PaidUntil.UtcDateTime),
+            paymentMethods = Column(change => Attempt(change)?.PaymentMethodId),
+            providers = Column(change => Attempt(change)?.Provider),
+            transactions = Column(change => Attempt(change)?.TransactionId),
+            statuses = Column(change => change.History!.Status),
+            failureReasons = Column(change => change.History!.FailureReason),
+            metadata = Column(change => RowJson.Of(new { change.After.RenewalId, paid_with = EnumWords.Of(change.After.PaidWith) })),
         }, cancellationToken);
     }
 
-    private Task MailAsync(RenewalChange change, RenewalNotice notice, CancellationToken cancellationToken)
+    private static OutboxMail Mail(RenewalChange change, RenewalNotice notice)
     {
         var after = change.After;
-        return EmailOutbox.AddAsync(connection, notice.DedupKey, notice.Template, after.UserId, new
+        return new OutboxMail(notice.DedupKey, notice.Template, after.UserId, new
         {
             after.SubscriptionId,
             after.RenewalId,
@@ -399,22 +469,19 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             notice.Reason,
             notice.Link,
             notice.OldAmountUsd,
-        }, cancellationToken);
+        });
     }
 
-    private Task AuditAsync(RenewalChange change, string action, Actor actor, CancellationToken cancellationToken) => AuditLog.AddAsync(
-        connection,
-        new AuditRow(
-            actor, action, change.After.SubscriptionId, change.After.RenewalId.ToString(), change.Reason,
-            Before: null,
-            After: RowJson.Of(new
-            {
-                Status = EnumWords.Of(change.After.Status),
-                change.After.AmountUsd,
-                change.After.PeriodStart,
-                change.After.PaidUntil,
-            })),
-        cancellationToken);
+    private static AuditRow Audit(RenewalChange change, Actor actor) => new(
+        actor, change.Audit!, change.After.SubscriptionId, change.After.RenewalId.ToString(), change.Reason,
+        Before: null,
+        After: RowJson.Of(new
+        {
+            Status = EnumWords.Of(change.After.Status),
+            change.After.AmountUsd,
+            change.After.PeriodStart,
+            change.After.PaidUntil,
+        }));
 
     private async Task ExecuteAsync(string sql, object parameters, CancellationToken cancellationToken) =>
         await connection.ExecuteAsync(new CommandDefinition(sql, parameters, cancellationToken: cancellationToken));

@@ -26,6 +26,11 @@ public sealed class RunDueRenewals(
     // Each batch scans the rows of the earlier ones again, so batches are few and large.
     private const int Batch = 10_000;
 
+    // A transaction of this size holds the locks of its licenses for about 50 ms. More lanes would wait for each other in PostgreSQL,
+    // which extends a table for one transaction at a time.
+    private const int Together = 100;
+    private const int LanesTogether = 4;
+
     public async Task<RenewalCounts> RunAsync(CancellationToken cancellationToken)
     {
         var opened = policy.AutoRenewal
@@ -50,21 +55,41 @@ public sealed class RunDueRenewals(
     private async Task<(int Processed, int Lost)> ProcessAsync(RenewalSelection selection, CancellationToken cancellationToken)
     {
         var until = clock.GetUtcNow() + pace.Tick;
-        var lanes = await Task.WhenAll(Enumerable.Range(0, pace.Lanes).Select(_ => LaneAsync(selection, until, cancellationToken)));
+        var together = selection is RenewalSelection.All
+            ? await InLanesAsync(RenewalSelection.CoveredByWallet, Math.Min(LanesTogether, pace.Lanes), until, cancellationToken)
+            : (Processed: 0, Lost: 0);
+        var (processed, lost) = await InLanesAsync(selection, pace.Lanes, until, cancellationToken);
+        return (together.Processed + processed, together.Lost + lost);
+    }
+
+    private async Task<(int Processed, int Lost)> InLanesAsync(
+        RenewalSelection selection, int count, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        var lanes = await Task.WhenAll(Enumerable.Range(0, count).Select(lane => LaneAsync(
+            selection, isTogether: lane < LanesTogether && selection is not RenewalSelection.AwaitingProvider, until, cancellationToken)));
         return (lanes.Sum(lane => lane.Processed), lanes.Sum(lane => lane.Lost));
     }
 
     private async Task<(int Processed, int Lost)> LaneAsync(
-        RenewalSelection selection, DateTimeOffset until, CancellationToken cancellationToken)
+        RenewalSelection selection, bool isTogether, DateTimeOffset until, CancellationToken cancellationToken)
     {
         var (processed, lost) = (0, 0);
         // A slice claims at least once: opening renewals may have taken all its time.
         for (var isFirst = true; clock.GetUtcNow() < until && (isFirst || !TimeSlice.IsOver); isFirst = false)
         {
-            var claimed = await store.ClaimAsync(
-                selection, clock.GetUtcNow(), TimeSlice.Batch(pace.Claim, 1), ProcessRenewal.Lease, cancellationToken);
-            if (claimed.Count == 0) break;
-            foreach (var facts in claimed)
+            var claimed = isTogether
+                ? await ClaimAsync(RenewalSelection.CoveredByWallet, TimeSlice.Batch(Together, 10), cancellationToken)
+                : [];
+            var left = await ProcessTogetherAsync(claimed, cancellationToken);
+            processed += claimed.Count - left.Count;
+            if (claimed.Count == 0)
+            {
+                if (selection is RenewalSelection.CoveredByWallet) break;
+                left = await ClaimAsync(selection, TimeSlice.Batch(pace.Claim, 1), cancellationToken);
+                if (left.Count == 0) break;
+            }
+
+            foreach (var facts in left)
             {
                 if (await TryProcessAsync(facts, cancellationToken)) processed++;
                 else lost++;
@@ -72,6 +97,36 @@ public sealed class RunDueRenewals(
         }
 
         return (processed, lost);
+    }
+
+    private Task<IReadOnlyList<RenewalFacts>> ClaimAsync(RenewalSelection selection, int limit, CancellationToken cancellationToken) =>
+        store.ClaimAsync(selection, clock.GetUtcNow(), limit, ProcessRenewal.Lease, cancellationToken);
+
+    // One row can make the batch fail. By itself, each of the others succeeds. Rows that fail again, for example because they are locked,
+    // are left: they come last, because each may wait.
+    private async Task<IReadOnlyList<RenewalFacts>> ProcessTogetherAsync(
+        IReadOnlyList<RenewalFacts> claimed, CancellationToken cancellationToken)
+    {
+        var left = await TryProcessTogetherAsync(claimed, cancellationToken);
+        if (left.Count < claimed.Count || left.Count == 1) return left;
+
+        var failed = new List<RenewalFacts>();
+        foreach (var facts in left) failed.AddRange(await TryProcessTogetherAsync([facts], cancellationToken));
+        return failed;
+    }
+
+    private async Task<IReadOnlyList<RenewalFacts>> TryProcessTogetherAsync(
+        IReadOnlyList<RenewalFacts> claimed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await process.RunTogetherAsync(claimed, cancellationToken);
+        }
+        catch (Exception broken) when (broken is not OperationCanceledException)
+        {
+            logger.LogError(broken, "{Count} renewals can't be processed together; each is processed by itself", claimed.Count);
+            return claimed;
+        }
     }
 
     // A row that fails must not stop the others. Its lease remains, so no worker claims it again before the lease expires.

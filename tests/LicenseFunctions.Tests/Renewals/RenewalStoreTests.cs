@@ -410,6 +410,56 @@ public abstract class RenewalStoreTests
         Assert.Equal((decimal)balance - (expected is RenewalSave.Saved ? 49.99m : 0), state.WalletUsd);
     }
 
+    [Theory]
+    [InlineData(49.99, true, true)]
+    [InlineData(49.98, true, false)] // its wallet is short
+    [InlineData(49.99, false, false)] // its claim is over
+    public async Task SaveAll_WritesEachOrNone(double lastWallet, bool isLastHeld, bool expected)
+    {
+        await using var world = await NewWorldAsync();
+        foreach (var wallet in new[] { 60m, 49.99m, (decimal)lastWallet })
+            await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), WalletUsd = wallet });
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var claimed = (await ClaimAsync(world)).OrderByDescending(facts => facts.WalletUsd).ToList();
+        if (!isLastHeld) await world.Store.SaveAsync(new RenewalChange(claimed[2].Renewal), new RenewalWriter(TimeSpan.Zero), Token);
+
+        Assert.Equal(expected, await world.Store.SaveAllAsync([.. claimed.Select(facts => Paid(facts, PaidWith.Wallet, 49.99m))], Token));
+
+        foreach (var facts in claimed)
+        {
+            var state = await world.ReadAsync(facts.Renewal.SubscriptionId);
+            Assert.Equal(
+                (expected ? now.AddDays(31) : now.AddDays(1), facts.WalletUsd - (expected ? 49.99m : 0), expected ? 1 : 0),
+                (state.ExpiresAt, state.WalletUsd, state.LedgerRows));
+            Assert.Equal(expected ? "success" : null, await world.HistoryStatusAsync(facts.Renewal.RenewalId));
+            Assert.Equal(expected, await world.HasMailAsync($"renewed:{facts.Renewal.RenewalId}"));
+            Assert.Equal(
+                expected ? RenewalStatus.Applied : RenewalStatus.Due,
+                (await world.Store.FindAsync(facts.Renewal.RenewalId, Token))!.Renewal.Status);
+        }
+    }
+
+    [Theory]
+    [InlineData(49.99, 0, null, 1)]
+    [InlineData(49.98, 0, null, 0)]
+    [InlineData(59.98, 10, null, 0)]
+    [InlineData(49.99, 0, "pi_1", 0)]
+    public async Task Claim_CoveredByWallet_TakesWhatNeedsNoProvider(double wallet, double reserved, string? intent, int claimed)
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed
+        {
+            ExpiresAt = now.AddDays(1),
+            WalletUsd = (decimal)wallet,
+            ReservedUsd = (decimal)reserved,
+        });
+        var facts = await OpenAndClaimAsync(world);
+        await SaveAsync(world, facts, facts.Renewal with { IntentId = intent });
+
+        Assert.Equal(claimed, (await world.Store.ClaimAsync(RenewalSelection.CoveredByWallet, now, 10, Lease, Token)).Count);
+        Assert.Equal(1 - claimed, (await ClaimAsync(world)).Count);
+    }
+
     [Fact]
     public async Task Save_Lapsed_Suspends_AndPaid_Reactivates()
     {
@@ -870,7 +920,11 @@ public abstract class RenewalStoreTests
 
     private static Task<RenewalSave> PayAsync(
         RenewalWorld world, RenewalFacts facts, PaidWith with, decimal amount, DateTimeOffset? from = null, DateTimeOffset? until = null,
-        decimal debts = 0)
+        decimal debts = 0) =>
+        world.Store.SaveAsync(Paid(facts, with, amount, from, until, debts), new RenewalWriter(TimeSpan.FromMinutes(3)), Token);
+
+    private static RenewalChange Paid(
+        RenewalFacts facts, PaidWith with, decimal amount, DateTimeOffset? from = null, DateTimeOffset? until = null, decimal debts = 0)
     {
         var start = from ?? facts.Renewal.PeriodStart;
         var end = until ?? start + Renewal.Period;
@@ -882,16 +936,13 @@ public abstract class RenewalStoreTests
             PaidUntil = end,
             NextActionAt = null
         };
-        return world.Store.SaveAsync(
-            new RenewalChange(after)
-            {
-                Payment = new RenewalPayment(with, amount, start, end, facts.License.ExpiresAt) { DebtsUsd = debts },
-                History = new RenewalHistory(after.RenewalId, "success"),
-                Notice = new RenewalNotice("renewed", $"renewed:{after.RenewalId}"),
-                Audit = "renewal.applied",
-            },
-            new RenewalWriter(TimeSpan.FromMinutes(3)),
-            Token);
+        return new RenewalChange(after)
+        {
+            Payment = new RenewalPayment(with, amount, start, end, facts.License.ExpiresAt) { DebtsUsd = debts },
+            History = new RenewalHistory(after.RenewalId, "success"),
+            Notice = new RenewalNotice("renewed", $"renewed:{after.RenewalId}"),
+            Audit = "renewal.applied",
+        };
     }
 
     private async Task<Guid> PayByCardAsync(RenewalWorld world, Guid license, string intent)

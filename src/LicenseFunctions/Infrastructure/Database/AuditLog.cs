@@ -30,22 +30,30 @@ public static class AuditLog
 {
     private const string Add = """
         insert into audit_log (actor_kind, actor_id, action, subscription_id, subject, reason, before, after)
-        values (@kind, @actorId, @Action, @SubscriptionId, @Subject, @Reason, @Before::jsonb, @After::jsonb)
+        select a.actor_kind, a.actor_id, a.action, a.subscription_id, a.subject, a.reason, a.before::jsonb, a.after::jsonb
+        from unnest(@kinds, @actors, @actions, @subscriptions, @subjects, @reasons, @before, @after)
+            as a (actor_kind, actor_id, action, subscription_id, subject, reason, before, after)
         """;
 
     public static Task AddAsync(NpgsqlConnection connection, AuditRow row, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(
+        AddAsync(connection, [row], cancellationToken);
+
+    public static Task AddAsync(NpgsqlConnection connection, IReadOnlyCollection<AuditRow> rows, CancellationToken cancellationToken)
+    {
+        T[] Column<T>(Func<AuditRow, T> value) => [.. rows.Select(value)];
+        return rows.Count == 0 ? Task.CompletedTask : connection.ExecuteAsync(new CommandDefinition(
             Add,
             new
             {
-                kind = row.Actor.Kind,
-                actorId = row.Actor.Id,
-                row.Action,
-                row.SubscriptionId,
-                row.Subject,
-                row.Reason,
-                row.Before,
-                row.After,
+                kinds = Column(row => row.Actor.Kind),
+                actors = Column(row => row.Actor.Id),
+                actions = Column(row => row.Action),
+                subscriptions = Column(row => row.SubscriptionId),
+                subjects = Column(row => row.Subject),
+                reasons = Column(row => row.Reason),
+                before = Column(row => row.Before),
+                after = Column(row => row.After),
             },
             cancellationToken: cancellationToken));
+    }
 }

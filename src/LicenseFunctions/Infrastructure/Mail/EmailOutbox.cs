@@ -4,28 +4,39 @@ using Npgsql;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
+/// <param name="DedupKey">Identifies the event: the second mail about the same event is not added.</param>
+/// <param name="Model">Values for the template; property names are converted to snake_case.</param>
+public sealed record OutboxMail(string DedupKey, string Template, Guid UserId, object Model)
+{
+    internal string Payload => RowJson.Of(new { Template, UserId, Model });
+}
+
 /// <summary>Adds mails to the outbox, in the transaction of the change that they report. A timer sends them.</summary>
 public static class EmailOutbox
 {
     private const string Add = """
-        insert into outbox (kind, dedup_key, payload) values ('email', @dedupKey, @payload::jsonb)
+        insert into outbox (kind, dedup_key, payload)
+        select 'email', m.dedup_key, m.payload::jsonb from unnest(@keys, @payloads) as m (dedup_key, payload)
         on conflict (dedup_key) do nothing
         """;
 
-    /// <param name="dedupKey">Identifies the event: the second mail about the same event is not added.</param>
-    /// <param name="model">Values for the template; property names are converted to snake_case.</param>
+    /// <inheritdoc cref="OutboxMail"/>
     public static Task AddAsync(
         NpgsqlConnection connection, string dedupKey, string template, Guid userId, object model, CancellationToken cancellationToken) =>
-        TryAddAsync(connection, dedupKey, template, userId, model, cancellationToken);
+        AddAsync(connection, [new OutboxMail(dedupKey, template, userId, model)], cancellationToken);
 
     /// <returns>Whether the mail was added: false if there was one about the same event.</returns>
     public static async Task<bool> TryAddAsync(
-        NpgsqlConnection connection, string dedupKey, string template, Guid userId, object model, CancellationToken cancellationToken)
-    {
-        var payload = RowJson.Of(new { Template = template, UserId = userId, Model = model });
-        return await connection.ExecuteAsync(
-            new CommandDefinition(Add, new { dedupKey, payload }, cancellationToken: cancellationToken)) == 1;
-    }
+        NpgsqlConnection connection, string dedupKey, string template, Guid userId, object model, CancellationToken cancellationToken) =>
+        await AddAsync(connection, [new OutboxMail(dedupKey, template, userId, model)], cancellationToken) == 1;
+
+    /// <returns>How many were added.</returns>
+    public static async Task<int> AddAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<OutboxMail> mails, CancellationToken cancellationToken) =>
+        mails.Count == 0 ? 0 : await connection.ExecuteAsync(new CommandDefinition(
+            Add,
+            new { keys = mails.Select(mail => mail.DedupKey).ToArray(), payloads = mails.Select(mail => mail.Payload).ToArray() },
+            cancellationToken: cancellationToken));
 
     private const string RemoveUnsent = "delete from outbox where dedup_key = any(@keys) and sent_at is null and dead_at is null";
 
