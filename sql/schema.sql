@@ -931,6 +931,15 @@ begin
 end
 $_$;
 
+CREATE FUNCTION public.mail_licenses(model jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $_$
+    select jsonb_object_agg(l.subscription_id, jsonb_build_object('master', l.master, 'customer', l.email))
+    from (select distinct case when id #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (id #>> '{}')::uuid end as id
+          from jsonb_path_query(model, 'strict $.**.subscription_id') as id) named
+    cross join lateral (select * from listed_licenses where subscription_id = named.id) l
+$_$;
+
 CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
     LANGUAGE sql
     AS $$
@@ -2025,7 +2034,7 @@ CREATE TABLE public.license_events (
     sequence bigint,
     CONSTRAINT both_numbers_or_none CHECK ((("position" IS NULL) = (sequence IS NULL))),
     CONSTRAINT data_is_an_object CHECK ((jsonb_typeof(data) = 'object'::text)),
-    CONSTRAINT event_type_is_known CHECK ((type = ANY (ARRAY['license.first_checked'::text, 'license.renewed'::text, 'license.payment_failed'::text, 'license.expiring'::text, 'license.expired'::text, 'license.suspended'::text, 'license.reinstated'::text, 'license.revoked'::text, 'device.added'::text, 'device.removed'::text, 'alert.opened'::text, 'alert.reviewed'::text, 'price.agreed'::text, 'payment.refunded'::text, 'payment.disputed'::text]))),
+    CONSTRAINT event_type_is_known CHECK ((type = ANY (ARRAY['license.first_checked'::text, 'license.renewed'::text, 'license.payment_failed'::text, 'license.expiring'::text, 'license.expired'::text, 'license.suspended'::text, 'license.reinstated'::text, 'license.revoked'::text, 'device.added'::text, 'device.removed'::text, 'alert.opened'::text, 'alert.reviewed'::text, 'price.agreed'::text, 'payment.refunded'::text, 'payment.disputed'::text, 'trouble.opened'::text, 'trouble.closed'::text]))),
     CONSTRAINT numbers_count_from_one CHECK ((("position" > 0) AND (sequence > 0)))
 );
 
@@ -2785,6 +2794,26 @@ CREATE TABLE public.timer_leases (
     fallback_runs bigint DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.trouble_watch (
+    only_row boolean DEFAULT true NOT NULL,
+    looked_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT has_one_row CHECK (only_row)
+);
+
+CREATE TABLE public.troubles (
+    trouble_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    cause text NOT NULL,
+    subject text NOT NULL,
+    details jsonb NOT NULL,
+    seen_since timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone,
+    told_at timestamp with time zone,
+    CONSTRAINT cause_is_known CHECK ((cause = ANY (ARRAY['RENEWALS_FAILING'::text, 'TIMER_LATE'::text, 'DEAD_LETTERS'::text, 'MAILS_DEAD'::text, 'WEBHOOK_CALLS_DEAD'::text, 'WEBHOOK_DISABLED'::text, 'DISPUTE_UNANSWERED'::text]))),
+    CONSTRAINT details_are_an_object CHECK ((jsonb_typeof(details) = 'object'::text)),
+    CONSTRAINT told_after_it_was_opened CHECK (((told_at IS NULL) OR (opened_at IS NOT NULL)))
+);
+
 CREATE TABLE public.unsummed_usage (
     batch_id bigint NOT NULL,
     stored_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -3114,6 +3143,9 @@ ALTER TABLE ONLY public.renewals
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT one_subscription_per_master UNIQUE (subscriber_id, master_id);
 
+ALTER TABLE ONLY public.troubles
+    ADD CONSTRAINT one_trouble_for_each_cause UNIQUE (cause, subject);
+
 ALTER TABLE ONLY public.payment_customers
     ADD CONSTRAINT one_user_per_customer UNIQUE (payment_provider, provider_customer_id);
 
@@ -3185,6 +3217,12 @@ ALTER TABLE ONLY public.suspicious_activity_alerts
 
 ALTER TABLE ONLY public.timer_leases
     ADD CONSTRAINT timer_leases_pkey PRIMARY KEY (timer_name);
+
+ALTER TABLE ONLY public.trouble_watch
+    ADD CONSTRAINT trouble_watch_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.troubles
+    ADD CONSTRAINT troubles_pkey PRIMARY KEY (trouble_id);
 
 ALTER TABLE ONLY public.unsummed_usage
     ADD CONSTRAINT unsummed_usage_pkey PRIMARY KEY (batch_id);
@@ -3263,6 +3301,8 @@ CREATE INDEX license_leases_by_license ON public.license_leases USING btree (sub
 CREATE UNIQUE INDEX license_leases_revoked ON public.license_leases USING btree (revocation_number) WHERE (revocation_number IS NOT NULL);
 
 CREATE INDEX license_leases_unnumbered ON public.license_leases USING btree (lease_id) WHERE ((ended_at IS NOT NULL) AND (revocation_number IS NULL));
+
+CREATE INDEX license_renewal_history_attempted_at ON public.license_renewal_history USING btree (attempted_at);
 
 CREATE INDEX license_renewal_history_subscription_id ON public.license_renewal_history USING btree (subscription_id, attempted_at DESC);
 

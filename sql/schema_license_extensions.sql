@@ -88,6 +88,10 @@
 \ir installation/migration.psql
 \set migration 0042_unsummed_usage
 \ir installation/migration.psql
+\set migration 0047_troubles
+\ir installation/migration.psql
+\set migration 0048_event_types
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
@@ -124,6 +128,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/60_license_health.sql
 \ir repeatable/61_listed_licenses.sql
 \ir repeatable/62_unusable_values.sql
+\ir repeatable/63_mail_licenses.sql
 \ir repeatable/70_persons.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset
 \if :unchanged

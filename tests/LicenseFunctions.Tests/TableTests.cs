@@ -37,7 +37,7 @@ public sealed partial class TableTests
         ["Operations"] =
         [
             "metric_counters", "metric_increments", "license_event_numbering", "license_event_sequences", "webhook_endpoints",
-            "webhook_secrets",
+            "webhook_secrets", "troubles", "trouble_watch",
         ],
     };
 

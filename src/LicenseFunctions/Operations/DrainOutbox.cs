@@ -71,12 +71,15 @@ public sealed class DrainOutbox(
     {
         if (row.Address is null)
             return new MailOutcome.Never("no address");
-        JsonObject payload;
+        JsonObject model;
         string template;
         try
         {
-            payload = JsonNode.Parse(row.Payload)!.AsObject();
+            var payload = JsonNode.Parse(row.Payload)!.AsObject();
             template = payload["template"]?.GetValue<string>() ?? "";
+            model = payload["model"]?.DeepClone() as JsonObject ?? [];
+            if (row.Licenses is { } licenses)
+                model["licenses"] = JsonNode.Parse(licenses);
         }
         catch (InvalidOperationException)
         {
@@ -84,8 +87,7 @@ public sealed class DrainOutbox(
         }
 
         return await mailer.SendAsync(
-            new OutgoingMail(row.OutboxId, row.Address, template, payload["model"] as JsonObject ?? [], new DateTimeOffset(row.CreatedAt)),
-            cancellationToken);
+            new OutgoingMail(row.OutboxId, row.Address, template, model, new DateTimeOffset(row.CreatedAt)), cancellationToken);
     }
 
     private async Task SettleAsync(Run run, OutboxRow row, MailOutcome outcome, CancellationToken cancellationToken)

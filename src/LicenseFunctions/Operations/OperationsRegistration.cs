@@ -28,6 +28,8 @@ public static class OperationsRegistration
             .AddSingleton<RetentionStore>()
             .AddSingleton<RetainData>()
             .AddSingleton<DrainOutbox>()
+            .AddSingleton(TroubleSettings.Read(reader))
+            .AddSingleton<NoticeTroubles>()
             .AddSingleton<EventStore>()
             .AddSingleton<ReadEvents>()
             .AddSingleton(webhooks)

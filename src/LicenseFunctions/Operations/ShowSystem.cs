@@ -10,7 +10,11 @@ namespace LicenseFunctions.Operations;
 /// <param name="ClockWarning">A warning if the clock of this process is wrong; else null.</param>
 public sealed record SystemState(
     WaitingWork Waiting, QueueState Queue, IReadOnlyList<TimerState> Timers, IReadOnlyList<SkippedRow> SkippedRows,
-    UsageLogState UsageLog, string? ClientAddress, string? AddressWarning, string? ClockWarning);
+    UsageLogState UsageLog, string? ClientAddress, string? AddressWarning, string? ClockWarning)
+{
+    /// <summary>Troubles that are open, at most 50.</summary>
+    public required IReadOnlyList<OpenTrouble> Troubles { get; init; }
+}
 
 /// <summary>Shows the state of the backend: all timers, also those that have never run, and waiting work.</summary>
 public sealed class ShowSystem(
@@ -33,6 +37,9 @@ public sealed class ShowSystem(
             await store.UsageLogAsync(cancellationToken),
             caller?.ToString(),
             addresses.Warning,
-            clock.Warning);
+            clock.Warning)
+        {
+            Troubles = await store.TroublesAsync(cancellationToken),
+        };
     }
 }

@@ -65,6 +65,11 @@ public sealed record SkippedRow(string Source, Guid RowId, string Reason, DateTi
 /// <param name="Warning">What an operator should know about it; null if nothing.</param>
 public sealed record UsageLogState(string? Storage, string? Warning);
 
+/// <summary>A trouble that is open (docs/operations.md, Troubles).</summary>
+/// <param name="Cause">Such as TIMER_LATE.</param>
+/// <param name="Subject">What the cause is about: a timer's name, or an ID; empty if there is one of its kind only.</param>
+public sealed record OpenTrouble(Guid TroubleId, string Cause, string Subject, string? Name, DateTime OpenedAt, DateTime LastSeenAt);
+
 /// <summary>Records the runs of timers and reads the state of the backend.</summary>
 public sealed class SystemStore(LicenseDatabase database)
 {
@@ -129,6 +134,21 @@ public sealed class SystemStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return (await connection.QueryAsync<SkippedRow>(new CommandDefinition(Skipped, cancellationToken: cancellationToken))).AsList();
+    }
+
+    private const string Troubles = """
+        select trouble_id, cause, subject, details ->> 'name' as name, opened_at, last_seen_at from troubles
+        where opened_at is not null
+        order by opened_at, cause, subject
+        limit 50
+        """;
+
+    /// <summary>The oldest 50 troubles that are open.</summary>
+    public async Task<IReadOnlyList<OpenTrouble>> TroublesAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return (await connection.QueryAsync<OpenTrouble>(new CommandDefinition(Troubles, cancellationToken: cancellationToken))).AsList();
     }
 
     private const string UsageLog = "select usage_log_storage() as storage, usage_log_warning() as warning";

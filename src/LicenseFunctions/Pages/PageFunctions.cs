@@ -18,7 +18,7 @@ public sealed class PageFunctions(ServePage serve, PageSettings settings)
     // The name must sort before Page, whose route also matches: the Functions host uses the first match in the order of the names.
     [Function("GetPageConfig")]
     [Access(CallerRole.Anonymous), Unlimited]
-    [Operation("Returns what the pages need before the sign-in: the OIDC issuer and the settings of the card form.",
+    [Operation("Returns what the pages need before the sign-in: the OIDC issuer, the settings of the card form, and the brand.",
         Reply = typeof(PageSettings))]
     public IResult Config([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "app/config.json")] HttpRequest request) =>
         Results.Json(settings, Json.Options);

@@ -23,7 +23,7 @@ public static class PagePolicy
             stripe ? "script-src 'self' https://js.stripe.com https://*.js.stripe.com" : "script-src 'self'",
             // Stripe's loader sets the size of its frames with inline styles.
             stripe ? "style-src 'self' 'unsafe-inline'" : "style-src 'self'",
-            "img-src 'self' data:",
+            "img-src 'self' data:" + (settings.Brand.LogoUrl is { } logo ? $" {logo.GetLeftPart(UriPartial.Authority)}" : ""),
             "connect-src " + string.Join(' ', connect),
             stripe ? "frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com" : "frame-src 'none'",
             "font-src 'self'",

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Settings;
 
 namespace LicenseFunctions.Pages;
@@ -14,6 +15,8 @@ public sealed record PageSettings(
     Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi,
     string? PlacesBy = null)
 {
+    public Brand Brand { get; init; } = Brand.Default;
+
     public static PageSettings Read(SettingReader settings)
     {
         var authority = settings.BaseAddress("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
@@ -27,7 +30,10 @@ public sealed record PageSettings(
             standIn is { Host: not "api.stripe.com" } ? standIn : null,
             settings.Words("GEO_DATABASE").Any(file => Path.GetFileName(file).StartsWith("dbip", StringComparison.OrdinalIgnoreCase))
                 ? "DB-IP"
-                : null);
+                : null)
+        {
+            Brand = Brand.Read(settings),
+        };
     }
 
     /// <summary>Whether the pages show Stripe's own card form.</summary>

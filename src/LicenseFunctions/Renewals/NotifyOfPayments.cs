@@ -14,11 +14,12 @@ public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings s
         with disputes as (
             update payment_reversals set operators_told_at = now()
             where kind = 'dispute' and state = 'open' and operators_told_at is null
-            returning provider_id as subject, 'dispute' as reason, amount_minor, currency, evidence_due_at, subscription_id
+            returning reversal_id as id, provider_id as subject, 'dispute' as reason, amount_minor, currency, evidence_due_at,
+                      subscription_id
         ), cases as (
             update payment_cases set operators_told_at = now()
             where decided_at is null and operators_told_at is null
-            returning subject, reason, amount_minor, currency, null::timestamptz as evidence_due_at, subscription_id
+            returning case_id as id, subject, reason, amount_minor, currency, null::timestamptz as evidence_due_at, subscription_id
         ), told as (
             select t.*, row_number() over (order by evidence_due_at, subject) as ordinal,
                    case when currency = any (@withoutDecimals) then amount_minor
@@ -27,7 +28,7 @@ public sealed class NotifyOfPayments(LicenseDatabase database, RenewalSettings s
             from (select * from disputes union all select * from cases) t
         ), mail as (
             select count(*) as total,
-                   jsonb_agg(jsonb_build_object('subject', subject, 'reason', reason, 'amount', amount::text,
+                   jsonb_agg(jsonb_build_object('id', id, 'subject', subject, 'reason', reason, 'amount', amount::text,
                                                 'currency', upper(currency), 'evidence_due_at', evidence_due_at,
                                                 'subscription_id', subscription_id) order by ordinal)
                        filter (where ordinal <= 20) as payments

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
@@ -198,6 +199,18 @@ public sealed class PaymentReads(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         return await session.Connection.QuerySingleOrDefaultAsync<ListedRefund>(new CommandDefinition(
             Refunds, new { refundId, subscriptionId = (Guid?)null, limit = 1 }, cancellationToken: session.Token));
+    }
+
+    private const string MailLicenses = "select mail_licenses(@model::jsonb)::text";
+
+    /// <summary>The names that a mail with this model shows; null if it is about no license.</summary>
+    public async Task<JsonNode?> MailLicensesAsync(JsonObject model, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+            MailLicenses, new { model = model.ToJsonString() }, cancellationToken: session.Token)) is { } licenses
+            ? JsonNode.Parse(licenses)
+            : null;
     }
 
     private const string Payments = """

@@ -52,6 +52,7 @@ public sealed class RefundPayment(
         var (plan, renewal) = (planned.Value, facts.Renewal);
         var notice = plan.Effect.Notice!;
         var model = JsonNode.Parse(RowJson.Of(ReversalTransaction.MailModel(facts, plan.Effect, notice)))!.AsObject();
+        model["licenses"] = await reads.MailLicensesAsync(model, cancellationToken);
         var mail = mails.Render(notice.Template, model, publicUrl: null);
         return new RefundPreview(
             renewalId,

@@ -19,14 +19,15 @@ public sealed class NotifyOfAnswers(LicenseDatabase database, SuspicionSettings 
               and (asked_at is not null or customer_confirmed_at is not null or customer_denied_at is not null)
               and customer_answer(asked_at, customer_confirmed_at, customer_denied_at) <> 'WAITING'
               and not exists (select from outbox where dedup_key like 'operator-answers:%' and created_at > now() - @Pause)
-            returning alert_id, subscription_id, activity_type, severity, description, detected_at,
+            returning alert_id, subscription_id, activity_type, severity, description, detected_at, measure,
                       customer_answer(asked_at, customer_confirmed_at, customer_denied_at) as customer_answer
         ), told as (
             select e.*, row_number() over (order by customer_answer = 'DENIED' desc, detected_at, alert_id) as ordinal from escalated e
         ), mail as (
             select count(*) as total,
                    jsonb_agg(jsonb_build_object('alert_id', alert_id, 'subscription_id', subscription_id, 'activity_type', activity_type,
-                                                'severity', severity, 'description', description, 'customer_answer', customer_answer)
+                                                'severity', severity, 'description', description, 'measure', measure,
+                                                'customer_answer', customer_answer)
                              order by ordinal) filter (where ordinal <= 20) as alerts
             from told
         )

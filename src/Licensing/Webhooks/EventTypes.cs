@@ -7,6 +7,6 @@ public static class EventTypes
     [
         "license.first_checked", "license.renewed", "license.payment_failed", "license.expiring", "license.expired", "license.suspended",
         "license.reinstated", "license.revoked", "device.added", "device.removed", "alert.opened", "alert.reviewed", "price.agreed",
-        "payment.refunded", "payment.disputed",
+        "payment.refunded", "payment.disputed", "trouble.opened", "trouble.closed",
     ];
 }

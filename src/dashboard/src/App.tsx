@@ -61,7 +61,7 @@ export function App() {
       </a>
       <header>
         <NavLink className="brand" to="/" reloadDocument={document && onCards}>
-          {texts.product}
+          <Brand />
         </NavLink>
         {who && (
           <nav aria-label={texts.menu}>
@@ -119,6 +119,12 @@ export function App() {
       <Notifications />
     </>
   );
+}
+
+/** The logo of the settings, or the name; the name of the texts until the settings are loaded. */
+function Brand() {
+  const brand = useConfig()?.brand;
+  return brand?.logo_url ? <img src={brand.logo_url} alt={brand.name} height={32} /> : (brand?.name ?? texts.product);
 }
 
 function NotFound() {

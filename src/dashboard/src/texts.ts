@@ -838,6 +838,17 @@ export const texts = {
   },
   system: {
     title: 'System',
+    troubles: (n: number) => `${plural(n, 'trouble needs', 'troubles need')} attention`,
+    causes: {
+      RENEWALS_FAILING: () => 'Automatic renewals fail',
+      TIMER_LATE: (timer) => `The timer ${timer} is late`,
+      DEAD_LETTERS: () => 'Dead letters are in the quarantine',
+      MAILS_DEAD: () => 'Mails were given up',
+      WEBHOOK_CALLS_DEAD: () => 'Calls of the alert webhook were given up',
+      WEBHOOK_DISABLED: (host) => `The webhook endpoint ${host} is disabled`,
+      DISPUTE_UNANSWERED: (id) => `The dispute ${id} has no evidence`,
+    } as Record<string, (subject: string) => string>,
+    opened: (ago: string) => `opened ${ago}`,
     timers: 'Timers',
     timer: 'Timer',
     lastRun: 'Last run',

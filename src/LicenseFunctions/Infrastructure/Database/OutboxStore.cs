@@ -5,9 +5,11 @@ namespace LicenseFunctions.Infrastructure.Database;
 /// <summary>A claimed row of the outbox.</summary>
 /// <param name="Address">The payload's <c>to</c>, else the address of its <c>user_id</c>; null if there is neither.</param>
 /// <param name="Payload">JSON.</param>
+/// <param name="Licenses">Names of the licenses that the payload's model contains, by ID, as JSON; null if there are none.</param>
 /// <param name="Attempts">Number of attempts, including the present one.</param>
 /// <param name="Fence">Changes with each claim: only the last claim can settle the row.</param>
-public sealed record OutboxRow(Guid OutboxId, string? Address, string Payload, DateTime CreatedAt, int Attempts, long Fence);
+public sealed record OutboxRow(
+    Guid OutboxId, string? Address, string Payload, string? Licenses, DateTime CreatedAt, int Attempts, long Fence);
 
 /// <summary>
 /// Claims and settles rows of the outbox. A process that crashes does not settle its rows: they can be claimed again when their lease
@@ -31,7 +33,8 @@ public sealed class OutboxStore(LicenseDatabase database)
             from due where o.outbox_id = due.outbox_id
             returning o.outbox_id, o.payload, o.created_at, o.attempts, o.fence
         )
-        select c.outbox_id, coalesce(c.payload ->> 'to', u.email) as address, c.payload::text as payload, c.created_at, c.attempts, c.fence
+        select c.outbox_id, coalesce(c.payload ->> 'to', u.email) as address, c.payload::text as payload,
+               mail_licenses(c.payload -> 'model')::text as licenses, c.created_at, c.attempts, c.fence
         from claimed c
         left join users u on u.user_id = case
             when c.payload ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (c.payload ->> 'user_id')::uuid

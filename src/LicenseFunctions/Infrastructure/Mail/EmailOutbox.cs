@@ -38,6 +38,13 @@ public static class EmailOutbox
             new { keys = mails.Select(mail => mail.DedupKey).ToArray(), payloads = mails.Select(mail => mail.Payload).ToArray() },
             cancellationToken: cancellationToken));
 
+    /// <summary>Adds a mail to the operators' address.</summary>
+    public static Task AddForOperatorsAsync(
+        NpgsqlConnection connection, string dedupKey, string template, string to, object model, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            Add, new { dedupKey, payload = RowJson.Of(new { Template = template, To = to, Model = model }) },
+            cancellationToken: cancellationToken));
+
     private const string RemoveUnsent = "delete from outbox where dedup_key = any(@keys) and sent_at is null and dead_at is null";
 
     /// <summary>Removes mails that are no longer true, if they were not sent yet.</summary>

@@ -9,6 +9,8 @@ namespace LicenseFunctions.Infrastructure.Mail;
 /// <param name="CloseOnly">How long EAs may close their positions after the end of a license.</param>
 public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUrl, TimeSpan CloseOnly = default)
 {
+    public Brand Brand { get; init; } = Brand.Default;
+
     private const string RelayExample = "smtp://user:password@mail.example.com:587";
     private const string FromExample = "Licenses <licenses@example.com>";
 
@@ -21,15 +23,16 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
             reader.Fault("SMTP_URL", "must have both a user and a password, or neither", RelayExample, 0);
         var publicUrl = reader.BaseAddress("PUBLIC_URL", "https://licenses.example.com", "https", "http");
         var closeOnly = reader.CloseOnly();
+        var brand = Brand.Read(reader);
         if (reader.Optional("MAIL_FROM") is not { } from)
         {
             if (relay is not null)
                 reader.Fault("MAIL_FROM", "is missing, and SMTP_URL is set", FromExample, 0);
-            return new MailSettings(relay, new MailboxAddress("Licenses", "licenses@localhost"), publicUrl, closeOnly);
+            return new MailSettings(relay, new MailboxAddress(brand.Name, "licenses@localhost"), publicUrl, closeOnly) { Brand = brand };
         }
 
         return MailAddresses.TryParse(from, out var address)
-            ? new MailSettings(relay, address, publicUrl, closeOnly)
+            ? new MailSettings(relay, address, publicUrl, closeOnly) { Brand = brand }
             : reader.Fault(
                 "MAIL_FROM", "is not a mail address", FromExample,
                 new MailSettings(relay, new MailboxAddress("", "licenses@localhost"), publicUrl, closeOnly));

@@ -84,13 +84,18 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
     private MimeMessage Compose(OutgoingMail mail, MailboxAddress to)
     {
         var rendered = templates.Render(mail.Template, mail.Model, settings.PublicUrl?.ToString().TrimEnd('/'));
-        return new MimeMessage([settings.From], [to], rendered.Subject,
+        var message = new MimeMessage([settings.From], [to], rendered.Subject,
             new BodyBuilder { TextBody = rendered.Text, HtmlBody = rendered.Html }.ToMessageBody())
         {
             MessageId = $"{mail.Id:N}@{settings.From.Domain}",
             Date = mail.CreatedAt,
             Headers = { { "Auto-Submitted", "auto-generated" } },
         };
+        // Whoever answers the mail reaches the support.
+        if (settings.Brand.SupportEmail is { } support && support != settings.From.Address
+            && MailAddresses.TryParse(support, out var reply))
+            message.ReplyTo.Add(reply);
+        return message;
     }
 
     public void Dispose() => smtp.Dispose();

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
@@ -42,6 +42,9 @@ type EvidenceReply = {
 
 const words = texts.payments;
 
+/** The id of the payment or dispute that a mail links to. */
+const linked = () => location.hash.slice(1);
+
 const license = (id: string | null) => (id ? <Link to={`/licenses/${id}/renewals`}>{format.id(id)}</Link> : texts.none);
 
 /** Payments that can't be applied. */
@@ -58,7 +61,7 @@ export function PaymentCases() {
 }
 
 function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
-  const [asked, setAsked] = useState<Case>();
+  const [asked, setAsked] = useState(() => cases.find((row) => row.case_id === linked()));
   if (cases.length === 0 && !asked) return <p>{words.noCases}</p>;
   return (
     <>
@@ -104,6 +107,7 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
 export function Disputes() {
   const disputes = useLoad<{ disputes: Dispute[] }>('/api/v1/payments/disputes', 60);
   const [shown, setShown] = useState<Dispute>();
+  const opened = shown ?? disputes.data?.disputes.find((row) => row.reversal_id === linked() && row.subscription_id);
   return (
     <>
       <h2>{words.disputes}</h2>
@@ -140,12 +144,13 @@ export function Disputes() {
           )
         }
       </Show>
-      {shown && <Evidence key={shown.reversal_id} dispute={shown} reload={disputes.reload} />}
+      {opened && <Evidence key={opened.reversal_id} dispute={opened} isLinked={!shown} reload={disputes.reload} />}
     </>
   );
 }
 
-function Evidence({ dispute, reload }: { dispute: Dispute; reload: () => void }) {
+function Evidence({ dispute, isLinked, reload }: { dispute: Dispute; isLinked: boolean; reload: () => void }) {
+  const scroll = useCallback((section: HTMLElement | null) => void (isLinked && section?.scrollIntoView()), [isLinked]);
   const path = `/api/v1/payments/disputes/${dispute.reversal_id}/evidence`;
   const evidence = useLoad<EvidenceReply>(path);
   const [edited, setEdited] = useState<string>();
@@ -163,7 +168,7 @@ function Evidence({ dispute, reload }: { dispute: Dispute; reload: () => void })
       {(reply) => {
         const text = edited ?? reply.text;
         return (
-          <section className="card" aria-label={words.evidenceOf(dispute.provider_id)}>
+          <section ref={scroll} className="card" aria-label={words.evidenceOf(dispute.provider_id)}>
             <h3>{words.evidenceOf(dispute.provider_id)}</h3>
             <Facts
               rows={[

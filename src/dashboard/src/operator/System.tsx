@@ -35,6 +35,7 @@ type State = {
   }[];
   skipped_rows: { source: string; row_id: string; reason: string; first_seen_at: string; last_seen_at: string }[];
   usage_log: { storage: string | null; warning: string | null };
+  troubles: { trouble_id: string; cause: string; subject: string; name: string | null; opened_at: string }[];
 };
 type Entry = {
   quarantine_id: string;
@@ -56,8 +57,20 @@ export default function System() {
     <>
       <PageTitle title={words.title} />
       <Show of={system} rows={8}>
-        {({ waiting, queue, timers, skipped_rows, usage_log, client_address, address_warning, clock_warning }) => (
+        {({ waiting, queue, timers, skipped_rows, usage_log, client_address, address_warning, clock_warning, troubles }) => (
           <>
+            {troubles.length > 0 && (
+              <div className="notice poor">
+                <strong>{words.troubles(troubles.length)}</strong>
+                <ul>
+                  {troubles.map((one) => (
+                    <li key={one.trouble_id}>
+                      {words.causes[one.cause]?.(one.name ?? one.subject) ?? one.cause}, {words.opened(format.ago(one.opened_at))}
+                    </li>
+                  ))}
+                </ul>
+              </div>
+            )}
             <section className="card">
               <h2>{words.work}</h2>
               <Facts

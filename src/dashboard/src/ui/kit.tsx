@@ -14,6 +14,7 @@ import {
 } from 'react-aria-components';
 import { NavLink } from 'react-router';
 import type { Loaded, Problem } from '../api';
+import { useConfig } from '../config';
 import { texts } from '../texts';
 
 export function Button({ look = 'plain', ...props }: ButtonProps & { look?: 'plain' | 'main' | 'danger' | 'quiet' }) {
@@ -22,9 +23,10 @@ export function Button({ look = 'plain', ...props }: ButtonProps & { look?: 'pla
 
 /** The heading of the page. It also names the browser's tab. */
 export function PageTitle({ title, children }: { title: string; children?: ReactNode }) {
+  const product = useConfig()?.brand?.name ?? texts.product;
   useEffect(() => {
-    document.title = `${title} · ${texts.product}`;
-  }, [title]);
+    document.title = `${title} · ${product}`;
+  }, [title, product]);
   return (
     <div className="page-title">
       <h1 tabIndex={-1}>{title}</h1>

@@ -8,19 +8,7 @@ public sealed class MailTemplatesTests
 {
     private static readonly MailTemplates Templates = new();
 
-    public static TheoryData<string> Names => [.. Templates.Names];
-
-    [Fact]
-    public void Names_AreThoseOfTheUseCases() =>
-        Assert.Equal(
-            [
-                "action_needed", "device_alert", "expiring", "in_grace", "operator_alerts", "operator_answers", "operator_payments",
-                "operator_webhook",
-                "period_ended", "period_restored",
-                "price_consent", "refund_failed", "refunded", "reinstated",
-                "renewal_failed", "renewed", "suspended", "upcoming_renewal",
-            ],
-            Templates.Names.Order());
+    public static TheoryData<string> Names => [.. MailTemplates.Names];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -44,7 +32,9 @@ public sealed class MailTemplatesTests
         const string evil = "<script>alert('x')</script>";
         var model = new JsonObject
         {
-            ["subscription_id"] = evil,
+            ["subscription_id"] = "L-1",
+            ["licenses"] = Licenses("L-1", evil),
+            ["host"] = evil,
             ["reason"] = evil,
             ["description"] = evil,
             ["error"] = evil,
@@ -57,10 +47,11 @@ public sealed class MailTemplatesTests
             {
                 ["severity"] = "HIGH",
                 ["activity_type"] = "X",
-                ["subscription_id"] = evil,
+                ["subscription_id"] = "L-1",
                 ["description"] = evil,
             }),
-            ["payments"] = new JsonArray(new JsonObject { ["reason"] = "dispute", ["subject"] = evil }),
+            ["troubles"] = new JsonArray(new JsonObject { ["cause"] = "TIMER_LATE", ["subject"] = evil }),
+            ["payments"] = new JsonArray(new JsonObject { ["reason"] = "dispute", ["subject"] = evil, ["subscription_id"] = "L-1" }),
         };
 
         var mail = Templates.Render(name, model, "https://licenses.example.com");
@@ -95,21 +86,23 @@ public sealed class MailTemplatesTests
         var mail = Templates.Render("renewed", new JsonObject
         {
             ["subscription_id"] = "L-1",
+            ["licenses"] = Licenses("L-1", "alpine.trend"),
             ["expires_at"] = "2026-12-24T23:30:00+00:00",
             ["amount_usd"] = 30.1m,
             ["paid_with"] = "card",
             ["last_four"] = "4242",
         }, "https://licenses.example.com");
 
-        Assert.Equal("Your license is renewed", mail.Subject);
-        Assert.Contains("Your license L-1 is renewed until December 24, 2026.", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("Paid: 30.10 USD with your card ending in 4242.", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("https://licenses.example.com/app/", mail.Html, StringComparison.Ordinal);
+        Assert.Equal("Your license for alpine.trend is renewed", mail.Subject);
+        Assert.Contains(
+            "Your license for alpine.trend is renewed until December 24, 2026, 23:30 UTC.", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Paid: 30.10 USD\nPaid with: your card ending in 4242\n", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("https://licenses.example.com/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("card", 0, "Paid: 0.30 USD with your saved card.", "Amount: 0.30 USD\n")]
-    [InlineData("card", 0.25, "Paid: 0.55 USD (including 0.25 USD for earlier renewals) with your saved card.",
+    [InlineData("card", 0, "Paid: 0.30 USD\nPaid with: your saved card\n", "Amount: 0.30 USD\n")]
+    [InlineData("card", 0.25, "Paid: 0.55 USD (including 0.25 USD for earlier renewals)\nPaid with: your saved card\n",
         "Amount: 0.30 USD, plus 0.25 USD for earlier renewals: 0.55 USD\n")]
     [InlineData("deferred", 0.10, "Nothing was charged now. The amount of 0.30 USD", "Payment: with your next charge, because")]
     public void Render_ASmallAmount_SaysWhatIsChargedAndWhen(string with, double debts, string receipt, string notice)
@@ -127,7 +120,7 @@ public sealed class MailTemplatesTests
     }
 
     [Theory]
-    [InlineData("insufficient_funds", "doesn't have enough money")]
+    [InlineData("insufficient_funds", "doesn’t have enough money")]
     [InlineData("expired_card", "has expired")]
     [InlineData("authentication_required", "confirm this payment yourself")]
     [InlineData("no_payment_method", "No card is saved")]
@@ -148,7 +141,7 @@ public sealed class MailTemplatesTests
             "action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
         var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
 
-        Assert.Equal("Please confirm the payment for your license", confirm.Subject);
+        Assert.Equal("Please confirm the payment of your license", confirm.Subject);
         Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
         Assert.Equal("Your license needs a payment method", card.Subject);
         Assert.Contains("https://l.example/app/payment-methods", card.Html, StringComparison.Ordinal);
@@ -177,7 +170,7 @@ public sealed class MailTemplatesTests
         }, "https://l.example");
 
         Assert.Equal("Your license will be renewed for 49.99 USD", mail.Subject);
-        Assert.All(["49.99 USD", "December 17, 2026", method, "https://l.example/app/licenses/L-1/renewals"], words =>
+        Assert.All(["49.99 USD", "December 17, 2026, 23:30 UTC", method, "https://l.example/app/licenses/L-1/renewals"], words =>
         {
             Assert.Contains(words, mail.Text, StringComparison.Ordinal);
             Assert.Contains(words, mail.Html, StringComparison.Ordinal);
@@ -201,7 +194,7 @@ public sealed class MailTemplatesTests
 
     [Fact]
     public void Render_OperatorPayments_StatesAmountsAsTheyAre() => Assert.Contains(
-        "dispute du_1, 59.00 USD",
+        "Amount: 59.00 USD\nID at the provider: du_1\n",
         Templates.Render(
             "operator_payments",
             new JsonObject
@@ -233,8 +226,8 @@ public sealed class MailTemplatesTests
     }
 
     [Theory]
-    [InlineData("renewed", "Your license team", "ALERT_EMAIL")]
-    [InlineData("operator_alerts", "ALERT_EMAIL", "Your license team")]
+    [InlineData("renewed", "Your Licenses team", "ALERT_EMAIL")]
+    [InlineData("operator_alerts", "ALERT_EMAIL", "Your Licenses team")]
     public void Render_Footer_IsThatOfItsReader(string name, string expected, string other)
     {
         var mail = Templates.Render(name, [], publicUrl: null);
@@ -245,6 +238,23 @@ public sealed class MailTemplatesTests
             Assert.DoesNotContain(other, part, StringComparison.Ordinal);
         });
     }
+
+    [Fact]
+    public void Render_LongNameOfAMaster_IsShortenedInTheSubjectOnly()
+    {
+        var name = new string('m', 64);
+
+        var mail = Templates.Render(
+            "upcoming_renewal",
+            new JsonObject { ["subscription_id"] = "L-1", ["licenses"] = Licenses("L-1", name), ["amount_usd"] = 12_345.67m },
+            publicUrl: null);
+
+        Assert.InRange(mail.Subject.Length, 60, 78);
+        Assert.Contains($"Your license for {name} will be renewed", mail.Text, StringComparison.Ordinal);
+    }
+
+    private static JsonObject Licenses(string id, string master) =>
+        new() { [id] = new JsonObject { ["master"] = master, ["customer"] = "jo@example.com" } };
 
     [Fact]
     public void Render_UnknownTemplate_Throws() => Assert.Throws<KeyNotFoundException>(() => Templates.Render("none", [], null));

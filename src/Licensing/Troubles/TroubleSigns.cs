@@ -1,0 +1,102 @@
+namespace Licensing.Troubles;
+
+public enum TroubleCause
+{
+    /// <summary>Too many automatic renewals fail.</summary>
+    RenewalsFailing,
+
+    /// <summary>A timer has not succeeded for three of its intervals. The subject is its name.</summary>
+    TimerLate,
+
+    /// <summary>The broker dead-lettered usage messages.</summary>
+    DeadLetters,
+
+    /// <summary>Mails were given up.</summary>
+    MailsDead,
+
+    /// <summary>Calls of the alert webhook were given up.</summary>
+    WebhookCallsDead,
+
+    /// <summary>An endpoint was disabled after its failures. The subject is its ID.</summary>
+    WebhookDisabled,
+
+    /// <summary>A dispute has no evidence yet. The subject is its ID.</summary>
+    DisputeUnanswered,
+}
+
+/// <param name="SucceededAt">Its last success; when it became known if there was none.</param>
+/// <param name="Interval">The longest time between two of its slots.</param>
+public sealed record TimerFact(string Name, DateTimeOffset SucceededAt, TimeSpan Interval);
+
+/// <param name="Host">Of its address.</param>
+public sealed record DisabledEndpoint(Guid EndpointId, string Host, DateTimeOffset DisabledAt);
+
+/// <param name="ProviderId">The provider's ID of the dispute.</param>
+/// <param name="EvidenceDueAt">Null if the provider has not said it.</param>
+public sealed record UnansweredDispute(
+    Guid DisputeId, string ProviderId, Guid? SubscriptionId, DateTimeOffset ChangedAt, DateTimeOffset? EvidenceDueAt);
+
+/// <summary>What is known about the backend now.</summary>
+/// <param name="RenewalsFailed">Licenses whose automatic renewal failed within the window, and did not succeed after that.</param>
+/// <param name="RenewalsPaid">Licenses whose automatic renewal succeeded within the window.</param>
+public sealed record TroubleFacts(
+    int RenewalsFailed, int RenewalsPaid, IReadOnlyList<TimerFact> Timers, int DeadLetters, int DeadMails, int DeadCalls,
+    IReadOnlyList<DisabledEndpoint> Endpoints, IReadOnlyList<UnansweredDispute> Disputes);
+
+/// <summary>A cause that is there now.</summary>
+/// <param name="Subject">What the cause is about; empty if there is one of its kind only.</param>
+public sealed record TroubleSign(TroubleCause Cause, string Subject = "")
+{
+    /// <summary>How many of <see cref="Total"/>.</summary>
+    public int? Count { get; init; }
+
+    public int? Total { get; init; }
+    public DateTimeOffset? Since { get; init; }
+    public DateTimeOffset? Deadline { get; init; }
+    public Guid? SubscriptionId { get; init; }
+
+    /// <summary>The name of the subject for people, if its ID is none.</summary>
+    public string? Name { get; init; }
+}
+
+/// <summary>Finds the causes of trouble in the facts. Pure.</summary>
+public static class TroubleSigns
+{
+    public static IEnumerable<TroubleSign> Find(TroubleFacts facts, TroublePolicy policy, DateTimeOffset now)
+    {
+        var tried = facts.RenewalsFailed + facts.RenewalsPaid;
+        if (tried >= policy.RenewalsAtLeast && facts.RenewalsFailed * 100L > tried * (long)policy.RenewalFailurePercent)
+            yield return new TroubleSign(TroubleCause.RenewalsFailing) { Count = facts.RenewalsFailed, Total = tried };
+        foreach (var timer in facts.Timers)
+        {
+            if (timer.SucceededAt + timer.Interval * TroublePolicy.MissedIntervals + policy.TimerLate < now)
+                yield return new TroubleSign(TroubleCause.TimerLate, timer.Name) { Since = timer.SucceededAt };
+        }
+
+        if (facts.DeadLetters >= policy.DeadLetters)
+            yield return new TroubleSign(TroubleCause.DeadLetters) { Count = facts.DeadLetters };
+        if (facts.DeadMails >= policy.DeadMessages)
+            yield return new TroubleSign(TroubleCause.MailsDead) { Count = facts.DeadMails };
+        if (facts.DeadCalls >= policy.DeadMessages)
+            yield return new TroubleSign(TroubleCause.WebhookCallsDead) { Count = facts.DeadCalls };
+        foreach (var endpoint in facts.Endpoints)
+        {
+            yield return new TroubleSign(TroubleCause.WebhookDisabled, endpoint.EndpointId.ToString())
+            {
+                Since = endpoint.DisabledAt,
+                Name = endpoint.Host,
+            };
+        }
+
+        foreach (var dispute in facts.Disputes)
+        {
+            yield return new TroubleSign(TroubleCause.DisputeUnanswered, dispute.DisputeId.ToString())
+            {
+                Since = dispute.ChangedAt,
+                Deadline = dispute.EvidenceDueAt,
+                SubscriptionId = dispute.SubscriptionId,
+                Name = dispute.ProviderId,
+            };
+        }
+    }
+}

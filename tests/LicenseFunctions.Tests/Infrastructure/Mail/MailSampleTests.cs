@@ -1,0 +1,155 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Tests.Support;
+using MimeKit.Text;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Mail;
+
+/// <summary>
+/// Every mail with realistic data. tests/dashboard/mails.test.mjs sends the same samples, and looks at them in a browser.
+/// </summary>
+public sealed partial class MailSampleTests
+{
+    private const string Site = "https://licenses.example.com";
+    private const string Master = "alpine.trend";
+    private const string Customer = "nora.lindqvist@example.com";
+
+    private static readonly MailTemplates Templates = new(
+        TimeSpan.FromDays(30), new Brand("Northwind Signals", "#4b3fc9", null, "help@northwind.example"));
+
+    private static readonly Dictionary<string, JsonObject> Samples = JsonNode.Parse(
+            Repository.Read("tests/dashboard/support/mails.json"))!.AsArray()
+        .ToDictionary(sample => (string)sample!["name"]!, sample => sample!.AsObject());
+
+    public static TheoryData<string> Names => [.. Samples.Keys];
+
+    [Fact]
+    public void Samples_AreOfEveryTemplate() =>
+        Assert.Equal(MailTemplates.Names.Order(), Samples.Values.Select(sample => (string)sample["template"]!).Distinct().Order());
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Render_Sample_NamesTheLicenseAndHasOneButton(string name)
+    {
+        var (template, mail) = Render(name);
+        var page = Read(mail.Html);
+        var visible = page.Text;
+        var text = Address().Replace(mail.Text, "");
+
+        Assert.InRange(mail.Subject.Length, 10, 78);
+        Assert.Contains("\nHello,\n", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Hello,", visible, StringComparison.Ordinal);
+        Assert.Contains("Northwind Signals", visible, StringComparison.Ordinal);
+        Assert.Contains("help@northwind.example", visible, StringComparison.Ordinal);
+        Assert.Contains("You receive this email because", visible, StringComparison.Ordinal);
+        Assert.InRange(page.Preheader.Length, 10, 140);
+        Assert.NotEqual(mail.Subject, page.Preheader);
+        Assert.All([mail.Subject, page.Preheader, visible, text], part =>
+        {
+            Assert.DoesNotMatch(Id(), part);
+            Assert.DoesNotMatch(Unfilled(), part);
+        });
+        if (!template.StartsWith("operator_", StringComparison.Ordinal))
+            Assert.All([mail.Subject, visible, mail.Text], part => Assert.Contains(Master, part, StringComparison.Ordinal));
+        else if (mail.Html.Contains(">License<", StringComparison.Ordinal))
+            Assert.All([Master, Customer], words => Assert.Contains(words, visible, StringComparison.Ordinal));
+
+        // The words are the same and in the same order; the text has the addresses of the links in addition.
+        Assert.Equal(Words(visible), Words(text));
+
+        var button = Assert.Single(page.Links, link => link.IsButton);
+        Assert.All(page.Links, link => Assert.True(
+            link.Address == "mailto:help@northwind.example"
+            || (link.Address.StartsWith(Site + "/app/", StringComparison.Ordinal) && IsRoute(link.Address[(Site.Length + 4)..])),
+            $"{link.Address} is not a page"));
+        Assert.Contains($": {button.Address}\n", mail.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("<img", mail.Html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_Logo_HasTheNameForReadersWithoutImages()
+    {
+        var brand = Brand.Default with { Name = "A & B", LogoUrl = new Uri("https://www.example.com/logo.png") };
+
+        var mail = new MailTemplates(brand: brand).Render("renewed", [], Site);
+
+        Assert.Contains("""src="https://www.example.com/logo.png" alt="A &amp; B" """, mail.Html, StringComparison.Ordinal);
+        Assert.StartsWith("A & B\n", mail.Text, StringComparison.Ordinal);
+    }
+
+    private static (string Template, RenderedMail Mail) Render(string name)
+    {
+        var sample = Samples[name];
+        var model = sample["model"]!.DeepClone().AsObject();
+        model["licenses"] = new JsonObject(Id().Matches(model.ToJsonString()).Select(id => id.Value).Distinct().Select(id =>
+            KeyValuePair.Create<string, JsonNode?>(id, new JsonObject { ["master"] = Master, ["customer"] = Customer })));
+        var template = (string)sample["template"]!;
+        return (template, Templates.Render(template, model, Site));
+    }
+
+    private sealed record Link(string Address, bool IsButton);
+
+    private sealed record Page(string Text, string Preheader, IReadOnlyList<Link> Links);
+
+    /// <summary>Reads what a mail program shows.</summary>
+    private static Page Read(string html)
+    {
+        var tokens = new HtmlTokenizer(new StringReader(html)) { DecodeCharacterReferences = true };
+        var (text, preheader, links) = ("", "", new List<Link>());
+        var (isHidden, isPreheader, isButton) = (false, false, false);
+        while (tokens.ReadNextToken(out var token))
+        {
+            if (token is HtmlDataToken data && token.Kind == HtmlTokenKind.Data)
+            {
+                if (isPreheader) preheader += data.Data;
+                else if (!isHidden) text += data.Data;
+                continue;
+            }
+
+            if (token is not HtmlTagToken tag)
+                continue;
+            string Value(string attribute) => tag.Attributes.FirstOrDefault(one => one.Name == attribute)?.Value ?? "";
+            if (tag.Name is "style" or "title") isHidden = !tag.IsEndTag;
+            else if (tag.Name == "div") isPreheader = !tag.IsEndTag;
+            else if (tag.Name == "td" && !tag.IsEndTag) isButton = Value("class") == "button";
+            else if (tag.Name == "a" && !tag.IsEndTag) links.Add(new Link(Value("href"), isButton));
+            if (tag.Name is not ("strong" or "a" or "span"))
+                text += "\n";
+        }
+
+        return new Page(text, preheader.Split('\u034f')[0].Trim(), links);
+    }
+
+    private static IEnumerable<string> Words(string text) => Word().Matches(text).Select(word => word.Value);
+
+    private static bool IsRoute(string path)
+    {
+        var routes = Route().Matches(Repository.Read("src/dashboard/src/App.tsx")).Select(route => route.Groups[1].Value)
+            .SelectMany(route => route.EndsWith("/*", StringComparison.Ordinal)
+                ? Route().Matches(Repository.Read("src/dashboard/src/customer/License.tsx"))
+                    .Select(tab => $"{route[..^1]}{tab.Groups[1].Value}").Append(route[..^2])
+                : [route])
+            .Where(route => !route.Contains('*', StringComparison.Ordinal));
+        var parts = path.Split('#')[0].Split('/');
+        return routes.Select(route => route.Split('/')).Any(route => route.Length == parts.Length
+            && route.Zip(parts).All(pair => pair.First.StartsWith(':') ? pair.Second.Length > 0 : pair.First == pair.Second));
+    }
+
+    [GeneratedRegex("path=\"([^\"]+)\"")]
+    private static partial Regex Route();
+
+    [GeneratedRegex("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")]
+    private static partial Regex Id();
+
+    // What a missing value would leave: a gap, a sign without a word before it, or a phrase that ends too early.
+    [GeneratedRegex(@"\{\{|\{%|\S  +\S| [.,:;)]|\(\)|\bnull\b|\bfor[.,]|[.,][.,]|: *(\n|$)")]
+    private static partial Regex Unfilled();
+
+    [GeneratedRegex(@":? ?https?://\S+")]
+    private static partial Regex Address();
+
+    [GeneratedRegex(@"[\p{L}\p{N}@.’“”-]*[\p{L}\p{N}]")]
+    private static partial Regex Word();
+}
