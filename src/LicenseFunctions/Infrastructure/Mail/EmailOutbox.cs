@@ -31,19 +31,20 @@ public static class EmailOutbox
         await AddAsync(connection, [new OutboxMail(dedupKey, template, userId, model)], cancellationToken) == 1;
 
     /// <returns>How many were added.</returns>
-    public static async Task<int> AddAsync(
+    public static Task<int> AddAsync(
         NpgsqlConnection connection, IReadOnlyCollection<OutboxMail> mails, CancellationToken cancellationToken) =>
-        mails.Count == 0 ? 0 : await connection.ExecuteAsync(new CommandDefinition(
-            Add,
-            new { keys = mails.Select(mail => mail.DedupKey).ToArray(), payloads = mails.Select(mail => mail.Payload).ToArray() },
-            cancellationToken: cancellationToken));
+        AddAsync(connection, [.. mails.Select(mail => mail.DedupKey)], [.. mails.Select(mail => mail.Payload)], cancellationToken);
 
     /// <summary>Adds a mail to the operators' address.</summary>
     public static Task AddForOperatorsAsync(
         NpgsqlConnection connection, string dedupKey, string template, string to, object model, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(
-            Add, new { dedupKey, payload = RowJson.Of(new { Template = template, To = to, Model = model }) },
-            cancellationToken: cancellationToken));
+        AddAsync(connection, [dedupKey], [RowJson.Of(new { Template = template, To = to, Model = model })], cancellationToken);
+
+    private static async Task<int> AddAsync(
+        NpgsqlConnection connection, string[] keys, string[] payloads, CancellationToken cancellationToken) =>
+        keys.Length == 0
+            ? 0
+            : await connection.ExecuteAsync(new CommandDefinition(Add, new { keys, payloads }, cancellationToken: cancellationToken));
 
     private const string RemoveUnsent = "delete from outbox where dedup_key = any(@keys) and sent_at is null and dead_at is null";
 
