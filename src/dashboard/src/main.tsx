@@ -1,14 +1,29 @@
-import { StrictMode } from 'react';
+import { StrictMode, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
 import './demo';
 import { App } from './App';
+import { language } from './language';
+import { session } from './session';
 import './styles.css';
 
-createRoot(document.getElementById('root')!).render(
-  <StrictMode>
-    <BrowserRouter basename="/app">
-      <App />
-    </BrowserRouter>
-  </StrictMode>,
+// The operators' pages are in English only.
+const follow = () => language.use(session.get()?.role === 'operator' ? 'en' : language.preferred());
+session.onChange(() => void follow());
+language.subscribe(() => (document.documentElement.lang = language.get()));
+
+/** A new language renders everything again: texts and formats are read while components render. */
+function Pages() {
+  const current = useSyncExternalStore(language.subscribe, language.get);
+  return <App key={current} />;
+}
+
+void follow().then(() =>
+  createRoot(document.getElementById('root')!).render(
+    <StrictMode>
+      <BrowserRouter basename="/app">
+        <Pages />
+      </BrowserRouter>
+    </StrictMode>,
+  ),
 );
