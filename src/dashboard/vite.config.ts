@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { texts } from './vite.texts';
+import { texts } from './vite.texts.ts';
 
 export default defineConfig({
   base: '/app/',

@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { texts } from './vite.texts';
+import { texts } from './vite.texts.ts';
 
 // One classic script with a stable name, because other sites load it with a script tag.
 export default defineConfig({

@@ -75,7 +75,12 @@ function Persons({ persons }: { persons: Person[] }) {
           .map((person) => (
             <Button key={person.user_id} onPress={() => void as(person)} isDisabled={action.busy}>
               {person.email.split('@')[0]}
-              {person.story && <span className="small">{person.story}</span>}
+              {/* The demo data is in English. */}
+              {person.story && (
+                <span className="small" lang="en">
+                  {person.story}
+                </span>
+              )}
             </Button>
           ))}
       </div>

@@ -24,6 +24,8 @@ export const people = {
   marco: demo('120'),
   mira: demo('103'),
   jonas: demo('104'),
+  yuki: demo('109'),
+  kofi: demo('118'),
 };
 export const licenses = {
   nora: demo('301'),

@@ -9,7 +9,7 @@ const screenshotFolder = `${root}.local/screenshots`;
 mkdirSync(screenshotFolder, { recursive: true });
 
 /** Milliseconds after which a test fails if a condition is not met. Long, because the machine may be busy. */
-export const timeoutMs = 180_000;
+export const timeoutMs = 45_000;
 
 // The shell has no window. Chromium draws its own even in headless mode, which takes as much CPU time as the page.
 const shell = '/usr/bin/chromium-headless-shell';
@@ -35,12 +35,12 @@ export const launch = () =>
 export async function open(
   browser,
   backend,
-  { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, ownClock = false, answers } = {},
+  { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, locale = 'en-GB', ownClock = false, answers } = {},
 ) {
   const context = await browser.newContext({
     viewport: size,
     colorScheme: dark ? 'dark' : 'light',
-    locale: 'en-GB',
+    locale,
     reducedMotion: 'reduce',
     timezoneId: timezone,
   });

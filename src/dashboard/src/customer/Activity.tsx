@@ -88,11 +88,13 @@ export default function Activity({ id, license }: TabProps) {
                       </>
                     ),
                   },
-                  { head: t('activityPage.column.status'), cell: (row) => <Badge of={row.status}>{word('activityPage.status', row.status)}</Badge> },
+                  {
+                    head: t('activityPage.column.status'),
+                    cell: (row) => <Badge of={row.status}>{word('activityPage.status', row.status)}</Badge>,
+                  },
                   {
                     head: t('activityPage.column.action'),
-                    cell: (row) =>
-                      done(row),
+                    cell: (row) => done(row),
                   },
                 ]}
               />

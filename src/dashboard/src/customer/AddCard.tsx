@@ -7,12 +7,7 @@ import { confirmAtStandIn, type Elements, loadStripe, type Stripe } from './stri
 
 type Setup = { setup_intent_id: string; client_secret: string; publishable_key: string };
 
-const testCards = [
-  'pm_card_visa',
-  'pm_card_mastercard',
-  'pm_card_chargeDeclinedInsufficientFunds',
-  'pm_card_authenticationRequired',
-];
+const testCards = ['pm_card_visa', 'pm_card_mastercard', 'pm_card_chargeDeclinedInsufficientFunds', 'pm_card_authenticationRequired'];
 
 const begin = () => call<Setup>('POST', '/api/v1/payment-methods/setup');
 
@@ -34,7 +29,12 @@ function TestCard({ api, done }: { api: string; done: () => void }) {
     <section className="card narrow">
       <h2>{t('cards.test')}</h2>
       <p className="small">{t('cards.testHelp')}</p>
-      <Choice label={t('cards.test')} value={card} options={testCards.map((one) => [one, word('cards.testCard', one)!])} onChange={setCard} />
+      <Choice
+        label={t('cards.test')}
+        value={card}
+        options={testCards.map((one) => [one, word('cards.testCard', one)!])}
+        onChange={setCard}
+      />
       {action.problem && <ProblemBox problem={action.problem} />}
       <div className="actions">
         <Button look="main" isPending={action.busy} onPress={() => void save()}>

@@ -111,12 +111,7 @@ export function WaitingDevices({
           <legend>{t('waiting.leaves')}</legend>
           {registered.map((device) => (
             <label key={device.device_id} className="check">
-              <input
-                type="radio"
-                name="leaves"
-                checked={leaves === device.device_id}
-                onChange={() => setLeaves(device.device_id!)}
-              />
+              <input type="radio" name="leaves" checked={leaves === device.device_id} onChange={() => setLeaves(device.device_id!)} />
               <span>
                 {device.name ?? device.ea_instance_id}
                 <span className="small block">

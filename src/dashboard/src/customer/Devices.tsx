@@ -42,6 +42,7 @@ export default function Devices({ id, reload }: TabProps) {
       {(reply) => (
         <>
           <WaitingDevices id={id} history={history.data} devices={reply.devices} owner={owner} changed={changed} />
+          <h2>{t('license.tabs.devices')}</h2>
           <p>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices, free: reply.slots_free })}</p>
           {reply.devices.length === 0 && <p>{t('devices.none')}</p>}
           <ul className="cards">

@@ -104,7 +104,8 @@ function Shown({ report }: { report: Report }) {
           <ul>
             {changes.map((change) => (
               <li key={change.day}>
-                {format.date(change.day)}: {change.from ?? t('none')} → {change.to}. {language.get() === 'en' && [...change.went, ...change.came].join('; ')}
+                {format.date(change.day)}: {change.from ?? t('none')} → {change.to}.{' '}
+                {language.get() === 'en' && [...change.went, ...change.came].join('; ')}
               </li>
             ))}
           </ul>

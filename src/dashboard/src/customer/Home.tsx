@@ -85,11 +85,7 @@ function TaskCard({ task }: { task: Task }) {
         <h3>{word('home.task', task.kind, values)}</h3>
         <p>{word('home.why', variant, values)}</p>
       </div>
-      <Link
-        className={`button ${place.tone === 'calm' ? '' : 'main'}`}
-        to={place.to(task.subscription_id)}
-        reloadDocument={place.document}
-      >
+      <Link className={`button ${place.tone === 'calm' ? '' : 'main'}`} to={place.to(task.subscription_id)} reloadDocument={place.document}>
         {word('home.do', task.kind)}
         <span className="visually-hidden"> {task.master}</span>
       </Link>

@@ -23,7 +23,7 @@ export default function LicensePage() {
   const loaded = useLoad<License>(`/api/v1/licenses/${encodeURIComponent(id)}`, 60);
   const operator = useSession()?.role === 'operator';
   const base = `/licenses/${id}`;
-    return (
+  return (
     <>
       <Link to="/licenses" className="small">
         {t('license.back')}
@@ -49,7 +49,9 @@ export default function LicensePage() {
             )}
             {license.entitlement !== 'FULL' && (
               <p className={`notice ${license.close_only_until ? 'fair' : 'poor'}`}>
-                {license.close_only_until ? t('license.closeOnly', { until: format.moment(license.close_only_until) }) : t('license.noTrading')}
+                {license.close_only_until
+                  ? t('license.closeOnly', { until: format.moment(license.close_only_until) })
+                  : t('license.noTrading')}
               </p>
             )}
             <Tabs

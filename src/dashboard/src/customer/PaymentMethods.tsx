@@ -46,7 +46,9 @@ export default function PaymentMethods() {
                     {card.is_default && <Badge of="ACTIVE">{t('cards.default')}</Badge>}
                   </div>
                   {card.expiry_month && card.expiry_year && (
-                    <p className="small">{t('cards.expires', { month: String(card.expiry_month).padStart(2, '0'), year: card.expiry_year })}</p>
+                    <p className="small">
+                      {t('cards.expires', { month: String(card.expiry_month).padStart(2, '0'), year: card.expiry_year })}
+                    </p>
                   )}
                   <div className="actions">
                     {!card.is_default && (

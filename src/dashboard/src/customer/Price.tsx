@@ -66,4 +66,8 @@ export default function Price() {
 }
 
 const means = ({ pays_with, last_four }: Question) =>
-  last_four ? t('renewals.cardEnding', { four: last_four }) : pays_with ? (word('renewals.with', pays_with) ?? pays_with) : t('renewals.cannotPay');
+  last_four
+    ? t('renewals.cardEnding', { four: last_four })
+    : pays_with
+      ? (word('renewals.with', pays_with) ?? pays_with)
+      : t('renewals.cannotPay');

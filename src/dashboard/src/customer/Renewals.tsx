@@ -179,11 +179,7 @@ export default function Renewals({ id, reload }: TabProps) {
                 {t('renewals.auto')}
               </Switch>
               <div className="actions">
-                <Button
-                  look="main"
-                  isDisabled={!ready}
-                  onPress={begin}
-                >
+                <Button look="main" isDisabled={!ready} onPress={begin}>
                   {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}
                 </Button>
                 {!operator && (
@@ -324,8 +320,12 @@ function Outcome({ of: row }: { of: Row }) {
       ) : (
         <Badge of="success" />
       )}
-      {!isAll && row.refunded_usd > 0 && <div className="small">{t('renewals.refundedPart', { amount: format.money(row.refunded_usd) })}</div>}
-      {!isAll && row.charged_back_usd > 0 && <div className="small">{t('renewals.reversedPart', { amount: format.money(row.charged_back_usd) })}</div>}
+      {!isAll && row.refunded_usd > 0 && (
+        <div className="small">{t('renewals.refundedPart', { amount: format.money(row.refunded_usd) })}</div>
+      )}
+      {!isAll && row.charged_back_usd > 0 && (
+        <div className="small">{t('renewals.reversedPart', { amount: format.money(row.charged_back_usd) })}</div>
+      )}
       {row.is_disputed && <div className="small">{t('renewals.disputed')}</div>}
     </>
   );

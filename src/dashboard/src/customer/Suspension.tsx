@@ -97,14 +97,7 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
   return (
     <section className="card">
       <h2>{t('suspension.appeal')}</h2>
-      <Field
-        label={t('suspension.appealLabel')}
-        help={t('suspension.appealHelp')}
-        value={message}
-        onChange={setMessage}
-        long
-        max={2000}
-      />
+      <Field label={t('suspension.appealLabel')} help={t('suspension.appealHelp')} value={message} onChange={setMessage} long max={2000} />
       {action.problem && <ProblemBox problem={action.problem} />}
       <Button
         look="main"
@@ -126,4 +119,8 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
 
 /** The recorded reason of a suspension for too many devices counts them, but doesn't name the refused one. */
 const why = ({ cause, reason, refused_device: device }: Reason) =>
-  device ? t('suspension.refusedDevice', { device: t('suspension.device', { ea: device.ea_instance_id, account: device.mt5_account_number }) }) : language.get() === 'en' ? reason : (word('suspension.about', cause) ?? reason);
+  device
+    ? t('suspension.refusedDevice', { device: t('suspension.device', { ea: device.ea_instance_id, account: device.mt5_account_number }) })
+    : language.get() === 'en'
+      ? reason
+      : (word('suspension.about', cause) ?? reason);

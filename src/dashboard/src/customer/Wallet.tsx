@@ -62,8 +62,7 @@ export default function Wallet() {
                 rows={wallet.rows}
                 id={(row) => row.entry_id}
                 columns={[
-                  { head: t('wallet.date'), cell: (row) => <span className="nowrap">{format.day(row.at)}</span> },
-                  { head: t('wallet.for'), wide: true, cell: (row) => <Purpose of={row} /> },
+                  { head: t('wallet.for'), cell: (row) => <Purpose of={row} /> },
                   {
                     head: t('wallet.amount'),
                     number: true,
@@ -97,8 +96,11 @@ function Purpose({ of }: { of: Entry }) {
           <Link to={`/licenses/${of.subscription_id}/renewals`}>{of.master}</Link>
         </>
       )}
-      {/* The platform writes its descriptions in English. */}
-      {of.description && language.get() === 'en' && <div className="small">{of.description}</div>}
+      <div className="small">
+        {format.day(of.at)}
+        {/* The platform writes its descriptions in English. */}
+        {of.description && language.get() === 'en' && ` · ${of.description}`}
+      </div>
     </>
   );
 }
