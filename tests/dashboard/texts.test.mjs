@@ -10,7 +10,8 @@ const catalogs = Object.fromEntries(
   readdirSync(`${source}texts`).map((file) => [file.replace('.json', ''), JSON.parse(readFileSync(`${source}texts/${file}`, 'utf8'))]),
 );
 // Not the texts of a plural: {n, plural, one {one} other {many}}.
-const placeholders = (text) => [...new Set([...text.matchAll(/(?<!(?:\b(?:one|other)|=\d+) )\{(\w+)\s*[,}]/g)].map((match) => match[1]))].sort();
+const placeholders = (text) =>
+  [...new Set([...text.matchAll(/(?<!(?:\b(?:one|other)|=\d+) )\{(\w+)\s*[,}]/g)].map((match) => match[1]))].sort();
 
 test('each language has each key, with the same placeholders', () => {
   const { en, ...others } = catalogs;

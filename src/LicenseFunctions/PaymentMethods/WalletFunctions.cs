@@ -9,7 +9,8 @@ public sealed class WalletFunctions(ShowWallet show)
 {
     [Function("ShowWallet")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
-    [Operation("Shows the caller's wallet and its entries, or with user_id that of a customer, for operators. CSV has up to 10,000 entries.",
+    [Operation(
+        "Shows the caller's wallet and its entries; for operators, with user_id, a customer's. CSV has up to 10,000 entries.",
         Reply = typeof(Wallet), Query = ["user_id", "after", "limit"])]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/wallet")] HttpRequest request,

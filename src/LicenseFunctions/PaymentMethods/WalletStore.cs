@@ -17,7 +17,7 @@ public sealed record WalletEntry
 
     public decimal BalanceAfterUsd { get; init; }
 
-    /// <summary>The license that the entry pays for or refunds; null if it is about none, or about one that the ledger doesn't name.</summary>
+    /// <summary>The license that the entry pays for or refunds; null for none, or if the ledger doesn't name it.</summary>
     public Guid? SubscriptionId { get; init; }
 
     /// <summary>The name of the license's master.</summary>

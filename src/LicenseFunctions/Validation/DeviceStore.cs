@@ -301,7 +301,8 @@ public sealed class DeviceStore(LicenseDatabase database)
 
     // The platform's alerts may have any evidence, so its fields are read in C#. An index of the alerts begins with the license.
     private const string Refused = """
-        select a.alert_id, a.subscription_id, a.evidence::text as evidence, a.detected_at, a.auto_action_taken = 'SUSPENDED' as has_suspended,
+        select a.alert_id, a.subscription_id, a.evidence::text as evidence, a.detected_at,
+               a.auto_action_taken = 'SUSPENDED' as has_suspended,
                exists (select from license_devices d
                        where d.subscription_id = a.subscription_id and d.device_key = a.evidence ->> 'device_key'
                          and d.removed_at is null) as is_registered
@@ -334,8 +335,8 @@ public sealed class DeviceStore(LicenseDatabase database)
                o.ea_instance_id as other_ea_instance_id, o.mt5_account_number as other_mt5_account_number, o.name as other_name,
                (select host(n.network) from license_device_networks n
                 where n.device_id = d.device_id and l.action in ('device.admitted', 'device.replaced', 'device.kept')
-                  and n.first_seen_at <= l.occurred_at + interval '1 minute' and n.last_seen_at >= l.occurred_at - interval '1 minute'
-                order by n.first_seen_at desc limit 1) as network
+                  and n.first_seen_at <= l.occurred_at + interval '1 minute'
+                order by n.last_seen_at >= l.occurred_at - interval '1 minute' desc, n.first_seen_at desc limit 1) as network
         from audit_log l
         join license_devices d on d.subscription_id = l.subscription_id and d.device_id::text = l.subject
         left join license_devices o on o.subscription_id = l.subscription_id and o.device_id::text = l.before ->> 'device_id'

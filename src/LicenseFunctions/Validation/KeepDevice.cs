@@ -14,8 +14,8 @@ public sealed record DeviceChoice(Guid? AlertId, Guid? DeviceId);
 public sealed record KeptDevice(Guid DeviceId, Guid RemovedDeviceId);
 
 /// <summary>
-/// Gives a refused device the slot of another one, which the subscriber chooses. It is a removal and an admission, with the rules of both: the
-/// removals of 30 days are limited, and no new device gets a slot while the detector suspects sharing.
+/// Gives a refused device the slot of another one, which the subscriber chooses. It is a removal and an admission, with the rules of both:
+/// the removals of 30 days are limited, and no new device gets a slot while the detector suspects sharing.
 /// </summary>
 public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {
@@ -62,7 +62,8 @@ public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, Lice
             await DeviceStore.AddChangeAsync(connection, subscriptionId, leaves, admitted: null, token);
             await AuditLog.AddAsync(connection, new AuditRow(
                 by, "device.kept", subscriptionId, admitted.DeviceId.ToString(),
-                Before: RowJson.Of(new { DeviceId = leaves, Slot = slot }), After: RowJson.Of(new { admitted.DeviceId, Slot = slot })), token);
+                Before: RowJson.Of(new { DeviceId = leaves, Slot = slot }),
+                After: RowJson.Of(new { admitted.DeviceId, Slot = slot })), token);
             return new KeptDevice(admitted.DeviceId, leaves);
         }, cancellationToken);
         invalidation.Raise(subscriptionId);

@@ -11,7 +11,9 @@ namespace LicenseFunctions.Validation;
 public sealed record DeviceHistoryList(
     Guid SubscriptionId, IReadOnlyList<DeviceHistoryEntry> Entries, IReadOnlyList<WaitingDevice> Waiting);
 
-/// <param name="What">ADDED, REPLACED (it took the slot of the other one), KEPT (the subscriber chose it), REMOVED, RENAMED or REFUSED.</param>
+/// <param name="What">
+/// ADDED, REPLACED (it took the slot of the other one), KEPT (the subscriber chose it instead), REMOVED, RENAMED or REFUSED.
+/// </param>
 /// <param name="By">SUBSCRIBER, OPERATOR or SYSTEM.</param>
 /// <param name="Network">Null if it is not known from where.</param>
 /// <param name="Times">How often it was refused; 1 for everything else.</param>

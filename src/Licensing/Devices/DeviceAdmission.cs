@@ -94,6 +94,8 @@ public static class DeviceAdmission
         "This license was used in an unusual way, so new devices wait. Sign in and say on its Activity page whether it was you, or contact "
         + "support.";
 
+    private static readonly Admission.Refused Suspicious = new(Suspected, IsSuspected: true);
+
     /// <param name="registered">Every device that is registered on the license.</param>
     public static Admission Decide(
         DeviceClaim claim, IReadOnlyCollection<RegisteredDevice> registered, DeviceHistory history, DevicePolicy policy, DateTimeOffset now)
@@ -104,13 +106,13 @@ public static class DeviceAdmission
         var active = registered.Where(device => IsActive(device, now)).ToList();
         var refused = history is { SharingSuspected: true, MarkedFalsePositive: false } && !IsTheCustomer(claim, registered, active);
         if (LowestFreeSlot(registered, policy.MaxDevices) is { } free)
-            return refused ? new Admission.Refused(Suspected, IsSuspected: true) : new Admission.FreeSlot(free);
+            return refused ? Suspicious : new Admission.FreeSlot(free);
         if (history.MarkedFalsePositive)
             return new Admission.BeyondLimit();
 
         var replaced = FindReplaceable(claim, registered, policy, now);
         if (replaced is not null && history.Changes < MaxChanges)
-            return refused ? new Admission.Refused(Suspected, IsSuspected: true) : new Admission.Replacement(replaced, replaced.Slot!.Value);
+            return refused ? Suspicious : new Admission.Replacement(replaced, replaced.Slot!.Value);
 
         var suspends = active.Count > 1
             && policy.LimitAction == DeviceLimitAction.Suspend
@@ -130,8 +132,8 @@ public static class DeviceAdmission
         DeviceClaim claim, IReadOnlyCollection<RegisteredDevice> registered, Guid leaves, DeviceHistory history, DevicePolicy policy,
         DateTimeOffset now) =>
         Decide(
-            claim, [.. registered.Where(device => device.DeviceId != leaves)], history, policy with { LimitAction = DeviceLimitAction.Refuse },
-            now);
+            claim, [.. registered.Where(device => device.DeviceId != leaves)], history,
+            policy with { LimitAction = DeviceLimitAction.Refuse }, now);
 
     /// <summary>
     /// The time at which the subscriber may remove the next device; null if it may do so now. Without this limit, alternating

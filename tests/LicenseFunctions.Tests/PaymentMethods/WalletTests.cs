@@ -21,7 +21,7 @@ public sealed class WalletTests(PostgresFixture postgres)
             select credit_wallet(@SubscriberId, 100, 'DEPOSIT', 'Deposit');
             insert into renewals (renewal_id, subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
             select '00000000-0000-4000-8000-000000000001', @SubscriptionId, @SubscriberId, now(), 'auto', 'due', now() + interval '9 days';
-            """, scene);
+            """, new { scene.SubscriberId, scene.SubscriptionId });
         // A payment by card: both entries have the time of their transaction.
         await scene.Database.ExecuteAsync(
             """
@@ -30,7 +30,7 @@ public sealed class WalletTests(PostgresFixture postgres)
             select debit_wallet(@SubscriberId, 29.5, 'FEE_SUBSCRIPTION', 'License', '00000000-0000-4000-8000-000000000001');
             update user_wallets set reserved_usd = 40 where user_id = @SubscriberId;
             commit;
-            """, scene);
+            """, new { scene.SubscriberId, scene.SubscriptionId });
         var owner = new Caller(CallerRole.Subscriber, scene.SubscriberId);
 
         var first = (await ShowAsync(scene, owner, ("limit", "2"))).Value;

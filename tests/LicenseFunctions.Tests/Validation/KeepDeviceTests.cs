@@ -33,7 +33,8 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal("EA-1", Assert.Single(after.Waiting).EaInstanceId);
         var entry = after.Entries.Single(one => one.What == "KEPT");
         Assert.Equal(
-            ("SUBSCRIBER", kept.DeviceId, "EA-1", "203.0.113.9"), (entry.By, entry.Device.DeviceId, entry.Other?.EaInstanceId, entry.Network));
+            ("SUBSCRIBER", kept.DeviceId, "EA-1", "203.0.113.9"),
+            (entry.By, entry.Device.DeviceId, entry.Other?.EaInstanceId, entry.Network));
         Assert.Equal(["ADDED EA-1", "ADDED EA-2", "KEPT EA-3", "REFUSED EA-1", "REFUSED EA-3"],
             after.Entries.Select(one => $"{one.What} {one.Device.EaInstanceId}").Order(StringComparer.Ordinal));
     }

@@ -29,7 +29,7 @@ public sealed class CustomerTasksTests
         { "suspended by the platform", Fine with { Code = LicenseCode.Suspended, IsSuspended = true }, CustomerTaskKind.AskPlatform },
         { "locked", Fine with { Code = LicenseCode.LockedNoFunds }, CustomerTaskKind.AskPlatform },
         { "revoked", Fine with { Code = LicenseCode.Revoked }, null },
-        { "the bank asks", Fine with { Renewal = Due(1, "authentication_required", authenticates: true) }, CustomerTaskKind.ConfirmPayment },
+        { "the bank asks", Fine with { Renewal = Due(1, "requires_action", authenticates: true) }, CustomerTaskKind.ConfirmPayment },
         { "the price rose", Fine with { Renewal = Due(7, "price_consent") }, CustomerTaskKind.AgreeToPrice },
         { "the price rose, too early", Fine with { Renewal = Due(7.1, "price_consent") }, null },
         {

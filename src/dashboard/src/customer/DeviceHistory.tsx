@@ -146,9 +146,8 @@ export function DeviceHistory({ of }: { of: Loaded<History> }) {
               rows={entries}
               id={(row) => `${row.at} ${row.what} ${row.device.ea_instance_id} ${row.device.mt5_account_number}`}
               columns={[
-                { head: t('history.when'), cell: (row) => <span className="nowrap">{format.moment(row.at)}</span> },
+                { head: t('history.what'), cell: (row) => <What of={row} /> },
                 { head: t('devices.device'), cell: (row) => <Name of={row.device} /> },
-                { head: t('history.what'), wide: true, cell: (row) => <What of={row} /> },
                 {
                   head: t('history.where'),
                   cell: (row) => (
@@ -181,7 +180,10 @@ function What({ of }: { of: Entry }) {
   return (
     <>
       {word('history.did', of.what, { other, n: of.times }) ?? of.what}
-      {of.by !== 'SYSTEM' && <div className="small">{word('history.by', of.by)}</div>}
+      <div className="small">
+        {format.moment(of.at)}
+        {of.by !== 'SYSTEM' && ` · ${word('history.by', of.by)}`}
+      </div>
     </>
   );
 }

@@ -88,7 +88,7 @@ export default function Wallet() {
 
 function Purpose({ of }: { of: Entry }) {
   return (
-    <>
+    <div>
       {word('wallet.type', of.type) ?? of.type}
       {of.subscription_id && of.master && (
         <>
@@ -101,7 +101,7 @@ function Purpose({ of }: { of: Entry }) {
         {/* The platform writes its descriptions in English. */}
         {of.description && language.get() === 'en' && ` · ${of.description}`}
       </div>
-    </>
+    </div>
   );
 }
 
