@@ -1,15 +1,21 @@
 import { createRoot, type Root } from 'react-dom/client';
-import { LicenseHealthWidget, type WidgetProps } from './LicenseHealthWidget';
 import { language } from '../language';
+import { LicenseHealthWidget, type WidgetProps } from './LicenseHealthWidget';
 import css from './widget.css?inline';
 
 // The backend is at the origin of this script.
 const source = document.currentScript instanceof HTMLScriptElement ? new URL(document.currentScript.src).origin : '';
 // A constructed style sheet is no inline style, so the host page's content security policy allows it.
-// All elements of a document have one language.
-let loaded: string | undefined;
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
+
+// All elements of a document have one language: that of the first one, or of the one whose attribute changed last.
+let chosen = false;
+
+function speak(element: HTMLElement) {
+  chosen = true;
+  void language.use(language.known(element.closest('[lang]')?.getAttribute('lang')) ?? language.preferred());
+}
 
 /**
  * `<license-health subscription-id="…" token="…">`, or with `element.getToken = async () => …` in place of the token.
@@ -43,6 +49,7 @@ class LicenseHealth extends HTMLElement {
     shadow.adoptedStyleSheets = [sheet];
     this.root = createRoot(shadow);
     this.stop = language.subscribe(() => this.render());
+    if (!chosen) speak(this);
     this.render();
   }
 
@@ -52,17 +59,13 @@ class LicenseHealth extends HTMLElement {
     this.root = undefined;
   }
 
-  attributeChangedCallback() {
+  attributeChangedCallback(name: string) {
+    if (name === 'lang' && this.root) speak(this);
     this.render();
   }
 
   private render() {
-    const wanted = language.known(this.getAttribute('lang') ?? this.closest('[lang]')?.getAttribute('lang')) ?? language.preferred();
-    if (wanted !== loaded) {
-      loaded = wanted;
-      void language.use(wanted);
-    }
-    if (language.get() !== wanted || !language.ready()) return;
+    if (!language.ready()) return;
     const subscriptionId = this.getAttribute('subscription-id');
     this.root?.render(
       subscriptionId && (
