@@ -60,7 +60,7 @@ const all = [
   ['health', people.sara, `/licenses/${licenses.sara}`],
   ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
   ['devices', people.nora, `/licenses/${licenses.nora}/devices`],
-  ['devices-refused', people.sara, `/licenses/${licenses.sara}/devices`],
+  ['devices-refused', people.liam, `/licenses/${licenses.liam}/devices`],
   ['renewals', people.amara, `/licenses/${licenses.amara}/renewals`],
   ['activity', people.nora, `/licenses/${licenses.nora}/activity`],
   ['activity-suspicious', people.sara, `/licenses/${licenses.sara}/activity`],

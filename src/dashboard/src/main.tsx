@@ -1,4 +1,5 @@
 import { StrictMode, useSyncExternalStore } from 'react';
+import { I18nProvider } from 'react-aria-components';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
 import './demo';
@@ -15,7 +16,11 @@ language.subscribe(() => (document.documentElement.lang = language.get()));
 /** A new language renders everything again: texts and formats are read while components render. */
 function Pages() {
   const current = useSyncExternalStore(language.subscribe, language.get);
-  return <App key={current} />;
+  return (
+    <I18nProvider key={current} locale={language.locale()}>
+      <App />
+    </I18nProvider>
+  );
 }
 
 void follow().then(() =>

@@ -9,7 +9,7 @@ const screenshotFolder = `${root}.local/screenshots`;
 mkdirSync(screenshotFolder, { recursive: true });
 
 /** Milliseconds after which a test fails if a condition is not met. Long, because the machine may be busy. */
-export const timeoutMs = 45_000;
+export const timeoutMs = 180_000;
 
 // The shell has no window. Chromium draws its own even in headless mode, which takes as much CPU time as the page.
 const shell = '/usr/bin/chromium-headless-shell';
