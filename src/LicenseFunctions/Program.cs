@@ -1,5 +1,6 @@
 using System.Reflection;
 using LicenseFunctions.Health;
+using LicenseFunctions.Home;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Http;
@@ -87,6 +88,7 @@ public static class Program
         services.AddLeases(settings);
         services.AddValidation(settings);
         services.AddHealth(settings);
+        services.AddHome();
         services.AddLicenses(settings);
         services.AddOperations(settings);
         services.AddPages(settings);

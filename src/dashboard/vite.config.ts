@@ -1,9 +1,10 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { texts } from './vite.texts.ts';
 
 export default defineConfig({
   base: '/app/',
-  plugins: [react()],
+  plugins: [texts(), react()],
   build: {
     // The polyfill serves browsers without modulepreload. It uses fetch, which the policy's connect-src may forbid.
     modulePreload: { polyfill: false },

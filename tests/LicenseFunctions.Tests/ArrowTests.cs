@@ -12,13 +12,16 @@ public sealed class ArrowTests
     private const string Infrastructure = "Infrastructure";
 
     private static readonly string[] Features =
-        ["Validation", "Leases", "Usage", "Suspicion", "Renewals", "PaymentMethods", "Health", "Operations", "Pages"];
+        ["Validation", "Leases", "Usage", "Suspicion", "Renewals", "PaymentMethods", "Health", "Home", "Operations", "Pages"];
 
     /// <summary>Allowed dependencies between features: from, to, and the reason.</summary>
     public static readonly (string From, string To, string Reason)[] Allowed =
     [
         ("Validation", "Suspicion", "a new device gets no slot while the detector sees sharing on its network"),
         ("Validation", "Leases", "the answer of a check that passes has a lease"),
+        ("Home", "Validation", "the customer's tasks name devices that were refused"),
+        ("Home", "Suspicion", "the customer's tasks name suspensions and questions"),
+        ("Home", "Renewals", "the customer's tasks name renewals that need the customer"),
         ("PaymentMethods", "Renewals", "a changed card makes waiting renewals due in the same transaction; the webhook reports both"),
     ];
 

@@ -57,6 +57,7 @@ public sealed partial class TableTests
         ("Operations", "dispute_evidence", "a metric"),
         ("Operations", "payment_comparisons", "a metric"),
         ("Renewals", "license_devices", "evidence of a dispute"),
+        ("PaymentMethods", "renewals", "an entry of the wallet names the license"),
         ("Operations", "shadow_alerts", "a metric"),
         ("Operations", "usage_arrivals", "metrics, the System page, and retention"),
         ("Operations", "unsummed_usage", "metrics, and the System page"),

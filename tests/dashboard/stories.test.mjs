@@ -27,9 +27,9 @@ const mails = (template, person) =>
     `select count(*) from outbox where kind = 'email' and payload ->> 'template' = '${template}' and payload ->> 'user_id' = '${person}'`,
   );
 
-async function check(device, account, address) {
+async function check(device, account, address, token = 'demo-tunde') {
   const { body } = await backend.call('POST', '/api/v1/licenses/validate', backend.token('service', people.service), {
-    token_hash: createHash('sha256').update('demo-tunde').digest('hex'),
+    token_hash: createHash('sha256').update(token).digest('hex'),
     ea_instance_id: device,
     mt5_account_number: account,
     ip_address: address,
@@ -43,7 +43,9 @@ const gone = (locator) => locator.first().waitFor({ state: 'detached' });
 test('a demo person signs in with the list of persons, and signs out', async () => {
   const page = await open(browser, backend);
   await page.getByRole('button', { name: 'nora.lindqvist' }).click();
-  await page.getByRole('heading', { name: 'My licenses' }).waitFor();
+  await page.getByRole('heading', { name: 'Home' }).waitFor();
+  await page.getByRole('banner').getByText('nora.lindqvist@example.com').waitFor();
+  await page.getByRole('banner').getByText('Customer', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
   await page.getByRole('heading', { name: 'License health' }).waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
@@ -304,7 +306,10 @@ test('the bank requires authentication: the customer confirms the payment on the
 
   await page.goto(`${backend.address}/app/licenses/${licenses.hana}/renewals`);
   // Auto-renewal is off, which says nothing about the card.
-  await page.getByText('Saved card', { exact: true }).waitFor();
+  await page
+    .getByText(/^Visa ••/)
+    .first()
+    .waitFor();
   await page.getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('link', { name: 'Confirm the payment' }).click();
@@ -331,6 +336,60 @@ test('a license whose renewal lapsed is renewed on the page', async () => {
   await page.getByText('Renewed', { exact: true }).waitFor();
   assert.equal(backend.sql(`select state from subscriptions where subscription_id = '${licenses.paul}'`), 'SYNCED');
   await close(page);
+});
+
+test('a suspended customer trades again within three clicks after the sign-in, and keeps the refused device', async () => {
+  const as = (ea, account, address) => check(ea, account, address, 'demo-kofi');
+  assert.equal(await as('EA-KOFI-VPS', 621801, '198.51.100.181'), 'VALID');
+  assert.equal(await as('EA-KOFI-HOME', 621801, '203.0.113.182'), 'VALID');
+  assert.equal(await as('EA-KOFI-NEW', 621899, '192.0.2.183'), 'SUSPENDED');
+  const page = await open(browser, backend);
+  await page.getByRole('button', { name: 'kofi.mensah' }).click();
+  const tasks = page.getByRole('region', { name: /things to do/ });
+  await tasks.getByText('night.scalper is suspended: Too many devices at the same time').waitFor();
+  assert.match(await tasks.getByRole('listitem').first().innerText(), /suspended/);
+  let clicks = 0;
+  const click = async (locator) => {
+    clicks++;
+    await locator.click();
+  };
+  await click(tasks.getByRole('link', { name: /^Get trading again/ }));
+  await click(page.getByRole('button', { name: 'Lift the suspension' }));
+  await page.getByText('The suspension was lifted.', { exact: false }).waitFor();
+  assert.ok(clicks <= 3);
+  assert.equal(await as('EA-KOFI-VPS', 621801, '198.51.100.181'), 'VALID');
+
+  // The refused device in place of the one at home.
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('link', { name: /^Choose the devices/ }).click();
+  await page.getByRole('button', { name: 'Keep this one… EA-KOFI-NEW' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel(/EA-KOFI-HOME/).check();
+  await assertAccessible(page, 'keep');
+  await dialog.getByRole('button', { name: 'Keep this one' }).click();
+  await page.getByRole('cell', { name: /Kept in place of EA-KOFI-HOME/ }).waitFor();
+  await gone(page.getByRole('heading', { name: 'Refused devices' }));
+  await takeScreenshot(page, 'story-kept');
+  assert.equal(await as('EA-KOFI-NEW', 621899, '192.0.2.183'), 'VALID');
+  assert.equal(await as('EA-KOFI-HOME', 621801, '203.0.113.182'), 'TOO_MANY_DEVICES');
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('heading', { name: 'Your licenses' }).waitFor();
+  await gone(page.getByText('night.scalper is suspended', { exact: false }));
+  await close(page);
+});
+
+test('the wallet shows its entries with the license they pay for, as a page and as a file, and to its owner only', async () => {
+  const page = await open(browser, backend, { as: people.fatima, path: '/wallet' });
+  await page.getByText('$10.00').first().waitFor();
+  await page.getByText('Deposit by bank transfer', { exact: false }).waitFor();
+  const downloaded = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Download as CSV' }).click();
+  assert.equal((await downloaded).suggestedFilename(), 'wallet.csv');
+  await close(page);
+  const own = (user, token) => backend.call('GET', `/api/v1/wallet${user ? `?user_id=${user}` : ''}`, token);
+  assert.equal((await own(people.nora, backend.token('subscriber', people.fatima))).status, 404);
+  assert.equal((await own(people.nora, backend.token('operator', people.operator))).body.balance_usd, 180);
+  assert.equal((await own(null, backend.token('operator', people.operator))).body.field, 'user_id');
 });
 
 test('frequent customer tasks take three clicks', async () => {
@@ -661,11 +720,15 @@ test('a customer agrees to a new price in the page, and the history no longer wa
   await backend.runTimer('RunRenewals');
   const page = await open(browser, backend, { as: people.jonas, path: `/licenses/${licenses.jonas}/renewals` });
   await page.getByText('Waits for consent to the new price').waitFor();
-  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('link', { name: 'Home' }).click();
+  // Two clicks: the task's button, and the agreement.
+  await page.getByRole('link', { name: /^See the new price/ }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('The price has increased from $29.50 to $39.50.', { exact: false }).waitFor();
+  await dialog.getByText('Mastercard ••4444').waitFor();
   await assertAccessible(page, 'new price');
-  await dialog.getByRole('button', { name: 'Renew now' }).click();
+  await takeScreenshot(page, 'story-new-price');
+  await dialog.getByRole('button', { name: 'Agree and renew' }).click();
   await page.getByText('Renewed', { exact: true }).waitFor();
   await page.getByRole('cell', { name: '$39.50' }).waitFor();
   await gone(page.getByText('Waiting', { exact: true }));

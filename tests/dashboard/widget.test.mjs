@@ -59,6 +59,17 @@ test('with a token: score, status, devices, expiry and suspicious activities, as
   await page.close();
 });
 
+test('with lang="de", the widget is in German on an English page, and follows a change', async () => {
+  const page = await visit(
+    script() + widget(`lang="de" subscription-id="${licenses.nora}" token="${backend.token('subscriber', people.nora)}"`),
+  );
+  await page.getByText('Zustand der Lizenz: alpine.trend').waitFor();
+  await page.getByText('2 von 2').waitFor();
+  await page.evaluate(() => document.querySelector('license-health').setAttribute('lang', 'en'));
+  await page.getByText('License health: alpine.trend').waitFor();
+  await page.close();
+});
+
 test('the example of docs/integration.md, with the address, the license and the token of this test', async () => {
   const [, example] = /^## The widget$.*?```html\n(.*?)```/ms.exec(readFileSync(`${root}docs/integration.md`, 'utf8'));
   const token = backend.token('subscriber', people.nora);

@@ -10,5 +10,7 @@ public static class PaymentMethodsRegistration
         .AddSingleton<RemovePaymentMethod>()
         .AddSingleton<ReceiveStripeEvent>()
         .AddSingleton<PaymentEventReads>()
-        .AddSingleton<FetchPaymentEvents>();
+        .AddSingleton<FetchPaymentEvents>()
+        .AddSingleton<WalletStore>()
+        .AddSingleton<ShowWallet>();
 }

@@ -47,6 +47,12 @@ public sealed record RenewalList
     /// </summary>
     public string? PaysWith { get; init; }
 
+    /// <summary>The brand of the default card, for example visa; null without one.</summary>
+    public string? CardBrand { get; init; }
+
+    /// <summary>The last digits of the default card; null without one.</summary>
+    public string? CardLastFour { get; init; }
+
     /// <summary>Why the next renewal will likely fail; null if it should succeed.</summary>
     public string? Obstacle { get; init; }
 
@@ -102,6 +108,8 @@ public sealed class ListRenewals(LicenseDatabase database, RenewalReads reads, R
             WalletUsd = next.WalletUsd,
             DebtUsd = next.DebtUsd,
             PaysWith = EnumWords.Of(forecast.With),
+            CardBrand = next.CardBrand,
+            CardLastFour = next.Card?.LastFour,
             Obstacle = hasTooManyAttempts && !forecast.IsHeld ? PaymentSource.TooManyAttempts : forecast.Obstacle,
             Status = EnumWords.Of(next.Status),
             NextAttemptAt = policy.AutoRenews(next.License) && !hasTooManyAttempts ? open?.Renewal.NextAttemptAt : null,

@@ -60,6 +60,9 @@ public sealed record NextRenewal(
     /// <summary>What deferred renewals left open and the next payment includes.</summary>
     public decimal DebtUsd { get; init; }
 
+    /// <summary>The brand of the default card, for its customer; null if it is not known or was not read.</summary>
+    public string? CardBrand { get; init; }
+
     public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(
         StoredUsd, IsPriceFrozen, IsPriceAccepted, ActiveUsd, LastPaidUsd, policy);
 
@@ -209,10 +212,29 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd,
+               (select m.brand from user_payment_methods m where m.payment_method_id = n.payment_method_id) as brand
         from next_renewals n
         where n.subscription_id = @subscriptionId and n.expires_at is not null
         """;
+
+    private const string NextOfSubscriber = """
+        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
+               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
+               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd
+        from next_renewals n
+        where n.user_id = @subscriberId and n.expires_at is not null
+        """;
+
+    /// <summary>The next renewals of a subscriber's licenses, active or not. A license that never expires has none.</summary>
+    public async Task<IReadOnlyList<NextRenewal>> NextOfAsync(Guid subscriberId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        var rows = await session.Connection.QueryAsync<NextRenewalRow>(
+            new CommandDefinition(NextOfSubscriber, new { subscriberId }, cancellationToken: session.Token));
+        return [.. rows.Select(row => row.ToNextRenewal())];
+    }
 
     /// <summary>The next renewal of one license, active or not; null if it never expires.</summary>
     public async Task<NextRenewal?> NextAsync(Guid subscriptionId, CancellationToken cancellationToken)
@@ -350,12 +372,14 @@ public sealed class RenewalReads(LicenseDatabase database)
         public string? LastDecline { get; init; }
         public bool WasPaid { get; init; }
         public string? Status { get; init; }
+        public string? Brand { get; init; }
 
         public NextRenewal ToNextRenewal() => new(
             SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, AmountUsd, IsPriceFrozen, PriceAccepted, PriceUsd,
             LastPaidUsd, WalletUsd, Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null, WasPaid)
         {
             DebtUsd = IsPriceFrozen ? DebtsUsd : DebtUsd,
+            CardBrand = Brand,
         };
     }
 

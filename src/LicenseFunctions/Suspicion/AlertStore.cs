@@ -99,6 +99,9 @@ public sealed record CustomerAlert
     public DateTime? ResolvedAt { get; init; }
 }
 
+/// <summary>"Was this you?"</summary>
+public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
+
 /// <summary>A filter of alerts. A null field matches all.</summary>
 public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To)
 {
@@ -263,6 +266,26 @@ public sealed class AlertStore(LicenseDatabase database)
             ? (await connection.QueryAsync<CustomerAlert>(
                 new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
             : null;
+    }
+
+    // A refused device is another question: which device stays.
+    private const string Questions = """
+        select a.alert_id, a.subscription_id
+        from suspicious_activity_alerts a
+        join subscriptions s on s.subscription_id = a.subscription_id
+        where s.subscriber_id = @subscriberId and is_alert_open(a.status) and is_about_use(a.activity_type)
+          and a.measure in ('NOTIFIED', 'ASKED', 'REFUSED') and not a.evidence ? 'device_key'
+          and a.customer_confirmed_at is null and a.customer_denied_at is null
+        order by a.detected_at desc, a.alert_id
+        limit 100
+        """;
+
+    /// <summary>The alerts about whose use a subscriber was asked and didn't answer, the newest first.</summary>
+    public async Task<IReadOnlyList<AlertQuestion>> QuestionsAsync(Guid subscriberId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<AlertQuestion>(
+            new CommandDefinition(Questions, new { subscriberId }, cancellationToken: session.Token))).AsList();
     }
 
     private const string Move = """

@@ -12,7 +12,7 @@ public sealed record DeviceName(string? Name);
 /// <summary>Removes or renames a device of a license.</summary>
 public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation invalidation)
 {
-    private static readonly Refusal NoSuchDevice = new(
+    internal static readonly Refusal NoSuchDevice = new(
         RefusalKind.NotFound, "DEVICE_NOT_FOUND", "This license has no device with this id.", "device_id");
 
     private static readonly Refusal BadName = new(
@@ -46,7 +46,7 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
         return outcome;
     }
 
-    private static Refusal TooManyChanges(DateTimeOffset next, DateTimeOffset now) => new(
+    internal static Refusal TooManyChanges(DateTimeOffset next, DateTimeOffset now) => new(
         RefusalKind.TooMany, "DEVICE_CHANGE_LIMIT",
         string.Create(CultureInfo.InvariantCulture, $"A license can change devices {DeviceAdmission.MaxChanges} times in 30 days."),
         Hint: string.Create(

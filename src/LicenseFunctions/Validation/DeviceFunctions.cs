@@ -6,7 +6,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Validation;
 
 /// <summary>The devices of a license, for its subscriber and for operators.</summary>
-public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
+public sealed class DeviceFunctions(ListDevices list, ListDeviceHistory history, ChangeDevice change, KeepDevice keep)
 {
     [Function("ListDevices")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -15,6 +15,32 @@ public sealed class DeviceFunctions(ListDevices list, ChangeDevice change)
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/devices")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
         (await list.RunAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
+
+    [Function("ListDeviceHistory")]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation("Lists what happened to the devices of a license, and the devices that wait because they were refused.",
+        Reply = typeof(DeviceHistoryList))]
+    public async Task<IResult> History(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/devices/history")]
+        HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken) =>
+        (await history.RunAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
+
+    [Function("KeepDevice")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("Gives a refused device the slot of another one, which leaves. It counts as a removal.",
+        Body = typeof(DeviceChoice), Reply = typeof(KeptDevice))]
+    public async Task<IResult> Keep(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/devices/keep")]
+        HttpRequest request,
+        Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<DeviceChoice>(cancellationToken);
+        if (body.Refusal is { } refusal)
+            return refusal.ToResult();
+        var caller = request.HttpContext.Caller();
+        return (await keep.RunAsync(subscriptionId, caller.UserId!.Value, body.Value, caller.ToActor(), cancellationToken)).ToResult();
+    }
 
     [Function("RemoveDevice")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]

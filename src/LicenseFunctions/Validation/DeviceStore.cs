@@ -66,7 +66,11 @@ public sealed class DeviceStore(LicenseDatabase database)
                or exists (select from license_suspensions
                           where subscription_id = @subscriptionId and device_key = @deviceKey
                             and closed_how = 'FALSE_POSITIVE') as marked_false_positive,
-               false as sharing_suspected
+               false as sharing_suspected,
+               exists (select from license_device_changes c
+                       join license_devices d on d.device_id = c.replaced_device_id
+                       where c.subscription_id = @subscriptionId and d.device_key = @deviceKey and c.admitted_device_id is null
+                         and c.changed_at > now() - @ChangesCountFor) as removed_by_subscriber
         """;
 
     /// <summary>The license's history with this device, without SharingSuspected, which the caller adds.</summary>
@@ -295,6 +299,72 @@ public sealed class DeviceStore(LicenseDatabase database)
         await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
 
+    // The platform's alerts may have any evidence, so its fields are read in C#. An index of the alerts begins with the license.
+    private const string Refused = """
+        select a.alert_id, a.subscription_id, a.evidence::text as evidence, a.detected_at,
+               a.auto_action_taken = 'SUSPENDED' as has_suspended,
+               exists (select from license_devices d
+                       where d.subscription_id = a.subscription_id and d.device_key = a.evidence ->> 'device_key'
+                         and d.removed_at is null) as is_registered
+        from suspicious_activity_alerts a
+        join subscriptions s on s.subscription_id = a.subscription_id
+        where (@subscriptionId::uuid is null or s.subscription_id = @subscriptionId)
+          and (@subscriberId::uuid is null or s.subscriber_id = @subscriberId)
+          and a.detected_at > now() - interval '90 days' and a.evidence ? 'device_key' and a.evidence ?| array['refused_device', 'newcomer']
+        order by a.detected_at desc, a.alert_id
+        limit 100
+        """;
+
+    /// <summary>What alerts of 90 days say about the refused devices of a subscriber's licenses, the newest alert first.</summary>
+    public async Task<IReadOnlyList<RefusedDevice>> RefusalsAsync(Guid subscriberId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await RefusalsAsync(session.Connection, null, subscriberId, session.Token);
+    }
+
+    /// <summary>The same of one license.</summary>
+    public static async Task<IReadOnlyList<RefusedDevice>> RefusalsAsync(
+        NpgsqlConnection connection, Guid? subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        [.. (await connection.QueryAsync<RefusalRow>(new CommandDefinition(
+            Refused, new { subscriptionId, subscriberId }, cancellationToken: cancellationToken)))
+            .Select(row => RefusedDevice.Of(row)).OfType<RefusedDevice>()];
+
+    // A device that has no row of the audit log was admitted before the log, or loaded by SQL.
+    private const string Changes = """
+        select l.occurred_at as at, l.action, l.actor_kind, d.device_id, d.ea_instance_id, d.mt5_account_number, d.name,
+               o.ea_instance_id as other_ea_instance_id, o.mt5_account_number as other_mt5_account_number, o.name as other_name,
+               (select host(n.network) from license_device_networks n
+                where n.device_id = d.device_id and l.action in ('device.admitted', 'device.replaced', 'device.kept')
+                  and n.first_seen_at <= l.occurred_at + interval '1 minute'
+                order by n.last_seen_at >= l.occurred_at - interval '1 minute' desc, n.first_seen_at desc limit 1) as network
+        from audit_log l
+        join license_devices d on d.subscription_id = l.subscription_id and d.device_id::text = l.subject
+        left join license_devices o on o.subscription_id = l.subscription_id and o.device_id::text = l.before ->> 'device_id'
+        where l.subscription_id = @subscriptionId
+          and l.action in ('device.admitted', 'device.replaced', 'device.kept', 'device.removed', 'device.renamed')
+        union all
+        select d.first_seen_at, 'device.admitted', 'system', d.device_id, d.ea_instance_id, d.mt5_account_number, d.name, null, null, null,
+               null
+        from license_devices d
+        where d.subscription_id = @subscriptionId
+          and not exists (select from audit_log l
+                          where l.subscription_id = @subscriptionId and l.subject = d.device_id::text
+                            and l.action in ('device.admitted', 'device.replaced', 'device.kept'))
+        order by at desc
+        limit @limit
+        """;
+
+    /// <summary>The changes of a license's devices, the newest first.</summary>
+    public async Task<(List<DeviceChangeRow> Changes, IReadOnlyList<RefusedDevice> Refusals)> ChangesAsync(
+        Guid subscriptionId, int limit, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        var changes = await connection.QueryAsync<DeviceChangeRow>(
+            new CommandDefinition(Changes, new { subscriptionId, limit }, cancellationToken: cancellationToken));
+        return (changes.AsList(), await RefusalsAsync(connection, subscriptionId, null, cancellationToken));
+    }
+
     private const string ListDevices = """
         select device_id, ea_instance_id, mt5_account_number, name, slot, host(ip_address) as ip_address, first_seen_at, last_seen_at,
                removed_at
@@ -328,6 +398,22 @@ public sealed class DeviceStore(LicenseDatabase database)
             new CommandDefinition(ListNetworks, new { subscriptionId, since = since.UtcDateTime }, cancellationToken: cancellationToken));
         return (devices.AsList(), networks.AsList());
     }
+}
+
+/// <summary>A row of audit_log about a device, and the other device of a replacement.</summary>
+public sealed record DeviceChangeRow
+{
+    public DateTime At { get; init; }
+    public string Action { get; init; } = "";
+    public string ActorKind { get; init; } = "";
+    public Guid DeviceId { get; init; }
+    public string EaInstanceId { get; init; } = "";
+    public long Mt5AccountNumber { get; init; }
+    public string? Name { get; init; }
+    public string? OtherEaInstanceId { get; init; }
+    public long? OtherMt5AccountNumber { get; init; }
+    public string? OtherName { get; init; }
+    public string? Network { get; init; }
 }
 
 public sealed record DeviceNameRow(Guid DeviceId, string? Name);

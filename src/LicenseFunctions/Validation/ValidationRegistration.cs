@@ -28,7 +28,9 @@ public static class ValidationRegistration
         services.AddSingleton<AdmitDevice>();
         services.AddSingleton<ValidateLicense>();
         services.AddSingleton<ListDevices>();
+        services.AddSingleton<ListDeviceHistory>();
         services.AddSingleton<ChangeDevice>();
+        services.AddSingleton<KeepDevice>();
         return services;
     }
 }

@@ -35,7 +35,12 @@ public sealed record RegisteredDevice(
 /// <param name="SharingSuspected">
 /// The detector requires that unknown devices are refused, and this device is unknown.
 /// </param>
-public sealed record DeviceHistory(int Changes, bool SuspensionLifted, bool MarkedFalsePositive, bool SharingSuspected = false);
+/// <param name="RemovedBySubscriber">
+/// The subscriber removed this device within <see cref="DeviceAdmission.ChangesCountFor"/>. It may still run and ask: it is refused, but it
+/// doesn't suspend the license.
+/// </param>
+public sealed record DeviceHistory(
+    int Changes, bool SuspensionLifted, bool MarkedFalsePositive, bool SharingSuspected = false, bool RemovedBySubscriber = false);
 
 /// <summary>What is decided about a device that checks in. One of the nested records.</summary>
 public abstract record Admission
@@ -56,7 +61,8 @@ public abstract record Admission
 
     /// <summary>TOO_MANY_DEVICES.</summary>
     /// <param name="Detail">A sentence for the customer.</param>
-    public sealed record Refused(string Detail) : Admission;
+    /// <param name="IsSuspected">The detector suspects sharing.</param>
+    public sealed record Refused(string Detail, bool IsSuspected = false) : Admission;
 
     /// <summary>TOO_MANY_DEVICES, and the license is suspended.</summary>
     /// <param name="ActiveDevices">Registered devices active at this moment, 2 or more.</param>
@@ -88,6 +94,8 @@ public static class DeviceAdmission
         "This license was used in an unusual way, so new devices wait. Sign in and say on its Activity page whether it was you, or contact "
         + "support.";
 
+    private static readonly Admission.Refused Suspicious = new(Suspected, IsSuspected: true);
+
     /// <param name="registered">Every device that is registered on the license.</param>
     public static Admission Decide(
         DeviceClaim claim, IReadOnlyCollection<RegisteredDevice> registered, DeviceHistory history, DevicePolicy policy, DateTimeOffset now)
@@ -98,20 +106,34 @@ public static class DeviceAdmission
         var active = registered.Where(device => IsActive(device, now)).ToList();
         var refused = history is { SharingSuspected: true, MarkedFalsePositive: false } && !IsTheCustomer(claim, registered, active);
         if (LowestFreeSlot(registered, policy.MaxDevices) is { } free)
-            return refused ? new Admission.Refused(Suspected) : new Admission.FreeSlot(free);
+            return refused ? Suspicious : new Admission.FreeSlot(free);
         if (history.MarkedFalsePositive)
             return new Admission.BeyondLimit();
 
         var replaced = FindReplaceable(claim, registered, policy, now);
         if (replaced is not null && history.Changes < MaxChanges)
-            return refused ? new Admission.Refused(Suspected) : new Admission.Replacement(replaced, replaced.Slot!.Value);
+            return refused ? Suspicious : new Admission.Replacement(replaced, replaced.Slot!.Value);
 
         var suspends = active.Count > 1
             && policy.LimitAction == DeviceLimitAction.Suspend
             && !history.SuspensionLifted
+            && !history.RemovedBySubscriber
             && !IsTheCustomer(claim, registered, active);
         return suspends ? new Admission.Suspends(active.Count) : new Admission.Refused(Explain(policy, replaced));
     }
+
+    /// <summary>
+    /// Decides about a refused device that the subscriber keeps in place of another one, as about a check after that one's removal. Only
+    /// <see cref="Admission.FreeSlot"/> admits it: it never replaces a further device and never suspends the license.
+    /// </summary>
+    /// <param name="registered">Every device that is registered on the license.</param>
+    /// <param name="leaves">The device that leaves.</param>
+    public static Admission Keep(
+        DeviceClaim claim, IReadOnlyCollection<RegisteredDevice> registered, Guid leaves, DeviceHistory history, DevicePolicy policy,
+        DateTimeOffset now) =>
+        Decide(
+            claim, [.. registered.Where(device => device.DeviceId != leaves)], history,
+            policy with { LimitAction = DeviceLimitAction.Refuse }, now);
 
     /// <summary>
     /// The time at which the subscriber may remove the next device; null if it may do so now. Without this limit, alternating

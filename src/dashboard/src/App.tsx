@@ -1,15 +1,18 @@
 import { lazy, Suspense, useEffect, useRef } from 'react';
 import { NavLink, Navigate, Route, Routes, useLocation } from 'react-router';
 import { useConfig } from './config';
+import { t } from './language';
 import { session, useSession } from './session';
 import { SignIn } from './SignIn';
-import { texts } from './texts';
 import { Button, PageTitle, Notifications, Skeleton } from './ui/kit';
+import { LanguageChoice, Who } from './ui/Who';
 
+const Home = lazy(() => import('./customer/Home'));
 const Licenses = lazy(() => import('./customer/Licenses'));
 const License = lazy(() => import('./customer/License'));
 const PaymentMethods = lazy(() => import('./customer/PaymentMethods'));
 const ConfirmPayment = lazy(() => import('./customer/ConfirmPayment'));
+const Wallet = lazy(() => import('./customer/Wallet'));
 const Price = lazy(() => import('./customer/Price'));
 const WasThisYou = lazy(() => import('./customer/WasThisYou'));
 const Alerts = lazy(() => import('./operator/Alerts'));
@@ -41,40 +44,44 @@ export function App() {
   const links =
     who?.role === 'operator'
       ? [
-          ['/alerts', texts.nav.alerts],
-          ['/licenses', texts.nav.all],
-          ['/renewals', texts.nav.renewals],
-          ['/usage', texts.nav.usage],
-          ['/webhooks', texts.nav.webhooks],
-          ['/system', texts.nav.system],
+          ['/alerts', t('nav.alerts')],
+          ['/licenses', t('nav.all')],
+          ['/renewals', t('nav.renewals')],
+          ['/usage', t('nav.usage')],
+          ['/webhooks', t('nav.webhooks')],
+          ['/system', t('nav.system')],
         ]
       : [
-          ['/licenses', texts.nav.licenses],
-          ['/payment-methods', texts.nav.cards],
+          ['/', t('nav.home')],
+          ['/licenses', t('nav.licenses')],
+          ['/wallet', t('nav.wallet')],
+          ['/payment-methods', t('nav.cards')],
         ];
   const onCards = route.pathname.startsWith('/payment-methods');
 
   return (
     <>
       <a className="skip" href="#content">
-        {texts.skip}
+        {t('skip')}
       </a>
       <header>
         <NavLink className="brand" to="/" reloadDocument={document && onCards}>
           <Brand />
         </NavLink>
         {who && (
-          <nav aria-label={texts.menu}>
+          <nav aria-label={t('menu')}>
             {links.map(([to, text]) => (
-              <NavLink key={to} to={to!} reloadDocument={document && (onCards || to === '/payment-methods')}>
+              <NavLink key={to} to={to!} end={to === '/'} reloadDocument={document && (onCards || to === '/payment-methods')}>
                 {text}
               </NavLink>
             ))}
           </nav>
         )}
+        {who && <Who session={who} />}
+        {who?.role !== 'operator' && <LanguageChoice />}
         {who && (
           <Button look="quiet" onPress={session.signOut}>
-            {texts.signOut}
+            {t('signOut')}
           </Button>
         )}
       </header>
@@ -86,7 +93,8 @@ export function App() {
             {who === null && <Route path="*" element={<SignIn />} />}
             {who?.role === 'subscriber' && (
               <>
-                <Route path="/" element={<Navigate to="/licenses" replace />} />
+                <Route path="/" element={<Home />} />
+                <Route path="/wallet" element={<Wallet />} />
                 <Route path="/licenses" element={<Licenses />} />
                 <Route path="/payment-methods" element={<PaymentMethods />} />
                 <Route path="/payment-methods/confirm/:subscriptionId" element={<ConfirmPayment />} />
@@ -113,7 +121,7 @@ export function App() {
       </main>
       {config?.places_by && who && (
         <footer className="small">
-          {texts.locationsBy} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
+          {t('locationsBy')} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
         </footer>
       )}
       <Notifications />
@@ -130,9 +138,9 @@ function Brand() {
 function NotFound() {
   return (
     <>
-      <PageTitle title={texts.notFound.title} />
-      <p>{texts.notFound.text}</p>
-      <NavLink to="/">{texts.notFound.home}</NavLink>
+      <PageTitle title={t('notFound.title')} />
+      <p>{t('notFound.text')}</p>
+      <NavLink to="/">{t('notFound.home')}</NavLink>
     </>
   );
 }

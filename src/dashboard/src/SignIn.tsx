@@ -4,7 +4,7 @@ import { call, Problem, useAction, useLoad } from './api';
 import type { Config } from './config';
 import { demoHeaders } from './demo';
 import { session } from './session';
-import { texts } from './texts';
+import { t } from './language';
 import { Button, Field, PageTitle, ProblemBox, Show, Skeleton } from './ui/kit';
 
 type Person = { user_id: string; email: string; role: 'operator' | 'subscriber'; story: string | null };
@@ -13,11 +13,11 @@ export function SignIn() {
   const config = useLoad<Config>('/app/config.json');
   return (
     <div className="narrow">
-      <PageTitle title={texts.signIn.title} />
-      <p>{texts.signIn.intro}</p>
+      <PageTitle title={t('signIn.title')} />
+      <p>{t('signIn.intro')}</p>
       {session.hasEnded() && (
         <p className="notice fair" role="status">
-          {texts.signIn.ended}
+          {t('signIn.ended')}
         </p>
       )}
       <Show of={config} rows={3}>
@@ -38,7 +38,7 @@ function WithIssuer({ config }: { config: Config }) {
     void run(async () => {
       const { finish } = await import('./oidc');
       const to = await finish(config).catch(() => {
-        throw new Problem(0, 'SIGN_IN_FAILED', texts.signIn.failed);
+        throw new Problem(0, 'SIGN_IN_FAILED', t('signIn.failed'));
       });
       go(to, { replace: true });
     });
@@ -47,7 +47,7 @@ function WithIssuer({ config }: { config: Config }) {
     <>
       {action.problem && <ProblemBox problem={action.problem} />}
       <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => (await import('./oidc')).start(config))}>
-        {texts.signIn.withIssuer}
+        {t('signIn.withIssuer')}
       </Button>
     </>
   );
@@ -75,7 +75,12 @@ function Persons({ persons }: { persons: Person[] }) {
           .map((person) => (
             <Button key={person.user_id} onPress={() => void as(person)} isDisabled={action.busy}>
               {person.email.split('@')[0]}
-              {person.story && <span className="small">{person.story}</span>}
+              {/* The demo data is in English. */}
+              {person.story && (
+                <span className="small" lang="en">
+                  {person.story}
+                </span>
+              )}
             </Button>
           ))}
       </div>
@@ -83,11 +88,11 @@ function Persons({ persons }: { persons: Person[] }) {
   );
   return (
     <>
-      <h2>{texts.signIn.demoTitle}</h2>
-      <p>{texts.signIn.demoIntro}</p>
+      <h2>{t('signIn.demoTitle')}</h2>
+      <p>{t('signIn.demoIntro')}</p>
       {action.problem && <ProblemBox problem={action.problem} />}
-      {list('operator', texts.signIn.operators)}
-      {list('subscriber', texts.signIn.subscribers)}
+      {list('operator', t('signIn.operators'))}
+      {list('subscriber', t('signIn.subscribers'))}
     </>
   );
 }
@@ -106,10 +111,10 @@ function ByToken() {
         }
       }}
     >
-      {bad && <ProblemBox problem={new Problem(0, 'BAD_TOKEN', texts.signIn.badToken)} />}
-      <Field label={texts.signIn.tokenLabel} help={texts.signIn.tokenHelp} value={token} onChange={setToken} />
+      {bad && <ProblemBox problem={new Problem(0, 'BAD_TOKEN', t('signIn.badToken'))} />}
+      <Field label={t('signIn.tokenLabel')} help={t('signIn.tokenHelp')} value={token} onChange={setToken} />
       <Button type="submit" look="main">
-        {texts.signIn.byToken}
+        {t('signIn.byToken')}
       </Button>
     </form>
   );

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { format } from './format';
+import { language, t, word } from './language';
 import { session } from './session';
-import { texts } from './texts';
 
 /** A failed call, with the texts of the backend's problem details. */
 export class Problem extends Error {
@@ -11,6 +12,19 @@ export class Problem extends Error {
     readonly hint?: string,
   ) {
     super(detail);
+  }
+
+  /** In the user's language: the backend's texts are in English. A code that has no text is shown as it is. */
+  static of(status: number, code: string, detail: string, hint: string | undefined, retryAfter: string | null) {
+    if (language.get() === 'en') return new Problem(status, code, detail, hint);
+    const seconds = Number(retryAfter);
+    const until = seconds > 0 ? format.moment(new Date(Date.now() + seconds * 1000).toISOString()) : t('problem.later');
+    return new Problem(
+      status,
+      code,
+      word('problem', code, { until }) ?? t('problem.unknown', { code }),
+      word('problem.hint', code, { until }),
+    );
   }
 }
 
@@ -23,9 +37,9 @@ async function toProblem(response: Response): Promise<Problem> {
     return new Problem(
       response.status,
       response.status === 404 ? 'ROUTE_MISSING' : 'UNEXPECTED',
-      response.status === 404 ? texts.state.notAvailable : texts.state.unexpected(response.status),
+      response.status === 404 ? t('state.notAvailable') : t('state.unexpected', { status: response.status }),
     );
-  return new Problem(response.status, body.code, body.detail ?? '', body.hint);
+  return Problem.of(response.status, body.code, body.detail ?? '', body.hint, response.headers.get('retry-after'));
 }
 
 /** Calls the backend. A JSON response whose status is in `accept` is returned like a response with a 2xx status. */
@@ -46,7 +60,7 @@ export async function call<T>(
     response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
   } catch (failure) {
     if (signal?.aborted) throw failure;
-    throw new Problem(0, 'OFFLINE', texts.state.offline);
+    throw new Problem(0, 'OFFLINE', t('state.offline'));
   }
   if (response.status === 401 && who) session.end();
   if (!response.ok && !(accept.includes(response.status) && (response.headers.get('content-type') ?? '').startsWith('application/json')))

@@ -1,14 +1,34 @@
-import { StrictMode } from 'react';
+import { StrictMode, useSyncExternalStore } from 'react';
+import { I18nProvider } from 'react-aria-components';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
 import './demo';
 import { App } from './App';
+import { language } from './language';
+import { session } from './session';
 import './styles.css';
 
-createRoot(document.getElementById('root')!).render(
-  <StrictMode>
-    <BrowserRouter basename="/app">
+// The operators' pages are in English only.
+const follow = () => language.use(session.get()?.role === 'operator' ? 'en' : language.preferred());
+session.onChange(() => void follow());
+language.subscribe(() => (document.documentElement.lang = language.get()));
+
+/** A new language renders everything again: texts and formats are read while components render. */
+function Pages() {
+  const current = useSyncExternalStore(language.subscribe, language.get);
+  return (
+    <I18nProvider key={current} locale={language.locale()}>
       <App />
-    </BrowserRouter>
-  </StrictMode>,
+    </I18nProvider>
+  );
+}
+
+void follow().then(() =>
+  createRoot(document.getElementById('root')!).render(
+    <StrictMode>
+      <BrowserRouter basename="/app">
+        <Pages />
+      </BrowserRouter>
+    </StrictMode>,
+  ),
 );

@@ -50,6 +50,9 @@ export const session = {
     sessionStorage.removeItem(key);
     change(null);
   },
+  onChange(listener: () => void) {
+    listeners.add(listener);
+  },
   end() {
     ended = true;
     sessionStorage.removeItem(key);

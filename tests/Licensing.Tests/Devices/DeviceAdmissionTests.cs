@@ -160,6 +160,37 @@ public sealed class DeviceAdmissionTests
             Decide(NewDevice, [Device(1, Active), Device(2, Active)], Clean with { SuspensionLifted = true }));
 
     [Fact]
+    public void Decide_RemovedBySubscriber_RefusesThatDeviceWithoutSuspending() =>
+        Assert.IsType<Admission.Refused>(
+            Decide(NewDevice, [Device(1, Active), Device(2, Active)], Clean with { RemovedBySubscriber = true }));
+
+    [Fact]
+    public void Keep_ARefusedDevice_GetsTheSlotOfTheOneThatLeaves()
+    {
+        RegisteredDevice[] two = [Device(1, Active), Device(2, Active)];
+
+        Assert.Equal(new Admission.FreeSlot(2), Keep(two, two[1].DeviceId, Clean));
+        Assert.Equal(new Admission.FreeSlot(1), Keep(two, two[0].DeviceId, Clean));
+    }
+
+    [Fact]
+    public void Keep_WhileSharingIsSuspected_IsRefused() =>
+        Assert.True(Assert.IsType<Admission.Refused>(
+            Keep([Device(1, Active), Device(2, Active)], Device(1, 0).DeviceId, Clean with { SharingSuspected = true })).IsSuspected);
+
+    [Fact]
+    public void Keep_InPlaceOfADeviceBeyondTheLimit_IsRefused()
+    {
+        var beyond = Device(4, Active) with { Slot = null };
+
+        Assert.False(Assert.IsType<Admission.Refused>(
+            Keep([Device(1, Active), Device(2, Active), beyond], beyond.DeviceId, Clean)).IsSuspected);
+    }
+
+    private static Admission Keep(RegisteredDevice[] registered, Guid leaves, DeviceHistory history) =>
+        DeviceAdmission.Keep(NewDevice, registered, leaves, history, Policy, Now);
+
+    [Fact]
     public void Decide_MarkedFalsePositive_IsRegisteredBeyondTheLimit() =>
         Assert.Equal(
             new Admission.BeyondLimit(),

@@ -24,6 +24,9 @@ export const people = {
   marco: demo('120'),
   mira: demo('103'),
   jonas: demo('104'),
+  yuki: demo('109'),
+  liam: demo('108'),
+  kofi: demo('118'),
 };
 export const licenses = {
   nora: demo('301'),
@@ -37,6 +40,7 @@ export const licenses = {
   mira: demo('303'),
   marco: demo('320'),
   jonas: demo('304'),
+  liam: demo('308'),
 };
 
 // Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six

@@ -35,12 +35,12 @@ export const launch = () =>
 export async function open(
   browser,
   backend,
-  { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, ownClock = false, answers } = {},
+  { as, path = '/', size = { width: 1280, height: 900 }, dark = false, timezone, locale = 'en-GB', ownClock = false, answers } = {},
 ) {
   const context = await browser.newContext({
     viewport: size,
     colorScheme: dark ? 'dark' : 'light',
-    locale: 'en-GB',
+    locale,
     reducedMotion: 'reduce',
     timezoneId: timezone,
   });

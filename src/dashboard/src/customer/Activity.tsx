@@ -4,7 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
 import { useSession } from '../session';
-import { texts } from '../texts';
+import { language, t, word } from '../language';
 import { Badge, Button, Confirm, Copy, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
@@ -31,6 +31,22 @@ const overlap = 24;
 /** Questions that are shown at once; the next ones follow when these are answered. */
 const mostQuestions = 3;
 
+/** What was done, in sentences. */
+function done(alert: Alert) {
+  const [yes, no] = [alert.customer_confirmed_at !== null, alert.customer_denied_at !== null];
+  const said = [
+    word('activityPage.done', alert.measure),
+    yes && t('activityPage.done.yes'),
+    no && t('activityPage.done.no'),
+    (yes || no) && alert.can_answer && t('activityPage.done.review'),
+    alert.appealed_at && t('activityPage.done.appeal'),
+  ].filter(Boolean);
+  return said.join(' ') || t('activityPage.done.nothing');
+}
+
+/** The backend describes alerts in English. Other languages have a sentence for each type. */
+const describe = (alert: Alert) => (language.get() === 'en' ? alert.description : word('activityPage.about', alert.activity_type));
+
 const isAnswered = (alert: Alert) => alert.customer_confirmed_at !== null || alert.customer_denied_at !== null;
 
 export default function Activity({ id, license }: TabProps) {
@@ -51,38 +67,34 @@ export default function Activity({ id, license }: TabProps) {
           .slice(0, mostQuestions)
           .map((alert) => <Question key={alert.alert_id} id={id} alert={alert} done={activity.reload} />)}
       <section className="card">
-        <h2>{texts.activity_.suspicious}</h2>
+        <h2>{t('activityPage.suspicious')}</h2>
         <Show of={activity} rows={2}>
           {({ alerts }) =>
             alerts.length === 0 ? (
-              <p>{texts.activity_.nothing}</p>
+              <p>{t('activityPage.nothing')}</p>
             ) : (
               <Table
-                label={texts.activity_.suspicious}
+                label={t('activityPage.suspicious')}
                 rows={alerts}
                 id={(row) => row.alert_id}
                 columns={[
-                  { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+                  { head: t('activityPage.column.when'), cell: (row) => format.moment(row.detected_at) },
                   {
-                    head: texts.alerts.what,
+                    head: t('activityPage.column.what'),
                     cell: (row) => (
                       <>
-                        {texts.activity[row.activity_type] ?? row.activity_type}
-                        {row.description && <div className="small">{row.description}</div>}
+                        {word('activity', row.activity_type) ?? row.activity_type}
+                        {describe(row) && <div className="small">{describe(row)}</div>}
                       </>
                     ),
                   },
-                  { head: texts.alerts.status, cell: (row) => <Badge of={row.status}>{texts.activity_.status[row.status]}</Badge> },
                   {
-                    head: texts.alerts.action,
-                    cell: (row) =>
-                      texts.activity_.done(
-                        row.measure,
-                        row.customer_confirmed_at !== null,
-                        row.customer_denied_at !== null,
-                        row.appealed_at !== null,
-                        row.can_answer,
-                      ),
+                    head: t('activityPage.column.status'),
+                    cell: (row) => <Badge of={row.status}>{word('activityPage.status', row.status)}</Badge>,
+                  },
+                  {
+                    head: t('activityPage.column.action'),
+                    cell: (row) => done(row),
                   },
                 ]}
               />
@@ -91,38 +103,38 @@ export default function Activity({ id, license }: TabProps) {
         </Show>
         {license.can_reinstate && activity.data?.alerts.some((alert) => alert.is_open) && (
           <p>
-            <Link to={`/licenses/${id}/suspension`}>{texts.activity_.appeal}</Link>
+            <Link to={`/licenses/${id}/suspension`}>{t('activityPage.appeal')}</Link>
           </p>
         )}
-        <p>{texts.activity_.wasItYou}</p>
-        <Button onPress={() => setAsking(true)}>{texts.activity_.token}</Button>
+        <p>{t('activityPage.wasItYou')}</p>
+        <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
         {token && (
           <div className="notice good" role="status">
-            <p>{texts.activity_.tokenMade}</p>
+            <p>{t('activityPage.tokenMade')}</p>
             <Copy text={token.token} />
-            {token.previous_valid_until && <p>{texts.activity_.oldTokenUntil(format.moment(token.previous_valid_until))}</p>}
+            {token.previous_valid_until && <p>{t('activityPage.oldTokenUntil', { time: format.moment(token.previous_valid_until) })}</p>}
           </div>
         )}
       </section>
-      <h2>{texts.activity_.locations}</h2>
+      <h2>{t('activityPage.locations')}</h2>
       <Show of={devices}>
         {(list) => (
           <Table
-            label={texts.activity_.locations}
+            label={t('activityPage.locations')}
             rows={list.devices.flatMap(byLocation).sort((a, b) => Date.parse(b.lastSeen) - Date.parse(a.lastSeen))}
             id={(row) => `${row.device.ea_instance_id} ${row.device.mt5_account_number} ${row.location}`}
             columns={[
-              { head: texts.devices.lastSeen, cell: (row) => format.moment(row.lastSeen) },
-              { head: texts.devices.device, cell: (row) => row.device.name ?? row.device.ea_instance_id },
-              { head: texts.devices.location, cell: (row) => row.location },
+              { head: t('devices.lastSeen'), cell: (row) => format.moment(row.lastSeen) },
+              { head: t('devices.device'), cell: (row) => row.device.name ?? row.device.ea_instance_id },
+              { head: t('devices.location'), cell: (row) => row.location },
               {
-                head: texts.usage.network,
+                head: t('usage.network'),
                 cell: ({ networks }) =>
                   networks.length === 1 ? (
                     networks[0]
                   ) : (
                     <details className="inline">
-                      <summary>{texts.activity_.networks(networks.length)}</summary>
+                      <summary>{t('activityPage.networks', { n: networks.length })}</summary>
                       {networks.join(', ')}
                     </details>
                   ),
@@ -133,9 +145,9 @@ export default function Activity({ id, license }: TabProps) {
       </Show>
       <Confirm
         open={asking}
-        title={texts.activity_.tokenTitle}
-        text={texts.activity_.tokenText(overlap)}
-        go={texts.activity_.token}
+        title={t('activityPage.tokenTitle')}
+        text={t('activityPage.tokenText', { hours: overlap })}
+        go={t('activityPage.token')}
         busy={action.busy}
         problem={action.problem}
         onClose={() => {
@@ -146,14 +158,14 @@ export default function Activity({ id, license }: TabProps) {
           void action
             .run(async () => {
               setToken(await call<NewToken>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : overlap * 3600 }));
-              notify(texts.activity_.tokenChanged);
+              notify(t('activityPage.tokenChanged'));
             })
             .then((done) => done && setAsking(false))
         }
       >
         <label className="check">
           <input type="checkbox" checked={atOnce} onChange={(event) => setAtOnce(event.target.checked)} />
-          {texts.activity_.tokenNow}
+          {t('activityPage.tokenNow')}
         </label>
       </Confirm>
     </>
@@ -181,25 +193,25 @@ function Question({ id, alert, done }: { id: string; alert: Alert; done: () => v
       const reply = await call<{ trusted: boolean }>('POST', `/api/v1/licenses/${id}/alerts/${alert.alert_id}/answer`, {
         was_you: wasYou,
       });
-      notify(reply.trusted ? texts.activity_.closed : wasYou ? texts.activity_.noted : texts.activity_.denied);
+      notify(reply.trusted ? t('activityPage.closed') : wasYou ? t('activityPage.noted') : t('activityPage.denied'));
       done();
     });
   return (
     <section className="card">
-      <h2>{texts.activity_.question}</h2>
+      <h2>{t('activityPage.question')}</h2>
       <p>
-        <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>
+        <strong>{word('activity', alert.activity_type) ?? alert.activity_type}</strong>
       </p>
-      {alert.description && <p>{alert.description}</p>}
-      <p className="small">{texts.activity_.noticed(format.moment(alert.detected_at))}</p>
-      {texts.activity_.measure[alert.measure] && <p>{texts.activity_.measure[alert.measure]}</p>}
+      {describe(alert) && <p>{describe(alert)}</p>}
+      <p className="small">{t('activityPage.noticed', { when: format.moment(alert.detected_at) })}</p>
+      {word('activityPage.measure', alert.measure) && <p>{word('activityPage.measure', alert.measure)}</p>}
       {action.problem && <ProblemBox problem={action.problem} />}
       <div className="actions">
         <Button look="main" isPending={action.busy} onPress={() => answer(true)}>
-          {texts.activity_.yes}
+          {t('activityPage.yes')}
         </Button>
         <Button isPending={action.busy} onPress={() => answer(false)}>
-          {texts.activity_.no}
+          {t('activityPage.no')}
         </Button>
       </div>
     </section>

@@ -1,11 +1,13 @@
 import { useEffect, useRef, useState } from 'react';
 import { call, Problem, useAction } from '../api';
 import type { Config } from '../config';
-import { texts } from '../texts';
+import { t, word } from '../language';
 import { Button, Choice, ProblemBox, Skeleton } from '../ui/kit';
 import { confirmAtStandIn, type Elements, loadStripe, type Stripe } from './stripe';
 
 type Setup = { setup_intent_id: string; client_secret: string; publishable_key: string };
+
+const testCards = ['pm_card_visa', 'pm_card_mastercard', 'pm_card_chargeDeclinedInsufficientFunds', 'pm_card_authenticationRequired'];
 
 const begin = () => call<Setup>('POST', '/api/v1/payment-methods/setup');
 
@@ -25,13 +27,18 @@ function TestCard({ api, done }: { api: string; done: () => void }) {
     });
   return (
     <section className="card narrow">
-      <h2>{texts.cards.test}</h2>
-      <p className="small">{texts.cards.testHelp}</p>
-      <Choice label={texts.cards.test} value={card} options={Object.entries(texts.cards.testCard)} onChange={setCard} />
+      <h2>{t('cards.test')}</h2>
+      <p className="small">{t('cards.testHelp')}</p>
+      <Choice
+        label={t('cards.test')}
+        value={card}
+        options={testCards.map((one) => [one, word('cards.testCard', one)!])}
+        onChange={setCard}
+      />
       {action.problem && <ProblemBox problem={action.problem} />}
       <div className="actions">
         <Button look="main" isPending={action.busy} onPress={() => void save()}>
-          {texts.cards.save}
+          {t('cards.save')}
         </Button>
       </div>
     </section>
@@ -66,7 +73,7 @@ function StripeForm({ done }: { done: () => void }) {
   }, [run]);
   return (
     <section className="card narrow">
-      <h2>{texts.cards.add}</h2>
+      <h2>{t('cards.add')}</h2>
       {start.problem && <ProblemBox problem={start.problem} />}
       {start.busy && <Skeleton rows={3} />}
       <div ref={container} />
@@ -79,12 +86,12 @@ function StripeForm({ done }: { done: () => void }) {
             onPress={() =>
               void save.run(async () => {
                 const { error } = await form.stripe.confirmSetup({ elements: form.elements, redirect: 'if_required' });
-                if (error) throw new Problem(402, 'CARD_REFUSED', error.message ?? texts.state.failed);
+                if (error) throw new Problem(402, 'CARD_REFUSED', error.message ?? t('state.failed'));
                 done();
               })
             }
           >
-            {texts.cards.save}
+            {t('cards.save')}
           </Button>
         </div>
       )}

@@ -4,7 +4,7 @@ import { call, Problem, useAction, useLoad } from '../api';
 import { useConfig } from '../config';
 import { format } from '../format';
 import type { License } from '../licenses';
-import { texts } from '../texts';
+import { t } from '../language';
 import { Button, Facts, PageTitle, ProblemBox, Show } from '../ui/kit';
 import { confirmAtStandIn, loadStripe } from './stripe';
 
@@ -38,7 +38,7 @@ export default function ConfirmPayment() {
       } else {
         const stripe = (await loadStripe())(payment.publishable_key);
         const { error } = await stripe.confirmCardPayment(payment.client_secret, { payment_method: payment.payment_method });
-        if (error) throw new Problem(402, 'PAYMENT_REFUSED', error.message ?? texts.state.failed);
+        if (error) throw new Problem(402, 'PAYMENT_REFUSED', error.message ?? t('state.failed'));
       }
       setConfirmed(true);
       setPolling(true);
@@ -46,36 +46,36 @@ export default function ConfirmPayment() {
 
   return (
     <section className="card narrow">
-      <PageTitle title={texts.confirm.title} />
+      <PageTitle title={t('confirm.title')} />
       <Show of={renewal} rows={2}>
         {({ expires_at, amount_usd, debt_usd }) => (
           <>
             {waits && (
               <Facts
                 rows={[
-                  [texts.confirm.license, license.data?.master ?? texts.none],
-                  [texts.confirm.amount, format.money(amount_usd === null ? null : amount_usd + debt_usd)],
+                  [t('confirm.license'), license.data?.master ?? t('none')],
+                  [t('confirm.amount'), format.money(amount_usd === null ? null : amount_usd + debt_usd)],
                 ]}
               />
             )}
             <p role="status">
               {!waits
                 ? confirmed
-                  ? texts.confirm.done(format.day(expires_at))
-                  : texts.confirm.nothing
+                  ? t('confirm.done', { day: format.day(expires_at) })
+                  : t('confirm.nothing')
                 : confirmed
-                  ? texts.confirm.wait
-                  : texts.confirm.text}
+                  ? t('confirm.wait')
+                  : t('confirm.text')}
             </p>
             {action.problem && <ProblemBox problem={action.problem} />}
             <div className="actions">
               {waits && (
                 <Button look="main" isDisabled={!config || confirmed} isPending={action.busy} onPress={() => void confirm()}>
-                  {texts.confirm.go}
+                  {t('confirm.go')}
                 </Button>
               )}
               <Link className="button" to={`/licenses/${id}/renewals`} reloadDocument>
-                {texts.confirm.back}
+                {t('confirm.back')}
               </Link>
             </div>
           </>

@@ -2,12 +2,16 @@ import { useState } from 'react';
 import { call, useAction, useLoad } from '../api';
 import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
-import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, Field, notify, Show } from '../ui/kit';
+import { t } from '../language';
+import { useSession } from '../session';
+import { Badge, Button, Confirm, Facts, Field, notify, Show, Skeleton } from '../ui/kit';
+import { DeviceHistory, WaitingDevices, type History } from './DeviceHistory';
 import type { TabProps } from './License';
 
 export default function Devices({ id, reload }: TabProps) {
   const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 30);
+  const history = useLoad<History>(`/api/v1/licenses/${id}/devices/history`, 30);
+  const owner = useSession()?.role === 'subscriber';
   const [asked, setAsked] = useState<{ device: Device; to: 'rename' | 'remove' } | null>(null);
   const [name, setName] = useState('');
   const action = useAction();
@@ -18,39 +22,47 @@ export default function Devices({ id, reload }: TabProps) {
   };
   const path = asked && `/api/v1/licenses/${id}/devices/${asked.device.device_id}`;
   const rename = () =>
-    action.run(() => call('PATCH', path!, { name: name.trim() || null })).then((done) => done && finish(texts.devices.renamed));
-  const remove = () => action.run(() => call('DELETE', path!)).then((done) => done && finish(texts.devices.removed));
+    action.run(() => call('PATCH', path!, { name: name.trim() || null })).then((done) => done && finish(t('devices.renamed')));
+  const remove = () => action.run(() => call('DELETE', path!)).then((done) => done && finish(t('devices.removed')));
   const finish = (what: string) => {
     close();
     notify(what);
+    changed();
+  };
+  const changed = () => {
     list.reload();
+    history.reload();
     reload();
   };
+  // Refused devices appear above the list, which must not move then.
+  if (!history.data && !history.problem) return <Skeleton rows={6} />;
 
   return (
     <Show of={list}>
       {(reply) => (
         <>
-          <p>{texts.devices.slots(reply.slots_used, reply.max_devices, reply.slots_free)}</p>
-          {reply.devices.length === 0 && <p>{texts.devices.none}</p>}
+          <WaitingDevices id={id} history={history.data} devices={reply.devices} owner={owner} changed={changed} />
+          <h2>{t('license.tabs.devices')}</h2>
+          <p>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices, free: reply.slots_free })}</p>
+          {reply.devices.length === 0 && <p>{t('devices.none')}</p>}
           <ul className="cards">
             {reply.devices.map((device) => (
               <li key={`${device.ea_instance_id} ${device.mt5_account_number}`} className="card">
                 <div className="spread">
                   <h2>{device.name ?? device.ea_instance_id}</h2>
-                  <Badge of={device.in_use ? 'ACTIVE' : ''}>{device.in_use ? texts.devices.inUse : texts.devices.idle}</Badge>
+                  <Badge of={device.in_use ? 'ACTIVE' : ''}>{device.in_use ? t('devices.inUse') : t('devices.idle')}</Badge>
                 </div>
                 <Facts
                   rows={[
                     // Without a name, the heading shows the EA.
-                    ...(device.name ? [[texts.devices.ea, device.ea_instance_id] as [string, string]] : []),
-                    [texts.devices.account, device.mt5_account_number],
-                    [texts.devices.lastSeen, format.ago(device.last_seen)],
-                    [texts.devices.location, format.location(device.city, device.country_code)],
+                    ...(device.name ? [[t('devices.ea'), device.ea_instance_id] as [string, string]] : []),
+                    [t('devices.account'), device.mt5_account_number],
+                    [t('devices.lastSeen'), format.ago(device.last_seen)],
+                    [t('devices.location'), format.location(device.city, device.country_code)],
                   ]}
                 />
                 <p className="small">
-                  {device.device_id === null ? texts.devices.unregistered : texts.devices.networks(device.networks.length)}
+                  {device.device_id === null ? t('devices.unregistered') : t('devices.networks', { n: device.networks.length })}
                 </p>
                 {device.device_id !== null && (
                   <div className="actions">
@@ -60,11 +72,11 @@ export default function Devices({ id, reload }: TabProps) {
                         setAsked({ device, to: 'rename' });
                       }}
                     >
-                      {texts.devices.rename}
+                      {t('devices.rename')}
                       <span className="visually-hidden"> {device.name ?? device.ea_instance_id}</span>
                     </Button>
                     <Button onPress={() => setAsked({ device, to: 'remove' })}>
-                      {texts.devices.remove}
+                      {t('devices.remove')}
                       <span className="visually-hidden"> {device.name ?? device.ea_instance_id}</span>
                     </Button>
                   </div>
@@ -72,22 +84,23 @@ export default function Devices({ id, reload }: TabProps) {
               </li>
             ))}
           </ul>
+          <DeviceHistory of={history} />
           <Confirm
             open={asked?.to === 'rename'}
-            title={texts.devices.rename}
-            go={texts.devices.save}
+            title={t('devices.rename')}
+            go={t('devices.save')}
             busy={action.busy}
             problem={action.problem}
             onGo={() => void rename()}
             onClose={close}
           >
-            <Field label={texts.devices.name} help={texts.devices.nameHelp} value={name} onChange={setName} max={100} auto />
+            <Field label={t('devices.name')} help={t('devices.nameHelp')} value={name} onChange={setName} max={100} auto />
           </Confirm>
           <Confirm
             open={asked?.to === 'remove'}
-            title={texts.devices.removeTitle(asked?.device.name ?? asked?.device.ea_instance_id ?? '')}
-            text={texts.devices.removeText}
-            go={texts.devices.remove}
+            title={t('devices.removeTitle', { name: asked?.device.name ?? asked?.device.ea_instance_id ?? '' })}
+            text={t('devices.removeText')}
+            go={t('devices.remove')}
             look="danger"
             busy={action.busy}
             problem={action.problem}

@@ -2,10 +2,10 @@ import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
-import { texts } from '../texts';
+import { language, t } from '../language';
 import { LazyChart } from '../ui/LazyChart';
 import { Facts, Show, Table } from '../ui/kit';
-import { HealthView, type Contribution, type Health } from '../widget/LicenseHealthWidget';
+import { HealthView, reasonOf, recommendationOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
 import type { TabProps } from './License';
 
 type Report = Health & {
@@ -34,39 +34,39 @@ export default function HealthTab({ id }: TabProps) {
 function Shown({ report }: { report: Report }) {
   const trend = report.trend.filter((day) => day.score !== null);
   const times = useMemo(() => trend.map((day) => Date.parse(day.day) / 1000), [report]);
-  const series = useMemo(() => [{ name: texts.health.score, values: trend.map((day) => day.score), color: 'main' as const }], [report]);
+  const series = useMemo(() => [{ name: t('health.score'), values: trend.map((day) => day.score), color: 'main' as const }], [report]);
   // The first score has no earlier score to compare with.
   const changes = report.changes.filter((change) => change.from !== null);
   return (
     <>
       <div className="two">
-        <section className="license-health-widget" aria-label={texts.health.title}>
-          <h2>{texts.health.title}</h2>
+        <section className="license-health-widget" aria-label={t('health.title')}>
+          <h2>{t('health.title')}</h2>
           <HealthView health={report} />
-          <p className="small">{texts.health.scored(format.ago(report.scored_at))}</p>
+          <p className="small">{t('health.scored', { ago: format.ago(report.scored_at) })}</p>
         </section>
         <section className="card">
-          <h2>{texts.health.today}</h2>
+          <h2>{t('health.today')}</h2>
           <Facts
             rows={[
-              [texts.health.received, format.number(report.usage.signals_received_24h)],
-              [texts.health.executed, format.number(report.usage.signals_executed_24h)],
-              [texts.health.rejected, format.number(report.usage.signals_rejected_24h)],
+              [t('health.received'), format.number(report.usage.signals_received_24h)],
+              [t('health.executed'), format.number(report.usage.signals_executed_24h)],
+              [t('health.rejected'), format.number(report.usage.signals_rejected_24h)],
               [
-                texts.health.latency,
-                report.usage.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(report.usage.avg_latency_ms)),
+                t('health.latency'),
+                report.usage.avg_latency_ms === null ? t('none') : t('health.ms', { n: format.number(report.usage.avg_latency_ms) }),
               ],
-              [texts.devices.lastSeen, format.ago(report.usage.last_activity)],
+              [t('devices.lastSeen'), format.ago(report.usage.last_activity)],
             ]}
           />
           {trend.length > 1 && (
             <>
-              <h3>{texts.health.trend}</h3>
+              <h3>{t('health.trend')}</h3>
               <LazyChart
                 low
                 dates
                 max={100}
-                label={`${texts.health.trend}: ${trend.map((day) => `${format.date(day.day)} ${day.score}`).join(', ')}`}
+                label={`${t('health.trend')}: ${trend.map((day) => `${format.date(day.day)} ${day.score}`).join(', ')}`}
                 times={times}
                 series={series}
               />
@@ -74,37 +74,38 @@ function Shown({ report }: { report: Report }) {
           )}
         </section>
       </div>
-      <h2>{texts.health.contributions}</h2>
+      <h2>{t('health.contributions')}</h2>
       <Table
-        label={texts.health.contributions}
+        label={t('health.contributions')}
         rows={report.contributions}
         id={(row) => `${row.part} ${row.reason}`}
         columns={[
-          { head: texts.health.points, number: true, cell: (row) => (row.points > 0 ? `+${row.points}` : row.points) },
-          { head: texts.health.reason, wide: true, cell: (row) => row.reason },
+          { head: t('health.points'), number: true, cell: (row) => (row.points > 0 ? `+${row.points}` : row.points) },
+          { head: t('health.reason'), wide: true, cell: reasonOf },
           {
-            head: texts.health.todo,
+            head: t('health.todo'),
             wide: true,
             cell: (row) =>
               row.recommendation === null ? (
                 ''
               ) : row.link ? (
                 <Link to={row.link.replace(/^\/app/, '')} reloadDocument={row.link.startsWith('/app/payment-methods')}>
-                  {row.recommendation}
+                  {recommendationOf(row)}
                 </Link>
               ) : (
-                row.recommendation
+                recommendationOf(row)
               ),
           },
         ]}
       />
       {changes.length > 0 && (
         <>
-          <h2>{texts.health.changes}</h2>
+          <h2>{t('health.changes')}</h2>
           <ul>
             {changes.map((change) => (
               <li key={change.day}>
-                {format.date(change.day)}: {change.from ?? texts.none} → {change.to}. {[...change.went, ...change.came].join('; ')}
+                {format.date(change.day)}: {change.from ?? t('none')} → {change.to}.{' '}
+                {language.get() === 'en' && [...change.went, ...change.came].join('; ')}
               </li>
             ))}
           </ul>

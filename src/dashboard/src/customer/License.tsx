@@ -6,7 +6,7 @@ import { format } from '../format';
 import type { License } from '../licenses';
 import { ReviewLicense } from '../operator/ReviewLicense';
 import { useSession } from '../session';
-import { texts } from '../texts';
+import { t } from '../language';
 import { LicenseStatus, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
 
 const Health = lazy(() => import('./Health'));
@@ -23,11 +23,10 @@ export default function LicensePage() {
   const loaded = useLoad<License>(`/api/v1/licenses/${encodeURIComponent(id)}`, 60);
   const operator = useSession()?.role === 'operator';
   const base = `/licenses/${id}`;
-  const words = texts.license.tabs;
   return (
     <>
       <Link to="/licenses" className="small">
-        {texts.license.back}
+        {t('license.back')}
       </Link>
       <Show of={loaded} rows={8}>
         {(license) => (
@@ -39,29 +38,31 @@ export default function LicensePage() {
             </PageTitle>
             {operator && license.owner_email && (
               <p className="small">
-                {texts.license.owner}: {license.owner_email}
+                {t('license.owner')}: {license.owner_email}
               </p>
             )}
             {license.is_suspended && <Suspended license={license} />}
             {license.grace_until && (
-              <Banner tone="fair" to={`${base}/renewals`} action={texts.licenses.renewNow}>
-                {texts.license.grace(format.moment(license.grace_until))}
+              <Banner tone="fair" to={`${base}/renewals`} action={t('licenses.renewNow')}>
+                {t('license.grace', { until: format.moment(license.grace_until) })}
               </Banner>
             )}
             {license.entitlement !== 'FULL' && (
               <p className={`notice ${license.close_only_until ? 'fair' : 'poor'}`}>
-                {license.close_only_until ? texts.license.closeOnly(format.moment(license.close_only_until)) : texts.license.noTrading}
+                {license.close_only_until
+                  ? t('license.closeOnly', { until: format.moment(license.close_only_until) })
+                  : t('license.noTrading')}
               </p>
             )}
             <Tabs
               label={license.master}
               tabs={[
-                { to: base, text: words.health, end: true },
-                { to: `${base}/usage`, text: words.usage },
-                { to: `${base}/devices`, text: words.devices },
-                { to: `${base}/renewals`, text: words.renewals },
-                { to: `${base}/activity`, text: words.activity },
-                ...(license.is_suspended || operator ? [{ to: `${base}/suspension`, text: words.suspension }] : []),
+                { to: base, text: t('license.tabs.health'), end: true },
+                { to: `${base}/usage`, text: t('license.tabs.usage') },
+                { to: `${base}/devices`, text: t('license.tabs.devices') },
+                { to: `${base}/renewals`, text: t('license.tabs.renewals') },
+                { to: `${base}/activity`, text: t('license.tabs.activity') },
+                ...(license.is_suspended || operator ? [{ to: `${base}/suspension`, text: t('license.tabs.suspension') }] : []),
               ]}
             />
             <Suspense fallback={<Skeleton rows={6} />}>
@@ -101,9 +102,9 @@ function Suspended({ license }: { license: License }) {
     <Banner
       tone="poor"
       to={`/licenses/${license.subscription_id}/suspension`}
-      action={owner ? texts.licenses.whatToDo : texts.licenses.whySuspended}
+      action={owner ? t('licenses.whatToDo') : t('licenses.whySuspended')}
     >
-      {texts.license.suspended}
+      {t('license.suspended')}
     </Banner>
   );
 }

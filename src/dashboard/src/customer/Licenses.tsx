@@ -3,17 +3,25 @@ import { usePages } from '../api';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
-import { texts } from '../texts';
+import { t, word } from '../language';
 import { Button, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 
 export default function Licenses() {
+  return (
+    <>
+      <PageTitle title={t('licenses.title')} />
+      <LicenseCards />
+    </>
+  );
+}
+
+export function LicenseCards() {
   const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
   return (
     <>
-      <PageTitle title={texts.licenses.title} />
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {!list.first && !list.problem && <Skeleton rows={3} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{texts.licenses.none}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <p>{t('licenses.none')}</p>}
       <ul className="cards">
         {list.rows.map((license) => (
           <li key={license.subscription_id} className="card">
@@ -24,25 +32,25 @@ export default function Licenses() {
               <LicenseStatus license={license} />
             </div>
             <p>
-              {texts.licenses.health}:{' '}
+              {t('licenses.health')}:{' '}
               <span className={`score ${license.health_grade.toLowerCase()}`}>
-                {texts.health.of(license.health_score)} {texts.health.grade[license.health_grade]}
+                {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
               </span>
             </p>
             <p>{expiry(license.expires_at)}</p>
-            {license.grace_until && <p>{texts.renewals.grace(format.moment(license.grace_until))}</p>}
-            <p className="small">{license.auto_renew ? texts.licenses.renews : texts.licenses.doesNotRenew}</p>
-            <p className="small">{texts.licenses.lastUsed(format.ago(license.last_used_at))}</p>
+            {license.grace_until && <p>{t('renewals.grace', { until: format.moment(license.grace_until) })}</p>}
+            <p className="small">{license.auto_renew ? t('licenses.renews') : t('licenses.doesNotRenew')}</p>
+            <p className="small">{t('licenses.lastUsed', { ago: format.ago(license.last_used_at) })}</p>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">
-              {license.is_suspended && <To license={license} tab="suspension" text={texts.licenses.whatToDo} look="main" />}
+              {license.is_suspended && <To license={license} tab="suspension" text={t('licenses.whatToDo')} look="main" />}
               <To
                 license={license}
                 tab="renewals"
-                text={license.grace_until ? texts.licenses.renewNow : texts.license.tabs.renewals}
+                text={license.grace_until ? t('licenses.renewNow') : t('license.tabs.renewals')}
                 look={license.grace_until ? 'main' : undefined}
               />
-              <To license={license} tab="devices" text={texts.license.tabs.devices} />
+              <To license={license} tab="devices" text={t('license.tabs.devices')} />
             </div>
           </li>
         ))}
@@ -50,7 +58,7 @@ export default function Licenses() {
       {list.more && (
         <div className="actions">
           <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
+            {t('more')}
           </Button>
         </div>
       )}

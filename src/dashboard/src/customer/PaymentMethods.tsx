@@ -1,7 +1,9 @@
 import { lazy, Suspense, useState } from 'react';
+import { useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { useConfig } from '../config';
-import { texts } from '../texts';
+import { format } from '../format';
+import { t } from '../language';
 import { Badge, Button, Confirm, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
 
 const AddCard = lazy(() => import('./AddCard'));
@@ -20,7 +22,7 @@ export default function PaymentMethods() {
   const cards = useLoad<{ payment_methods: Card[] }>('/api/v1/payment-methods', awaited === undefined ? undefined : 2);
   const config = useConfig();
   const [removing, setRemoving] = useState<Card>();
-  const [adding, setAdding] = useState(false);
+  const [adding, setAdding] = useState(useSearchParams()[0].has('add'));
   const action = useAction();
   const count = cards.data?.payment_methods.length ?? 0;
   if (awaited !== undefined && count > awaited) {
@@ -29,22 +31,24 @@ export default function PaymentMethods() {
   }
   return (
     <>
-      <PageTitle title={texts.cards.title} />
-      <p>{texts.cards.intro}</p>
+      <PageTitle title={t('cards.title')} />
+      <p>{t('cards.intro')}</p>
       {action.problem && !removing && <ProblemBox problem={action.problem} />}
       <Show of={cards} rows={2}>
         {(list) => (
           <>
-            {list.payment_methods.length === 0 && <p>{texts.cards.none}</p>}
+            {list.payment_methods.length === 0 && <p>{t('cards.none')}</p>}
             <ul className="cards">
               {list.payment_methods.map((card) => (
                 <li key={card.payment_method_id} className="card">
                   <div className="spread">
-                    <h2>{texts.cards.ending(card.brand ?? '', card.last_four ?? '????')}</h2>
-                    {card.is_default && <Badge of="ACTIVE">{texts.cards.default}</Badge>}
+                    <h2>{t('cards.ending', { brand: format.brand(card.brand), four: card.last_four ?? '????' })}</h2>
+                    {card.is_default && <Badge of="ACTIVE">{t('cards.default')}</Badge>}
                   </div>
                   {card.expiry_month && card.expiry_year && (
-                    <p className="small">{texts.cards.expires(card.expiry_month, card.expiry_year)}</p>
+                    <p className="small">
+                      {t('cards.expires', { month: String(card.expiry_month).padStart(2, '0'), year: card.expiry_year })}
+                    </p>
                   )}
                   <div className="actions">
                     {!card.is_default && (
@@ -57,11 +61,11 @@ export default function PaymentMethods() {
                           })
                         }
                       >
-                        {texts.cards.makeDefault}
+                        {t('cards.makeDefault')}
                       </Button>
                     )}
                     <Button onPress={() => setRemoving(card)}>
-                      {texts.cards.remove}
+                      {t('cards.remove')}
                       <span className="visually-hidden"> {card.last_four}</span>
                     </Button>
                   </div>
@@ -73,12 +77,12 @@ export default function PaymentMethods() {
       </Show>
       <div className="actions">
         <Button look="main" isDisabled={adding} onPress={() => setAdding(true)}>
-          {texts.cards.add}
+          {t('cards.add')}
         </Button>
       </div>
       {awaited !== undefined && (
         <p role="status" className="notice fair">
-          {texts.cards.wait}
+          {t('cards.wait')}
         </p>
       )}
       {adding && awaited === undefined && config && (
@@ -87,16 +91,16 @@ export default function PaymentMethods() {
             config={config}
             done={() => {
               setAwaited(count);
-              notify(texts.cards.saved);
+              notify(t('cards.saved'));
             }}
           />
         </Suspense>
       )}
       <Confirm
         open={removing !== undefined}
-        title={texts.cards.removeTitle}
-        text={texts.cards.removeText}
-        go={texts.cards.remove}
+        title={t('cards.removeTitle')}
+        text={t('cards.removeText')}
+        go={t('cards.remove')}
         look="danger"
         busy={action.busy}
         problem={action.problem}

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import { Link } from 'react-router';
 import { call, Problem, useAction } from '../api';
 import { format } from '../format';
-import { texts } from '../texts';
+import { t, word } from '../language';
 import { Button, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 
 type Question = {
@@ -20,7 +20,7 @@ type Question = {
 export default function Price() {
   const [token] = useState(() => location.hash.slice(1));
   const [question, setQuestion] = useState<Question>();
-  const [problem, setProblem] = useState<Problem | undefined>(token ? undefined : new Problem(0, 'NO_TOKEN', texts.price.noToken));
+  const [problem, setProblem] = useState<Problem | undefined>(token ? undefined : new Problem(0, 'NO_TOKEN', t('price.noToken')));
   const action = useAction();
   // If the price changed after it was shown, the answer has the new one, and the customer is asked again.
   const ask = (accept: boolean) =>
@@ -30,34 +30,34 @@ export default function Price() {
   }, [token]);
   return (
     <div className="narrow">
-      <PageTitle title={texts.price.title} />
+      <PageTitle title={t('price.title')} />
       {problem ? (
         <>
           <ProblemBox problem={problem} />
-          <Link to="/">{texts.price.signIn}</Link>
+          <Link to="/">{t('price.signIn')}</Link>
         </>
       ) : !question ? (
         <Skeleton rows={2} />
       ) : question.accepted ? (
         <p className="notice good" role="status">
-          {texts.price.accepted(format.money(question.amount_usd))}
+          {t('price.accepted', { amount: format.money(question.amount_usd) })}
         </p>
       ) : (
         <>
           <p>
-            {texts.price.ask(
-              question.master,
-              format.money(question.amount_usd),
-              format.money(question.old_amount_usd),
-              format.day(question.expires_at),
-            )}
+            {t(question.master ? 'price.askOf' : 'price.ask', {
+              master: question.master ?? '',
+              amount: format.money(question.amount_usd),
+              old: format.money(question.old_amount_usd),
+              day: format.day(question.expires_at),
+            })}
           </p>
-          {question.debt_usd > 0 && <p>{texts.price.debt(format.money(question.debt_usd))}</p>}
-          <p>{texts.renewals.paidBy(means(question))}</p>
-          <p className="small">{texts.price.later}</p>
+          {question.debt_usd > 0 && <p>{t('price.debt', { amount: format.money(question.debt_usd) })}</p>}
+          <p>{t('renewals.paidBy', { means: means(question) })}</p>
+          <p className="small">{t('price.later')}</p>
           {action.problem && <ProblemBox problem={action.problem} />}
           <Button look="main" isPending={action.busy} onPress={() => void action.run(() => ask(true))}>
-            {texts.price.accept}
+            {t('price.accept')}
           </Button>
         </>
       )}
@@ -66,4 +66,8 @@ export default function Price() {
 }
 
 const means = ({ pays_with, last_four }: Question) =>
-  last_four ? texts.renewals.cardEnding(last_four) : pays_with ? (texts.renewals.with[pays_with] ?? pays_with) : texts.renewals.cannotPay;
+  last_four
+    ? t('renewals.cardEnding', { four: last_four })
+    : pays_with
+      ? (word('renewals.with', pays_with) ?? pays_with)
+      : t('renewals.cannotPay');

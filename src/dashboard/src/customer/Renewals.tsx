@@ -1,12 +1,13 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { Switch } from 'react-aria-components';
-import { Link } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
-import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
+import { t, word } from '../language';
+import { Badge, Button, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
+import { means, RenewDialog } from './RenewDialog';
 
 // For operators only, so that customers don't load it.
 const Payments = lazy(() => import('../operator/Refunds').then(({ Payments }) => ({ default: Payments })));
@@ -26,7 +27,7 @@ type Row = {
   charged_back_usd: number;
   is_disputed: boolean;
 };
-type List = {
+export type RenewalList = {
   auto_renew: boolean;
   expires_at: string | null;
   can_renew: boolean;
@@ -39,6 +40,8 @@ type List = {
   wallet_usd: number | null;
   debt_usd: number;
   pays_with: string | null;
+  card_brand: string | null;
+  card_last_four: string | null;
   obstacle: string | null;
   status: string | null;
   next_attempt_at: string | null;
@@ -47,11 +50,11 @@ type List = {
   needs_authentication: boolean;
   renewals: Row[];
 };
-type Reply = { status: string; detail: string; expires_at: string };
+type Reply = { status: string; code: string | null; detail: string; paid_with: string | null; expires_at: string };
 
 export default function Renewals({ id, reload }: TabProps) {
   const [watching, setWatching] = useState(false);
-  const list = useLoad<List>(`/api/v1/licenses/${id}/renewals`, watching ? 4 : 60);
+  const list = useLoad<RenewalList>(`/api/v1/licenses/${id}/renewals`, watching ? 4 : 60);
   const operator = useSession()?.role === 'operator';
   const [asking, setAsking] = useState(false);
   // One key per request of the customer, so that a second click or a lost response starts no second payment.
@@ -82,20 +85,34 @@ export default function Renewals({ id, reload }: TabProps) {
   }
 
   // Only the customer can agree to an increased price.
-  const isAsked = (reply: List) => reply.obstacle === 'price_consent';
-  const agrees = (reply: List) => !operator && isAsked(reply);
-  const waitsForConsent = (reply: List) => operator && isAsked(reply) && reply.status === 'awaiting_consent';
+  const isAsked = (reply: RenewalList) => reply.obstacle === 'price_consent';
+  const agrees = (reply: RenewalList) => !operator && isAsked(reply);
+  const waitsForConsent = (reply: RenewalList) => operator && isAsked(reply) && reply.status === 'awaiting_consent';
   const changed = () => {
     list.reload();
     reload();
   };
+
+  const begin = () => {
+    setKey(crypto.randomUUID());
+    setAsking(true);
+  };
+  // Links to a renewal open its dialog, once.
+  const [query, setQuery] = useSearchParams();
+  const linked = query.has('renew');
+  const ready = list.data !== undefined && !pending && list.data.can_renew && !waitsForConsent(list.data);
+  useEffect(() => {
+    if (!linked || !list.data) return;
+    setQuery({}, { replace: true });
+    if (ready) begin();
+  }, [linked, ready, list.data, setQuery]);
 
   const switchAuto = (enabled: boolean) =>
     auto.run(async () => {
       await call('PUT', `/api/v1/licenses/${id}/auto-renew`, { enabled });
       list.reload();
       reload();
-      notify(enabled ? texts.renewals.autoOn : texts.renewals.autoOff);
+      notify(enabled ? t('renewals.autoOn') : t('renewals.autoOff'));
     });
 
   return (
@@ -104,130 +121,120 @@ export default function Renewals({ id, reload }: TabProps) {
         <>
           <div className="stack">
             <section className="card">
-              <h2>{texts.renewals.next}</h2>
+              <h2>{t('renewals.next')}</h2>
               <Facts
                 rows={[
                   [
-                    texts.renewals.expires,
+                    t('renewals.expires'),
                     <>
                       {format.day(reply.expires_at)}
-                      {isInGrace(reply) && <div className="small">{texts.renewals.grace(format.moment(reply.grace_until))}</div>}
+                      {isInGrace(reply) && <div className="small">{t('renewals.grace', { until: format.moment(reply.grace_until) })}</div>}
                     </>,
                   ],
                   [
-                    texts.renewals.next,
+                    t('renewals.next'),
                     <>
                       {!reply.next_renewal_at
                         ? reply.auto_renew
-                          ? texts.renewals.notScheduled
-                          : texts.renewals.off
+                          ? t('renewals.notScheduled')
+                          : t('renewals.off')
                         : reply.is_early
-                          ? texts.renewals.nextOn(format.day(reply.next_renewal_at))
-                          : texts.renewals.dueSince(format.day(reply.next_renewal_at))}
+                          ? t('renewals.nextOn', { day: format.day(reply.next_renewal_at) })
+                          : t('renewals.dueSince', { day: format.day(reply.next_renewal_at) })}
                       {!reply.is_early && reply.status && <div className="small">{nextStep(reply)}</div>}
                     </>,
                   ],
                   [
-                    texts.renewals.amount,
+                    t('renewals.amount'),
                     reply.debt_usd > 0
-                      ? texts.renewals.withDebt(format.money(reply.amount_usd), format.money(reply.debt_usd))
+                      ? t('renewals.withDebt', { price: format.money(reply.amount_usd), debt: format.money(reply.debt_usd) })
                       : format.money(reply.amount_usd),
                   ],
+                  [t('renewals.paysWith'), means(reply)],
                   [
-                    texts.renewals.paysWith,
-                    reply.pays_with
-                      ? (texts.renewals.with[reply.pays_with] ?? reply.pays_with)
-                      : reply.amount_usd === null
-                        ? texts.none
-                        : texts.renewals.cannotPay,
-                  ],
-                  [
-                    texts.renewals.wallet,
+                    t('renewals.wallet'),
                     <>
                       {format.money(reply.wallet_usd)}
-                      {!operator && <div className="small">{texts.renewals.walletHelp}</div>}
+                      {!operator && (
+                        <div className="small">
+                          <Link to="/wallet">{t('renewals.walletLink')}</Link>
+                        </div>
+                      )}
                     </>,
                   ],
                 ]}
               />
               {reply.obstacle && reply.obstacle !== 'auto_renew_off' && (
                 <p className="notice fair">
-                  {held.includes(reply.obstacle) ? texts.renewals.notAutomatic : texts.renewals.obstacle}:{' '}
+                  {held.includes(reply.obstacle) ? t('renewals.notAutomatic') : t('renewals.obstacle')}:{' '}
                   {format.reason(reply.obstacle, !operator)}
                 </p>
               )}
               {reply.amount_usd === null && reply.expires_at && reply.obstacle !== 'no_active_price' && (
-                <p className="notice fair">{texts.renewals.noPrice}</p>
+                <p className="notice fair">{t('renewals.noPrice')}</p>
               )}
               {auto.problem && <ProblemBox problem={auto.problem} />}
               <Switch className="switch" isSelected={reply.auto_renew} isDisabled={auto.busy} onChange={(on) => void switchAuto(on)}>
                 <span className="track" aria-hidden="true" />
-                {texts.renewals.auto}
+                {t('renewals.auto')}
               </Switch>
               <div className="actions">
-                <Button
-                  look="main"
-                  isDisabled={pending || !reply.can_renew || waitsForConsent(reply)}
-                  onPress={() => {
-                    setKey(crypto.randomUUID());
-                    setAsking(true);
-                  }}
-                >
-                  {texts.renewals.now}
+                <Button look="main" isDisabled={!ready} onPress={begin}>
+                  {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}
                 </Button>
                 {!operator && (
-                  <Link className="button" to="/payment-methods" reloadDocument>
-                    {texts.renewals.cards}
+                  <Link className="button" to={reply.pays_with ? '/payment-methods' : '/payment-methods?add'} reloadDocument>
+                    {t('renewals.cards')}
                   </Link>
                 )}
               </div>
-              {waitsForConsent(reply) && <p className="small">{texts.renewals.waitsForConsent}</p>}
+              {waitsForConsent(reply) && <p className="small">{t('renewals.waitsForConsent')}</p>}
               {reply.is_early && (
                 <p className="small">
-                  {(operator ? texts.renewals.customerNowFrom : texts.renewals.nowFrom)(format.day(reply.renewable_from))}
+                  {t(operator ? 'renewals.customerNowFrom' : 'renewals.nowFrom', { day: format.day(reply.renewable_from) })}
                 </p>
               )}
               {reply.needs_authentication && !operator && (
                 <div className="notice fair">
-                  <strong>{texts.confirm.title}</strong>
-                  <p>{texts.confirm.text}</p>
+                  <strong>{t('confirm.title')}</strong>
+                  <p>{t('confirm.text')}</p>
                   <Link className="button main" to={`/payment-methods/confirm/${id}`} reloadDocument>
-                    {texts.confirm.go}
+                    {t('confirm.go')}
                   </Link>
                 </div>
               )}
               {underWay && (
                 <div className="notice fair" role="status">
-                  <strong>{texts.renewals.outcome.pending}</strong>
-                  <p>{operator ? texts.renewals.customerChecking : texts.renewals.checking}</p>
+                  <strong>{t('renewals.outcome.pending')}</strong>
+                  <p>{operator ? t('renewals.customerChecking') : t('renewals.checking')}</p>
                 </div>
               )}
               {outcome && !(reply.needs_authentication && outcome.status === 'authentication_needed') && (
                 <div className={`notice ${outcome.status === 'renewed' ? 'good' : asked ? 'fair' : 'poor'}`} role="status">
-                  <strong>{texts.renewals.outcome[outcome.status] ?? outcome.status}</strong>
-                  <p>{!asked ? outcome.detail : operator ? texts.renewals.customerChecking : texts.renewals.checking}</p>
-                  {outcome.status === 'renewed' && <p>{texts.renewals.until(format.day(outcome.expires_at))}</p>}
+                  <strong>{word('renewals.outcome', outcome.status) ?? outcome.status}</strong>
+                  <p>{!asked ? explain(outcome, operator) : operator ? t('renewals.customerChecking') : t('renewals.checking')}</p>
+                  {outcome.status === 'renewed' && <p>{t('renewals.until', { day: format.day(outcome.expires_at) })}</p>}
                 </div>
               )}
             </section>
             <section>
-              <h2>{texts.renewals.history}</h2>
+              <h2>{t('renewals.history')}</h2>
               {reply.renewals.length === 0 ? (
-                <p>{texts.renewals.noHistory}</p>
+                <p>{t('renewals.noHistory')}</p>
               ) : (
                 <Table
-                  label={texts.renewals.history}
+                  label={t('renewals.history')}
                   rows={reply.renewals}
                   id={(row) => row.history_id}
                   columns={[
-                    { head: texts.renewals.when, cell: (row) => format.day(row.attempted_at) },
-                    { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+                    { head: t('renewals.when'), cell: (row) => format.day(row.attempted_at) },
+                    { head: t('renewals.amount'), number: true, cell: (row) => format.money(row.amount_usd) },
                     {
-                      head: texts.renewals.kind,
-                      cell: (row) => (row.renewal_type === 'auto' ? texts.renewals.auto_ : texts.renewals.manual),
+                      head: t('renewals.kind'),
+                      cell: (row) => (row.renewal_type === 'auto' ? t('renewals.automatic') : t('renewals.manual')),
                     },
                     {
-                      head: texts.renewals.result,
+                      head: t('renewals.result'),
                       cell: (row) => (
                         <>
                           <Outcome of={row} />
@@ -235,7 +242,7 @@ export default function Renewals({ id, reload }: TabProps) {
                         </>
                       ),
                     },
-                    { head: texts.renewals.newExpiry, cell: (row) => format.day(row.paid_until ?? row.new_expiry) },
+                    { head: t('renewals.newExpiry'), cell: (row) => format.day(row.paid_until ?? row.new_expiry) },
                   ]}
                 />
               )}
@@ -246,13 +253,11 @@ export default function Renewals({ id, reload }: TabProps) {
               <Payments license={id} reload={changed} />
             </Suspense>
           )}
-          <Confirm
+          <RenewDialog
             open={asking}
-            title={texts.renewals.nowTitle}
-            text={question(reply, operator)}
-            go={texts.renewals.now}
-            busy={renew.busy}
-            problem={renew.problem}
+            reply={reply}
+            operator={operator}
+            action={renew}
             onClose={() => {
               setAsking(false);
               renew.clear();
@@ -269,6 +274,13 @@ export default function Renewals({ id, reload }: TabProps) {
   );
 }
 
+/** The backend's sentences are for operators in full. Customers get those of their language, by the status and the code. */
+function explain(outcome: Reply, operator: boolean) {
+  const variant = outcome.status === 'renewed' ? outcome.paid_with : outcome.code;
+  const own = word('renewals.outcomeText', `${outcome.status}.${variant}`) ?? word('renewals.outcomeText', outcome.status);
+  return operator ? outcome.detail : (own ?? outcome.detail);
+}
+
 /** Obstacles that are not about the payment: a manual renewal may succeed. */
 const held = [
   'account_closed',
@@ -281,48 +293,40 @@ const held = [
   'payment_disputed',
 ];
 
-const isInGrace = (reply: List) =>
+const isInGrace = (reply: RenewalList) =>
   !reply.charge_open && reply.expires_at && reply.grace_until && reply.expires_at < new Date().toISOString()
     ? Date.parse(reply.grace_until) > Date.now()
     : false;
 
 /** What the renewal waits for, or when it continues. */
-function nextStep({ status, next_attempt_at }: List) {
+function nextStep({ status, next_attempt_at }: RenewalList) {
   if (status === 'soft_declined')
-    return next_attempt_at ? texts.renewals.nextAttempt(format.moment(next_attempt_at)) : texts.renewals.noAttempt;
-  return texts.renewals.waits[status!] ?? null;
-}
-
-/** What a renewal's button does: whose money it takes, how much, and for how long. */
-function question(reply: List, operator: boolean) {
-  const words = texts.renewals;
-  const [until, price, old] = [format.day(reply.renews_until), format.money(reply.amount_usd), format.money(reply.last_paid_usd)];
-  const total = format.money((reply.amount_usd ?? 0) + reply.debt_usd);
-  const means = reply.pays_with && reply.pays_with !== 'nothing' ? ` ${words.paidBy(words.with[reply.pays_with] ?? reply.pays_with)}` : '';
-  if (reply.obstacle === 'price_consent') return operator ? words.askText(old, price) : words.agreeText(old, price, total, until) + means;
-  if (reply.pays_with === 'deferred') return words.laterText(price, until);
-  return (operator ? words.customerNowText : words.nowText)(total, until) + means;
+    return next_attempt_at ? t('renewals.nextAttempt', { at: format.moment(next_attempt_at) }) : t('renewals.noAttempt');
+  return word('renewals.waits', status!) ?? null;
 }
 
 /** The outcome of one renewal or attempt, with what happened to the payment since. */
 function Outcome({ of: row }: { of: Row }) {
-  const words = texts.renewals;
-  if (row.status === 'pending' && row.failure_reason === 'price_consent') return <Badge of="pending">{words.waiting}</Badge>;
+  if (row.status === 'pending' && row.failure_reason === 'price_consent') return <Badge of="pending">{t('renewals.waiting')}</Badge>;
   if (row.status !== 'success' || row.amount_usd === null) return <Badge of={row.status} />;
   const back = row.refunded_usd + row.charged_back_usd;
   const isAll = back > 0 && back >= row.amount_usd;
   return (
     <>
       {row.paid_with === 'deferred' ? (
-        <Badge of="pending">{words.deferred}</Badge>
+        <Badge of="pending">{t('renewals.deferred')}</Badge>
       ) : isAll ? (
-        <Badge of="EXPIRED">{row.charged_back_usd > 0 ? words.reversed : words.refundedAll}</Badge>
+        <Badge of="EXPIRED">{row.charged_back_usd > 0 ? t('renewals.reversed') : t('renewals.refundedAll')}</Badge>
       ) : (
         <Badge of="success" />
       )}
-      {!isAll && row.refunded_usd > 0 && <div className="small">{words.refundedPart(format.money(row.refunded_usd))}</div>}
-      {!isAll && row.charged_back_usd > 0 && <div className="small">{words.reversedPart(format.money(row.charged_back_usd))}</div>}
-      {row.is_disputed && <div className="small">{words.disputed}</div>}
+      {!isAll && row.refunded_usd > 0 && (
+        <div className="small">{t('renewals.refundedPart', { amount: format.money(row.refunded_usd) })}</div>
+      )}
+      {!isAll && row.charged_back_usd > 0 && (
+        <div className="small">{t('renewals.reversedPart', { amount: format.money(row.charged_back_usd) })}</div>
+      )}
+      {row.is_disputed && <div className="small">{t('renewals.disputed')}</div>}
     </>
   );
 }

@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
-import { texts } from '../texts';
+import { language, t, word } from '../language';
 import { Button, Field, ProblemBox, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
 
@@ -26,18 +26,26 @@ export default function Suspension({ id, reload }: TabProps) {
     <Show of={view}>
       {(reply) =>
         reply.suspensions.length === 0 ? (
-          <p>{reply.suspended ? texts.suspension.byPlatform : texts.suspension.none}</p>
+          <p>{reply.suspended ? t('suspension.byPlatform') : t('suspension.none')}</p>
         ) : (
           <>
             {reply.suspensions.map((one) => (
               <section key={one.cause} className="card">
-                <h2>{texts.suspension.cause[one.cause] ?? one.cause}</h2>
+                <h2>{word('suspension.cause', one.cause) ?? one.cause}</h2>
                 <p>{why(one)}</p>
-                <p className="small">{texts.suspension.since(format.moment(one.suspended_at))}</p>
-                {one.appealed_at && <p className="notice fair">{texts.suspension.waiting(format.moment(one.appealed_at))}</p>}
+                <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
+                {one.appealed_at && <p className="notice fair">{t('suspension.waiting', { time: format.moment(one.appealed_at) })}</p>}
                 {one.needs_renewal && (
+                  <>
+                    <p>{t('suspension.expired')}</p>
+                    <Link className="button main" to={`/licenses/${id}/renewals?renew`}>
+                      {t('suspension.renew')}
+                    </Link>
+                  </>
+                )}
+                {owner && one.refused_device && (
                   <p>
-                    {texts.suspension.expired} <Link to={`/licenses/${id}/renewals`}>{texts.suspension.renew}</Link>
+                    {t('suspension.keep')} <Link to={`/licenses/${id}/devices`}>{t('suspension.toDevices')}</Link>
                   </p>
                 )}
                 {owner && one.can_lift && (
@@ -64,7 +72,7 @@ function Lift({ id, days, done }: { id: string; days: number; done: () => void }
   const action = useAction();
   return (
     <>
-      <p>{texts.suspension.liftText(days)}</p>
+      <p>{t('suspension.liftText', { days })}</p>
       {action.problem && <ProblemBox problem={action.problem} />}
       <Button
         look="main"
@@ -72,12 +80,12 @@ function Lift({ id, days, done }: { id: string; days: number; done: () => void }
         onPress={() =>
           void action.run(async () => {
             await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
-            notify(texts.suspension.lifted);
+            notify(t('suspension.lifted'));
             done();
           })
         }
       >
-        {texts.suspension.lift}
+        {t('suspension.lift')}
       </Button>
     </>
   );
@@ -88,15 +96,8 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
   const action = useAction();
   return (
     <section className="card">
-      <h2>{texts.suspension.appeal}</h2>
-      <Field
-        label={texts.suspension.appealLabel}
-        help={texts.suspension.appealHelp}
-        value={message}
-        onChange={setMessage}
-        long
-        max={2000}
-      />
+      <h2>{t('suspension.appeal')}</h2>
+      <Field label={t('suspension.appealLabel')} help={t('suspension.appealHelp')} value={message} onChange={setMessage} long max={2000} />
       {action.problem && <ProblemBox problem={action.problem} />}
       <Button
         look="main"
@@ -105,17 +106,21 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
         onPress={() =>
           void action.run(async () => {
             await call('POST', `/api/v1/licenses/${id}/appeal`, { message: message.trim() });
-            notify(texts.suspension.sent);
+            notify(t('suspension.sent'));
             done();
           })
         }
       >
-        {texts.suspension.send}
+        {t('suspension.send')}
       </Button>
     </section>
   );
 }
 
 /** The recorded reason of a suspension for too many devices counts them, but doesn't name the refused one. */
-const why = ({ reason, refused_device: device }: Reason) =>
-  device ? texts.suspension.refusedDevice(texts.suspension.device(device.ea_instance_id, device.mt5_account_number)) : reason;
+const why = ({ cause, reason, refused_device: device }: Reason) =>
+  device
+    ? t('suspension.refusedDevice', { device: t('suspension.device', { ea: device.ea_instance_id, account: device.mt5_account_number }) })
+    : language.get() === 'en'
+      ? reason
+      : (word('suspension.about', cause) ?? reason);

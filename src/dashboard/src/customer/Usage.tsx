@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
-import { texts } from '../texts';
+import { t } from '../language';
 import { LazyChart } from '../ui/LazyChart';
 import { Choice, Facts, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
@@ -47,13 +47,13 @@ export default function UsageTab({ id }: TabProps) {
     <>
       <div className="filters">
         <Choice
-          label={texts.usage.span}
+          label={t('usage.span')}
           value={span}
           onChange={(next) => setQuery({ span: next }, { replace: true })}
           options={[
-            ['day', texts.usage.day],
-            ['week', texts.usage.week],
-            ['month', texts.usage.month],
+            ['day', t('usage.day')],
+            ['week', t('usage.week')],
+            ['month', t('usage.month')],
           ]}
         />
       </div>
@@ -68,13 +68,13 @@ function Shown({ reply }: { reply: Reply }) {
   const times = useMemo(() => reply.buckets.map((bucket) => Date.parse(bucket.at) / 1000), [reply]);
   const series = useMemo(
     () => [
-      { name: texts.health.received, values: reply.buckets.map((bucket) => bucket.signals_received), color: 'main' as const },
-      { name: texts.health.executed, values: reply.buckets.map((bucket) => bucket.signals_executed), color: 'good' as const, dash: true },
-      { name: texts.health.rejected, values: reply.buckets.map((bucket) => bucket.signals_rejected), color: 'poor' as const },
+      { name: t('health.received'), values: reply.buckets.map((bucket) => bucket.signals_received), color: 'main' as const },
+      { name: t('health.executed'), values: reply.buckets.map((bucket) => bucket.signals_executed), color: 'good' as const, dash: true },
+      { name: t('health.rejected'), values: reply.buckets.map((bucket) => bucket.signals_rejected), color: 'poor' as const },
     ],
     [reply],
   );
-  const title = reply.bucket === 'hour' ? texts.usage.signals : texts.usage.signalsDay;
+  const title = reply.bucket === 'hour' ? t('usage.signals') : t('usage.signalsDay');
   const used = reply.buckets.filter((bucket) => bucket.signals_received > 0 || bucket.devices > 0);
   return (
     <>
@@ -82,18 +82,18 @@ function Shown({ reply }: { reply: Reply }) {
         <h2>{title}</h2>
         <Facts
           rows={[
-            [texts.health.received, format.number(reply.totals.signals_received)],
-            [texts.health.executed, format.number(reply.totals.signals_executed)],
-            [texts.health.rejected, format.number(reply.totals.signals_rejected)],
+            [t('health.received'), format.number(reply.totals.signals_received)],
+            [t('health.executed'), format.number(reply.totals.signals_executed)],
+            [t('health.rejected'), format.number(reply.totals.signals_rejected)],
             [
-              texts.health.latency,
-              reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(reply.totals.avg_latency_ms)),
+              t('health.latency'),
+              reply.totals.avg_latency_ms === null ? t('none') : t('health.ms', { n: format.number(reply.totals.avg_latency_ms) }),
             ],
-            [texts.health.devices, format.number(reply.totals.devices)],
+            [t('health.devices'), format.number(reply.totals.devices)],
           ]}
         />
         {used.length === 0 ? (
-          <p>{texts.usage.none}</p>
+          <p>{t('usage.none')}</p>
         ) : (
           <LazyChart dates={reply.bucket === 'day'} label={title} times={times} series={series} />
         )}
@@ -101,30 +101,30 @@ function Shown({ reply }: { reply: Reply }) {
       {used.length > 0 && (
         <>
           <details>
-            <summary>{texts.usage.table}</summary>
+            <summary>{t('usage.table')}</summary>
             <Table
               label={title}
               rows={used}
               id={(row) => row.at}
               columns={[
-                { head: texts.usage.time, cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
-                { head: texts.health.received, number: true, cell: (row) => format.number(row.signals_received) },
-                { head: texts.health.executed, number: true, cell: (row) => format.number(row.signals_executed) },
-                { head: texts.health.rejected, number: true, cell: (row) => format.number(row.signals_rejected) },
+                { head: t('usage.time'), cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
+                { head: t('health.received'), number: true, cell: (row) => format.number(row.signals_received) },
+                { head: t('health.executed'), number: true, cell: (row) => format.number(row.signals_executed) },
+                { head: t('health.rejected'), number: true, cell: (row) => format.number(row.signals_rejected) },
               ]}
             />
           </details>
-          <h2>{texts.usage.locations}</h2>
+          <h2>{t('usage.locations')}</h2>
           <Table
-            label={texts.usage.locations}
+            label={t('usage.locations')}
             rows={reply.places}
             id={(row) => `${row.network} ${row.country_code}`}
             columns={[
-              { head: texts.usage.country, cell: (row) => format.country(row.country_code) },
-              { head: texts.usage.network, cell: (row) => row.network },
-              { head: texts.usage.sessions, number: true, cell: (row) => format.number(row.sessions) },
-              { head: texts.health.received, number: true, cell: (row) => format.number(row.signals_received) },
-              { head: texts.usage.lastUsed, cell: (row) => format.moment(row.last_hour_at) },
+              { head: t('usage.country'), cell: (row) => format.country(row.country_code) },
+              { head: t('usage.network'), cell: (row) => row.network },
+              { head: t('usage.sessions'), number: true, cell: (row) => format.number(row.sessions) },
+              { head: t('health.received'), number: true, cell: (row) => format.number(row.signals_received) },
+              { head: t('usage.lastUsed'), cell: (row) => format.moment(row.last_hour_at) },
             ]}
           />
         </>

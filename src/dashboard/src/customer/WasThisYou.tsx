@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, Problem, useAction } from '../api';
-import { texts } from '../texts';
+import { t } from '../language';
 import { Button, PageTitle, ProblemBox } from '../ui/kit';
 
 /** The page behind the link in the email. Nothing is confirmed before the click, because mail scanners open links, too. */
@@ -11,19 +11,19 @@ export default function WasThisYou() {
   const action = useAction();
   return (
     <div className="narrow">
-      <PageTitle title={texts.wasThisYou.title} />
+      <PageTitle title={t('wasThisYou.title')} />
       {!token ? (
         <>
-          <ProblemBox problem={new Problem(0, 'NO_TOKEN', texts.price.noToken)} />
-          <Link to="/">{texts.wasThisYou.signIn}</Link>
+          <ProblemBox problem={new Problem(0, 'NO_TOKEN', t('price.noToken'))} />
+          <Link to="/">{t('wasThisYou.signIn')}</Link>
         </>
       ) : trusted !== undefined ? (
         <p className="notice good" role="status">
-          {trusted ? texts.wasThisYou.trusted : texts.wasThisYou.noted}
+          {trusted ? t('wasThisYou.trusted') : t('wasThisYou.noted')}
         </p>
       ) : (
         <>
-          <p>{texts.wasThisYou.text}</p>
+          <p>{t('wasThisYou.text')}</p>
           {action.problem && <ProblemBox problem={action.problem} />}
           <Button
             look="main"
@@ -34,10 +34,10 @@ export default function WasThisYou() {
               )
             }
           >
-            {texts.wasThisYou.yes}
+            {t('wasThisYou.yes')}
           </Button>
           <p>
-            <Link to="/">{texts.wasThisYou.no}</Link>
+            <Link to="/">{t('wasThisYou.no')}</Link>
           </p>
         </>
       )}

@@ -1,5 +1,5 @@
 import { Problem } from '../api';
-import { texts } from '../texts';
+import { t } from '../language';
 
 // The used part of Stripe.js. Stripe requires that the script is loaded from Stripe's own origin and never bundled.
 export type Elements = { create: (kind: 'payment') => { mount: (to: HTMLElement) => void; destroy: () => void } };
@@ -16,7 +16,7 @@ export const loadStripe = () =>
     const script = document.createElement('script');
     script.src = 'https://js.stripe.com/v3/';
     script.onload = () => loaded(known()!);
-    script.onerror = () => failed(new Problem(0, 'OFFLINE', texts.state.offline));
+    script.onerror = () => failed(new Problem(0, 'OFFLINE', t('state.offline')));
     document.head.append(script);
   });
 
@@ -35,7 +35,7 @@ export async function confirmAtStandIn(
     body: new URLSearchParams({ payment_method: method, client_secret: secret }),
   });
   const intent = (await reply.json()) as { status: string; error?: { message: string } };
-  if (!reply.ok) throw new Problem(reply.status, 'CARD_REFUSED', intent.error?.message ?? texts.state.failed);
+  if (!reply.ok) throw new Problem(reply.status, 'CARD_REFUSED', intent.error?.message ?? t('state.failed'));
   if (intent.status !== 'requires_action') return;
   await fetch(new URL(`/_standin/intents/${id}/settle`, api), {
     method: 'POST',

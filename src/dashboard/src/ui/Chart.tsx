@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { format } from '../format';
-import { texts } from '../texts';
+import { t } from '../language';
 
 export type Series = { name: string; values: (number | null)[]; color: 'main' | 'good' | 'poor'; dash?: boolean };
 
@@ -56,8 +56,8 @@ export default function Chart({
           ],
           series: [
             {
-              label: texts.usage.time,
-              value: (_, time) => (time === null ? texts.none : (dates ? format.date : format.moment)(new Date(time * 1000).toISOString())),
+              label: t('usage.time'),
+              value: (_, time) => (time === null ? t('none') : (dates ? format.date : format.moment)(new Date(time * 1000).toISOString())),
             },
             ...series.map((one, n) => ({
               label: one.name,

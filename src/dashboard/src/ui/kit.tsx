@@ -1,21 +1,9 @@
-import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
-import {
-  Button as AriaButton,
-  Dialog,
-  Heading,
-  Input,
-  Label,
-  Modal,
-  ModalOverlay,
-  Text,
-  TextArea,
-  TextField,
-  type ButtonProps,
-} from 'react-aria-components';
+import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { Button as AriaButton, Input, Label, Text, TextArea, TextField, type ButtonProps } from 'react-aria-components';
 import { NavLink } from 'react-router';
 import type { Loaded, Problem } from '../api';
 import { useConfig } from '../config';
-import { texts } from '../texts';
+import { t, word } from '../language';
 
 export function Button({ look = 'plain', ...props }: ButtonProps & { look?: 'plain' | 'main' | 'danger' | 'quiet' }) {
   return <AriaButton {...props} className={`button ${look}`} />;
@@ -23,7 +11,7 @@ export function Button({ look = 'plain', ...props }: ButtonProps & { look?: 'pla
 
 /** The heading of the page. It also names the browser's tab. */
 export function PageTitle({ title, children }: { title: string; children?: ReactNode }) {
-  const product = useConfig()?.brand?.name ?? texts.product;
+  const product = useConfig()?.brand?.name ?? t('product');
   useEffect(() => {
     document.title = `${title} · ${product}`;
   }, [title, product]);
@@ -62,19 +50,19 @@ const tones: Record<string, string> = {
 };
 
 export function Badge({ of, children }: { of: string; children?: ReactNode }) {
-  return <span className={`badge ${tones[of] ?? ''}`}>{children ?? texts.status[of] ?? of}</span>;
+  return <span className={`badge ${tones[of] ?? ''}`}>{children ?? word('status', of) ?? of}</span>;
 }
 
 export function LicenseStatus({ license }: { license: { status: string; code: string } }) {
-  return <Badge of={license.status}>{license.status === 'SUSPENDED' ? texts.paused[license.code] : undefined}</Badge>;
+  return <Badge of={license.status}>{license.status === 'SUSPENDED' ? word('paused', license.code) : undefined}</Badge>;
 }
 
 export function ProblemBox({ problem, again }: { problem: Problem; again?: () => void }) {
   return (
     <div className="notice poor" role="alert">
-      <p>{problem.message || texts.state.failed}</p>
+      <p>{problem.message || t('state.failed')}</p>
       {problem.hint && <p className="small">{problem.hint}</p>}
-      {again && <Button onPress={again}>{texts.state.again}</Button>}
+      {again && <Button onPress={again}>{t('state.again')}</Button>}
     </div>
   );
 }
@@ -86,7 +74,7 @@ export function Show<T>({ of, rows = 4, children }: { of: Loaded<T>; rows?: numb
       <>
         {of.problem && (
           <p className="notice fair" role="status">
-            {texts.state.stale}
+            {t('state.stale')}
           </p>
         )}
         {children(of.data)}
@@ -99,7 +87,7 @@ export function Show<T>({ of, rows = 4, children }: { of: Loaded<T>; rows?: numb
 
 export function Skeleton({ rows = 4 }: { rows?: number }) {
   return (
-    <div className="skeleton" role="status" aria-label={texts.state.loading}>
+    <div className="skeleton" role="status" aria-label={t('state.loading')}>
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} />
       ))}
@@ -165,20 +153,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: { to: string; text:
   );
 }
 
-/** A dialog that confirms an action. It stays open while the action runs and shows its failure. */
-export function Confirm({
-  open,
-  title,
-  text,
-  go,
-  look = 'main',
-  busy,
-  problem,
-  disabled,
-  children,
-  onGo,
-  onClose,
-}: {
+export type ConfirmProps = {
   open: boolean;
   title: string;
   text?: string;
@@ -190,29 +165,20 @@ export function Confirm({
   children?: ReactNode;
   onGo: () => void;
   onClose: () => void;
-}) {
-  return (
-    <ModalOverlay className="overlay" isOpen={open} isDismissable={!busy} onOpenChange={(now) => now || onClose()}>
-      <Modal className="modal">
-        <Dialog>
-          <Heading slot="title" level={2}>
-            {title}
-          </Heading>
-          {text && <p>{text}</p>}
-          {children}
-          {problem && <ProblemBox problem={problem} />}
-          <div className="actions">
-            <Button onPress={onClose} isDisabled={busy}>
-              {texts.cancel}
-            </Button>
-            <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>
-              {go}
-            </Button>
-          </div>
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
-  );
+};
+
+const ConfirmDialog = lazy(() => import('./ConfirmDialog'));
+
+/** A dialog that confirms an action. It is loaded when it opens first, so that no first view waits for its library. */
+export function Confirm(props: ConfirmProps) {
+  // It stays after it was closed, because it returns the focus.
+  const [used, setUsed] = useState(props.open);
+  if (props.open && !used) setUsed(true);
+  return used ? (
+    <Suspense>
+      <ConfirmDialog {...props} />
+    </Suspense>
+  ) : null;
 }
 
 export function Field({
@@ -311,7 +277,7 @@ export function Notifications() {
                 one.undo!();
               }}
             >
-              {texts.undo}
+              {t('undo')}
             </Button>
           )}
         </div>
@@ -335,7 +301,7 @@ export function Copy({ text }: { text: string }) {
           })
         }
       >
-        {done ? texts.activity_.copied : texts.activity_.copy}
+        {t(done ? 'activityPage.copied' : 'activityPage.copy')}
       </Button>
     </div>
   );

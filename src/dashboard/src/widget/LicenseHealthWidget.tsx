@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { expiry } from '../expiry';
-import { texts } from '../texts';
+import { language, t, word } from '../language';
 
 export type HealthGrade = 'GOOD' | 'FAIR' | 'POOR';
 export type Health = {
@@ -81,30 +81,30 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
   return (
     <section
       className={`license-health-widget ${theme === 'light' || theme === 'dark' ? theme : ''}`}
-      aria-label={texts.health.title}
+      aria-label={t('health.title')}
       aria-busy={state.is === 'loading'}
     >
-      <h3>{state.is === 'shown' && state.health ? texts.health.titleOf(state.health.master) : texts.health.title}</h3>
-      {state.stale && <p role="status">{texts.state.stale}</p>}
+      <h3>{state.is === 'shown' && state.health ? t('health.titleOf', { master: state.health.master }) : t('health.title')}</h3>
+      {state.stale && <p role="status">{t('state.stale')}</p>}
       {state.is === 'shown' && state.health ? (
         <HealthView health={state.health} api={api} />
       ) : state.is === 'error' ? (
         <div role="alert">
-          <p>{texts.health.error}</p>
+          <p>{t('health.error')}</p>
           <button type="button" onClick={() => setRound((n) => n + 1)}>
-            {texts.state.again}
+            {t('state.again')}
           </button>
         </div>
       ) : (
         <p role="status">
           {state.is === 'signed-out' ? (
             <>
-              <a href={`${api}/app/licenses/${encodeURIComponent(subscriptionId)}`}>{texts.signIn.title}</a> {texts.health.signedOut}
+              <a href={`${api}/app/licenses/${encodeURIComponent(subscriptionId)}`}>{t('signIn.title')}</a> {t('health.signedOut')}
             </>
           ) : state.is === 'loading' ? (
-            texts.health.loading
+            t('health.loading')
           ) : (
-            texts.health.noData
+            t('health.noData')
           )}
         </p>
       )}
@@ -112,22 +112,30 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
   );
 }
 
+// The backend's sentences are in English and have the details. Other languages have a sentence for each part and action.
+export const reasonOf = (one: Contribution) =>
+  language.get() === 'en'
+    ? one.reason
+    : ((one.points > 0 ? word('health.gain', one.part) : word('health.loss', `${one.part}.${one.action}`)) ?? one.reason);
+export const recommendationOf = (one: Contribution) =>
+  (language.get() === 'en' ? one.recommendation : (word('health.do', one.action) ?? one.recommendation)) ?? '';
+
 export function HealthView({ health, api = '' }: { health: Health; api?: string }) {
-  const todo = health.recommendations.map((text) => ({
-    text,
-    link: health.contributions?.find((one) => one.recommendation === text && one.link)?.link,
-  }));
+  const todo = health.recommendations.map((text) => {
+    const from = health.contributions?.find((one) => one.recommendation === text);
+    return { text: from ? recommendationOf(from) : text, link: from?.link };
+  });
   return (
     <>
       <p className={`health-score ${health.health_grade.toLowerCase()}`}>
-        <span className="figure">{texts.health.of(health.health_score)}</span>{' '}
-        <span className="grade">{texts.health.grade[health.health_grade]}</span>
+        <span className="figure">{t('health.of', { score: health.health_score })}</span>{' '}
+        <span className="grade">{word('health.grade', health.health_grade)}</span>
       </p>
       {/* Not a meter element: browsers choose its color by limits that only the backend defines, and each draws it differently. */}
       <div
         className={`health-bar ${health.health_grade.toLowerCase()}`}
         role="meter"
-        aria-label={texts.health.score}
+        aria-label={t('health.score')}
         aria-valuemin={0}
         aria-valuemax={100}
         aria-valuenow={health.health_score}
@@ -136,12 +144,12 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
       </div>
       <dl className="health-details">
         <div>
-          <dt>{texts.health.status}</dt>
-          <dd>{(health.status === 'SUSPENDED' && texts.paused[health.code]) || (texts.status[health.status] ?? health.status)}</dd>
+          <dt>{t('health.status')}</dt>
+          <dd>{(health.status === 'SUSPENDED' && word('paused', health.code)) || (word('status', health.status) ?? health.status)}</dd>
         </div>
         <div>
-          <dt>{texts.health.devices}</dt>
-          <dd>{texts.health.devicesOf(health.unique_devices, health.max_devices)}</dd>
+          <dt>{t('health.devices')}</dt>
+          <dd>{t('health.devicesOf', { used: health.unique_devices, max: health.max_devices })}</dd>
         </div>
         <div>
           <dd>{expiry(health.expires_at)}</dd>
@@ -149,20 +157,20 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
       </dl>
       {health.suspicious_activities.length > 0 && (
         <div className="alert alert-warning">
-          <strong>{texts.health.suspicious}</strong>
+          <strong>{t('health.suspicious')}</strong>
           <ul>
             {health.suspicious_activities.map((one) => (
-              <li key={one}>{texts.activity[one] ?? one}</li>
+              <li key={one}>{word('activity', one) ?? one}</li>
             ))}
           </ul>
         </div>
       )}
       <div className="recommendations">
         {todo.length === 0 ? (
-          <p>{texts.health.nothingTodo}</p>
+          <p>{t('health.nothingTodo')}</p>
         ) : (
           <>
-            <h4>{texts.health.todo}</h4>
+            <h4>{t('health.todo')}</h4>
             <ul>
               {todo.map((one) => (
                 <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>

@@ -1,0 +1,17 @@
+using LicenseFunctions.Infrastructure.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Home;
+
+/// <summary>What the customer has to do.</summary>
+public sealed class TaskFunctions(ListTasks list)
+{
+    [Function("ListTasks")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("Lists what the customer has to do about all licenses, the most urgent first.", Reply = typeof(TaskList))]
+    public async Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/tasks")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        Results.Json(await list.RunAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken), Json.Options);
+}

@@ -1,0 +1,77 @@
+using System.Globalization;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.PaymentMethods;
+
+/// <param name="AvailableUsd">What the wallet can pay: its balance without reserved amounts.</param>
+/// <param name="Entries">The newest first.</param>
+/// <param name="Next">The after of the next page; null on the last page.</param>
+public sealed record Wallet(
+    Guid UserId, decimal BalanceUsd, decimal ReservedUsd, decimal AvailableUsd, IReadOnlyList<WalletEntry> Entries, Guid? Next);
+
+/// <summary>Shows a customer's wallet on the platform and its entries.</summary>
+public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
+{
+    private const int MaxPage = 100;
+
+    /// <summary>Entries in a CSV file.</summary>
+    private const int MaxRows = 10_000;
+
+    private static readonly Refusal NoSuchUser = new(
+        RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such customer.", "user_id");
+
+    public async Task<Outcome<Wallet>> RunAsync(IQueryCollection query, Caller caller, CancellationToken cancellationToken)
+    {
+        var limit = 25;
+        if (Text(query, "limit") is { } size
+            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
+            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
+        Guid? after = null;
+        if (Text(query, "after") is { } cursor)
+        {
+            if (!Guid.TryParse(cursor, out var last))
+                return Invalid("after", "after must be the value of next in the previous page.");
+            after = last;
+        }
+
+        return await Owner(query, caller).Match(
+            userId => ReadAsync(userId, after, limit, cancellationToken), refusal => Task.FromResult<Outcome<Wallet>>(refusal));
+    }
+
+    /// <summary>All entries, for a file.</summary>
+    public async Task<Outcome<IReadOnlyList<WalletEntry>>> FileAsync(
+        IQueryCollection query, Caller caller, CancellationToken cancellationToken) =>
+        await Owner(query, caller).Match<Task<Outcome<IReadOnlyList<WalletEntry>>>>(
+            async userId => new(await database.ReadLatestAsync(
+                token => store.EntriesAsync(userId, null, MaxRows, token), cancellationToken)),
+            refusal => Task.FromResult<Outcome<IReadOnlyList<WalletEntry>>>(refusal));
+
+    private Task<Outcome<Wallet>> ReadAsync(Guid userId, Guid? after, int limit, CancellationToken cancellationToken) =>
+        database.ReadLatestAsync<Outcome<Wallet>>(async token =>
+        {
+            if (await store.BalanceAsync(userId, token) is not { } wallet)
+                return NoSuchUser;
+            var entries = await store.EntriesAsync(userId, after, limit + 1, token);
+            return new Wallet(
+                userId, wallet.BalanceUsd, wallet.ReservedUsd, Math.Max(0, wallet.BalanceUsd - wallet.ReservedUsd),
+                [.. entries.Take(limit)], entries.Count > limit ? entries[limit - 1].EntryId : null);
+        }, cancellationToken);
+
+    // Subscribers see their own wallet only. The parameter is refused rather than ignored, so that nobody takes it for another's.
+    private static Outcome<Guid> Owner(IQueryCollection query, Caller caller)
+    {
+        var asked = Text(query, "user_id");
+        if (!caller.IsOperator)
+            return asked is null || (Guid.TryParse(asked, out var own) && own == caller.UserId) ? caller.UserId!.Value : NoSuchUser;
+        return Guid.TryParse(asked, out var customer)
+            ? customer
+            : Invalid("user_id", "user_id must be the id of a customer.");
+    }
+
+    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
+
+    private static Refusal Invalid(string field, string detail) => new(RefusalKind.Invalid, "INVALID_QUERY", detail, field);
+}

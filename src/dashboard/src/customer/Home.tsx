@@ -1,0 +1,94 @@
+import { Link } from 'react-router';
+import { useLoad } from '../api';
+import { format } from '../format';
+import { t, word } from '../language';
+import { PageTitle, Show } from '../ui/kit';
+import { LicenseCards } from './Licenses';
+
+type Task = {
+  kind: string;
+  subscription_id: string;
+  master: string;
+  until: string | null;
+  amount_usd: number | null;
+  old_amount_usd: number | null;
+  reason: string | null;
+  alert_id: string | null;
+};
+
+/** What the customer has to do over all licenses, the most urgent first, and the licenses. */
+export default function Home() {
+  const tasks = useLoad<{ tasks: Task[] }>('/api/v1/tasks', 60);
+  return (
+    <>
+      <PageTitle title={t('home.title')} />
+      <Show of={tasks} rows={3}>
+        {(list) =>
+          list.tasks.length === 0 ? (
+            <p className="notice good">{t('home.nothing')}</p>
+          ) : (
+            <section aria-labelledby="tasks">
+              <h2 id="tasks" className="first">
+                {t('home.tasks', { n: list.tasks.length })}
+              </h2>
+              <ol className="tasks">
+                {list.tasks.map((task) => (
+                  <TaskCard key={`${task.kind} ${task.subscription_id}`} task={task} />
+                ))}
+              </ol>
+            </section>
+          )
+        }
+      </Show>
+      <section aria-labelledby="licenses">
+        <h2 id="licenses">{t('home.licenses')}</h2>
+        <LicenseCards />
+      </section>
+    </>
+  );
+}
+
+/** The page where each task is done, and how urgent it is. The payment pages need their own document. */
+const places: Record<string, { to: (id: string) => string; tone: 'poor' | 'fair' | 'calm'; document?: boolean }> = {
+  LIFT_SUSPENSION: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
+  APPEAL: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
+  RENEW_EXPIRED: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'poor' },
+  ASK_PLATFORM: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
+  CONFIRM_PAYMENT: { to: (id) => `/payment-methods/confirm/${id}`, tone: 'fair', document: true },
+  AGREE_TO_PRICE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
+  RENEW_IN_GRACE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
+  ANSWER_ALERT: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
+  REPLACE_CARD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
+  ADD_PAYMENT_METHOD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
+  RENEW_MANUALLY: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'calm' },
+  DECIDE_DEVICE: { to: (id) => `/licenses/${id}/devices`, tone: 'calm' },
+  AWAIT_REVIEW: { to: (id) => `/licenses/${id}/suspension`, tone: 'calm' },
+};
+
+function TaskCard({ task }: { task: Task }) {
+  const place = places[task.kind];
+  // Of a newer backend.
+  if (!place) return null;
+  const values = {
+    master: task.master,
+    until: format.day(task.until),
+    time: format.moment(task.until),
+    amount: format.money(task.amount_usd),
+    old: format.money(task.old_amount_usd),
+    reason: task.reason ? format.reason(task.reason, true) : '',
+    cause: (task.reason && word('suspension.cause', task.reason)) ?? t('status.SUSPENDED'),
+  };
+  const variant = task.kind === 'AGREE_TO_PRICE' && task.old_amount_usd === null ? 'AGREE_TO_UNKNOWN_PRICE' : task.kind;
+  return (
+    <li className={`card task ${place.tone}`}>
+      <div>
+        <h3>{word('home.task', task.kind, values)}</h3>
+        <p>{word('home.why', variant, values)}</p>
+      </div>
+      <Link className={`button ${place.tone === 'calm' ? '' : 'main'}`} to={place.to(task.subscription_id)} reloadDocument={place.document}>
+        {word('home.do', task.kind)}
+        <span className="visually-hidden"> {task.master}</span>
+      </Link>
+    </li>
+  );
+}

@@ -1,0 +1,92 @@
+import type { useAction } from '../api';
+import { format } from '../format';
+import { t, word } from '../language';
+import { Confirm, Facts } from '../ui/kit';
+import type { RenewalList } from './Renewals';
+
+/** What would pay, in words: "Visa ••9995", or the wallet with its balance after the payment. */
+export function means(reply: RenewalList) {
+  const total = (reply.amount_usd ?? 0) + reply.debt_usd;
+  if (reply.pays_with === 'wallet' && reply.wallet_usd !== null)
+    return t('renewals.walletAfter', { amount: format.money(reply.wallet_usd - total) });
+  if (reply.pays_with === 'card' && reply.card_last_four)
+    return t('cards.short', { brand: format.brand(reply.card_brand), four: reply.card_last_four });
+  if (reply.pays_with) return word('renewals.with', reply.pays_with) ?? reply.pays_with;
+  return reply.amount_usd === null ? t('none') : t('renewals.cannotPay');
+}
+
+/** Says what a renewal takes, how, and until when it pays. An increased price is agreed to here, if it is the customer's to agree. */
+export function RenewDialog({
+  open,
+  reply,
+  operator,
+  action,
+  onGo,
+  onClose,
+}: {
+  open: boolean;
+  reply: RenewalList;
+  operator: boolean;
+  action: ReturnType<typeof useAction>;
+  onGo: () => void;
+  onClose: () => void;
+}) {
+  const raised = reply.obstacle === 'price_consent';
+  const [price, old] = [format.money(reply.amount_usd), format.money(reply.last_paid_usd)];
+  const total = format.money((reply.amount_usd ?? 0) + reply.debt_usd);
+  const deferred = reply.pays_with === 'deferred';
+  return (
+    <Confirm
+      open={open}
+      title={t(raised && !operator ? 'renewals.agreeTitle' : 'renewals.nowTitle')}
+      text={raised && operator ? t('renewals.askText', { old, amount: price }) : undefined}
+      go={t(raised && !operator ? 'renewals.agree' : 'renewals.now')}
+      busy={action.busy}
+      problem={action.problem}
+      onClose={onClose}
+      onGo={onGo}
+    >
+      {!(raised && operator) && (
+        <>
+          {raised && (
+            <p className="notice fair">
+              {reply.last_paid_usd === null ? t('renewals.agreeUnknown', { price }) : t('renewals.agreeText', { old, price })}
+            </p>
+          )}
+          <Facts
+            rows={[
+              [
+                t('renewals.amount'),
+                <>
+                  {total}
+                  {reply.debt_usd > 0 && (
+                    <div className="small">{t('renewals.withDebt', { price, debt: format.money(reply.debt_usd) })}</div>
+                  )}
+                </>,
+              ],
+              [t('renewals.paysWith'), means(reply)],
+              [
+                t('renewals.newEnd'),
+                <>
+                  {format.day(reply.renews_until)}
+                  <div className="small">{t('renewals.oldEnd', { day: format.day(reply.expires_at) })}</div>
+                </>,
+              ],
+            ]}
+          />
+          <p className="small">
+            {t(
+              deferred
+                ? 'renewals.laterText'
+                : reply.pays_with === null
+                  ? 'renewals.noMeans'
+                  : operator
+                    ? 'renewals.customerNowText'
+                    : 'renewals.nowText',
+            )}
+          </p>
+        </>
+      )}
+    </Confirm>
+  );
+}

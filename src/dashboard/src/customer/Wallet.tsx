@@ -1,0 +1,118 @@
+import { Link } from 'react-router';
+import { session } from '../session';
+import { Problem, useAction, usePages } from '../api';
+import { format } from '../format';
+import { language, t, word } from '../language';
+import { Button, Facts, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+
+type Entry = {
+  entry_id: string;
+  at: string;
+  type: string;
+  amount_usd: number;
+  balance_after_usd: number;
+  subscription_id: string | null;
+  master: string | null;
+  description: string | null;
+};
+type Reply = { balance_usd: number; reserved_usd: number; available_usd: number; entries: Entry[]; next: string | null };
+
+const read = (reply: Reply) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` });
+
+/** The wallet on the platform: what it can pay, and what it was used for. */
+export default function Wallet() {
+  const wallet = usePages<Entry>('/api/v1/wallet', read, 60);
+  const file = useAction();
+  const first = wallet.first as Reply | undefined;
+  return (
+    <>
+      <PageTitle title={t('wallet.title')} />
+      {wallet.problem && <ProblemBox problem={wallet.problem} again={wallet.reload} />}
+      {!first && !wallet.problem && <Skeleton rows={6} />}
+      {first && (
+        <div className="stack">
+          <section className="card">
+            <p className="small">{t('wallet.available')}</p>
+            <p className="figure">{format.money(first.available_usd)}</p>
+            {first.reserved_usd > 0 && (
+              <Facts
+                rows={[
+                  [t('wallet.balance'), format.money(first.balance_usd)],
+                  [t('wallet.reserved'), format.money(first.reserved_usd)],
+                ]}
+              />
+            )}
+            <p className="small">{t('wallet.help')}</p>
+          </section>
+          <section>
+            <div className="spread">
+              <h2>{t('wallet.entries')}</h2>
+              {wallet.rows.length > 0 && (
+                <Button isPending={file.busy} onPress={() => void file.run(save)}>
+                  {t('wallet.csv')}
+                </Button>
+              )}
+            </div>
+            {file.problem && <ProblemBox problem={file.problem} />}
+            {wallet.rows.length === 0 ? (
+              <p>{t('wallet.none')}</p>
+            ) : (
+              <Table
+                label={t('wallet.entries')}
+                rows={wallet.rows}
+                id={(row) => row.entry_id}
+                columns={[
+                  { head: t('wallet.for'), cell: (row) => <Purpose of={row} /> },
+                  {
+                    head: t('wallet.amount'),
+                    number: true,
+                    cell: (row) => <span className={row.amount_usd > 0 ? 'plus' : ''}>{format.signed(row.amount_usd)}</span>,
+                  },
+                  { head: t('wallet.after'), number: true, cell: (row) => format.money(row.balance_after_usd) },
+                ]}
+              />
+            )}
+            {wallet.more && (
+              <div className="actions">
+                <Button onPress={wallet.more} isPending={wallet.loading}>
+                  {t('more')}
+                </Button>
+              </div>
+            )}
+          </section>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Purpose({ of }: { of: Entry }) {
+  return (
+    <div>
+      {word('wallet.type', of.type) ?? of.type}
+      {of.subscription_id && of.master && (
+        <>
+          {' · '}
+          <Link to={`/licenses/${of.subscription_id}/renewals`}>{of.master}</Link>
+        </>
+      )}
+      <div className="small">
+        {format.day(of.at)}
+        {/* The platform writes its descriptions in English. */}
+        {of.description && language.get() === 'en' && ` · ${of.description}`}
+      </div>
+    </div>
+  );
+}
+
+async function save() {
+  const reply = await fetch('/api/v1/wallet', {
+    headers: { authorization: `Bearer ${session.get()?.token}`, accept: 'text/csv' },
+  }).catch(() => undefined);
+  if (!reply?.ok) throw new Problem(reply?.status ?? 0, 'OFFLINE', t('state.offline'));
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(await reply.blob());
+  link.download = 'wallet.csv';
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

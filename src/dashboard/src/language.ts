@@ -1,0 +1,82 @@
+import { IntlMessageFormat } from 'intl-messageformat';
+import type english from './texts/en.json';
+
+/** A text of the catalog. Every language has a file in texts/ with the same keys; vite.texts.ts compiles its messages. */
+export type Key = keyof typeof english;
+type Values = Record<string, string | number>;
+type Message = string | ConstructorParameters<typeof IntlMessageFormat>[0];
+type Catalog = Record<string, Message>;
+
+const files = import.meta.glob<Catalog>('./texts/*.json', { import: 'default' });
+const nameOf = (file: string) => /([\w-]+)\.json$/.exec(file)![1]!;
+
+/** The languages that have a catalog. */
+export const languages = Object.keys(files).map(nameOf).sort();
+
+// localStorage, because the choice holds for the next visit, too.
+const key = 'language';
+const listeners = new Set<() => void>();
+const formats = new Map<string, IntlMessageFormat>();
+let catalog: Catalog = {};
+let current = 'en';
+let last = 0;
+
+/** The browser's locale in this language, for example de-AT: its dates and numbers are those of the country. */
+function localeOf(language: string) {
+  // The English texts are American English, so dates, numbers and money are, too.
+  if (language === 'en') return 'en-US';
+  return navigator.languages.find((one) => one.split('-')[0] === language) ?? language;
+}
+
+const known = (tag: string | null | undefined) => languages.find((one) => one === tag?.split('-')[0]?.toLowerCase());
+
+function stored() {
+  try {
+    return known(localStorage.getItem(key));
+  } catch {
+    return undefined; // a host page of the widget may forbid storage
+  }
+}
+
+export const language = {
+  get: () => current,
+  locale: () => localeOf(current),
+  ready: () => Object.keys(catalog).length > 0,
+  /** What the user chose, otherwise the first of the browser's languages that has a catalog. */
+  preferred: () => stored() ?? navigator.languages.map(known).find(Boolean) ?? 'en',
+  /** The language of a host page, if it has a catalog. */
+  known,
+  async use(next: string) {
+    const request = ++last;
+    const loaded = await files[`./texts/${next}.json`]!();
+    if (request !== last) return;
+    catalog = loaded;
+    current = next;
+    formats.clear();
+    listeners.forEach((listener) => listener());
+  },
+  choose(next: string) {
+    localStorage.setItem(key, next);
+    return language.use(next);
+  },
+  subscribe(listener: () => void) {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  },
+};
+
+/** A text in the current language. */
+export function t(name: Key, values?: Values): string {
+  const message = catalog[name];
+  if (message === undefined) return name;
+  if (typeof message === 'string') return message;
+  let format = formats.get(name);
+  if (!format) formats.set(name, (format = new IntlMessageFormat(message, language.locale())));
+  return format.format(values) as string;
+}
+
+/** The text of a code that the backend sends; undefined for a code that has none. */
+export function word(group: string, code: string | null | undefined, values?: Values): string | undefined {
+  const name = `${group}.${code}`;
+  return catalog[name] === undefined ? undefined : t(name as Key, values);
+}

@@ -1,0 +1,41 @@
+import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
+import { t } from '../language';
+import { Button, ProblemBox, type ConfirmProps } from './kit';
+
+/** It stays open while the action runs and shows its failure. */
+export default function ConfirmDialog({
+  open,
+  title,
+  text,
+  go,
+  look = 'main',
+  busy,
+  problem,
+  disabled,
+  children,
+  onGo,
+  onClose,
+}: ConfirmProps) {
+  return (
+    <ModalOverlay className="overlay" isOpen={open} isDismissable={!busy} onOpenChange={(now) => now || onClose()}>
+      <Modal className="modal">
+        <Dialog>
+          <Heading slot="title" level={2}>
+            {title}
+          </Heading>
+          {text && <p>{text}</p>}
+          {children}
+          {problem && <ProblemBox problem={problem} />}
+          <div className="actions">
+            <Button onPress={onClose} isDisabled={busy}>
+              {t('cancel')}
+            </Button>
+            <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>
+              {go}
+            </Button>
+          </div>
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}

@@ -1,0 +1,79 @@
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Tests.Licenses;
+using LicenseFunctions.Tests.Support;
+using LicenseFunctions.Validation;
+using Licensing;
+using Licensing.Devices;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Validation;
+
+/// <summary>The subscriber keeps a refused device in place of another, with the rules of a removal and of an admission.</summary>
+public sealed class KeepDeviceTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Keep_ARefusedDevice_WorksFromThenOn_AndTheOtherIsRefusedWithoutSuspending()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        Assert.Equal(LicenseCode.Suspended, (await scene.SuspendByThirdAsync()).Verdict.Code);
+        await scene.Reinstating.RunForSubscriberAsync(
+            scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
+        var before = await HistoryAsync(scene);
+        var waiting = Assert.Single(before.Waiting);
+        Assert.Equal(("EA-3", 3L, "GB", true), (waiting.EaInstanceId, waiting.Mt5AccountNumber, waiting.CountryCode, waiting.HasSuspended));
+
+        var kept = (await KeepAsync(scene, waiting.AlertId, await DeviceAsync(scene, "EA-1"))).Value;
+
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-2", 2, "198.51.100.2")).Verdict.Code);
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-1", 1, "192.0.2.1")).Verdict.Code);
+        Assert.Equal(0, await scene.CountAsync("license_suspensions where closed_at is null"));
+        Assert.Equal(1, await scene.CountAsync("license_device_changes"));
+        var after = await HistoryAsync(scene);
+        Assert.Equal("EA-1", Assert.Single(after.Waiting).EaInstanceId);
+        var entry = after.Entries.Single(one => one.What == "KEPT");
+        Assert.Equal(
+            ("SUBSCRIBER", kept.DeviceId, "EA-1", "203.0.113.9"),
+            (entry.By, entry.Device.DeviceId, entry.Other?.EaInstanceId, entry.Network));
+        Assert.Equal(["ADDED EA-1", "ADDED EA-2", "KEPT EA-3", "REFUSED EA-1", "REFUSED EA-3"],
+            after.Entries.Select(one => $"{one.What} {one.Device.EaInstanceId}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Keep_AgainstTheRulesOfNewDevices_IsRefusedAndChangesNothing()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.SuspendByThirdAsync()).Verdict.Code);
+        var alert = Assert.Single((await HistoryAsync(scene)).Waiting).AlertId;
+        var leaves = await DeviceAsync(scene, "EA-1");
+
+        Assert.Equal("LICENSE_NOT_FOUND", (await KeepAsync(scene, alert, leaves, Guid.NewGuid())).Refusal?.Code);
+        Assert.Equal("REFUSED_DEVICE_NOT_FOUND", (await KeepAsync(scene, Guid.NewGuid(), leaves)).Refusal?.Code);
+        Assert.Equal("DEVICE_NOT_FOUND", (await KeepAsync(scene, alert, Guid.NewGuid())).Refusal?.Code);
+        await scene.SuspectAsync(("EA-1", 1), ("EA-2", 2));
+        Assert.Equal("NEW_DEVICES_WAIT", (await KeepAsync(scene, alert, leaves)).Refusal?.Code);
+        await scene.Database.ExecuteAsync(
+            """
+            delete from suspicion_states;
+            insert into license_device_changes (subscription_id, changed_at, replaced_device_id)
+            select subscription_id, now(), device_id from license_devices, generate_series(1, 5) where ea_instance_id = 'EA-2'
+            """);
+        Assert.Equal("DEVICE_CHANGE_LIMIT", (await KeepAsync(scene, alert, leaves)).Refusal?.Code);
+        Assert.Equal(2, await scene.CountAsync("license_devices where removed_at is null"));
+        await scene.Database.ExecuteAsync("delete from license_device_changes");
+        Assert.Null((await KeepAsync(scene, alert, leaves)).Refusal);
+        Assert.Equal("REFUSED_DEVICE_NOT_FOUND", (await KeepAsync(scene, alert, await DeviceAsync(scene, "EA-2"))).Refusal?.Code);
+    }
+
+    private static Task<Outcome<KeptDevice>> KeepAsync(LicenseScene scene, Guid alert, Guid leaves, Guid? subscriber = null) =>
+        new KeepDevice(scene.Database.Database, scene.LastSeen, scene.Invalidation, scene.Settings).RunAsync(
+            scene.SubscriptionId, subscriber ?? scene.SubscriberId, new DeviceChoice(alert, leaves), Actor.Owner(scene.SubscriberId),
+            LicenseScene.Stop);
+
+    private static Task<Guid> DeviceAsync(LicenseScene scene, string ea) =>
+        scene.Database.QueryAsync<Guid>("select device_id from license_devices where ea_instance_id = @ea", new { ea });
+
+    private static async Task<DeviceHistoryList> HistoryAsync(LicenseScene scene) =>
+        (await new ListDeviceHistory(scene.Database.Database, scene.Devices, scene.Time).RunAsync(
+            scene.SubscriptionId, scene.SubscriberId, LicenseScene.Stop)).Value;
+}
