@@ -21,6 +21,10 @@ const Reconciliation = lazy(() => import('./operator/Reconciliation'));
 const Usage = lazy(() => import('./operator/Usage'));
 const Webhooks = lazy(() => import('./operator/Webhooks'));
 const System = lazy(() => import('./operator/System'));
+const Audit = lazy(() => import('./operator/Audit'));
+const Customer = lazy(() => import('./operator/Customer'));
+const AllPayments = lazy(() => import('./operator/AllPayments'));
+const Search = lazy(() => import('./operator/Search'));
 
 export function App() {
   const who = useSession();
@@ -46,6 +50,7 @@ export function App() {
           ['/renewals', texts.nav.renewals],
           ['/usage', texts.nav.usage],
           ['/webhooks', texts.nav.webhooks],
+          ['/audit', texts.nav.audit],
           ['/system', texts.nav.system],
         ]
       : [
@@ -71,6 +76,11 @@ export function App() {
               </NavLink>
             ))}
           </nav>
+        )}
+        {who?.role === 'operator' && (
+          <Suspense fallback={<div className="search" />}>
+            <Search />
+          </Suspense>
         )}
         {who && (
           <Button look="quiet" onPress={session.signOut}>
@@ -104,6 +114,9 @@ export function App() {
                 <Route path="/usage" element={<Usage />} />
                 <Route path="/webhooks" element={<Webhooks />} />
                 <Route path="/system" element={<System />} />
+                <Route path="/audit" element={<Audit />} />
+                <Route path="/customers/:userId" element={<Customer />} />
+                <Route path="/payments" element={<AllPayments />} />
               </>
             )}
             {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}

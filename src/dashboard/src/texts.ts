@@ -101,6 +101,7 @@ export const texts = {
     renewals: 'Renewals',
     usage: 'Usage',
     webhooks: 'Webhooks',
+    audit: 'Audit log',
     system: 'System',
   },
   licenses: {
@@ -495,8 +496,6 @@ export const texts = {
     notes: 'Why? The next operator who reviews this license sees this note.',
     reinstate: 'Reinstate the license and notify the customer',
     updated: (n: number) => `${plural(n, 'alert', 'alerts')} updated.`,
-    partly: (n: number, of: number, why: string) => `${n} of ${of} alerts updated. The others failed: ${why}`,
-    keys: 'Keyboard: arrow keys move, Space selects, Enter opens an alert while none is selected.',
     suspended: 'Currently suspended',
     actions: {
       SUSPENDED: 'License suspended',

@@ -39,7 +39,7 @@ export default function LicensePage() {
             </PageTitle>
             {operator && license.owner_email && (
               <p className="small">
-                {texts.license.owner}: {license.owner_email}
+                {texts.license.owner}: <Link to={`/customers/${license.owner_id}`}>{license.owner_email}</Link>
               </p>
             )}
             {license.is_suspended && <Suspended license={license} />}

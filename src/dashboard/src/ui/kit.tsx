@@ -173,6 +173,7 @@ export function Confirm({
   busy,
   problem,
   disabled,
+  alone,
   children,
   onGo,
   onClose,
@@ -185,6 +186,8 @@ export function Confirm({
   busy: boolean;
   problem?: Problem;
   disabled?: boolean;
+  /** Without a button that cancels. */
+  alone?: boolean;
   children?: ReactNode;
   onGo: () => void;
   onClose: () => void;
@@ -200,9 +203,11 @@ export function Confirm({
           {children}
           {problem && <ProblemBox problem={problem} />}
           <div className="actions">
-            <Button onPress={onClose} isDisabled={busy}>
-              {texts.cancel}
-            </Button>
+            {!alone && (
+              <Button onPress={onClose} isDisabled={busy}>
+                {texts.cancel}
+              </Button>
+            )}
             <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>
               {go}
             </Button>
