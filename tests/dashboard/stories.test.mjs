@@ -694,7 +694,7 @@ test('one decision about several alerts: the page says which one was refused, an
   for (const n of [1, 2, 3])
     await page
       .getByRole('row', { name: new RegExp(`Bulk ${n}`) })
-      .getByRole('checkbox')
+      .locator('.tick')
       .click();
   backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where description = 'Bulk 2'`);
   await page.getByRole('button', { name: 'Close as false alarm…' }).click();
@@ -769,7 +769,7 @@ test('declined renewals are tried again, and dead mails are sent again', async (
   );
 
   await page.goto(`${backend.address}/app/system`);
-  await page.getByText('1 emails or webhooks were given up.', { exact: false }).waitFor();
+  await page.getByText('1 email or webhook was given up', { exact: false }).waitFor();
   await page.getByRole('button', { name: /^Send again: Email: renewed/ }).click();
   await page.getByText('No email or webhook was given up.').waitFor();
   assert.equal(backend.sql(`select count(*) from outbox where dedup_key = 'story:1' and dead_at is null`), '1');

@@ -16,6 +16,7 @@ const withoutDecimals = 'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof
 const withThreeDecimals = 'bhd jod kwd omr tnd'.split(' ');
 const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 });
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const countries = new Intl.DisplayNames('en', { type: 'region' });
 
@@ -63,6 +64,8 @@ export const format = {
   /** The end of an ID: it differs also where IDs are counted. */
   id: (id: string) => id.slice(-12),
   number: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : plain.format(n)),
+  /** A number on an axis: 90K. */
+  short: (n: number) => (Math.abs(n) < 10_000 ? plain.format(n) : compact.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? texts.none : share.format(n)),
   ago(time: string | null | undefined) {
     if (!time) return texts.never;

@@ -849,7 +849,7 @@ export const texts = {
     work: 'Pending work',
     outbox: 'Emails and webhooks due',
     oldest: (ago: string) => `oldest: ${ago}`,
-    dead: 'Permanently failed',
+    dead: 'Given up',
     unknown: 'Unknown charges',
     cases: 'Payments to decide',
     disputes: 'Open disputes',

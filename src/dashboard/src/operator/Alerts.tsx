@@ -59,7 +59,10 @@ export default function Alerts() {
 
   return (
     <>
-      <PageTitle title={texts.alerts.title}>{total !== undefined && <span>{texts.alerts.count(total)}</span>}</PageTitle>
+      <PageTitle title={texts.alerts.title}>
+        {total !== undefined && <span>{texts.alerts.count(total)}</span>}
+        <Csv path={path} name="alerts" />
+      </PageTitle>
       <div className="filters">
         <Choice
           label={texts.alerts.status}
@@ -91,20 +94,21 @@ export default function Alerts() {
           onChange={(value) => filter('sort', value === 'queue' ? '' : value)}
           options={Object.entries(words.alerts.orders)}
         />
-        <Csv path={path} name="alerts" />
-        <p className="small">
+      </div>
+      <div className="fresh">
+        <div role="status">
+          {changes > 0 ? (
+            <Button onPress={accept}>{words.alerts.fresh(changes)}</Button>
+          ) : (
+            <span className="small">{words.alerts.upToDate}</span>
+          )}
+        </div>
+        <span className="small">
           <Button look="quiet" onPress={() => setHelps(true)}>
             {words.alerts.shortcuts}
           </Button>{' '}
           <Link to="/alerts/shadow">{texts.shadow.title}</Link>
-        </p>
-      </div>
-      <div className="fresh" role="status">
-        {changes > 0 ? (
-          <Button onPress={accept}>{words.alerts.fresh(changes)}</Button>
-        ) : (
-          <span className="small">{words.alerts.upToDate}</span>
-        )}
+        </span>
       </div>
       {license && (
         <p>
@@ -231,14 +235,14 @@ function useHeld(path: string, list: { rows: AlertRow[]; first?: unknown; loadin
   const [accepting, setAccepting] = useState(true);
   const { rows, first, loading } = list;
   const own = held?.path === path && !accepting ? held.rows : undefined;
+  const isLonger = own?.every((row, n) => rows[n]?.alert_id === row.alert_id) === true;
   useEffect(() => {
-    if (first === undefined || loading || own) return;
+    if (first === undefined || loading || (own && !(isLonger && rows.length > own.length))) return;
     setHeld({ path, rows });
     setAccepting(false);
-  }, [first, loading, own, path, rows]);
+  }, [first, isLonger, loading, own, path, rows]);
   if (!own) return { rows, changes: 0, accept: () => setAccepting(true) };
   const now = new Map(rows.map((row) => [row.alert_id, row]));
-  const isLonger = own.every((row, n) => rows[n]?.alert_id === row.alert_id);
   const shown = isLonger ? rows : own.map((row) => now.get(row.alert_id) ?? row);
   const ids = new Set(shown.map((row) => row.alert_id));
   const changes = rows.filter((row) => !ids.has(row.alert_id)).length + shown.filter((row) => !now.has(row.alert_id)).length;

@@ -71,7 +71,11 @@ export function PaymentTable({
       rows={payments}
       id={(row) => row.history_id}
       columns={[
-        { head: words.paid, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.moment(row.paid_at)}</Link> },
+        {
+          head: words.paid,
+          wide: true,
+          cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.moment(row.paid_at)}</Link>,
+        },
         ...(withCustomer
           ? [{ head: words.customer, cell: (row: PaidRenewal) => <Link to={`/customers/${row.user_id}`}>{row.email}</Link> }]
           : []),
@@ -89,7 +93,11 @@ export function PaymentTable({
             <>
               {format.money(row.refunded_usd)}
               {row.charged_back_usd > 0 && <div className="small">{words.lost(format.money(row.charged_back_usd))}</div>}
-              {row.is_disputed && <Badge of="open">{words.disputed}</Badge>}
+              {row.is_disputed && (
+                <div>
+                  <Badge of="open">{words.disputed}</Badge>
+                </div>
+              )}
             </>
           ),
         },

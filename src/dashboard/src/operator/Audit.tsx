@@ -57,6 +57,7 @@ export default function Audit() {
           options={[['', words.any], ...Object.entries(words.kinds)]}
         />
         <Choice
+          fixed
           label={words.action}
           value={value('action')}
           onChange={(action) => set({ action })}

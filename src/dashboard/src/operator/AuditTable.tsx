@@ -29,7 +29,7 @@ export function AuditTable({ label, entries }: { label: string; entries: AuditEn
       rows={entries}
       id={(row) => String(row.audit_id)}
       columns={[
-        { head: words.when, cell: (row) => format.moment(row.occurred_at) },
+        { head: words.when, wide: true, cell: (row) => format.moment(row.occurred_at) },
         {
           head: words.who,
           cell: (row) => (

@@ -255,7 +255,7 @@ function Mails({ mails }: { mails: Mail[] }) {
       rows={mails}
       id={(row) => row.outbox_id}
       columns={[
-        { head: texts.alerts.when, cell: (row) => format.moment(row.sent_at ?? row.created_at) },
+        { head: all.audit.when, wide: true, cell: (row) => format.moment(row.sent_at ?? row.created_at) },
         {
           head: words.subject,
           wide: true,
@@ -392,7 +392,7 @@ function Erase({ customer, path, done }: { customer: Customer; path: string; don
   const rows = Object.entries(preview?.rows ?? {}).filter(([, count]) => count > 0);
   return (
     <>
-      <Button look="danger" onPress={() => void ask()} isPending={asking.busy}>
+      <Button onPress={() => void ask()} isPending={asking.busy}>
         {words.erase}
       </Button>
       {asking.problem && <ProblemBox problem={asking.problem} />}

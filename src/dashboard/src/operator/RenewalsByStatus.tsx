@@ -110,8 +110,15 @@ export function RenewalsByStatus() {
               ),
             },
             { head: words.customer, cell: (row) => <Link to={`/customers/${row.user_id}`}>{row.email}</Link> },
-            { head: words.status, cell: (row) => <Badge of={tone(row.status)}>{words.statuses[row.status] ?? row.status}</Badge> },
-            { head: words.reason, wide: true, cell: (row) => row.reason && format.reasonAlone(row.reason) },
+            {
+              head: words.status,
+              cell: (row) => (
+                <>
+                  <Badge of={tone(row.status)}>{words.statuses[row.status] ?? row.status}</Badge>
+                  {row.reason && <div className="small">{format.reasonAlone(row.reason)}</div>}
+                </>
+              ),
+            },
             { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
             {
               head: words.expires,

@@ -166,21 +166,20 @@ function InWords({ waiting, timers, warnings }: { waiting: State['waiting']; tim
   const active = timers.filter((timer) => !timer.is_disabled);
   const late = active.filter((timer) => timer.late_since !== null);
   const failed = active.filter((timer) => timer.last_status === 'failed' && timer.late_since === null);
-  const count = (n: number) => format.number(n);
   const urgent = [
     ...late.map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
     ...failed.map((timer) => say.failed(timer.timer_name, format.ago(timer.last_finished_at), timer.last_error)),
     ...warnings.filter((one) => one !== null),
-    ...(waiting.charges_unknown > 0 ? [say.waits.unknown(count(waiting.charges_unknown))] : []),
-    ...(waiting.payment_cases_open > 0 ? [say.waits.cases(count(waiting.payment_cases_open))] : []),
-    ...(waiting.disputes_open > 0 ? [say.waits.disputes(count(waiting.disputes_open))] : []),
-    ...(waiting.outbox_dead > 0 ? [say.waits.dead(count(waiting.outbox_dead))] : []),
-    ...(waiting.quarantine_open > 0 ? [say.waits.quarantine(count(waiting.quarantine_open))] : []),
+    ...(waiting.charges_unknown > 0 ? [say.waits.unknown(waiting.charges_unknown)] : []),
+    ...(waiting.payment_cases_open > 0 ? [say.waits.cases(waiting.payment_cases_open)] : []),
+    ...(waiting.disputes_open > 0 ? [say.waits.disputes(waiting.disputes_open)] : []),
+    ...(waiting.outbox_dead > 0 ? [say.waits.dead(waiting.outbox_dead)] : []),
+    ...(waiting.quarantine_open > 0 ? [say.waits.quarantine(waiting.quarantine_open)] : []),
   ];
   const normal = [
-    ...(waiting.alerts_open > 0 ? [say.waits.alerts(count(waiting.alerts_open))] : []),
-    ...(waiting.outbox_due > 0 ? [say.waits.outbox(count(waiting.outbox_due), format.ago(waiting.outbox_oldest_at))] : []),
-    ...(waiting.arrivals_waiting > 0 ? [say.waits.scan(count(waiting.arrivals_waiting), format.ago(waiting.arrivals_oldest_at))] : []),
+    ...(waiting.alerts_open > 0 ? [say.waits.alerts(waiting.alerts_open)] : []),
+    ...(waiting.outbox_due > 0 ? [say.waits.outbox(waiting.outbox_due, format.ago(waiting.outbox_oldest_at))] : []),
+    ...(waiting.arrivals_waiting > 0 ? [say.waits.scan(waiting.arrivals_waiting, format.ago(waiting.arrivals_oldest_at))] : []),
   ];
   const tone = late.length + failed.length > 0 || warnings.some((one) => one !== null) ? 'poor' : urgent.length > 0 ? 'fair' : '';
   return (

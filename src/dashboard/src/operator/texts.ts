@@ -4,13 +4,10 @@ const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one :
 export const words = {
   csv: 'Download CSV',
   csvFailed: 'The list could not be downloaded.',
-  of: (n: number, what: string) => `${n} ${what}`,
   reason: 'Reason, for the audit log',
   results: {
     title: 'Results',
-    done: 'Done',
     close: 'Close',
-    all: (n: number) => `All ${n} done.`,
     some: (done: number, of: number) => `${done} of ${of} done. The others are unchanged:`,
   },
   search: {
@@ -88,7 +85,6 @@ export const words = {
   audit: {
     title: 'Audit log',
     actor: 'Actor',
-    actorHelp: 'An email address or ID',
     kind: 'By',
     kinds: {
       operator: 'Operators',
@@ -127,7 +123,6 @@ export const words = {
       ['/ or Ctrl-K', 'Search'],
       ['?', 'Show this list'],
     ] as [string, string][],
-    help: '? shows the keyboard shortcuts.',
   },
   renewals: {
     title: 'Renewals by status',
@@ -187,20 +182,19 @@ export const words = {
     onTime: (n: number, of: number) => `${n} of ${of} timers on time`,
     late: (name: string, since: string) => `${name} is late since ${since}`,
     failed: (name: string, ago: string, error: string | null) => `${name} failed ${ago}${error ? `: ${error}` : ''}`,
-    neverRan: (name: string) => `${name} has never run`,
     off: 'Disabled by a setting',
     lateBadge: 'Late',
     onTimeBadge: 'On time',
     nothingWaits: 'Nothing waits.',
     waits: {
-      outbox: (n: string, oldest: string) => `${n} emails or webhooks are due, the oldest since ${oldest}.`,
-      dead: (n: string) => `${n} emails or webhooks were given up. They can be sent again.`,
-      unknown: (n: string) => `${n} charges have an unknown outcome.`,
-      cases: (n: string) => `${n} payments need a decision.`,
-      disputes: (n: string) => `${n} disputes are open.`,
-      quarantine: (n: string) => `${n} usage messages are quarantined.`,
-      scan: (n: string, oldest: string) => `${n} batches of usage are not scanned yet, the oldest since ${oldest}.`,
-      alerts: (n: string) => `${n} alerts are open.`,
+      outbox: (n: number, oldest: string) => `${plural(n, 'email or webhook is', 'emails or webhooks are')} due; oldest: ${oldest}.`,
+      dead: (n: number) => `${plural(n, 'email or webhook was', 'emails or webhooks were')} given up and can be sent again.`,
+      unknown: (n: number) => `${plural(n, 'charge has', 'charges have')} an unknown outcome.`,
+      cases: (n: number) => `${plural(n, 'payment needs', 'payments need')} a decision.`,
+      disputes: (n: number) => `${plural(n, 'dispute is', 'disputes are')} open.`,
+      quarantine: (n: number) => `${plural(n, 'usage message is', 'usage messages are')} quarantined.`,
+      scan: (n: number, oldest: string) => `${plural(n, 'batch of usage is', 'batches of usage are')} not scanned yet; oldest: ${oldest}.`,
+      alerts: (n: number) => `${plural(n, 'alert is', 'alerts are')} open.`,
     },
     trends: 'Trends',
     days: (n: number) => `${n} days`,

@@ -256,15 +256,18 @@ export function Choice({
   label,
   value,
   options,
+  fixed,
   onChange,
 }: {
   label: string;
   value: string;
   options: [string, string][];
+  /** The width doesn't depend on the options, which are loaded later. */
+  fixed?: boolean;
   onChange: (value: string) => void;
 }) {
   return (
-    <label className="field inline">
+    <label className={fixed ? 'field inline fixed' : 'field inline'}>
       <span>{label}</span>
       <select value={value} onChange={(event) => onChange(event.target.value)}>
         {options.map(([key, text]) => (
