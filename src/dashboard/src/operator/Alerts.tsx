@@ -7,6 +7,7 @@ import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Choice, Confirm, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { Csv } from './Csv';
+import { Results, type Result } from './Results';
 import { ReviewAlerts } from './ReviewAlerts';
 import { words } from './texts';
 
@@ -36,7 +37,8 @@ export default function Alerts() {
   });
   const path = `/api/v1/licenses/alerts?${asked}`;
   const list = usePages<AlertRow>(`${path}&limit=100`, read, refreshSeconds);
-  const { rows, changes, accept } = useHeld(path, list);
+  const { rows, changes, accept, follow } = useHeld(path, list);
+  const [refused, setRefused] = useState<{ of: number; results: Result[] }>();
   const total = (list.first as Reply | undefined)?.total;
   const chosen = rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
   useKeys(table, {
@@ -194,14 +196,16 @@ export default function Alerts() {
           <strong>{texts.alerts.selected(chosen.length)}</strong>
           <ReviewAlerts
             alerts={chosen}
-            done={() => {
+            done={(others) => {
               setSelected(new Set());
-              accept();
+              setRefused(others);
+              follow();
               list.reload();
             }}
           />
         </div>
       )}
+      {refused && <Results {...refused} onClose={() => setRefused(undefined)} />}
       <Confirm
         open={helps}
         alone
@@ -231,22 +235,30 @@ export default function Alerts() {
  * when the operator asks for it. Pages that are added at the end are shown at once.
  */
 function useHeld(path: string, list: { rows: AlertRow[]; first?: unknown; loading: boolean }) {
-  const [held, setHeld] = useState<{ path: string; rows: AlertRow[] }>();
-  const [accepting, setAccepting] = useState(true);
   const { rows, first, loading } = list;
-  const own = held?.path === path && !accepting ? held.rows : undefined;
-  const isLonger = own?.every((row, n) => rows[n]?.alert_id === row.alert_id) === true;
+  const [held, setHeld] = useState<{ path: string; rows: AlertRow[] }>();
+  // The answer that the next one replaces: the operator has changed something, and sees the effect.
+  const [replaced, setReplaced] = useState<unknown>();
+  const own = held?.path === path ? held.rows : undefined;
+  const isLonger = own?.every((row, n) => rows[n]?.alert_id === row.alert_id) === true && rows.length > own.length;
+  const isReplaced = replaced !== undefined && first !== replaced;
   useEffect(() => {
-    if (first === undefined || loading || (own && !(isLonger && rows.length > own.length))) return;
+    if (first === undefined || loading || (own && !isLonger && !isReplaced)) return;
     setHeld({ path, rows });
-    setAccepting(false);
-  }, [first, isLonger, loading, own, path, rows]);
-  if (!own) return { rows, changes: 0, accept: () => setAccepting(true) };
+    setReplaced(undefined);
+  }, [first, isLonger, isReplaced, loading, own, path, rows]);
   const now = new Map(rows.map((row) => [row.alert_id, row]));
-  const shown = isLonger ? rows : own.map((row) => now.get(row.alert_id) ?? row);
+  const shown = !own || isLonger ? rows : own.map((row) => now.get(row.alert_id) ?? row);
   const ids = new Set(shown.map((row) => row.alert_id));
   const changes = rows.filter((row) => !ids.has(row.alert_id)).length + shown.filter((row) => !now.has(row.alert_id)).length;
-  return { rows: shown, changes: loading ? 0 : changes, accept: () => setAccepting(true) };
+  return {
+    rows: shown,
+    changes: loading || replaced !== undefined ? 0 : changes,
+    /** Shows the changes. */
+    accept: () => setHeld({ path, rows }),
+    /** Shows the changes of the next answer. */
+    follow: () => setReplaced(first),
+  };
 }
 
 /** j and k move between the rows, x selects one, ? shows the shortcuts. The table itself handles arrow keys, Space, Enter and Escape. */

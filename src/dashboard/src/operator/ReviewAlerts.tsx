@@ -4,14 +4,13 @@ import type { AlertRow, Review } from '../alerts';
 import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
-import { Results, type Result } from './Results';
+import type { Result } from './Results';
 
 /** The actions of an operator on one alert or on several alerts. */
-export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => void }) {
+export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: (refused?: { of: number; results: Result[] }) => void }) {
   const [asked, setAsked] = useState<Review>();
   const [notes, setNotes] = useState('');
   const [reinstate, setReinstate] = useState(true);
-  const [results, setResults] = useState<{ of: number; results: Result[] }>();
   const action = useAction();
   const canReinstate = alerts.some((alert) => alert.can_reinstate);
 
@@ -35,12 +34,11 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
             () => notify(texts.alerts.suspendedAgain),
             (problem: Error) => notify(problem.message),
           )
-          .finally(done);
+          .finally(() => done());
       if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), reinstated.size > 0 ? () => void undo() : undefined);
-      if (refused.length > 0) setResults({ of: alerts.length, results: refused });
       setAsked(undefined);
       setNotes('');
-      done();
+      done(refused.length > 0 ? { of: alerts.length, results: refused } : undefined);
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
 
@@ -82,7 +80,6 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
           </>
         )}
       </Confirm>
-      {results && <Results {...results} onClose={() => setResults(undefined)} />}
     </>
   );
 }
