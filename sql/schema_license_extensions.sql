@@ -88,6 +88,10 @@
 \ir installation/migration.psql
 \set migration 0042_unsummed_usage
 \ir installation/migration.psql
+\set migration 0045_operator_pages
+\ir installation/migration.psql
+\set migration 0046_metric_days
+\ir installation/migration.psql
 \set migration 0047_troubles
 \ir installation/migration.psql
 \set migration 0048_event_types
@@ -130,6 +134,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/62_unusable_values.sql
 \ir repeatable/63_mail_licenses.sql
 \ir repeatable/70_persons.sql
+\ir repeatable/71_find_customers.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset
 \if :unchanged
 rollback;

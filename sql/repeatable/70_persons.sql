@@ -103,6 +103,8 @@ begin
         next_try_at = null, decided_at = coalesce(decided_at, now())
     where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('dispute_evidence', touched);
+    delete from customer_notes where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_notes', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 

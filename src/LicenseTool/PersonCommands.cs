@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Operations;
 using Npgsql;
@@ -20,7 +19,7 @@ internal static class PersonCommands
             if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
                 return await UnknownAsync();
             await using var output = Console.OpenStandardOutput();
-            await WriteAsync(
+            await PersonExport.WriteAsync(
                 output, userId, store.ExportAsync(userId, Actor.Operator(arguments.GetValue(by)), cancellationToken), cancellationToken);
             return 0;
         });
@@ -62,33 +61,6 @@ internal static class PersonCommands
             }
         });
         return command;
-    }
-
-    private static async Task WriteAsync(
-        Stream output, Guid userId, IAsyncEnumerable<PersonRow> rows, CancellationToken cancellationToken)
-    {
-        await using var json = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
-        json.WriteStartObject();
-        json.WriteString("user_id", userId);
-        string? table = null;
-        await foreach (var row in rows)
-        {
-            if (row.TableName != table)
-            {
-                if (table is not null)
-                    json.WriteEndArray();
-                json.WriteStartArray(table = row.TableName);
-            }
-
-            json.WriteRawValue(row.Json);
-            // The output is streamed: a year of usage is large.
-            if (json.BytesPending > 64 * 1024)
-                await json.FlushAsync(cancellationToken);
-        }
-
-        if (table is not null)
-            json.WriteEndArray();
-        json.WriteEndObject();
     }
 
     private static async Task<int> UnknownAsync()

@@ -39,8 +39,8 @@ internal static class ReportCommand
             if (await health.LoadAsync([id], arguments.GetValue(maxDevices), Renewals(), Fail, cancellationToken) is [var row])
             {
                 var (devices, _) = await new DeviceStore(licenses).ListAsync(id, row.Facts.Now.AddDays(-30), cancellationToken);
-                var alerts = await new AlertStore(licenses)
-                    .ListAsync(new AlertFilter([.. AlertStatus.AllOpen], null, id, null, null), null, 100, cancellationToken);
+                var alerts = await new AlertStore(licenses).ListAsync(
+                    new AlertFilter([.. AlertStatus.AllOpen], null, id, null, null), AlertOrder.Queue, null, 100, cancellationToken);
                 var scored = Score(row, TimeSpan.FromDays(arguments.GetValue(graceDays)));
                 Write(Console.Out, scored, await health.DetailsAsync(id, cancellationToken), devices, alerts);
                 return 0;

@@ -122,7 +122,7 @@ internal static partial class GrowthBench
         await Add("its usage of a week", () => rollups.TotalsAsync(license, null, now.AddDays(-7), now, CancellationToken.None));
         await Add("its health", () => new HealthStore(database).DetailsAsync(license, CancellationToken.None));
         await Add("open alerts", () => new AlertStore(database).ListAsync(
-            new AlertFilter(["OPEN"], null, null, null, null), null, Busy, CancellationToken.None));
+            new AlertFilter(["OPEN"], null, null, null, null), AlertOrder.Queue, null, Busy, CancellationToken.None));
         await Add("feed of events", () => new EventStore(database).ListAsync(0, 100, CancellationToken.None));
         await Add("scan: an hour of one license", async () =>
         {

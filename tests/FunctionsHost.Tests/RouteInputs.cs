@@ -25,6 +25,7 @@ internal static class Demo
     public const string Webhook = "00000000-0000-4000-8000-000000000941";
     public const string OldWebhook = "00000000-0000-4000-8000-000000000942";
     public const string Alert = "00000000-0000-4000-8000-000000000807";
+    public const string Note = "00000000-0000-4000-8000-000000000951";
 
     private static readonly string[] Names =
     [
@@ -66,6 +67,7 @@ internal static class Demo
                 ('{{Webhook}}', 'https://127.0.0.1/a', 0), ('{{OldWebhook}}', 'https://127.0.0.1/b', 0);
             insert into webhook_secrets (endpoint_id, number, key_id)
             select endpoint_id, 1, left(encode(sha256(decode(repeat('00', 32), 'hex')), 'hex'), 8) from webhook_endpoints;
+            insert into customer_notes (note_id, user_id, text) values ('{{Note}}', '{{User(25)}}', 'Calls on Mondays.');
             insert into license_devices
                 (device_id, subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
             values ('{{Device}}', '{{Subscription(10)}}', '1|EA-X', 'EA-X', 1, '192.0.2.1', 2, now(), now());
@@ -172,6 +174,29 @@ internal static class RouteInputs
             new("ReceiveStripeEvent", "POST", 1,
                 new("/api/v1/stripe/webhook", stripeEvent, ("Stripe-Signature", signature)),
                 new("/api/v1/stripe/webhook", stripeEvent, ("Stripe-Signature", "t=1,v1=00"))),
+            new("Search", "POST", 1, new("/api/v1/search", new { text = "510101" }), new("/api/v1/search", new { text = "x" })),
+            OfCustomer("GetCustomer", "GET", ""),
+            OfCustomer("ListCustomerMails", "GET", "/mails"),
+            OfCustomer("AddCustomerNote", "POST", "/notes", new { text = "Asked for an invoice." }),
+            OfCustomer("RemoveCustomerNote", "DELETE", $"/notes/{Demo.Note}"),
+            OfCustomer("ExportCustomer", "POST", "/export", new { }),
+            OfCustomer("PreviewErasure", "POST", "/erase/preview", new { }),
+            OfCustomer("EraseCustomer", "POST", "/erase", new { email = "samir.patel@example.com", reason = "asked by mail" }),
+            new("ListAudit", "GET", 1, new("/api/v1/audit?actor=system&limit=5"), new("/api/v1/audit?from=yesterday")),
+            new("ShowTrends", "GET", 1, new("/api/v1/trends?days=7"), new("/api/v1/trends?days=91")),
+            new("ListDeadMessages", "GET", 1, new("/api/v1/outbox/dead"), new("/api/v1/outbox/dead/")),
+            new("ReviveMessages", "POST", 1, new("/api/v1/outbox/revive", new { all = true }), new("/api/v1/outbox/revive", new { })),
+            new("ReviewAlerts", "POST", 7,
+                new("/api/v1/licenses/alerts/review", new { alert_ids = new[] { Unknown }, status = "INVESTIGATING" }),
+                new("/api/v1/licenses/alerts/review", new { alert_ids = Array.Empty<string>(), status = "INVESTIGATING" })),
+            new("SettleQuarantined", "POST", 1,
+                new("/api/v1/quarantine/settle", new { quarantine_ids = new[] { Unknown }, action = "discard" }),
+                new("/api/v1/quarantine/settle", new { quarantine_ids = new[] { Unknown }, action = "keep" })),
+            new("ListAllRenewals", "GET", 1, new("/api/v1/renewals?status=all&limit=5"), new("/api/v1/renewals?status=lost")),
+            new("ListAllPayments", "GET", 1, new("/api/v1/payments?limit=5"), new("/api/v1/payments?after=x")),
+            new("RetryRenewals", "POST", 24,
+                new("/api/v1/renewals/retry", new { renewal_ids = new[] { Demo.Undecided }, reason = "asked by phone" }),
+                new("/api/v1/renewals/retry", new { renewal_ids = new[] { Demo.Undecided }, reason = "" })),
             new("ListLicenses", "GET", 1, new("/api/v1/licenses?limit=5"), new("/api/v1/licenses?limit=-5")),
             new("GetLeaseKeys", "GET", 1, new("/.well-known/jwks.json"), new("/.well-known/jwks.json?x=1")),
             new("ListWebhookEndpoints", "GET", 1, new("/api/v1/webhook-endpoints"), new("/api/v1/webhook-endpoints/")),
@@ -248,6 +273,10 @@ internal static class RouteInputs
             : asked;
         return new RouteInput(function, method, person, new(asked, good), new(askedBadly, bad ?? good, badHeaders));
     }
+
+    /// <summary>A route of the customer 25. The bad request names a customer that doesn't exist.</summary>
+    private static RouteInput OfCustomer(string function, string method, string path, object? body = null) => new(
+        function, method, 25, new($"/api/v1/customers/{Demo.User(25)}{path}", body), new($"/api/v1/customers/{Unknown}{path}", body));
 
     private static string Day(DateTimeOffset time) => time.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 

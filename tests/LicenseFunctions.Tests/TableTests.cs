@@ -36,8 +36,8 @@ public sealed partial class TableTests
         ["Health"] = ["license_health", "license_health_days", "health_marks"],
         ["Operations"] =
         [
-            "metric_counters", "metric_increments", "license_event_numbering", "license_event_sequences", "webhook_endpoints",
-            "webhook_secrets", "troubles", "trouble_watch",
+            "customer_notes", "metric_counters", "metric_days", "metric_increments", "license_event_numbering",
+            "license_event_sequences", "webhook_endpoints", "webhook_secrets", "troubles", "trouble_watch",
         ],
     };
 

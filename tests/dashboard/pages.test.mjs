@@ -41,6 +41,27 @@ before(async () => {
                            ('shorten', 'refused', 'charge_disputed', 'Charge ch_3Qk has been charged back; cannot issue a refund.'))
       as refund (period, state, code, detail)
     where paid_with = 'card' and subscription_id = '${licenses.nora}'`);
+  backend.sql(`
+    insert into customer_notes (user_id, text, written_by) values
+        ('${people.nora}', 'Called on Monday: the new laptop is hers.\nShe wants invoices by mail.', '${people.operator}');
+    insert into audit_log (actor_kind, actor_id, action, subscription_id, reason, before, after) values
+        ('operator', '${people.operator}', 'license.suspended', '${licenses.nora}', 'Token in a forum', null, '{"cause": "FRAUD"}'),
+        ('operator', '${people.operator}', 'license.reinstated', '${licenses.nora}', 'Her own blog', '{"cause": "FRAUD"}', null),
+        ('system', null, 'renewal.applied', '${licenses.nora}', null, '{"status": "charging"}', '{"status": "applied"}');
+    insert into outbox (kind, dedup_key, payload, sent_at, dead_at, attempts, last_error) values
+        ('email', 'page:1', '{"template": "renewed", "user_id": "${people.nora}",
+           "model": {"master": "alpine.trend", "amount_usd": 49, "paid_until": "2026-12-20T00:00:00Z"}}', now(), null, 1, null),
+        ('email', 'page:2', '{"template": "suspended", "user_id": "${people.sara}", "model": {}}', null, now(), 20, '550 5.1.1 unknown'),
+        ('alert_webhook', 'page:3', '{"alert_id": "x"}', null, now(), 12, 'HTTP 500');
+    insert into metric_days (day, name, label, value)
+    select (now() at time zone 'UTC')::date - n, 'license_validations_total', code, count
+    from generate_series(0, 29) n, lateral (values ('VALID', 90000 + n * 731 % 12000), ('EXPIRED', 300 + n * 97 % 150)) as c (code, count);
+    insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
+    select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', r.status, 49, now() + interval '9 days', now() + interval '1 day'
+    from (values ('${licenses.peter}'::uuid, 'soft_declined'), ('${licenses.hana}', 'hard_declined'),
+                 ('${licenses.marco}', 'awaiting_consent')) as r (license, status)
+    join subscriptions s on s.subscription_id = r.license
+    join license_tokens t on t.subscription_id = s.subscription_id and t.is_active`);
 });
 
 after(async () => {
@@ -81,6 +102,9 @@ const all = [
   ['operator-payments', people.operator, `/licenses/${licenses.nora}/renewals`],
   ['operator-usage', people.operator, '/usage'],
   ['webhooks', people.operator, '/webhooks'],
+  ['customer', people.operator, `/customers/${people.nora}`],
+  ['audit', people.operator, '/audit'],
+  ['all-payments', people.operator, '/payments'],
   ['system', people.operator, '/system'],
 ];
 
@@ -204,6 +228,23 @@ test('10,000 alerts: the first 100 are shown, more on demand, and the keyboard w
   await page.getByText('1 selected').waitFor();
   await page.keyboard.press('Space');
   await page.getByText('1 selected').waitFor({ state: 'detached' });
+  const focused = () => page.evaluate(() => document.activeElement.closest('[role=row]').getAttribute('aria-rowindex'));
+  const before = Number(await focused());
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  assert.equal(Number(await focused()), before + 2);
+  await page.keyboard.press('k');
+  assert.equal(Number(await focused()), before + 1);
+  await page.keyboard.press('x');
+  await page.getByText('1 selected').waitFor();
+  await page.keyboard.press('x');
+  await page.getByText('1 selected').waitFor({ state: 'detached' });
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').getByText('Next, previous alert').waitFor();
+  await assertAccessible(page, 'keyboard shortcuts');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await rows.nth(4).focus();
   await page.keyboard.press('Enter');
   await page.waitForURL(/alerts\/[0-9a-f-]{36}/);
   await waitUntilLoaded(page);

@@ -618,11 +618,19 @@ test('the list of alerts refreshes automatically, and says when it shows only on
     values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in meanwhile', '{}')`);
   await page.clock.runFor(31_000);
   await page.getByText('Came in meanwhile').waitFor();
+  // Something is shown now, so it must not move: a newer alert waits until the operator asks for it.
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in later', '{}')`);
+  await page.clock.runFor(31_000);
+  await page.getByRole('button', { name: 'Show 1 change' }).waitFor();
+  assert.equal(await page.getByText('Came in later').count(), 0);
+  await page.getByRole('button', { name: 'Show 1 change' }).click();
+  await page.getByText('Came in later').waitFor();
   await page.getByRole('button', { name: 'Show the alerts of all licenses' }).click();
   await page.getByText('Concurrent use').first().waitFor();
   assert.doesNotMatch(page.url(), /subscription_id/);
   await close(page);
-  backend.sql(`delete from suspicious_activity_alerts where description = 'Came in meanwhile'`);
+  backend.sql(`delete from suspicious_activity_alerts where description in ('Came in meanwhile', 'Came in later')`);
 });
 
 test('a customer can’t see another customer’s license', async () => {
@@ -678,6 +686,175 @@ test('an operator replays and discards quarantined messages', async () => {
   await page.getByRole('button', { name: 'Discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
   await page.getByText('Nothing is quarantined.').waitFor();
+  await close(page);
+});
+
+/** Counts the clicks on a page from now on, also over navigations. */
+async function countClicks(page) {
+  let clicks = 0;
+  await page.exposeFunction('countClick', () => clicks++);
+  const listen = () => addEventListener('click', (event) => event.isTrusted && event.detail > 0 && globalThis.countClick(), true);
+  await page.addInitScript(listen);
+  await page.evaluate(listen);
+  return () => clicks;
+}
+
+test('a customer is found by account number in two clicks', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  const clicks = await countClicks(page);
+  await page.getByRole('combobox', { name: 'Search' }).click();
+  await page.keyboard.type('510101');
+  await page.getByRole('option', { name: 'EA-NORA-VPS' }).waitFor();
+  await assertAccessible(page, 'search');
+  await takeScreenshot(page, 'story-search');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-search-phone');
+  await page.getByRole('option', { name: 'EA-NORA-VPS' }).click();
+  await page.getByRole('heading', { name: 'nora.lindqvist@example.com' }).waitFor();
+  assert.equal(clicks(), 2);
+  // The same with the keyboard only: a shortcut, and Enter for the first result.
+  await page.getByRole('heading', { level: 1 }).focus();
+  await page.keyboard.press('/');
+  await page.keyboard.type('sara.had');
+  await page.getByRole('option', { name: 'sara.haddad@example.com' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'sara.haddad@example.com' }).waitFor();
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('nobody-has-this');
+  await page.getByText('Nothing found.', { exact: false }).waitFor();
+  await page.keyboard.press('Escape');
+  await close(page);
+});
+
+test('from an alert mail to a decision in four clicks', async () => {
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.peter}', '${people.peter}', 'MULTIPLE_IPS', 'HIGH', 'Used from 9 networks', '{}')`);
+  // The mail to operators links to the pages; this page stands for the mail.
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  await page.evaluate(() => {
+    document.body.innerHTML = '<h1>Mail</h1><a href="/app/">Review the alerts</a>';
+  });
+  const clicks = await countClicks(page);
+  await page.getByRole('link', { name: 'Review the alerts' }).click();
+  await page.getByRole('row', { name: /Used from 9 networks/ }).click();
+  await page.getByRole('button', { name: 'Close as resolved…' }).click();
+  await page.keyboard.type('He moves between his offices.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as resolved' }).click();
+  await page.getByText('1 alert updated.').waitFor();
+  assert.ok(clicks() <= 4, `${clicks()} clicks`);
+  assert.equal(backend.sql(`select status from suspicious_activity_alerts where description = 'Used from 9 networks'`), 'RESOLVED');
+  await close(page);
+});
+
+test('one decision about several alerts: the page says which one was refused, and why', async () => {
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    select '${licenses.peter}', '${people.peter}', 'MULTIPLE_IPS', 'LOW', 'Bulk ' || n, '{}' from generate_series(1, 3) n`);
+  const page = await open(browser, backend, { as: people.operator, path: '/alerts?severity=LOW' });
+  for (const n of [1, 2, 3])
+    await page
+      .getByRole('row', { name: new RegExp(`Bulk ${n}`) })
+      .locator('.tick')
+      .click();
+  backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where description = 'Bulk 2'`);
+  await page.getByRole('button', { name: 'Close as false alarm…' }).click();
+  await page.getByLabel(/Why\?/).fill('A trade fair.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
+  const results = page.getByRole('dialog', { name: 'Results' });
+  await results.getByText('2 of 3 done.', { exact: false }).waitFor();
+  await results.getByText('Bulk 2').waitFor();
+  await results.getByText('The alert is RESOLVED', { exact: false }).waitFor();
+  await assertAccessible(page, 'results');
+  await takeScreenshot(page, 'story-results');
+  await results.getByRole('button', { name: 'Close' }).click();
+  assert.equal(
+    backend.sql(`select string_agg(status, ' ' order by description) from suspicious_activity_alerts where description like 'Bulk _'`),
+    'FALSE_POSITIVE RESOLVED FALSE_POSITIVE',
+  );
+  await close(page);
+});
+
+test('an operator writes a note, exports a customer and erases them after typing the address', async () => {
+  const samir = people.nora.replace('101', '125');
+  const page = await open(browser, backend, { as: people.operator, path: `/customers/${samir}` });
+  await page.getByLabel('New note').fill('Asked for erasure by mail.');
+  await page.getByRole('button', { name: 'Add note' }).click();
+  await page.getByRole('region', { name: 'Notes' }).getByText('olga.operator@example.com', { exact: false }).waitFor();
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export data' }).click()]);
+  assert.equal(file.suggestedFilename(), `person-${samir}.json`);
+  await page.getByRole('cell', { name: 'person.exported' }).waitFor();
+
+  await page.getByRole('button', { name: 'Erase…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('customer notes: 1').waitFor();
+  await dialog.getByLabel('Reason, for the audit log').fill('Mail of Monday');
+  await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.co');
+  assert.ok(await dialog.getByRole('button', { name: 'Erase' }).isDisabled());
+  await assertAccessible(page, 'erase');
+  await takeScreenshot(page, 'story-erase');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-erase-phone');
+  await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.com');
+  await dialog.getByRole('button', { name: 'Erase' }).click();
+  await page.getByText('Erased', { exact: true }).waitFor();
+  assert.equal(backend.sql(`select count(*) from users where email like 'samir%'`), '0');
+  assert.equal(backend.sql(`select actor_id from audit_log where action = 'person.erased' and subject = '${samir}'`), people.operator);
+  await close(page);
+});
+
+test('declined renewals are tried again, and dead mails are sent again', async () => {
+  backend.sql(`
+    insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
+    select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'soft_declined', 49, now() + interval '9 days', now() + interval '1 h'
+    from subscriptions s join license_tokens t on t.subscription_id = s.subscription_id and t.is_active
+    where s.subscription_id in ('${licenses.nora}', '${licenses.jonas}');
+    insert into outbox (kind, dedup_key, payload, dead_at, attempts, last_error) values
+        ('email', 'story:1', '{"template": "renewed", "user_id": "${people.nora}", "model": {}}', now(), 20, '550 5.1.1 unknown user')`);
+  // Between the list and the click, the charge of one becomes unknown: it must not be charged again.
+  const page = await open(browser, backend, { as: people.operator, path: '/renewals?status=soft_declined' });
+  await page.getByLabel('Select the renewal of nora.lindqvist@example.com').check();
+  await page.getByLabel('Select the renewal of jonas.weber@example.com').check();
+  backend.sql(`update renewals set status = 'unknown', intent_id = 'pi_story', unknown_since = now()
+    where subscription_id = '${licenses.jonas}' and status = 'soft_declined'`);
+  await page.getByRole('button', { name: 'Try again…' }).click();
+  await page.getByRole('dialog').getByLabel('Reason, for the audit log').fill('The bank had an outage.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).click();
+  const results = page.getByRole('dialog', { name: 'Results' });
+  await results.getByText('1 of 2 done.', { exact: false }).waitFor();
+  await results.getByText('The outcome of its charge is not known yet.', { exact: false }).waitFor();
+  await results.getByRole('button', { name: 'Close' }).click();
+  assert.equal(
+    backend.sql(`select status from renewals where subscription_id = '${licenses.jonas}' and intent_id = 'pi_story'`),
+    'unknown',
+  );
+
+  await page.goto(`${backend.address}/app/system`);
+  await page.getByText('1 email or webhook was given up', { exact: false }).waitFor();
+  await page.getByRole('button', { name: /^Send again: Email: renewed/ }).click();
+  await page.getByText('No email or webhook was given up.').waitFor();
+  assert.equal(backend.sql(`select count(*) from outbox where dedup_key = 'story:1' and dead_at is null`), '1');
+  await close(page);
+  backend.sql(`delete from renewals where subscription_id in ('${licenses.nora}', '${licenses.jonas}') and paid_with is null`);
+});
+
+test('lists are downloaded as CSV, and the audit log is filtered', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/licenses?status=SUSPENDED' });
+  const download = async () => {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
+    return [
+      file.suggestedFilename(),
+      await file.createReadStream().then((stream) => stream.toArray().then((parts) => Buffer.concat(parts))),
+    ];
+  };
+  const [name, content] = await download();
+  assert.equal(name, 'licenses.csv');
+  const lines = content.toString().trim().split('\n');
+  assert.equal(lines.length, 1 + (await page.locator('tbody tr').count()));
+  await page.getByRole('link', { name: 'Audit log' }).click();
+  await page.getByLabel('Action').selectOption('license.suspended');
+  await page.getByRole('cell', { name: 'license.suspended' }).first().waitFor();
+  await gone(page.getByRole('cell', { name: 'license.reinstated' }));
+  assert.match(page.url(), /action=license.suspended/);
+  assert.match((await download())[1].toString(), /license\.suspended/);
   await close(page);
 });
 

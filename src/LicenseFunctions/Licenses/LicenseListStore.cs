@@ -17,6 +17,9 @@ public sealed record ListedLicense
     /// <summary>The subscriber's address, for operators; null for the subscriber.</summary>
     public string? OwnerEmail { get; init; }
 
+    /// <summary>The subscriber, for operators; null for the subscriber.</summary>
+    public Guid? OwnerId { get; init; }
+
     /// <summary>ACTIVE, PENDING_RENEWAL, GRACE, EXPIRED, SUSPENDED or REVOKED.</summary>
     public string Status { get; init; } = "";
 
@@ -67,7 +70,9 @@ public sealed record ListedLicense
 /// <param name="Search">A part of the subscriber's address, or the start of a license's id, in lower case; null for all.</param>
 /// <param name="Status">One of the statuses without GRACE, which counts as EXPIRED; null for all.</param>
 /// <param name="After">The last license of the previous page; null for the first page.</param>
-public sealed record LicenseFilter(Guid? SubscriberId, string? Search = null, string? Status = null, Guid? After = null);
+/// <param name="Customer">For operators, the customer of the licenses; null for all customers.</param>
+public sealed record LicenseFilter(
+    Guid? SubscriberId, string? Search = null, string? Status = null, Guid? After = null, Guid? Customer = null);
 
 /// <summary>Licenses for lists, in the order of the subscribers' addresses.</summary>
 public sealed class LicenseListStore(LicenseDatabase database, ListSettings settings)
@@ -80,6 +85,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
             from subscriptions s
             join users u on u.user_id = s.subscriber_id
             where is_license_visible(s.subscriber_id, @SubscriberId)
+              and (@Customer::uuid is null or s.subscriber_id = @Customer)
               -- The first condition needs no row of subscriptions, so the rows of other users are not read.
               and (@Search::text is null or strpos(u.email, @Search) > 0
                    or u.user_id in (select i.subscriber_id from subscriptions i where i.subscription_id between @idFrom and @idTo))
@@ -94,6 +100,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
             limit case when @Status::text is null then @limit end
         )
         select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email,
+               case when @SubscriberId::uuid is null then l.subscriber_id end as owner_id,
                license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
                case when c.code = 'GRACE' then grace_end(l.subscription_id, l.expires_at, @grace) end as grace_until,
@@ -119,6 +126,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
             filter.Search,
             filter.Status,
             filter.After,
+            filter.Customer,
             idFrom,
             idTo,
             limit,
@@ -138,6 +146,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
 
     private const string Find = """
         select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email,
+               case when @subscriberId::uuid is null then l.subscriber_id end as owner_id,
                license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
                case when c.code = 'GRACE' then grace_end(l.subscription_id, l.expires_at, @grace) end as grace_until,

@@ -10,12 +10,12 @@ public sealed class ListFunctions(ListLicenses list)
     [Function("ListLicenses")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation(
-        "Lists the caller's licenses, or all for operators, by subscriber address. search is a part of the address or the start of an id.",
-        Reply = typeof(LicensePage), Query = ["search", "status", "after", "limit"])]
-    public async Task<IResult> List(
+        "Lists the caller's licenses; for operators, all. search is a part of the subscriber's address or the start of an id. Also as CSV.",
+        Reply = typeof(LicensePage), Media = "text/csv", Query = ["search", "status", "user_id", "after", "limit"])]
+    public Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        (await list.RunAsync(request.Query, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
+        list.RunAsync(request, request.HttpContext.Caller().SubscriberScope, cancellationToken);
 
     [Function("GetLicense")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
@@ -20,12 +21,28 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
         [.. EnumWords.AllUpper<LicenseStatus>().Except([EnumWords.UpperOf(LicenseStatus.Grace)])];
 
     /// <param name="subscriberId">The subscriber of the licenses; null for all subscribers.</param>
-    public async Task<Outcome<LicensePage>> RunAsync(IQueryCollection query, Guid? subscriberId, CancellationToken cancellationToken)
+    public async Task<IResult> RunAsync(HttpRequest request, Guid? subscriberId, CancellationToken cancellationToken)
     {
-        var limit = 50;
+        var asCsv = request.PrefersCsv();
+        var page = await PageAsync(
+            request.Query, asCsv ? ListQuery.MostCsvRows : 50, asCsv ? ListQuery.MostCsvRows : MaxPage, subscriberId, cancellationToken);
+        return asCsv && page.Refusal is null ? new CsvResult<ListedLicense>(page.Value.Licenses) : page.ToResult();
+    }
+
+    private async Task<Outcome<LicensePage>> PageAsync(
+        IQueryCollection query, int limit, int most, Guid? subscriberId, CancellationToken cancellationToken)
+    {
         if (Text(query, "limit") is { } size
-            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
+            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit < 1 || limit > most))
+            return Invalid("limit", $"limit must be from 1 to {most}.");
+        Guid? customer = null;
+        if (Text(query, "user_id") is { } user)
+        {
+            if (!Guid.TryParse(user, out var id))
+                return Invalid("user_id", "user_id must be the id of a customer.");
+            customer = id;
+        }
+
         Guid? after = null;
         if (Text(query, "after") is { } cursor)
         {
@@ -41,7 +58,7 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
         if (search?.Length > LongestSearch)
             return Invalid("search", $"search must have at most {LongestSearch} characters.");
 
-        var filter = new LicenseFilter(subscriberId, search, status, after);
+        var filter = new LicenseFilter(subscriberId, search, status, after, customer);
         var rows = await database.ReadLatestAsync(token => store.ListAsync(filter, limit + 1, token), cancellationToken);
         return rows.Count > limit
             ? new LicensePage([.. rows.Take(limit)], rows[limit - 1].SubscriptionId)

@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Telemetry;
 
 namespace LicenseFunctions.Operations;
 
@@ -151,20 +152,27 @@ public sealed class MetricStore(LicenseDatabase database)
             delete from metric_increments
             where increment_id in (select increment_id from metric_increments order by increment_id limit 10000 for update skip locked)
             returning name, label, amount
-        ), folded as (
-            insert into metric_counters as c (name, label, value)
-            select name, label, sum(amount)
+        ), counted as (
+            select name, label, sum(amount) as amount
             from (select name, label, amount from taken
                   union all
                   select * from unnest(@names, @labels, @amounts)) as counted (name, label, amount)
             group by name, label
-            order by name, label
+        ), folded as (
+            insert into metric_counters as c (name, label, value)
+            select name, label, amount from counted order by name, label
             on conflict (name, label) do update set value = c.value + excluded.value
+        ), folded_by_day as (
+            insert into metric_days as d (day, name, label, value)
+            select (now() at time zone 'UTC')::date, name, label, amount from counted where name = @daily order by label
+            on conflict (day, name, label) do update set value = d.value + excluded.value
         )
         select count(*) = 10000 from taken
         """;
 
-    /// <summary>Adds the counts of a process, and up to 10,000 rows of metric_increments, to the counters.</summary>
+    /// <summary>
+    /// Adds the counts of a process, and up to 10,000 rows of metric_increments, to the counters. Checks are also counted by day.
+    /// </summary>
     /// <returns>Whether metric_increments contains more rows.</returns>
     public Task<bool> AddAsync(IReadOnlyCollection<MetricRow> counted, CancellationToken cancellationToken) =>
         database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<bool>(new CommandDefinition(
@@ -174,6 +182,7 @@ public sealed class MetricStore(LicenseDatabase database)
                     names = counted.Select(row => row.Name).ToArray(),
                     labels = counted.Select(row => row.Label).ToArray(),
                     amounts = counted.Select(row => row.Value).ToArray(),
+                    daily = ProcessCounts.Checks,
                 },
                 cancellationToken: token)), cancellationToken);
 }

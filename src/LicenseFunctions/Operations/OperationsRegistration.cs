@@ -45,6 +45,18 @@ public static class OperationsRegistration
             .AddSingleton<MetricStore>()
             .AddSingleton<ReadMetrics>()
             .AddSingleton<ShowSystem>()
+            .AddSingleton<TrendStore>()
+            .AddSingleton<ShowTrends>()
+            .AddSingleton<SearchStore>()
+            .AddSingleton<SearchCustomers>()
+            .AddSingleton<PersonStore>()
+            .AddSingleton<CustomerStore>()
+            .AddSingleton<ShowCustomer>()
+            .AddSingleton<ErasePerson>()
+            .AddSingleton<AuditReads>()
+            .AddSingleton<ReadAudit>()
+            .AddSingleton<DeadOutboxStore>()
+            .AddSingleton<ReviveOutbox>()
             .AddSingleton(provider => new CountMessages(
                 serviceBus, CountMessages.Client(serviceBus),
                 provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<CountMessages>>()))

@@ -18,8 +18,11 @@ public sealed record SystemState(
 
 /// <summary>Shows the state of the backend: all timers, also those that have never run, and waiting work.</summary>
 public sealed class ShowSystem(
-    SystemStore store, CountMessages queue, TimerSchedules schedules, AddressWatch addresses, DatabaseClock clock)
+    SystemStore store, CountMessages queue, TimerSchedules schedules, AddressWatch addresses, DatabaseClock clock, TimeProvider time)
 {
+    // A run may take this long, and a host may start it late, without a warning.
+    private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(5);
+
     public async Task<SystemState> RunAsync(IPAddress? caller, CancellationToken cancellationToken)
     {
         var counting = queue.RunAsync(cancellationToken);
@@ -30,8 +33,13 @@ public sealed class ShowSystem(
             [.. schedules.Names.Select(name =>
             {
                 var timer = recorded.GetValueOrDefault(name) ?? new TimerState { TimerName = name };
-                // The Functions host doesn't record the next slot.
-                return timer with { NextDueAt = timer.NextDueAt ?? schedules.NextOf(name) };
+                return timer with
+                {
+                    // The Functions host doesn't record the next slot.
+                    NextDueAt = timer.NextDueAt ?? schedules.NextOf(name),
+                    LateSince = LateSince(timer),
+                    IsDisabled = schedules.IsDisabled(name),
+                };
             })],
             await store.SkippedAsync(cancellationToken),
             await store.UsageLogAsync(cancellationToken),
@@ -41,5 +49,13 @@ public sealed class ShowSystem(
         {
             Troubles = await store.TroublesAsync(cancellationToken),
         };
+    }
+
+    private DateTime? LateSince(TimerState timer)
+    {
+        if (schedules.IsDisabled(timer.TimerName) || (timer.LastSucceededAt ?? timer.KnownSince) is not { } last)
+            return null;
+        var due = last + schedules.Intervals[timer.TimerName];
+        return due + Tolerance < time.GetUtcNow().UtcDateTime ? due : null;
     }
 }

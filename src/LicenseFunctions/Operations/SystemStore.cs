@@ -22,6 +22,15 @@ public sealed record TimerState
 
     public DateTime? NextDueAt { get; init; }
 
+    /// <summary>When its last success should have been at the latest; null if it is on time, or if the settings disable it.</summary>
+    public DateTime? LateSince { get; init; }
+
+    /// <summary>Whether the settings disable it.</summary>
+    public bool IsDisabled { get; init; }
+
+    /// <summary>When the app first knew the timer.</summary>
+    public DateTime? KnownSince { get; init; }
+
     /// <summary>When its work last ran after a request, because the timer was silent; null if the timer has run since then.</summary>
     public DateTime? FallbackAt { get; init; }
 }
@@ -34,7 +43,7 @@ public sealed record WaitingWork
     /// <summary>When the oldest due row of the outbox became due; null if there is none.</summary>
     public DateTime? OutboxOldestAt { get; init; }
 
-    /// <summary>Mails and webhooks that were given up.</summary>
+    /// <summary>Mails and webhooks that were given up and can be revived: emptied ones are not counted.</summary>
     public long OutboxDead { get; init; }
 
     public long QuarantineOpen { get; init; }
@@ -76,7 +85,7 @@ public sealed class SystemStore(LicenseDatabase database)
     private const string Timers = """
         select timer_name, last_started_at, last_finished_at, last_succeeded_at,
                case when last_started_at > coalesce(last_finished_at, '-infinity') then 'running' else last_status end as last_status,
-               last_counts, last_error, next_due_at,
+               last_counts, last_error, next_due_at, known_since,
                case when fallback_at > coalesce(last_started_at, '-infinity') then fallback_at end as fallback_at
         from timer_leases
         """;
@@ -163,7 +172,7 @@ public sealed class SystemStore(LicenseDatabase database)
     private const string Waiting = """
         select (select count(*) from outbox where sent_at is null and dead_at is null and due_at <= now()) as outbox_due,
                (select min(due_at) from outbox where sent_at is null and dead_at is null and due_at <= now()) as outbox_oldest_at,
-               (select count(*) from outbox where dead_at is not null) as outbox_dead,
+               (select count(*) from outbox where dead_at is not null and payload <> '{}') as outbox_dead,
                (select count(*) from usage_quarantine where state = 'OPEN') as quarantine_open,
                (select count(*) from usage_quarantine where state = 'OPEN' and source = 'dead_letter') as dead_letters_open,
                (select count(*) from usage_arrivals) + (select count(*) from unsummed_usage) as arrivals_waiting,

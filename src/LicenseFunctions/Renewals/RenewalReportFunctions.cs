@@ -1,11 +1,13 @@
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Reports on the renewals of all licenses, for operators.</summary>
-public sealed class RenewalReportFunctions(PreviewRenewals preview, CountRenewalFailures failures)
+/// <summary>Lists and reports of the renewals of all licenses, for operators, who can have failed ones tried again.</summary>
+public sealed class RenewalReportFunctions(
+    PreviewRenewals preview, CountRenewalFailures failures, ListAllRenewals list, RetryRenewals retry)
 {
     [Function("PreviewRenewals")]
     [Access(CallerRole.Operator)]
@@ -25,4 +27,39 @@ public sealed class RenewalReportFunctions(PreviewRenewals preview, CountRenewal
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request,
         CancellationToken cancellationToken) =>
         (await failures.RunAsync(request.Query["days"], cancellationToken)).ToResult();
+
+    [Function("ListAllRenewals")]
+    [Access(CallerRole.Operator)]
+    [Operation(
+        "Lists renewals by status, the latest change first. Without status: stuck, which are those that wait for somebody. Also as CSV.",
+        Reply = typeof(RenewalPage), Media = "text/csv", Query = ["status", "user_id", "after", "limit"])]
+    public Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        list.RunAsync(request, cancellationToken);
+
+    [Function("ListAllPayments")]
+    [Access(CallerRole.Operator)]
+    [Operation(
+        "Lists the payments of all licenses, the latest first, with what was refunded or lost. Also as CSV (Accept: text/csv).",
+        Reply = typeof(PaidPage), Media = "text/csv", Query = ["user_id", "from", "to", "after", "limit"])]
+    public Task<IResult> Payments(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payments")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        list.PaidAsync(request, cancellationToken);
+
+    [Function("RetryRenewals")]
+    [Access(CallerRole.Operator)]
+    [Operation(
+        "Makes up to 100 failed renewals due now, if the rules allow it; a charge with an unknown outcome is never sent again.",
+        Body = typeof(RetryOrder), Reply = typeof(RetryResults))]
+    public async Task<IResult> Retry(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/renewals/retry")] HttpRequest request,
+        CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<RetryOrder>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await retry.RunAsync(body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
+    }
 }

@@ -42,6 +42,9 @@ public static class RenewalsRegistration
         services.AddSingleton<CompareDays>();
         services.AddSingleton<ListRenewals>();
         services.AddSingleton<PreviewRenewals>();
+        services.AddSingleton<RenewalListStore>();
+        services.AddSingleton<ListAllRenewals>();
+        services.AddSingleton<RetryRenewals>();
         services.AddSingleton<CountRenewalFailures>();
         services.AddSingleton<SetAutoRenewal>();
         return services;

@@ -6,17 +6,21 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Suspicion;
 
 /// <summary>Alerts, for operators.</summary>
-public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ListShadowAlerts shadow)
+public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ReviewAlerts several, ListShadowAlerts shadow)
 {
     [Function("ListAlerts")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists alerts: those with appeals first, then the newest. Without status: OPEN; ALL for every status.",
-        Reply = typeof(AlertPage),
-        Query = ["status", "severity", "measure", "customer_answer", "subscription_id", "from", "to", "cursor", "limit"])]
-    public async Task<IResult> List(
+    [Operation(
+        "Lists alerts, by sort: queue (those with appeals first), newest or severity. Without status: OPEN; ALL for all. Also as CSV.",
+        Reply = typeof(AlertPage), Media = "text/csv",
+        Query =
+        [
+            "status", "severity", "measure", "customer_answer", "subscription_id", "user_id", "from", "to", "sort", "cursor", "limit",
+        ])]
+    public Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        (await list.RunAsync(request.Query, cancellationToken)).ToResult();
+        list.AnswerAsync(request, cancellationToken);
 
     [Function("ListShadowAlerts")]
     [Access(CallerRole.Operator)]
@@ -47,5 +51,19 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ListShad
         return body.Refusal is { } refusal
             ? refusal.ToResult()
             : (await review.RunAsync(alertId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
+    }
+
+    [Function("ReviewAlerts")]
+    [Access(CallerRole.Operator)]
+    [Operation("Reviews up to 100 alerts with one decision, each in its own transaction. The answer has a result for each.",
+        Body = typeof(AlertReviews), Reply = typeof(AlertReviewResults))]
+    public async Task<IResult> ReviewSeveral(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/alerts/review")] HttpRequest request,
+        CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<AlertReviews>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await several.RunAsync(body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
     }
 }

@@ -108,10 +108,26 @@ public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? Sub
     public string? Measure { get; init; }
 
     public string? CustomerAnswer { get; init; }
+
+    /// <summary>The customer whose licenses the alerts are about.</summary>
+    public Guid? UserId { get; init; }
 }
 
-/// <summary>The position of the last row of the previous page in the queue.</summary>
-public sealed record AlertCursor(bool Appealed, DateTime DetectedAt, Guid AlertId);
+/// <summary>The order of a list of alerts.</summary>
+public enum AlertOrder
+{
+    /// <summary>Alerts with appeals first, then the newest.</summary>
+    Queue,
+
+    Newest,
+
+    /// <summary>The most severe first, then the newest.</summary>
+    Severity,
+}
+
+/// <summary>The position of the last row of the previous page.</summary>
+/// <param name="Rank">In the queue, 1 with an appeal; by severity, 1 to 4; else 0.</param>
+public sealed record AlertCursor(int Rank, DateTime DetectedAt, Guid AlertId);
 
 /// <param name="Trusted">
 /// True when the answer came from an address that the license was used from before the incident; it closed the alert.
@@ -128,7 +144,7 @@ public sealed record AlertSession(
 /// <summary>Alerts for operators, and the customers' answers to them.</summary>
 public sealed class AlertStore(LicenseDatabase database)
 {
-    private const string List = """
+    private const string Rows = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
@@ -141,19 +157,46 @@ public sealed class AlertStore(LicenseDatabase database)
           and (@To::timestamptz is null or a.detected_at < @To)
           and (@Measure::text is null or a.measure = @Measure)
           and (@CustomerAnswer::text is null or a.customer_answer = @CustomerAnswer)
+          and (@UserId::uuid is null
+               or a.subscription_id = any(array(select subscription_id from subscriptions where subscriber_id = @UserId)))
+        """;
+
+    private const string Queue = Rows + """
+
           and (@AfterId::uuid is null
-               or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Appealed, @DetectedAt::timestamptz, @AfterId))
+               or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Rank = 1, @DetectedAt::timestamptz, @AfterId))
         order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc
         limit @limit
         """;
 
-    /// <summary>A page of the queue: alerts with appeals first, then the newest.</summary>
+    private const string ByTime = Rows + """
+
+          and (@AfterId::uuid is null or (a.detected_at, a.alert_id) < (@DetectedAt::timestamptz, @AfterId))
+        order by a.detected_at desc, a.alert_id desc
+        limit @limit
+        """;
+
+    private const string BySeverity = Rows + """
+
+          and (@AfterId::uuid is null
+               or (array_position(array['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'], a.severity::text), a.detected_at, a.alert_id)
+                   < (@Rank, @DetectedAt::timestamptz, @AfterId))
+        order by array_position(array['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'], a.severity::text) desc, a.detected_at desc, a.alert_id desc
+        limit @limit
+        """;
+
     public async Task<IReadOnlyList<AlertRow>> ListAsync(
-        AlertFilter filter, AlertCursor? after, int limit, CancellationToken cancellationToken)
+        AlertFilter filter, AlertOrder order, AlertCursor? after, int limit, CancellationToken cancellationToken)
     {
+        var statement = order switch
+        {
+            AlertOrder.Newest => ByTime,
+            AlertOrder.Severity => BySeverity,
+            _ => Queue,
+        };
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        return (await connection.QueryAsync<AlertRow>(new CommandDefinition(List, new
+        return (await connection.QueryAsync<AlertRow>(new CommandDefinition(statement, new
         {
             filter.Statuses,
             filter.Severity,
@@ -162,7 +205,8 @@ public sealed class AlertStore(LicenseDatabase database)
             filter.To,
             filter.Measure,
             filter.CustomerAnswer,
-            Appealed = after?.Appealed ?? false,
+            filter.UserId,
+            Rank = after?.Rank ?? 0,
             after?.DetectedAt,
             AfterId = after?.AlertId,
             limit,
@@ -179,6 +223,8 @@ public sealed class AlertStore(LicenseDatabase database)
           and (@Measure::text is null or a.measure = @Measure)
           and (@CustomerAnswer::text is null
                or customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) = @CustomerAnswer)
+          and (@UserId::uuid is null
+               or a.subscription_id = any(array(select subscription_id from subscriptions where subscriber_id = @UserId)))
         """;
 
     public async Task<long> TotalAsync(AlertFilter filter, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
@@ -12,6 +13,11 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Total">The number of alerts on all pages.</param>
 /// <param name="Next">The cursor of the next page; null on the last page.</param>
 public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, string? Next);
+
+/// <summary>An alert as CSV.</summary>
+public sealed record AlertRecord(
+    Guid AlertId, DateTime DetectedAt, string ActivityType, string Severity, string Status, string Measure, Guid? SubscriptionId,
+    string? OwnerEmail, string? Description, string? CustomerAnswer, DateTime? AppealedAt, DateTime? ResolvedAt, string? ResolutionNotes);
 
 /// <param name="Others">The license's other alerts, the newest first, 50 at most.</param>
 /// <param name="Sessions">
@@ -28,28 +34,48 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
     private const int MaxOthers = 50;
     private const int MaxSessions = 500;
     private static readonly TimeSpan LongestUse = TimeSpan.FromDays(7);
+    private static readonly IReadOnlyList<string> Orders = [.. Enum.GetValues<AlertOrder>().Select(order => EnumWords.Of(order))];
     private static readonly IReadOnlyList<string> Severities = EnumWords.AllUpper<AlertSeverity>();
     private static readonly IReadOnlyList<string> Measures = EnumWords.AllUpper<Measure>();
     private static readonly IReadOnlyList<string> Answers = EnumWords.AllUpper<CustomerAnswer>();
 
-    public async Task<Outcome<AlertPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
+    public Task<Outcome<AlertPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken) =>
+        PageAsync(query, MaxPage, cancellationToken);
+
+    /// <summary>The same as JSON, or as CSV if the request prefers it.</summary>
+    public async Task<IResult> AnswerAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        var asCsv = request.PrefersCsv();
+        var page = await PageAsync(request.Query, asCsv ? ListQuery.MostCsvRows : MaxPage, cancellationToken);
+        return asCsv && page.Refusal is null ? new CsvResult<AlertRecord>(page.Value.Alerts.Select(Record)) : page.ToResult();
+    }
+
+    private static AlertRecord Record(AlertRow row) => new(
+        row.AlertId, row.DetectedAt, row.ActivityType, row.Severity, row.Status, row.Measure, row.SubscriptionId, row.OwnerEmail,
+        row.Description, row.CustomerAnswer, row.AppealedAt, row.ResolvedAt, row.ResolutionNotes);
+
+    private async Task<Outcome<AlertPage>> PageAsync(IQueryCollection query, int most, CancellationToken cancellationToken)
     {
         var filter = Filter(query);
         if (filter.Refusal is { } wrong)
             return wrong;
-        var limit = MaxPage;
+        var limit = most;
         if (Text(query, "limit") is { } size
-            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
+            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit < 1 || limit > most))
+            return Invalid("limit", $"limit must be from 1 to {most}.");
+        if (Text(query, "sort") is { } sort && !Orders.Contains(sort))
+            return Invalid("sort", "sort must be one of " + string.Join(", ", Orders) + ".");
+        var order = EnumWords.Parse<AlertOrder>(Text(query, "sort") ?? EnumWords.Of(AlertOrder.Queue));
         AlertCursor? after = null;
         if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
             return Invalid("cursor", "cursor must be the value of next in the previous page.");
 
         var (rows, total) = await database.ReadLatestAsync(
-            async token => (await alerts.ListAsync(filter.Value, after, limit + 1, token), await alerts.TotalAsync(filter.Value, token)),
+            async token => (
+                await alerts.ListAsync(filter.Value, order, after, limit + 1, token), await alerts.TotalAsync(filter.Value, token)),
             cancellationToken);
         var page = rows.Take(limit).ToList();
-        return new AlertPage(total, page, rows.Count > limit ? Write(page[^1]) : null);
+        return new AlertPage(total, page, rows.Count > limit ? Write(page[^1], order) : null);
     }
 
     public Task<Outcome<AlertDetail>> FindAsync(Guid alertId, CancellationToken cancellationToken) =>
@@ -60,7 +86,8 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
         if (await alerts.FindAsync(alertId, cancellationToken) is not { } alert)
             return ReviewAlert.Unknown;
         var others = alert.SubscriptionId is { } subscription
-            ? await alerts.ListAsync(new AlertFilter(null, null, subscription, null, null), null, MaxOthers + 1, cancellationToken)
+            ? await alerts.ListAsync(
+                new AlertFilter(null, null, subscription, null, null), AlertOrder.Queue, null, MaxOthers + 1, cancellationToken)
             : [];
         var (from, to) = Period(alert);
         var sessions = alert.SubscriptionId is { } license
@@ -105,6 +132,9 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
         var answer = Text(query, "customer_answer")?.ToUpperInvariant();
         if (answer is not null && !Answers.Contains(answer))
             return Invalid("customer_answer", "customer_answer must be one of " + string.Join(", ", Answers) + ".");
+        var user = Guid.Empty;
+        if (Text(query, "user_id") is { } customer && !Guid.TryParse(customer, out user))
+            return Invalid("user_id", "user_id must be the id of a customer.");
         var subscription = Guid.Empty;
         if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
             return Invalid("subscription_id", "subscription_id must be the id of a license.");
@@ -116,6 +146,7 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
         {
             Measure = measure,
             CustomerAnswer = answer,
+            UserId = user == Guid.Empty ? null : user,
         };
     }
 
@@ -132,17 +163,25 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
         return true;
     }
 
-    private static string Write(AlertRow last) => Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(
-        CultureInfo.InvariantCulture, $"{(last.AppealedAt is null ? 0 : 1)}.{last.DetectedAt.Ticks}.{last.AlertId:N}")));
+    private static string Write(AlertRow last, AlertOrder order) => Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(
+        CultureInfo.InvariantCulture, $"{Rank(last, order)}.{last.DetectedAt.Ticks}.{last.AlertId:N}")));
+
+    private static int Rank(AlertRow alert, AlertOrder order) => order switch
+    {
+        AlertOrder.Severity => Severities.Index().Single(severity => severity.Item == alert.Severity).Index + 1,
+        AlertOrder.Queue when alert.AppealedAt is not null => 1,
+        _ => 0,
+    };
 
     private static AlertCursor? Read(string cursor)
     {
         var bytes = new byte[cursor.Length];
         return Base64Url.IsValid(cursor) && Base64Url.TryDecodeFromChars(cursor, bytes, out var length)
-            && Encoding.ASCII.GetString(bytes, 0, length).Split('.') is [var appealed, var ticks, var id]
+            && Encoding.ASCII.GetString(bytes, 0, length).Split('.') is [var rank, var ticks, var id]
+            && int.TryParse(rank, NumberStyles.None, CultureInfo.InvariantCulture, out var of)
             && long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out var at) && at < DateTime.MaxValue.Ticks
             && Guid.TryParseExact(id, "N", out var alertId)
-                ? new AlertCursor(appealed == "1", new DateTime(at, DateTimeKind.Utc), alertId)
+                ? new AlertCursor(of, new DateTime(at, DateTimeKind.Utc), alertId)
                 : null;
     }
 

@@ -54,7 +54,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         return (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
     }
 
-    private static Refusal? Fault(AlertReview review)
+    internal static Refusal? Fault(AlertReview review)
     {
         if (AlertStatus.Before(review.Status).Count == 0)
         {

@@ -20,6 +20,7 @@ public static class SuspicionRegistration
             WebhookHttp.ForSettings(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ListAlerts>();
         services.AddSingleton<ReviewAlert>();
+        services.AddSingleton<ReviewAlerts>();
         services.AddSingleton<AnswerSuspicion>();
         services.AddSingleton<NotifyOfAnswers>();
         return services;

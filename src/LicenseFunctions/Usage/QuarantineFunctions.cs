@@ -6,7 +6,8 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Usage;
 
 /// <summary>Lists, shows, replays and discards quarantined usage.</summary>
-public sealed class QuarantineFunctions(ListQuarantined list, ReadQuarantined read, ReplayQuarantined replay)
+public sealed class QuarantineFunctions(
+    ListQuarantined list, ReadQuarantined read, ReplayQuarantined replay, SettleQuarantined settle)
 {
     [Function("ListQuarantined")]
     [Access(CallerRole.Operator)]
@@ -40,4 +41,18 @@ public sealed class QuarantineFunctions(ListQuarantined list, ReadQuarantined re
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/quarantine/{quarantineId:guid}/discard")] HttpRequest request,
         Guid quarantineId, CancellationToken cancellationToken) =>
         (await replay.DiscardAsync(quarantineId, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
+
+    [Function("SettleQuarantined")]
+    [Access(CallerRole.Operator)]
+    [Operation("Replays or discards up to 100 quarantined messages, each on its own. The answer has a result for each.",
+        Body = typeof(QuarantineOrder), Reply = typeof(QuarantineResults))]
+    public async Task<IResult> Settle(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/quarantine/settle")] HttpRequest request,
+        CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<QuarantineOrder>(cancellationToken);
+        return body.Refusal is { } refusal
+            ? refusal.ToResult()
+            : (await settle.RunAsync(body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
+    }
 }

@@ -16,5 +16,6 @@ public static class UsageRegistration
         .AddSingleton<SummarizeUsage>()
         .AddSingleton<ListQuarantined>()
         .AddSingleton<ReadQuarantined>()
-        .AddSingleton<ReplayQuarantined>();
+        .AddSingleton<ReplayQuarantined>()
+        .AddSingleton<SettleQuarantined>();
 }

@@ -37,6 +37,53 @@ public static class RenewalRequests
             : RenewNow(facts.Renewal, policy, now);
 
     /// <summary>
+    /// Whether an operator may try a renewal with this status again: no charge is open, and it waits for nothing but money or a card.
+    /// </summary>
+    public static bool CanRetry(RenewalStatus status) => status is Due or SoftDeclined or HardDeclined or PaymentNeeded;
+
+    /// <summary>
+    /// An operator wants a renewal tried again that failed. A charge that may have succeeded is never sent again: it is looked up. A card
+    /// that was rejected permanently is not charged again, and the limit of attempts stays.
+    /// </summary>
+    /// <returns>The renewal is due now; a refusal if the rules don't allow another attempt, or if nothing could pay it.</returns>
+    public static Outcome<RenewalChange> Retry(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now)
+    {
+        var (renewal, source) = (facts.Renewal, facts.Source(policy));
+        Refusal Refused(string code, string detail, string? hint = null) => new(RefusalKind.Conflict, code, detail, Hint: hint);
+        if (renewal.IsChargeOpen)
+        {
+            return Refused(
+                "CHARGE_OPEN", "The outcome of its charge is not known yet. It is looked up, and nothing is charged meanwhile.",
+                "If the provider doesn't report it, decide it under unknown charges.");
+        }
+
+        return renewal.Status switch
+        {
+            Applied => Refused("ALREADY_RENEWED", "It is paid and applied."),
+            Canceled or Lapsed => Refused("RENEWAL_CLOSED", "It is closed.", "Renew the license on its page, if it can still be renewed."),
+            NeedsAuthentication => Refused("WAITS_FOR_CUSTOMER", "The bank waits until the customer confirms the payment."),
+            AwaitingConsent => Refused("WAITS_FOR_CUSTOMER", "The price has increased, and only the customer can agree to it."),
+            var status when !CanRetry(status) => Refused("NOT_RENEWABLE", "The master has no active price."),
+            _ when policy.BlockOf(facts.License) is not null || facts.License.ExpiresAt != renewal.PeriodStart =>
+                Refused("LICENSE_NOT_RENEWABLE", "The license is suspended or closed, or its expiry has moved."),
+            _ when source.Obstacle is not null => Refused(
+                "NOTHING_CAN_PAY", "No saved card can pay, the wallet balance is too low, or the price needs consent.",
+                "The customer must save a card, add money, or agree to the price."),
+            _ when source.With is PaidWith.Card && facts.License.IsDisputed =>
+                Refused("PAYMENT_DISPUTED", "A charge of this license is disputed: its card is not charged until the dispute is decided."),
+            _ when source.With is PaidWith.Card && renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined
+                && !facts.Card!.IsOtherThan(declined) => Refused(
+                "NEEDS_ANOTHER_CARD", "The bank rejected this card permanently.", "The customer must save another card."),
+            _ when CardAllowedAt(facts, policy, now) is { } allowedAt => Refused(
+                "TOO_MANY_ATTEMPTS",
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"Cards were tried too often. They can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC.")),
+            _ => RenewNow(renewal, policy, now)! with { Audit = "renewal.retried" },
+        };
+    }
+
+    /// <summary>
     /// The present price, if it needs consent and the customer agreed to another one. Then the request is refused, because a customer who
     /// agreed must not read that consent is missing. Null if the request is not refused for its amount.
     /// </summary>

@@ -24,6 +24,10 @@ const Reconciliation = lazy(() => import('./operator/Reconciliation'));
 const Usage = lazy(() => import('./operator/Usage'));
 const Webhooks = lazy(() => import('./operator/Webhooks'));
 const System = lazy(() => import('./operator/System'));
+const Audit = lazy(() => import('./operator/Audit'));
+const Customer = lazy(() => import('./operator/Customer'));
+const AllPayments = lazy(() => import('./operator/AllPayments'));
+const Search = lazy(() => import('./operator/Search'));
 
 export function App() {
   const who = useSession();
@@ -49,6 +53,7 @@ export function App() {
           ['/renewals', t('nav.renewals')],
           ['/usage', t('nav.usage')],
           ['/webhooks', t('nav.webhooks')],
+          ['/audit', t('nav.audit')],
           ['/system', t('nav.system')],
         ]
       : [
@@ -76,6 +81,11 @@ export function App() {
               </NavLink>
             ))}
           </nav>
+        )}
+        {who?.role === 'operator' && (
+          <Suspense fallback={<div className="search" />}>
+            <Search />
+          </Suspense>
         )}
         {who && <Who session={who} />}
         {who?.role !== 'operator' && <LanguageChoice />}
@@ -112,6 +122,9 @@ export function App() {
                 <Route path="/usage" element={<Usage />} />
                 <Route path="/webhooks" element={<Webhooks />} />
                 <Route path="/system" element={<System />} />
+                <Route path="/audit" element={<Audit />} />
+                <Route path="/customers/:userId" element={<Customer />} />
+                <Route path="/payments" element={<AllPayments />} />
               </>
             )}
             {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}

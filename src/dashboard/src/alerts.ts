@@ -46,6 +46,7 @@ export type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 export type AlertRow = {
   alert_id: string;
   subscription_id: string | null;
+  user_id: string | null;
   owner_email: string | null;
   activity_type: string;
   severity: string;

@@ -15,6 +15,7 @@ const make = (locale: string) => {
     decimals: { 0: fixed(0), 2: fixed(2), 3: fixed(3) },
     plain: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
     share: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 }),
+    compact: new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 }),
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
     countries: new Intl.DisplayNames(locale, { type: 'region' }),
   };
@@ -83,6 +84,8 @@ export const format = {
   /** The end of an ID: it differs also where IDs are counted. */
   id: (id: string) => id.slice(-12),
   number: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : of().plain.format(n)),
+  /** A number on an axis: 90K. */
+  short: (n: number) => (Math.abs(n) < 10_000 ? of().plain.format(n) : of().compact.format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : of().share.format(n)),
   ago(time: string | null | undefined) {
     if (!time) return t('never');

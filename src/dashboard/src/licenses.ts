@@ -6,6 +6,8 @@ export type License = {
   subscription_id: string;
   master: string;
   owner_email: string | null;
+  /** The customer, for operators. */
+  owner_id: string | null;
   status: string;
   code: string;
   /** FULL, CLOSE_ONLY or NONE. */

@@ -85,8 +85,6 @@ export const texts = {
     notes: 'Why? The next operator who reviews this license sees this note.',
     reinstate: 'Reinstate the license and notify the customer',
     updated: (n: number) => `${plural(n, 'alert', 'alerts')} updated.`,
-    partly: (n: number, of: number, why: string) => `${n} of ${of} alerts updated. The others failed: ${why}`,
-    keys: 'Keyboard: arrow keys move, Space selects, Enter opens an alert while none is selected.',
     suspended: 'Currently suspended',
     actions: {
       SUSPENDED: 'License suspended',
@@ -451,7 +449,7 @@ export const texts = {
     work: 'Pending work',
     outbox: 'Emails and webhooks due',
     oldest: (ago: string) => `oldest: ${ago}`,
-    dead: 'Permanently failed',
+    dead: 'Given up',
     unknown: 'Unknown charges',
     cases: 'Payments to decide',
     disputes: 'Open disputes',

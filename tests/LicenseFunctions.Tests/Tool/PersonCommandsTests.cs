@@ -85,7 +85,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     public async Task PersonData_EveryTable_IsSearchedOrKnownToContainNoPerson()
     {
         // usage_arrivals and unsummed_usage contain licenses for a few minutes only; the others contain no persons.
-        string[] withoutPersons = ["metric_counters", "metric_increments", "schema_migrations", "schema_fingerprints", "skipped_rows",
+        string[] withoutPersons = ["metric_counters", "metric_days", "metric_increments", "schema_migrations", "schema_fingerprints",
+            "skipped_rows",
             "timer_leases", "license_event_numbering", "webhook_endpoints", "webhook_secrets",
             "renewal_sweeps", "payment_event_reads", "payment_comparisons",
             "usage_arrivals", "unsummed_usage", "spatial_ref_sys"];
@@ -106,13 +107,14 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         string[] things =
         [
             "alert_id", "appeal_id", "attempt_id", "case_id", "endpoint_id", "refund_id", "reversal_id", "settled_by",
-            "lease_id", "ledger_id", "log_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
+            "lease_id", "ledger_id", "log_id", "note_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
                 "subscription_ids", "log_ids",
         ];
         // Operators who decided something, by identifier only, as in the audit log; and the master of a subscription.
-        string[] deciders = ["resolved_by", "decided_by", "closed_by", "suspended_by", "created_by", "requested_by", "master_id"];
+        string[] deciders =
+            ["resolved_by", "decided_by", "closed_by", "suspended_by", "created_by", "requested_by", "written_by", "master_id"];
 
         var unknown = await scene.Database.QueryAllAsync<string>(
             """

@@ -38,7 +38,7 @@ export default function LicensePage() {
             </PageTitle>
             {operator && license.owner_email && (
               <p className="small">
-                {t('license.owner')}: {license.owner_email}
+                {t('license.owner')}: <Link to={`/customers/${license.owner_id}`}>{license.owner_email}</Link>
               </p>
             )}
             {license.is_suspended && <Suspended license={license} />}

@@ -55,7 +55,10 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
         rows={[
           [texts.alerts.when, format.moment(alert.detected_at)],
           [texts.alerts.action, texts.alerts.actions[alert.measure] ?? alert.measure],
-          [texts.license.owner, license.data?.owner_email ?? texts.none],
+          [
+            texts.license.owner,
+            license.data?.owner_id ? <Link to={`/customers/${license.data.owner_id}`}>{license.data.owner_email}</Link> : texts.none,
+          ],
           [texts.alerts.license, license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none],
           [texts.health.status, license.data ? <LicenseStatus license={license.data} /> : texts.none],
           ...(evidence?.measured !== undefined && evidence.limit !== undefined

@@ -1,12 +1,17 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState, type RefObject } from 'react';
 import { Cell, Checkbox, Column, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import type { AlertRow } from '../alerts';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Choice, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Badge, Button, Choice, Confirm, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Csv } from './Csv';
+import { Results, type Result } from './Results';
 import { ReviewAlerts } from './ReviewAlerts';
+import { words } from './texts';
+
+const refreshSeconds = 30;
 
 type Reply = { total: number; alerts: AlertRow[]; next: string | null };
 
@@ -20,16 +25,31 @@ export default function Alerts() {
   const severity = query.get('severity') ?? '';
   const answer = query.get('customer_answer') ?? '';
   const license = query.get('subscription_id');
+  const sort = query.get('sort') ?? 'queue';
+  const [helps, setHelps] = useState(false);
+  const table = useRef<HTMLDivElement>(null);
   const asked = new URLSearchParams({
     status,
     ...(severity && { severity }),
     ...(answer && { customer_answer: answer }),
     ...(license && { subscription_id: license }),
-    limit: '100',
+    ...(sort !== 'queue' && { sort }),
   });
-  const list = usePages<AlertRow>(`/api/v1/licenses/alerts?${asked}`, read, 30);
+  const path = `/api/v1/licenses/alerts?${asked}`;
+  const list = usePages<AlertRow>(`${path}&limit=100`, read, refreshSeconds);
+  const { rows, changes, accept, follow } = useHeld(path, list);
+  const [refused, setRefused] = useState<{ of: number; results: Result[] }>();
   const total = (list.first as Reply | undefined)?.total;
-  const chosen = list.rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
+  const chosen = rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
+  useKeys(table, {
+    select: (id) =>
+      setSelected((old) => {
+        const next = new Set(old === 'all' ? rows.map((alert) => alert.alert_id) : old);
+        if (!next.delete(id)) next.add(id);
+        return next;
+      }),
+    help: () => setHelps(true),
+  });
   const filter = (name: string, value: string) => {
     setSelected(new Set());
     setQuery((old) => {
@@ -41,7 +61,10 @@ export default function Alerts() {
 
   return (
     <>
-      <PageTitle title={texts.alerts.title}>{total !== undefined && <span>{texts.alerts.count(total)}</span>}</PageTitle>
+      <PageTitle title={texts.alerts.title}>
+        {total !== undefined && <span>{texts.alerts.count(total)}</span>}
+        <Csv path={path} name="alerts" />
+      </PageTitle>
       <div className="filters">
         <Choice
           label={texts.alerts.status}
@@ -67,9 +90,27 @@ export default function Alerts() {
           onChange={(value) => filter('customer_answer', value)}
           options={[['', texts.alerts.any], ...Object.entries(texts.alerts.answers)]}
         />
-        <p className="small">
-          {texts.alerts.keys} <Link to="/alerts/shadow">{texts.shadow.title}</Link>
-        </p>
+        <Choice
+          label={words.alerts.sort}
+          value={sort}
+          onChange={(value) => filter('sort', value === 'queue' ? '' : value)}
+          options={Object.entries(words.alerts.orders)}
+        />
+      </div>
+      <div className="fresh">
+        <div role="status">
+          {changes > 0 ? (
+            <Button onPress={accept}>{words.alerts.fresh(changes)}</Button>
+          ) : (
+            <span className="small">{words.alerts.upToDate}</span>
+          )}
+        </div>
+        <span className="small">
+          <Button look="quiet" onPress={() => setHelps(true)}>
+            {words.alerts.shortcuts}
+          </Button>{' '}
+          <Link to="/alerts/shadow">{texts.shadow.title}</Link>
+        </span>
       </div>
       {license && (
         <p>
@@ -81,11 +122,11 @@ export default function Alerts() {
       )}
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && (
+      {list.first !== undefined && rows.length === 0 && (
         <p>{status === 'OPEN' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</p>
       )}
-      {list.rows.length > 0 && (
-        <div className="table-scroll rows">
+      {rows.length > 0 && (
+        <div className="table-scroll rows" ref={table}>
           <Table
             aria-label={texts.alerts.table}
             selectionMode="multiple"
@@ -105,7 +146,7 @@ export default function Alerts() {
               <Column>{texts.alerts.status}</Column>
               <Column>{texts.alerts.action}</Column>
             </TableHeader>
-            <TableBody items={list.rows.map((alert) => ({ ...alert, id: alert.alert_id }))}>
+            <TableBody items={rows.map((alert) => ({ ...alert, id: alert.alert_id }))}>
               {(alert) => (
                 <Row>
                   <Cell>
@@ -155,13 +196,94 @@ export default function Alerts() {
           <strong>{texts.alerts.selected(chosen.length)}</strong>
           <ReviewAlerts
             alerts={chosen}
-            done={() => {
+            done={(others) => {
               setSelected(new Set());
+              setRefused(others);
+              follow();
               list.reload();
             }}
           />
         </div>
       )}
+      {refused && <Results {...refused} onClose={() => setRefused(undefined)} />}
+      <Confirm
+        open={helps}
+        alone
+        title={words.alerts.shortcuts}
+        go={words.alerts.close}
+        busy={false}
+        onGo={() => setHelps(false)}
+        onClose={() => setHelps(false)}
+      >
+        <dl className="keys">
+          {words.alerts.keys.map(([key, what]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{what}</dd>
+            </div>
+          ))}
+        </dl>
+      </Confirm>
     </>
   );
+}
+
+/**
+ * Holds the rows in place while the list is refreshed: a row that is shown gets its new values, but rows are added, removed and moved only
+ * when the operator asks for it. Pages that are added at the end are shown at once.
+ */
+function useHeld(path: string, list: { rows: AlertRow[]; first?: unknown; loading: boolean }) {
+  const { rows, first, loading } = list;
+  const [held, setHeld] = useState<{ path: string; rows: AlertRow[] }>();
+  // The answer that the next one replaces: the operator has changed something, and sees the effect.
+  const [replaced, setReplaced] = useState<unknown>();
+  const own = held?.path === path ? held.rows : undefined;
+  const isLonger = own?.every((row, n) => rows[n]?.alert_id === row.alert_id) === true && rows.length > own.length;
+  const isReplaced = replaced !== undefined && first !== replaced;
+  useEffect(() => {
+    if (first === undefined || loading || (own && !isLonger && !isReplaced)) return;
+    setHeld({ path, rows });
+    setReplaced(undefined);
+  }, [first, isLonger, isReplaced, loading, own, path, rows]);
+  const now = new Map(rows.map((row) => [row.alert_id, row]));
+  const shown = !own || isLonger ? rows : own.map((row) => now.get(row.alert_id) ?? row);
+  const ids = new Set(shown.map((row) => row.alert_id));
+  const changes = rows.filter((row) => !ids.has(row.alert_id)).length + shown.filter((row) => !now.has(row.alert_id)).length;
+  return {
+    rows: shown,
+    changes: loading || replaced !== undefined ? 0 : changes,
+    /** Shows the changes. */
+    accept: () => setHeld({ path, rows }),
+    /** Shows the changes of the next answer. */
+    follow: () => setReplaced(first),
+  };
+}
+
+/** j and k move between the rows, x selects one, ? shows the shortcuts. The table itself handles arrow keys, Space, Enter and Escape. */
+function useKeys(table: RefObject<HTMLDivElement | null>, actions: { select: (id: string) => void; help: () => void }) {
+  const latest = useRef(actions);
+  latest.current = actions;
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const at = event.target as HTMLElement;
+      if (event.ctrlKey || event.metaKey || event.altKey || at.closest('input:not([type=checkbox]), textarea, select, [role=dialog]'))
+        return;
+      const rows = [...(table.current?.querySelectorAll<HTMLElement>('tbody [role=row]') ?? [])];
+      const here = rows.findIndex((row) => row.contains(document.activeElement));
+      if (event.key === 'j' || event.key === 'k') {
+        event.preventDefault();
+        rows[Math.max(0, Math.min(rows.length - 1, event.key === 'j' ? here + 1 : here < 0 ? 0 : here - 1))]?.focus();
+      } else if (event.key === 'x' && here >= 0) {
+        event.preventDefault();
+        latest.current.select(rows[here]!.dataset.key!);
+      } else if (event.key === '?') {
+        event.preventDefault();
+        latest.current.help();
+      }
+    };
+    document.addEventListener('keydown', press);
+    return () => document.removeEventListener('keydown', press);
+  }, [table]);
 }

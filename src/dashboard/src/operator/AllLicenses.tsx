@@ -5,16 +5,15 @@ import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
 import { Button, Choice, Field, LicenseStatus, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Csv } from './Csv';
 
 export default function AllLicenses() {
   const [query, setQuery] = useSearchParams();
   const [typed, setTyped] = useState(query.get('search') ?? '');
   const status = query.get('status') ?? '';
   const search = query.get('search') ?? '';
-  const list = usePages<License>(
-    `/api/v1/licenses?${new URLSearchParams({ ...(search && { search }), ...(status && { status }) })}`,
-    readLicenses,
-  );
+  const path = `/api/v1/licenses?${new URLSearchParams({ ...(search && { search }), ...(status && { status }) })}`;
+  const list = usePages<License>(path, readLicenses);
   const set = (name: string, value: string) =>
     setQuery((old) => {
       if (value) old.set(name, value);
@@ -23,7 +22,9 @@ export default function AllLicenses() {
     });
   return (
     <>
-      <PageTitle title={texts.all.title} />
+      <PageTitle title={texts.all.title}>
+        <Csv path={path} name="licenses" />
+      </PageTitle>
       <form
         role="search"
         className="filters"
@@ -55,9 +56,9 @@ export default function AllLicenses() {
           rows={list.rows}
           id={(row) => row.subscription_id}
           columns={[
-            { head: texts.all.customer, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.owner_email}</Link> },
+            { head: texts.all.customer, cell: (row) => <Link to={`/customers/${row.owner_id}`}>{row.owner_email}</Link> },
             { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
-            { head: texts.all.master, cell: (row) => row.master },
+            { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
             { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
             {
               head: texts.all.health,

@@ -7,6 +7,8 @@ import { Button, Choice, Field, PageTitle, notify, Show, Table } from '../ui/kit
 import { Decide } from './Decide';
 import { Disputes, PaymentCases } from './Payments';
 import { Refunds } from './Refunds';
+import { RenewalsByStatus } from './RenewalsByStatus';
+import { words as own } from './texts';
 
 type Preview = {
   total: number;
@@ -46,12 +48,14 @@ export default function Renewals() {
   return (
     <>
       <PageTitle title={words.title}>
+        <Link to="/payments">{own.payments.link}</Link>
         <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
       </PageTitle>
       <h2>{words.unknown}</h2>
       <Show of={unknown} rows={1}>
         {(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}
       </Show>
+      <RenewalsByStatus />
       <PaymentCases />
       <Disputes />
       <Refunds />
@@ -81,7 +85,15 @@ export default function Renewals() {
         <Choice
           label={words.ahead}
           value={days}
-          onChange={(value) => setQuery({ days: value }, { replace: true })}
+          onChange={(value) =>
+            setQuery(
+              (old) => {
+                old.set('days', value);
+                return old;
+              },
+              { replace: true },
+            )
+          }
           options={['3', '7', '14', '30', '90'].map((n) => [n, words.days(Number(n))])}
         />
       </div>

@@ -1,12 +1,13 @@
 import { useState } from 'react';
-import { call, Problem, useAction } from '../api';
+import { call, useAction } from '../api';
 import type { AlertRow, Review } from '../alerts';
 import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
+import type { Result } from './Results';
 
 /** The actions of an operator on one alert or on several alerts. */
-export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () => void }) {
+export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: (refused?: { of: number; results: Result[] }) => void }) {
   const [asked, setAsked] = useState<Review>();
   const [notes, setNotes] = useState('');
   const [reinstate, setReinstate] = useState(true);
@@ -18,16 +19,11 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
       const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && canReinstate && reinstate };
       const ids = body.reinstate ? new Set(alerts.flatMap((alert) => (alert.can_reinstate && alert.subscription_id) || [])) : [];
       const causes = new Map(await Promise.all([...ids].map(async (id) => [id, await suspensionCause(id)] as const)));
-      const replies = await Promise.allSettled(alerts.map((alert) => call('PATCH', `/api/v1/licenses/alerts/${alert.alert_id}`, body)));
-      const failed = replies.flatMap((reply) => (reply.status === 'rejected' ? [reply.reason as Problem] : []));
-      if (failed.length === alerts.length) throw failed[0]!;
-      const reinstated = body.reinstate
-        ? new Set(
-            alerts.flatMap((alert, n) =>
-              alert.can_reinstate && alert.subscription_id && replies[n]!.status === 'fulfilled' ? [alert.subscription_id] : [],
-            ),
-          )
-        : new Set<string>();
+      const refused = await send(alerts, body);
+      const reviewed = alerts.filter((alert) => !refused.some((one) => one.key === alert.alert_id));
+      const reinstated = new Set(
+        body.reinstate ? reviewed.flatMap((alert) => (alert.can_reinstate && alert.subscription_id ? [alert.subscription_id] : [])) : [],
+      );
       const undo = () =>
         Promise.all(
           [...reinstated].map((id) =>
@@ -38,16 +34,11 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
             () => notify(texts.alerts.suspendedAgain),
             (problem: Error) => notify(problem.message),
           )
-          .finally(done);
-      notify(
-        failed.length > 0
-          ? texts.alerts.partly(alerts.length - failed.length, alerts.length, failed[0]!.message)
-          : texts.alerts.updated(alerts.length),
-        reinstated.size > 0 ? () => void undo() : undefined,
-      );
+          .finally(() => done());
+      if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), reinstated.size > 0 ? () => void undo() : undefined);
       setAsked(undefined);
       setNotes('');
-      done();
+      done(refused.length > 0 ? { of: alerts.length, results: refused } : undefined);
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
 
@@ -91,4 +82,19 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: () =>
       </Confirm>
     </>
   );
+}
+
+/** Reviews the alerts, each in its own transaction. Returns those that were refused; a single one that is refused is an exception. */
+async function send(alerts: AlertRow[], body: { status: Review; notes: string | null; reinstate: boolean }): Promise<Result[]> {
+  if (alerts.length === 1) {
+    await call('PATCH', `/api/v1/licenses/alerts/${alerts[0]!.alert_id}`, body);
+    return [];
+  }
+  const reply = await call<{ results: { alert_id: string; code: string | null; detail: string | null }[] }>(
+    'POST',
+    '/api/v1/licenses/alerts/review',
+    { alert_ids: alerts.map((alert) => alert.alert_id), ...body },
+  );
+  const names = new Map(alerts.map((alert) => [alert.alert_id, alert.description ?? alert.activity_type]));
+  return reply.results.flatMap((one) => (one.code ? [{ key: one.alert_id, name: names.get(one.alert_id), detail: one.detail }] : []));
 }

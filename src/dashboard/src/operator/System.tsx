@@ -1,8 +1,14 @@
 import { useState } from 'react';
+import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
 import { format } from '../format';
+import { t } from '../language';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
+import { DeadMessages } from './DeadMessages';
+import { Results, type Result } from './Results';
+import { words as own } from './texts';
+import { Trends } from './Trends';
 
 type State = {
   client_address: string | null;
@@ -32,6 +38,8 @@ type State = {
     last_counts: Record<string, unknown> | null;
     last_error: string | null;
     next_due_at: string | null;
+    late_since: string | null;
+    is_disabled: boolean;
   }[];
   skipped_rows: { source: string; row_id: string; reason: string; first_seen_at: string; last_seen_at: string }[];
   usage_log: { storage: string | null; warning: string | null };
@@ -71,6 +79,7 @@ export default function System() {
                 </ul>
               </div>
             )}
+            <InWords waiting={waiting} timers={timers} warnings={[clock_warning, usage_log.warning, address_warning]} />
             <section className="card">
               <h2>{words.work}</h2>
               <Facts
@@ -110,6 +119,13 @@ export default function System() {
                     head: words.result,
                     cell: (row) => (
                       <>
+                        {row.is_disabled ? (
+                          <span className="small">{own.system.off}</span>
+                        ) : (
+                          <Badge of={row.late_since ? 'FAILED' : 'SUCCEEDED'}>
+                            {row.late_since ? own.system.lateBadge : own.system.onTimeBadge}
+                          </Badge>
+                        )}{' '}
                         {row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}
                         {row.last_error && <div className="small">{row.last_error}</div>}
                         {row.fallback_at && <div className="small">{words.fallback(format.ago(row.fallback_at))}</div>}
@@ -151,8 +167,52 @@ export default function System() {
           </>
         )}
       </Show>
+      <DeadMessages changed={system.reload} />
       <Quarantine changed={system.reload} />
+      <Trends />
     </>
+  );
+}
+
+/** What needs attention, in sentences; the tables below have the details. */
+function InWords({ waiting, timers, warnings }: { waiting: State['waiting']; timers: State['timers']; warnings: (string | null)[] }) {
+  const say = own.system;
+  const active = timers.filter((timer) => !timer.is_disabled);
+  const late = active.filter((timer) => timer.late_since !== null);
+  const failed = active.filter((timer) => timer.last_status === 'failed' && timer.late_since === null);
+  const urgent = [
+    ...late.map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
+    ...failed.map((timer) => say.failed(timer.timer_name, format.ago(timer.last_finished_at), timer.last_error)),
+    ...warnings.filter((one) => one !== null),
+    ...(waiting.charges_unknown > 0 ? [say.waits.unknown(waiting.charges_unknown)] : []),
+    ...(waiting.payment_cases_open > 0 ? [say.waits.cases(waiting.payment_cases_open)] : []),
+    ...(waiting.disputes_open > 0 ? [say.waits.disputes(waiting.disputes_open)] : []),
+    ...(waiting.outbox_dead > 0 ? [say.waits.dead(waiting.outbox_dead)] : []),
+    ...(waiting.quarantine_open > 0 ? [say.waits.quarantine(waiting.quarantine_open)] : []),
+  ];
+  const normal = [
+    ...(waiting.alerts_open > 0 ? [say.waits.alerts(waiting.alerts_open)] : []),
+    ...(waiting.outbox_due > 0 ? [say.waits.outbox(waiting.outbox_due, format.ago(waiting.outbox_oldest_at))] : []),
+    ...(waiting.arrivals_waiting > 0 ? [say.waits.scan(waiting.arrivals_waiting, format.ago(waiting.arrivals_oldest_at))] : []),
+  ];
+  const tone = late.length + failed.length > 0 || warnings.some((one) => one !== null) ? 'poor' : urgent.length > 0 ? 'fair' : '';
+  return (
+    <section className={`card summary ${tone}`}>
+      <h2>{urgent.length === 0 ? say.allWell : say.attention(urgent.length)}</h2>
+      <p>{say.onTime(active.length - late.length, active.length)}.</p>
+      {urgent.length > 0 && (
+        <ul>
+          {urgent.map((sentence) => (
+            <li key={sentence}>{sentence}</li>
+          ))}
+        </ul>
+      )}
+      {normal.length > 0 ? normal.map((sentence) => <p key={sentence}>{sentence}</p>) : urgent.length === 0 && <p>{say.nothingWaits}</p>}
+      <p className="small">
+        <Link to="/alerts">{t('nav.alerts')}</Link> · <Link to="/renewals">{t('nav.renewals')}</Link> ·{' '}
+        <Link to="/webhooks">{t('nav.webhooks')}</Link>
+      </p>
+    </section>
   );
 }
 
@@ -178,6 +238,10 @@ function Quarantine({ changed }: { changed: () => void }) {
     next: reply.next && `after=${reply.next}`,
   }));
   const [discarding, setDiscarding] = useState<Entry>();
+  const [selected, setSelected] = useState(new Set<string>());
+  const [discardsAll, setDiscardsAll] = useState(false);
+  const [refused, setRefused] = useState<{ of: number; results: Result[] }>();
+  const chosen = list.rows.filter((row) => selected.has(row.quarantine_id));
   const action = useAction();
   const settle = (entry: Entry, what: 'replay' | 'discard') =>
     action.run(async () => {
@@ -186,18 +250,64 @@ function Quarantine({ changed }: { changed: () => void }) {
       list.reload();
       changed();
     });
+  const settleAll = (what: 'replay' | 'discard') =>
+    action.run(async () => {
+      const reply = await call<{ results: { quarantine_id: string; code: string | null; detail: string | null }[] }>(
+        'POST',
+        '/api/v1/quarantine/settle',
+        { quarantine_ids: chosen.map((row) => row.quarantine_id), action: what },
+      );
+      const times = new Map(chosen.map((row) => [row.quarantine_id, format.moment(row.quarantined_at)]));
+      const failed = reply.results.flatMap((one) =>
+        one.code ? [{ key: one.quarantine_id, name: times.get(one.quarantine_id), detail: one.detail }] : [],
+      );
+      if (failed.length > 0) setRefused({ of: chosen.length, results: failed });
+      else notify(what === 'replay' ? words.replayed : words.discarded);
+      setSelected(new Set());
+      setDiscardsAll(false);
+      list.reload();
+      changed();
+    });
+  const toggle = (id: string) => {
+    const next = new Set(selected);
+    if (!next.delete(id)) next.add(id);
+    setSelected(next);
+  };
   return (
     <>
       <h2>{words.quarantine}</h2>
-      {(list.problem ?? (discarding ? undefined : action.problem)) && <ProblemBox problem={(list.problem ?? action.problem)!} />}
+      {(list.problem ?? (discarding || discardsAll ? undefined : action.problem)) && (
+        <ProblemBox problem={(list.problem ?? action.problem)!} />
+      )}
       {list.first === undefined && !list.problem && <Skeleton rows={2} />}
       {list.first !== undefined && list.rows.length === 0 && <p>{words.noQuarantine}</p>}
+      {list.rows.length > 1 && (
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={chosen.length === list.rows.length}
+            onChange={(event) => setSelected(new Set(event.target.checked ? list.rows.map((row) => row.quarantine_id) : []))}
+          />
+          {own.system.selectAll}
+        </label>
+      )}
       {list.rows.length > 0 && (
         <Table
           label={words.table}
           rows={list.rows}
           id={(row) => row.quarantine_id}
           columns={[
+            {
+              head: own.renewals.choose,
+              cell: (row) => (
+                <input
+                  type="checkbox"
+                  aria-label={own.system.select(format.moment(row.quarantined_at))}
+                  checked={selected.has(row.quarantine_id)}
+                  onChange={() => toggle(row.quarantine_id)}
+                />
+              ),
+            },
             { head: words.since, cell: (row) => format.moment(row.quarantined_at) },
             { head: words.source, cell: (row) => row.source },
             {
@@ -242,6 +352,32 @@ function Quarantine({ changed }: { changed: () => void }) {
           </Button>
         </div>
       )}
+      {chosen.length > 0 && (
+        <div className="bulk" role="region" aria-label={own.system.selected(chosen.length)}>
+          <strong>{own.system.selected(chosen.length)}</strong>
+          <Button isDisabled={action.busy} onPress={() => void settleAll('replay')}>
+            {own.system.replayAll}
+          </Button>
+          <Button isDisabled={action.busy} onPress={() => setDiscardsAll(true)}>
+            {own.system.discardAll}
+          </Button>
+        </div>
+      )}
+      {refused && <Results {...refused} onClose={() => setRefused(undefined)} />}
+      <Confirm
+        open={discardsAll}
+        title={own.system.discardTitle(chosen.length)}
+        text={own.system.discardText}
+        go={words.discard}
+        look="danger"
+        busy={action.busy}
+        problem={action.problem}
+        onClose={() => {
+          setDiscardsAll(false);
+          action.clear();
+        }}
+        onGo={() => void settleAll('discard')}
+      />
       <Confirm
         open={discarding !== undefined}
         title={words.discardTitle}

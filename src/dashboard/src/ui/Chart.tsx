@@ -52,7 +52,7 @@ export default function Chart({
           scales: { y: { range: (_, __, top) => [0, max ?? Math.max(1, top * 1.1)] } },
           axes: [
             { ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => format.tick(tick, marks)) },
-            { ...axis, size: 44 },
+            { ...axis, size: 44, values: (_, ticks) => ticks.map(format.short) },
           ],
           series: [
             {
@@ -64,7 +64,7 @@ export default function Chart({
               stroke: colors[n],
               width: 2,
               dash: one.dash ? [6, 4] : undefined,
-              points: { show: times.length < 3 },
+              points: { show: one.values.filter((value) => value !== null).length < 3 },
             })),
           ],
         },

@@ -12,6 +12,7 @@ export default function ConfirmDialog({
   busy,
   problem,
   disabled,
+  alone,
   children,
   onGo,
   onClose,
@@ -27,9 +28,11 @@ export default function ConfirmDialog({
           {children}
           {problem && <ProblemBox problem={problem} />}
           <div className="actions">
-            <Button onPress={onClose} isDisabled={busy}>
-              {t('cancel')}
-            </Button>
+            {!alone && (
+              <Button onPress={onClose} isDisabled={busy}>
+                {t('cancel')}
+              </Button>
+            )}
             <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>
               {go}
             </Button>

@@ -162,6 +162,8 @@ export type ConfirmProps = {
   busy: boolean;
   problem?: Problem;
   disabled?: boolean;
+  /** Without a button that cancels. */
+  alone?: boolean;
   children?: ReactNode;
   onGo: () => void;
   onClose: () => void;
@@ -219,15 +221,18 @@ export function Choice({
   label,
   value,
   options,
+  fixed,
   onChange,
 }: {
   label: string;
   value: string;
   options: [string, string][];
+  /** The width doesn't depend on the options, which are loaded later. */
+  fixed?: boolean;
   onChange: (value: string) => void;
 }) {
   return (
-    <label className="field inline">
+    <label className={fixed ? 'field inline fixed' : 'field inline'}>
       <span>{label}</span>
       <select value={value} onChange={(event) => onChange(event.target.value)}>
         {options.map(([key, text]) => (

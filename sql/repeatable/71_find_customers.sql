@@ -1,0 +1,93 @@
+-- What the operators' search finds. Each parameter is one meaning of the text that an operator typed; for a null, no table is read. At most
+-- `most` rows of each kind are returned. Every part reads an index; a part of an address reads the index of addresses.
+create or replace function find_customers(
+    address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text,
+    ea_beginning text, provider_object text, most int)
+    returns table (kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
+    language plpgsql stable as $$
+#variable_conflict use_column
+begin
+    if address_part is not null then
+        return query
+            with hits as materialized (
+                select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
+            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+            from hits h join users u on u.email = h.email
+            order by u.email;
+    end if;
+    if first_id is not null then
+        return query
+            (select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+             from users u where u.user_id between first_id and last_id order by u.user_id limit most)
+            union all
+            (select 'license', s.subscription_id, s.subscriber_id, s.subscription_id, s.subscription_id::text, null::text
+             from subscriptions s where s.subscription_id between first_id and last_id order by s.subscription_id limit most)
+            union all
+            (select 'alert', a.alert_id, a.user_id, a.subscription_id, a.alert_id::text, a.activity_type::text
+             from suspicious_activity_alerts a where a.alert_id between first_id and last_id order by a.alert_id limit most)
+            union all
+            (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
+             from renewals r where r.renewal_id between first_id and last_id order by r.renewal_id limit most)
+            union all
+            (select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+             from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
+             where d.device_id between first_id and last_id order by d.device_id limit most);
+    end if;
+    if account is not null then
+        return query
+            select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+            from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where d.mt5_account_number = account
+            order by d.removed_at is not null, d.last_seen_at desc, d.device_id
+            limit most;
+    end if;
+    if ea_beginning is not null then
+        return query
+            select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+            from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            -- Operators of text_pattern_ops, so that the index is used by every plan.
+            where lower(d.ea_instance_id) ~>=~ ea_beginning and lower(d.ea_instance_id) ~<~ (ea_beginning || chr(1114111))
+            order by lower(d.ea_instance_id) using ~<~
+            limit most;
+    end if;
+    if network is not null then
+        return query
+            select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+            from (select n.device_id, n.last_seen_at from license_device_networks n where n.network = find_customers.network
+                  order by n.last_seen_at desc, n.device_id limit most) n
+            join license_devices d on d.device_id = n.device_id
+            join subscriptions s on s.subscription_id = d.subscription_id
+            order by n.last_seen_at desc, d.device_id;
+    end if;
+    if whole_token_hash is not null or first_hash is not null then
+        return query
+            select 'token', t.token_id, s.subscriber_id, t.subscription_id, left(t.token_hash, 12)::text,
+                   case when t.is_active then 'active' else 'revoked' end
+            from license_tokens t join subscriptions s on s.subscription_id = t.subscription_id
+            where t.token_hash = whole_token_hash or t.token_hash between first_hash and last_hash
+            order by t.token_hash
+            limit most;
+    end if;
+    if provider_object is not null then
+        return query
+            select distinct on (p.renewal_id) 'payment', p.renewal_id, r.user_id, r.subscription_id, provider_object, r.status
+            from (select a.renewal_id from renewal_attempts a where a.provider = 'stripe' and a.transaction_id = provider_object
+                  union all
+                  select i.renewal_id from renewals i where i.intent_id = provider_object
+                  union all
+                  select v.renewal_id from payment_reversals v
+                  where v.provider = 'stripe' and v.kind in ('refund', 'refund_total', 'dispute') and v.provider_id = provider_object
+                  union all
+                  select f.renewal_id from refunds f where f.provider = 'stripe' and f.provider_id = provider_object) p
+            join renewals r on r.renewal_id = p.renewal_id;
+        return query
+            select distinct 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+            from (select c.user_id from payment_customers c
+                  where c.payment_provider = 'stripe' and c.provider_customer_id = provider_object
+                  union all
+                  select m.user_id from user_payment_methods m
+                  where m.provider_payment_id = provider_object or m.provider_customer_id = provider_object) p
+            join users u on u.user_id = p.user_id;
+    end if;
+end
+$$;

@@ -1,0 +1,43 @@
+using System.Globalization;
+using Licensing;
+using Microsoft.AspNetCore.Http;
+
+namespace LicenseFunctions.Infrastructure.Http;
+
+/// <summary>Reads the query parameters of a list. The first invalid one is the refusal; later ones are read as missing.</summary>
+public sealed class ListQuery(IQueryCollection query)
+{
+    /// <summary>The most rows of a list as CSV.</summary>
+    public const int MostCsvRows = 10_000;
+
+    /// <summary>Null if all parameters that were read are valid.</summary>
+    public Refusal? Refusal { get; private set; }
+
+    /// <returns>Null if the parameter is missing or empty.</returns>
+    public string? Text(string name) => query[name].ToString() is { Length: > 0 } text && Refusal is null
+        ? text.Contains('\0', StringComparison.Ordinal) ? Refuse<string?>(name, $"{name} contains a control character.") : text
+        : null;
+
+    public Guid? Id(string name) => Text(name) is not { } text ? null
+        : Guid.TryParse(text, out var id) ? id : Refuse<Guid?>(name, $"{name} must be an id.");
+
+    public DateTime? Time(string name) => Text(name) is not { } text ? null
+        : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+            ? time.UtcDateTime
+            : Refuse<DateTime?>(name, $"{name} must be a time such as 2026-09-01T00:00:00Z.");
+
+    /// <summary>A whole number from <paramref name="least"/> to <paramref name="most"/>.</summary>
+    public int Number(string name, int least, int most, int otherwise) => Text(name) is not { } text ? otherwise
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+            ? number
+            : Refuse<int>(name, $"{name} must be from {least} to {most}.");
+
+    public string? OneOf(string name, IReadOnlyCollection<string> words) => Text(name) is not { } text ? null
+        : words.Contains(text) ? text : Refuse<string?>(name, $"{name} must be one of {string.Join(", ", words)}.");
+
+    private T Refuse<T>(string name, string detail)
+    {
+        Refusal ??= new Refusal(RefusalKind.Invalid, "INVALID_QUERY", detail, name);
+        return default!;
+    }
+}

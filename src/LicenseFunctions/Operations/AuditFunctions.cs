@@ -1,0 +1,20 @@
+using LicenseFunctions.Infrastructure.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace LicenseFunctions.Operations;
+
+/// <summary>The audit log, for operators.</summary>
+public sealed class AuditFunctions(ReadAudit read)
+{
+    [Function("ListAudit")]
+    [Access(CallerRole.Operator)]
+    [Operation(
+        "Lists changes of the audit log, the latest first. actor is a kind, an id or a mail address. Also as CSV (Accept: text/csv).",
+        Reply = typeof(AuditPage), Media = "text/csv",
+        Query = ["actor", "action", "subscription_id", "user_id", "from", "to", "after", "limit"])]
+    public Task<IResult> List(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/audit")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        read.RunAsync(request, cancellationToken);
+}

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
+using Licensing;
+using Npgsql;
+
+namespace LicenseFunctions.Operations;
+
+/// <param name="Email">The customer's mail address, as the operator typed it: it confirms the erasure.</param>
+/// <param name="Reason">For the audit log, at most 500 characters.</param>
+public sealed record ErasureOrder(string Email, string Reason);
+
+/// <param name="Rows">The number of rows that are deleted or emptied, by table.</param>
+/// <param name="TellProvider">The customers to delete at the payment provider, such as "stripe cus_123".</param>
+public sealed record Erasure(Guid UserId, IReadOnlyDictionary<string, long> Rows, IReadOnlyList<string> TellProvider);
+
+/// <summary>Erases a customer, as licensectl erase does: first a preview, then the erasure with the typed mail address.</summary>
+public sealed class ErasePerson(PersonStore persons, CustomerStore customers)
+{
+    private const int LongestReason = 500;
+
+    private static readonly Refusal ReasonInvalid = new(
+        RefusalKind.Invalid, "REASON_INVALID", $"reason must have 1 to {LongestReason} characters.", "reason",
+        "Name the customer's request, for example its date.");
+
+    private static readonly Refusal OtherAddress = new(
+        RefusalKind.Conflict, "EMAIL_MISMATCH", "This is not the customer's mail address. Nothing was erased.", "email",
+        "Type the address that the customer's page shows.");
+
+    private static readonly Refusal NoCustomer = new(
+        RefusalKind.Conflict, "NOT_A_CUSTOMER", "This account belongs to an operator or a service. Nothing was erased.", null,
+        "licensectl erase can erase it.");
+
+    private static readonly Refusal ChargeOpen = new(
+        RefusalKind.Conflict, "CHARGE_OPEN", "The outcome of a charge of this customer is not known yet. Nothing was erased.", null,
+        "Erase the customer when the charge is decided: it is listed under unknown charges.");
+
+    public async Task<Outcome<Erasure>> PreviewAsync(Guid userId, Actor by, CancellationToken cancellationToken) =>
+        await RefuseAsync(userId, null, cancellationToken) is { } refusal
+            ? refusal
+            : await TryAsync(() => persons.PreviewErasureAsync(userId, by.Id, null, cancellationToken));
+
+    public async Task<Outcome<Erasure>> RunAsync(Guid userId, ErasureOrder order, Actor by, CancellationToken cancellationToken)
+    {
+        var reason = order.Reason.Trim();
+        if (reason.Length is 0 or > LongestReason)
+            return ReasonInvalid;
+        return await RefuseAsync(userId, order.Email.Trim(), cancellationToken) is { } refusal
+            ? refusal
+            : await TryAsync(() => persons.EraseAsync(userId, by.Id, reason, cancellationToken));
+    }
+
+    private async Task<Refusal?> RefuseAsync(Guid userId, string? typed, CancellationToken cancellationToken) =>
+        await customers.FindAsync(userId, cancellationToken) switch
+        {
+            null => ShowCustomer.Unknown,
+            { Role: "operator" or "service" } => NoCustomer,
+            var customer when typed is not null && !typed.Equals(customer.Email, StringComparison.OrdinalIgnoreCase) => OtherAddress,
+            _ => null,
+        };
+
+    private static async Task<Outcome<Erasure>> TryAsync(Func<Task<string>> erase)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Erasure>(await erase(), Json.Options)!;
+        }
+        catch (PostgresException open) when (open.SqlState == PostgresErrorCodes.ObjectInUse)
+        {
+            return ChargeOpen;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using LicenseFunctions.Infrastructure.Database;
+using Licensing;
+
+namespace LicenseFunctions.Operations;
+
+/// <param name="Messages">At most 200.</param>
+public sealed record DeadMessages(IReadOnlyList<DeadMessage> Messages);
+
+/// <param name="OutboxIds">At most 200; null with <paramref name="All"/>.</param>
+/// <param name="All">Revives every mail and webhook that can be revived.</param>
+public sealed record RevivalOrder(IReadOnlyList<Guid>? OutboxIds = null, bool All = false);
+
+/// <param name="Revived">The rows that are due now.</param>
+/// <param name="Others">The rows of the order that were not given up, were emptied, or don't exist.</param>
+public sealed record Revival(IReadOnlyList<Guid> Revived, IReadOnlyList<Guid> Others);
+
+/// <summary>Sends mails and webhooks again that were given up: the timer's next run does it.</summary>
+public sealed class ReviveOutbox(LicenseDatabase database, DeadOutboxStore store)
+{
+    private const int Most = 200;
+
+    private static readonly Refusal Invalid = new(
+        RefusalKind.Invalid, "INVALID_FIELD", $"outbox_ids must have 1 to {Most} ids, or all must be true.", "outbox_ids",
+        "Send {\"outbox_ids\": [\"…\"]} or {\"all\": true}.");
+
+    public async Task<DeadMessages> ListAsync(CancellationToken cancellationToken) =>
+        new(await database.ReadLatestAsync(token => store.ListAsync(Most, token), cancellationToken));
+
+    public async Task<Outcome<Revival>> RunAsync(RevivalOrder order, Actor by, CancellationToken cancellationToken)
+    {
+        if (order.All ? order.OutboxIds is not null : order.OutboxIds is null or { Count: 0 or > Most })
+            return Invalid;
+        var revived = await store.ReviveAsync(order.OutboxIds, by, cancellationToken);
+        return new Revival(revived, [.. (order.OutboxIds ?? []).Except(revived)]);
+    }
+}

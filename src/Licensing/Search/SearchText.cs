@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Licensing.Devices;
+
+namespace Licensing.Search;
+
+/// <summary>The meanings of a text that an operator searches for. A meaning that the text can't have is null.</summary>
+public sealed partial record SearchText
+{
+    public const int Shortest = 3;
+
+    public const int Longest = 255;
+
+    private const string FirstId = "00000000-0000-0000-0000-000000000000";
+    private const string LastId = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+    private const int ShortestIdPart = 6;
+
+    private const int HashDigits = 64;
+
+    private SearchText()
+    {
+    }
+
+    /// <summary>A part of a mail address, in lower case.</summary>
+    public string? AddressPart { get; private init; }
+
+    /// <summary>An MT5 account number.</summary>
+    public long? Account { get; private init; }
+
+    /// <summary>The network of an IP address, as devices are recorded with it: 192.0.2.1/32 or 2001:db8::/64.</summary>
+    public string? Network { get; private init; }
+
+    /// <summary>The first ID that begins with the text; for a whole ID, the ID.</summary>
+    public Guid? IdFrom { get; private init; }
+
+    /// <summary>The last ID that begins with the text; for a whole ID, the ID.</summary>
+    public Guid? IdTo { get; private init; }
+
+    /// <summary>The SHA-256 of the text, for the case that it is a whole token. Only tokens' hashes are stored.</summary>
+    public string? TokenHash { get; private init; }
+
+    /// <summary>The beginning of a token's hash, as logs and lists of tokens show it.</summary>
+    public string? HashFrom { get; private init; }
+
+    /// <summary>The last hash with that beginning.</summary>
+    public string? HashTo { get; private init; }
+
+    /// <summary>The beginning of the name of an EA instance, in lower case.</summary>
+    public string? EaBeginning { get; private init; }
+
+    /// <summary>The payment provider's ID of a payment, refund, dispute, customer or card: pi_…, ch_….</summary>
+    public string? ProviderId { get; private init; }
+
+    public static Outcome<SearchText> Parse(string typed)
+    {
+        var text = typed.Trim();
+        if (text.Length is < Shortest or > Longest)
+        {
+            return new Refusal(
+                RefusalKind.Invalid, "SEARCH_LENGTH", $"The text must have {Shortest} to {Longest} characters.", "text",
+                "Enter a part of a mail address, an account number, an EA instance, an IP address or an ID.");
+        }
+
+        if (text.Any(char.IsControl))
+            return new Refusal(RefusalKind.Invalid, "SEARCH_INVALID", "The text contains a control character.", "text");
+        if (OfProvider().IsMatch(text))
+            return new SearchText { ProviderId = text };
+        if (NetworkOf(text) is { } network)
+            return new SearchText { Network = network };
+
+        var lower = text.ToLowerInvariant();
+        var (from, to) = (Filled(lower, FirstId), Filled(lower, LastId));
+        if (from is not null && from == to)
+            return new SearchText { IdFrom = from, IdTo = to };
+        var isHex = lower.Length is >= ShortestIdPart and <= HashDigits && lower.All(char.IsAsciiHexDigitLower);
+        return new SearchText
+        {
+            AddressPart = lower,
+            Account = lower.Length <= 18 && lower.All(char.IsAsciiDigit) ? long.Parse(lower, CultureInfo.InvariantCulture) : null,
+            IdFrom = from,
+            IdTo = to,
+            TokenHash = lower.Contains('@', StringComparison.Ordinal)
+                ? null
+                : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))),
+            HashFrom = isHex ? lower.PadRight(HashDigits, '0') : null,
+            HashTo = isHex ? lower.PadRight(HashDigits, 'f') : null,
+            EaBeginning = lower.Contains('@', StringComparison.Ordinal) ? null : lower,
+        };
+    }
+
+    private static string? NetworkOf(string text)
+    {
+        // IPAddress also reads "7" as an address.
+        var isWritten = text.Count(sign => sign == '.') == 3 || text.Contains(':', StringComparison.Ordinal);
+        if (!isWritten || text.Contains('%', StringComparison.Ordinal) || !IPAddress.TryParse(text, out var address))
+            return null;
+        var network = SourceNetwork.Of(address);
+        return $"{network}/{(network.AddressFamily is System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 64)}";
+    }
+
+    private static Guid? Filled(string text, string rest) =>
+        text.Length is >= ShortestIdPart and <= 36 && Guid.TryParseExact(text + rest[text.Length..], "D", out var id) ? id : null;
+
+    [GeneratedRegex("^(?:pi|ch|py|re|pyr|du|dp|cus|pm|src)_[A-Za-z0-9_]{3,}$")]
+    private static partial Regex OfProvider();
+}

@@ -1,0 +1,104 @@
+import { useState } from 'react';
+import { useSearchParams } from 'react-router';
+import { usePages } from '../api';
+import { texts } from '../texts';
+import { Button, Choice, Field, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { AuditTable, type AuditEntry } from './AuditTable';
+import { Csv } from './Csv';
+import { words as all } from './texts';
+
+type Reply = { entries: AuditEntry[]; actions: string[]; next: string | null };
+
+const words = all.audit;
+const read = (reply: Reply) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` });
+const names = ['kind', 'actor', 'action', 'subscription_id', 'from', 'to'] as const;
+
+export default function Audit() {
+  const [query, setQuery] = useSearchParams();
+  const value = (name: (typeof names)[number]) => query.get(name) ?? '';
+  const [typed, setTyped] = useState({ actor: value('actor'), subscription_id: value('subscription_id') });
+  const asked = new URLSearchParams({
+    ...((value('actor') || value('kind')) && { actor: value('actor') || value('kind') }),
+    ...(value('action') && { action: value('action') }),
+    ...(value('subscription_id') && { subscription_id: value('subscription_id') }),
+    ...(value('from') && { from: value('from') }),
+    // The day is included.
+    ...(value('to') && { to: new Date(Date.parse(value('to')) + 86_400_000).toISOString() }),
+  });
+  const path = `/api/v1/audit?${asked}`;
+  const list = usePages<AuditEntry>(path, read);
+  const actions = (list.first as Reply | undefined)?.actions ?? [];
+  const set = (changes: Partial<Record<(typeof names)[number], string>>) =>
+    setQuery(
+      (old) => {
+        for (const [name, text] of Object.entries(changes))
+          if (text) old.set(name, text);
+          else old.delete(name);
+        return old;
+      },
+      { replace: true },
+    );
+  return (
+    <>
+      <PageTitle title={words.title}>
+        <Csv path={path} name="audit" />
+      </PageTitle>
+      <form
+        className="filters"
+        onSubmit={(event) => {
+          event.preventDefault();
+          set({ actor: typed.actor.trim(), subscription_id: typed.subscription_id.trim() });
+        }}
+      >
+        <Choice
+          label={words.kind}
+          value={value('kind')}
+          onChange={(kind) => set({ kind })}
+          options={[['', words.any], ...Object.entries(words.kinds)]}
+        />
+        <Choice
+          fixed
+          label={words.action}
+          value={value('action')}
+          onChange={(action) => set({ action })}
+          options={[
+            ['', words.any],
+            ...[...new Set([...actions, value('action')])].filter(Boolean).map((one): [string, string] => [one, one]),
+          ]}
+        />
+        <Day label={words.from} value={value('from')} onChange={(from) => set({ from })} />
+        <Day label={words.to} value={value('to')} onChange={(to) => set({ to })} />
+        <Field label={words.actor} value={typed.actor} onChange={(actor) => setTyped({ ...typed, actor })} max={255} />
+        <Field
+          label={words.license}
+          value={typed.subscription_id}
+          onChange={(subscription_id) => setTyped({ ...typed, subscription_id })}
+          max={36}
+        />
+        <Button type="submit" look="main">
+          {words.apply}
+        </Button>
+      </form>
+      {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
+      {list.first === undefined && !list.problem && <Skeleton rows={8} />}
+      {list.first !== undefined && list.rows.length === 0 && <p>{words.none}</p>}
+      {list.rows.length > 0 && <AuditTable label={words.title} entries={list.rows} />}
+      {list.more && (
+        <div className="actions">
+          <Button onPress={list.more} isPending={list.loading}>
+            {texts.more}
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Day({ label, value, onChange }: { label: string; value: string; onChange: (value: string) => void }) {
+  return (
+    <label className="field inline">
+      <span>{label}</span>
+      <input type="date" value={value} onChange={(event) => onChange(event.target.value)} />
+    </label>
+  );
+}

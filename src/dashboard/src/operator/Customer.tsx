@@ -1,0 +1,449 @@
+import { useEffect, useState } from 'react';
+import { Link, useParams } from 'react-router';
+import { call, Problem, useAction, useLoad, type Loaded } from '../api';
+import type { AlertRow } from '../alerts';
+import type { Device, DeviceList } from '../devices';
+import { format } from '../format';
+import type { License } from '../licenses';
+import { texts } from '../texts';
+import { Badge, Button, Confirm, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
+import { AuditTable, type AuditEntry } from './AuditTable';
+import { saveFile } from './Csv';
+import { PaymentTable, type PaidRenewal } from './AllPayments';
+import { words as all } from './texts';
+
+type Customer = {
+  user_id: string;
+  email: string;
+  role: string;
+  is_active: boolean;
+  created_at: string | null;
+  last_login_at: string | null;
+  wallet_usd: number | null;
+  licenses: number;
+};
+type Note = { note_id: string; text: string; written_at: string; author: string | null };
+type Detail = { customer: Customer; notes: Note[] };
+type Mail = {
+  outbox_id: string;
+  subject: string;
+  text: string;
+  state: string;
+  created_at: string;
+  sent_at: string | null;
+  due_at: string | null;
+  last_error: string | null;
+};
+type Renewal = {
+  renewal_id: string;
+  subscription_id: string;
+  status: string;
+  amount_usd: number | null;
+  period_start: string;
+  reason: string | null;
+  next_action_at: string | null;
+};
+
+const words = all.customer;
+const isErased = (customer: Customer) => customer.email.endsWith('@erased.invalid');
+
+export default function CustomerPage() {
+  const id = useParams().userId!;
+  const path = `/api/v1/customers/${encodeURIComponent(id)}`;
+  const detail = useLoad<Detail>(path);
+  return (
+    <>
+      <Link to="/licenses" className="small">
+        {words.back}
+      </Link>
+      <Show of={detail} rows={8}>
+        {(reply) => <Shown key={id} {...reply} path={path} reload={detail.reload} />}
+      </Show>
+    </>
+  );
+}
+
+function Shown({ customer, notes, path, reload }: Detail & { path: string; reload: () => void }) {
+  const id = customer.user_id;
+  const licenses = useLoad<{ licenses: License[] }>(`/api/v1/licenses?user_id=${id}&limit=100`);
+  const devices = useDevices(licenses.data?.licenses);
+  const alerts = useLoad<{ alerts: AlertRow[] }>(`/api/v1/licenses/alerts?status=ALL&sort=newest&user_id=${id}&limit=20`);
+  const payments = useLoad<{ payments: PaidRenewal[] }>(`/api/v1/payments?user_id=${id}&limit=20`);
+  const renewals = useLoad<{ renewals: Renewal[] }>(`/api/v1/renewals?user_id=${id}&limit=20`);
+  const mails = useLoad<{ mails: Mail[] }>(`${path}/mails`);
+  const audit = useLoad<{ entries: AuditEntry[] }>(`/api/v1/audit?user_id=${id}&limit=50`);
+  return (
+    <>
+      <PageTitle title={customer.email}>
+        {customer.role !== 'subscriber' && <Badge of={customer.role}>{words.role[customer.role] ?? customer.role}</Badge>}
+        {!customer.is_active && <Badge of="SUSPENDED">{isErased(customer) ? words.erased : words.closed}</Badge>}
+      </PageTitle>
+      <section className="card" aria-label={customer.email}>
+        <Facts
+          rows={[
+            [words.since, format.day(customer.created_at)],
+            [words.lastLogin, format.ago(customer.last_login_at)],
+            [words.licenses, format.number(customer.licenses)],
+            [words.wallet, format.money(customer.wallet_usd)],
+            [words.id, <code className="id">{id}</code>],
+          ]}
+        />
+        {!isErased(customer) && customer.role !== 'operator' && customer.role !== 'service' && (
+          <div className="actions">
+            <Export path={path} id={id} done={audit.reload} />
+            <Erase customer={customer} path={path} done={reload} />
+          </div>
+        )}
+      </section>
+      <h2>{words.licenses}</h2>
+      <Show of={licenses} rows={2}>
+        {(reply) =>
+          reply.licenses.length === 0 ? (
+            <p>{words.noLicenses}</p>
+          ) : (
+            <Table
+              label={words.licenses}
+              rows={reply.licenses}
+              id={(row) => row.subscription_id}
+              columns={[
+                { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
+                { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
+                { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+                {
+                  head: texts.all.health,
+                  number: true,
+                  cell: (row) => (
+                    <span className={`score ${row.health_grade.toLowerCase()}`}>
+                      {row.health_score} {texts.health.grade[row.health_grade]}
+                    </span>
+                  ),
+                },
+                { head: texts.renewals.auto, cell: (row) => (row.auto_renew ? texts.refunds.on : texts.refunds.off) },
+                { head: texts.all.alerts, number: true, cell: (row) => row.open_alerts },
+                { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
+              ]}
+            />
+          )
+        }
+      </Show>
+      <h2>{words.devices}</h2>
+      <Show of={devices} rows={2}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <p>{words.noDevices}</p>
+          ) : (
+            <Table
+              label={words.devices}
+              rows={rows}
+              id={(row) => `${row.license.subscription_id} ${row.device.ea_instance_id} ${row.device.mt5_account_number}`}
+              columns={[
+                { head: texts.alert.device, cell: ({ device }) => device.name ?? device.ea_instance_id },
+                { head: words.account, number: true, cell: ({ device }) => device.mt5_account_number },
+                { head: texts.usage.network, cell: ({ device }) => device.networks[0]?.network ?? device.ip_address ?? texts.none },
+                { head: texts.alert.location, cell: ({ device }) => format.location(device.city, device.country_code) },
+                { head: words.lastSeen, cell: ({ device }) => format.ago(device.last_seen) },
+                {
+                  head: texts.alerts.license,
+                  cell: ({ license }) => <Link to={`/licenses/${license.subscription_id}/devices`}>{license.master}</Link>,
+                },
+              ]}
+            />
+          )
+        }
+      </Show>
+      <Notes notes={notes} path={path} reload={reload} />
+      <h2>{words.alerts}</h2>
+      <Show of={alerts} rows={2}>
+        {(reply) =>
+          reply.alerts.length === 0 ? (
+            <p>{words.noAlerts}</p>
+          ) : (
+            <Table
+              label={words.alerts}
+              rows={reply.alerts}
+              id={(row) => row.alert_id}
+              columns={[
+                {
+                  head: texts.alerts.what,
+                  wide: true,
+                  cell: (row) => (
+                    <>
+                      <Link to={`/alerts/${row.alert_id}`}>{texts.activity[row.activity_type] ?? row.activity_type}</Link>
+                      <div className="small">{row.description}</div>
+                    </>
+                  ),
+                },
+                { head: texts.alerts.severity, cell: (row) => <Badge of={row.severity} /> },
+                { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
+                { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+                { head: texts.alerts.action, cell: (row) => texts.alerts.actions[row.measure] ?? row.measure },
+              ]}
+            />
+          )
+        }
+      </Show>
+      <h2>{words.renewals}</h2>
+      <Show of={renewals} rows={1}>
+        {(reply) =>
+          reply.renewals.length === 0 ? (
+            <p>{words.noRenewals}</p>
+          ) : (
+            <Table
+              label={words.renewals}
+              rows={reply.renewals}
+              id={(row) => row.renewal_id}
+              columns={[
+                {
+                  head: texts.alerts.license,
+                  cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.day(row.period_start)}</Link>,
+                },
+                { head: all.renewals.status, cell: (row) => all.renewals.statuses[row.status] ?? row.status },
+                { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+                { head: all.renewals.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
+                { head: all.renewals.next, cell: (row) => format.moment(row.next_action_at) },
+              ]}
+            />
+          )
+        }
+      </Show>
+      <h2>{words.payments}</h2>
+      <Show of={payments} rows={2}>
+        {(reply) =>
+          reply.payments.length === 0 ? <p>{words.noPayments}</p> : <PaymentTable label={words.payments} payments={reply.payments} />
+        }
+      </Show>
+      <h2>{words.mails}</h2>
+      <Show of={mails} rows={2}>
+        {(reply) => (reply.mails.length === 0 ? <p>{words.noMails}</p> : <Mails mails={reply.mails} />)}
+      </Show>
+      <h2>{words.changes}</h2>
+      <Show of={audit} rows={2}>
+        {(reply) => (reply.entries.length === 0 ? <p>{words.noChanges}</p> : <AuditTable label={words.changes} entries={reply.entries} />)}
+      </Show>
+    </>
+  );
+}
+
+/** The devices of all licenses; a license's devices are read with the license's own route. */
+function useDevices(licenses: License[] | undefined): Loaded<{ license: License; device: Device }[]> {
+  const [state, setState] = useState<{ data?: { license: License; device: Device }[]; problem?: Problem; loading: boolean }>({
+    loading: true,
+  });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    if (!licenses) return;
+    const abort = new AbortController();
+    Promise.all(
+      licenses.map(async (license) =>
+        (await call<DeviceList>('GET', `/api/v1/licenses/${license.subscription_id}/devices`, undefined, [], abort.signal)).devices.map(
+          (device) => ({ license, device }),
+        ),
+      ),
+    ).then(
+      (lists) => setState({ data: lists.flat().sort((a, b) => b.device.last_seen.localeCompare(a.device.last_seen)), loading: false }),
+      (problem: Problem) => abort.signal.aborted || setState({ problem, loading: false }),
+    );
+    return () => abort.abort();
+  }, [licenses, round]);
+  return { ...state, reload: () => setRound((n) => n + 1) };
+}
+
+function Mails({ mails }: { mails: Mail[] }) {
+  return (
+    <Table
+      label={words.mails}
+      rows={mails}
+      id={(row) => row.outbox_id}
+      columns={[
+        { head: all.audit.when, wide: true, cell: (row) => format.moment(row.sent_at ?? row.created_at) },
+        {
+          head: words.subject,
+          wide: true,
+          cell: (row) => (
+            <>
+              {row.subject}
+              {row.text && (
+                <details className="inline">
+                  <summary className="small">{words.showMail}</summary>
+                  <pre tabIndex={0} className="lines">
+                    {row.text}
+                  </pre>
+                </details>
+              )}
+            </>
+          ),
+        },
+        {
+          head: texts.alerts.status,
+          cell: (row) => (
+            <>
+              <Badge of={row.state === 'sent' ? 'success' : row.state === 'dead' ? 'failed' : 'pending'}>
+                {words.mailStates[row.state] ?? row.state}
+              </Badge>
+              {row.due_at && <div className="small">{words.nextTry(format.moment(row.due_at))}</div>}
+              {row.last_error && <div className="small">{row.last_error}</div>}
+            </>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+function Notes({ notes, path, reload }: { notes: Note[]; path: string; reload: () => void }) {
+  const [text, setText] = useState('');
+  const action = useAction();
+  const add = () =>
+    action.run(async () => {
+      await call('POST', `${path}/notes`, { text });
+      setText('');
+      notify(words.noteAdded);
+      reload();
+    });
+  const remove = (note: Note) =>
+    action.run(async () => {
+      await call('DELETE', `${path}/notes/${note.note_id}`);
+      notify(words.noteRemoved);
+      reload();
+    });
+  return (
+    <section aria-label={words.notes}>
+      <h2>{words.notes}</h2>
+      {action.problem && <ProblemBox problem={action.problem} />}
+      {notes.length === 0 ? (
+        <p>{words.noNotes}</p>
+      ) : (
+        <ul className="notes">
+          {notes.map((note) => (
+            <li key={note.note_id} className="card">
+              <p className="lines">{note.text}</p>
+              <div className="spread">
+                <span className="small">{words.by(note.author ?? words.someone, format.moment(note.written_at))}</span>
+                <Button
+                  look="quiet"
+                  aria-label={words.removeNoteOf(format.moment(note.written_at))}
+                  isDisabled={action.busy}
+                  onPress={() => void remove(note)}
+                >
+                  {words.removeNote}
+                </Button>
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+      <form
+        className="narrow"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void add();
+        }}
+      >
+        <Field label={words.note} help={words.noteHelp} value={text} onChange={setText} rows={2} max={4000} />
+        <Button type="submit" isDisabled={!text.trim() || action.busy}>
+          {words.addNote}
+        </Button>
+      </form>
+    </section>
+  );
+}
+
+function Export({ path, id, done }: { path: string; id: string; done: () => void }) {
+  const action = useAction();
+  const go = () =>
+    action
+      .run(async () => {
+        await saveFile(`${path}/export`, `person-${id}.json`);
+        notify(words.exported);
+        done();
+      })
+      .then((fine) => fine || notify(all.csvFailed));
+  return (
+    <Button onPress={() => void go()} isPending={action.busy}>
+      {words.export}
+    </Button>
+  );
+}
+
+type Erasure = { rows: Record<string, number>; tell_provider: string[] };
+
+/** Shows what an erasure would delete. The typed mail address confirms it. */
+function Erase({ customer, path, done }: { customer: Customer; path: string; done: () => void }) {
+  const [preview, setPreview] = useState<Erasure>();
+  const [typed, setTyped] = useState('');
+  const [reason, setReason] = useState('');
+  const [told, setTold] = useState<string[]>([]);
+  const asking = useAction();
+  const erasing = useAction();
+  const close = () => {
+    setPreview(undefined);
+    setTyped('');
+    erasing.clear();
+  };
+  const ask = () => asking.run(async () => setPreview(await call<Erasure>('POST', `${path}/erase/preview`)));
+  const erase = () =>
+    erasing.run(async () => {
+      const erased = await call<Erasure>('POST', `${path}/erase`, { email: typed.trim(), reason: reason.trim() });
+      notify(words.isErased);
+      close();
+      if (erased.tell_provider.length > 0) setTold(erased.tell_provider);
+      else done();
+    });
+  const rows = Object.entries(preview?.rows ?? {}).filter(([, count]) => count > 0);
+  return (
+    <>
+      <Button onPress={() => void ask()} isPending={asking.busy}>
+        {words.erase}
+      </Button>
+      {asking.problem && <ProblemBox problem={asking.problem} />}
+      {preview && (
+        <Confirm
+          open
+          title={words.eraseTitle}
+          text={words.eraseText}
+          go={words.eraseNow}
+          look="danger"
+          busy={erasing.busy}
+          problem={erasing.problem}
+          disabled={typed.trim().toLowerCase() !== customer.email || !reason.trim()}
+          onClose={close}
+          onGo={() => void erase()}
+        >
+          <h3>{words.eraseRows}</h3>
+          {rows.length === 0 ? (
+            <p>{words.eraseNothing}</p>
+          ) : (
+            <ul className="columns">
+              {rows.map(([table, count]) => (
+                <li key={table}>
+                  {table.replaceAll('_', ' ')}: {format.number(count)}
+                </li>
+              ))}
+            </ul>
+          )}
+          <Provider customers={preview.tell_provider} />
+          <Field label={words.typeAddress(customer.email)} value={typed} onChange={setTyped} max={255} auto />
+          <Field label={all.reason} value={reason} onChange={setReason} max={500} />
+        </Confirm>
+      )}
+      {told.length > 0 && (
+        <Confirm open alone title={words.isErased} go={all.results.close} busy={false} onClose={done} onGo={done}>
+          <Provider customers={told} />
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+function Provider({ customers }: { customers: string[] }) {
+  return (
+    customers.length > 0 && (
+      <p>
+        {words.tellProvider}{' '}
+        {customers.map((one) => (
+          <code key={one}>{one} </code>
+        ))}
+      </p>
+    )
+  );
+}

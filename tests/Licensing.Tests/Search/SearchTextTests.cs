@@ -1,0 +1,72 @@
+using System.Globalization;
+using Licensing.Search;
+using Xunit;
+
+namespace Licensing.Tests.Search;
+
+public sealed class SearchTextTests
+{
+    private const string Id = "0199a3c4-1111-4222-8333-444455556666";
+
+    [Theory]
+    [InlineData(" Nora.L ", "address token ea")]
+    [InlineData("nora@example.com", "address")]
+    [InlineData("510101", "address account id token hash ea")]
+    [InlineData("51010", "address account token ea")]
+    [InlineData("0199a3", "address id token hash ea")]
+    [InlineData("1234567890123456789", "address token hash ea")]
+    [InlineData("198.51.100.7", "network")]
+    [InlineData("::ffff:198.51.100.7", "network")]
+    [InlineData("2001:db8:1:2:3:4:5:6", "network")]
+    [InlineData("1.2.3", "address token ea")]
+    [InlineData("pi_3QkExample", "provider")]
+    [InlineData("ch_1", "address token ea")]
+    [InlineData("EA-NORA", "address token ea")]
+    [InlineData("0199A3C4-1111", "address id token ea")]
+    [InlineData(Id, "id")]
+    public void Parse_AText_HasTheMeaningsThatItCanHave(string text, string meanings)
+    {
+        var found = SearchText.Parse(text).Value;
+
+        Assert.Equal(
+            meanings,
+            string.Join(' ', new[]
+            {
+                (found.AddressPart, "address"), (found.Account?.ToString(CultureInfo.InvariantCulture), "account"),
+                (found.Network, "network"),
+                (found.IdFrom?.ToString(), "id"), (found.TokenHash, "token"), (found.HashFrom, "hash"), (found.EaBeginning, "ea"),
+                (found.ProviderId, "provider"),
+            }.Where(one => one.Item1 is not null).Select(one => one.Item2)));
+    }
+
+    [Theory]
+    [InlineData("198.51.100.7", "198.51.100.7/32")]
+    [InlineData("::ffff:198.51.100.7", "198.51.100.7/32")]
+    [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
+    public void Parse_AnAddress_IsTheNetworkThatDevicesAreRecordedWith(string text, string network) =>
+        Assert.Equal(network, SearchText.Parse(text).Value.Network);
+
+    [Fact]
+    public void Parse_TheBeginningOfAnId_IsTheRangeOfIdsWithIt()
+    {
+        var found = SearchText.Parse("0199A3C4-1").Value;
+
+        Assert.Equal(Guid.Parse("0199a3c4-1000-0000-0000-000000000000"), found.IdFrom);
+        Assert.Equal(Guid.Parse("0199a3c4-1fff-ffff-ffff-ffffffffffff"), found.IdTo);
+        Assert.Equal(Guid.Parse(Id), SearchText.Parse(Id.ToUpperInvariant()).Value.IdTo);
+    }
+
+    [Theory]
+    [InlineData("ab", "SEARCH_LENGTH")]
+    [InlineData("  ab  ", "SEARCH_LENGTH")]
+    [InlineData("abc\0d", "SEARCH_INVALID")]
+    public void Parse_ATextThatIsTooShortOrNoText_IsRefused(string text, string code) =>
+        Assert.Equal(code, SearchText.Parse(text).Refusal?.Code);
+
+    [Fact]
+    public void Parse_ATextOf255Characters_IsTheLongest()
+    {
+        Assert.Null(SearchText.Parse(new string('x', 255)).Refusal);
+        Assert.Equal("SEARCH_LENGTH", SearchText.Parse(new string('x', 256)).Refusal?.Code);
+    }
+}
