@@ -605,6 +605,8 @@ begin
         next_try_at = null, decided_at = coalesce(decided_at, now())
     where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('dispute_evidence', touched);
+    delete from customer_notes where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_notes', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 
@@ -642,6 +644,96 @@ CREATE FUNCTION public.expiry_of(expires_at timestamp with time zone) RETURNS ti
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     select case when expires_at < '9000-01-01 00:00:00+00' then greatest(expires_at, '1970-01-01 00:00:00+00') end
+$$;
+
+CREATE FUNCTION public.find_customers(address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text, ea_beginning text, provider_object text, most integer) RETURNS TABLE(kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+begin
+    if address_part is not null then
+        return query
+            with hits as materialized (
+                select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
+            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+            from hits h join users u on u.email = h.email
+            order by u.email;
+    end if;
+    if first_id is not null then
+        return query
+            (select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+             from users u where u.user_id between first_id and last_id order by u.user_id limit most)
+            union all
+            (select 'license', s.subscription_id, s.subscriber_id, s.subscription_id, s.subscription_id::text, null::text
+             from subscriptions s where s.subscription_id between first_id and last_id order by s.subscription_id limit most)
+            union all
+            (select 'alert', a.alert_id, a.user_id, a.subscription_id, a.alert_id::text, a.activity_type::text
+             from suspicious_activity_alerts a where a.alert_id between first_id and last_id order by a.alert_id limit most)
+            union all
+            (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
+             from renewals r where r.renewal_id between first_id and last_id order by r.renewal_id limit most)
+            union all
+            (select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+             from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
+             where d.device_id between first_id and last_id order by d.device_id limit most);
+    end if;
+    if account is not null then
+        return query
+            select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+            from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where d.mt5_account_number = account
+            order by d.removed_at is not null, d.last_seen_at desc, d.device_id
+            limit most;
+    end if;
+    if ea_beginning is not null then
+        return query
+            select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+            from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            -- Operators of text_pattern_ops, so that the index is used by every plan.
+            where lower(d.ea_instance_id) ~>=~ ea_beginning and lower(d.ea_instance_id) ~<~ (ea_beginning || chr(1114111))
+            order by lower(d.ea_instance_id) using ~<~
+            limit most;
+    end if;
+    if network is not null then
+        return query
+            select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
+            from (select n.device_id, n.last_seen_at from license_device_networks n where n.network = find_customers.network
+                  order by n.last_seen_at desc, n.device_id limit most) n
+            join license_devices d on d.device_id = n.device_id
+            join subscriptions s on s.subscription_id = d.subscription_id
+            order by n.last_seen_at desc, d.device_id;
+    end if;
+    if whole_token_hash is not null or first_hash is not null then
+        return query
+            select 'token', t.token_id, s.subscriber_id, t.subscription_id, left(t.token_hash, 12)::text,
+                   case when t.is_active then 'active' else 'revoked' end
+            from license_tokens t join subscriptions s on s.subscription_id = t.subscription_id
+            where t.token_hash = whole_token_hash or t.token_hash between first_hash and last_hash
+            order by t.token_hash
+            limit most;
+    end if;
+    if provider_object is not null then
+        return query
+            select distinct on (p.renewal_id) 'payment', p.renewal_id, r.user_id, r.subscription_id, provider_object, r.status
+            from (select a.renewal_id from renewal_attempts a where a.provider = 'stripe' and a.transaction_id = provider_object
+                  union all
+                  select i.renewal_id from renewals i where i.intent_id = provider_object
+                  union all
+                  select v.renewal_id from payment_reversals v
+                  where v.provider = 'stripe' and v.kind in ('refund', 'refund_total', 'dispute') and v.provider_id = provider_object
+                  union all
+                  select f.renewal_id from refunds f where f.provider = 'stripe' and f.provider_id = provider_object) p
+            join renewals r on r.renewal_id = p.renewal_id;
+        return query
+            select distinct 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+            from (select c.user_id from payment_customers c
+                  where c.payment_provider = 'stripe' and c.provider_customer_id = provider_object
+                  union all
+                  select m.user_id from user_payment_methods m
+                  where m.provider_payment_id = provider_object or m.provider_customer_id = provider_object) p
+            join users u on u.user_id = p.user_id;
+    end if;
+end
 $$;
 
 CREATE FUNCTION public.get_device_count(token_hash character varying) RETURNS integer
@@ -1845,6 +1937,15 @@ CREATE TABLE public.close_only_periods (
     last_refused_at timestamp with time zone
 );
 
+CREATE TABLE public.customer_notes (
+    note_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    user_id uuid NOT NULL,
+    text text NOT NULL,
+    written_by uuid,
+    written_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT note_has_a_text CHECK (((char_length(text) >= 1) AND (char_length(text) <= 4000)))
+);
+
 CREATE TABLE public.user_payment_methods (
     payment_method_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     user_id uuid NOT NULL,
@@ -2318,6 +2419,14 @@ CREATE TABLE public.metric_counters (
     label text DEFAULT ''::text NOT NULL,
     value double precision NOT NULL,
     CONSTRAINT counter_not_negative CHECK ((value >= (0)::double precision))
+);
+
+CREATE TABLE public.metric_days (
+    day date NOT NULL,
+    name text NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    value double precision NOT NULL,
+    CONSTRAINT count_not_negative CHECK ((value >= (0)::double precision))
 );
 
 CREATE TABLE public.metric_increments (
@@ -3041,6 +3150,9 @@ ALTER TABLE ONLY public.billing_ledger
 ALTER TABLE ONLY public.close_only_periods
     ADD CONSTRAINT close_only_periods_pkey PRIMARY KEY (subscription_id, began_at);
 
+ALTER TABLE ONLY public.customer_notes
+    ADD CONSTRAINT customer_notes_pkey PRIMARY KEY (note_id);
+
 ALTER TABLE ONLY public.dispute_evidence
     ADD CONSTRAINT dispute_evidence_pkey PRIMARY KEY (reversal_id);
 
@@ -3109,6 +3221,9 @@ ALTER TABLE ONLY public.master_pricing
 
 ALTER TABLE ONLY public.metric_counters
     ADD CONSTRAINT metric_counters_pkey PRIMARY KEY (name, label);
+
+ALTER TABLE ONLY public.metric_days
+    ADD CONSTRAINT metric_days_pkey PRIMARY KEY (day, name, label);
 
 ALTER TABLE ONLY public.metric_increments
     ADD CONSTRAINT metric_increments_pkey PRIMARY KEY (increment_id);
@@ -3262,6 +3377,14 @@ ALTER TABLE ONLY public.webhook_secrets
 
 CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
 
+CREATE INDEX audit_log_by_action ON public.audit_log USING btree (action, occurred_at DESC, audit_id DESC);
+
+CREATE INDEX audit_log_by_actor ON public.audit_log USING btree (actor_id, occurred_at DESC, audit_id DESC) WHERE (actor_id IS NOT NULL);
+
+CREATE INDEX audit_log_by_subject ON public.audit_log USING btree (subject) WHERE (subject IS NOT NULL);
+
+CREATE INDEX audit_log_by_time ON public.audit_log USING btree (occurred_at DESC, audit_id DESC);
+
 CREATE INDEX audit_log_subscription_id ON public.audit_log USING btree (subscription_id, occurred_at DESC);
 
 CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (reference_id) WHERE (reference_id IS NOT NULL);
@@ -3269,6 +3392,8 @@ CREATE INDEX billing_ledger_reference_id ON public.billing_ledger USING btree (r
 CREATE INDEX billing_ledger_user_id ON public.billing_ledger USING btree (user_id, created_at DESC);
 
 CREATE INDEX booked_charges ON public.renewal_attempts USING btree (updated_at) WHERE (status = 'succeeded'::text);
+
+CREATE INDEX customer_notes_by_user ON public.customer_notes USING btree (user_id, written_at DESC);
 
 CREATE INDEX evidence_to_send ON public.dispute_evidence USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
@@ -3281,6 +3406,12 @@ CREATE INDEX license_device_changes_by_admitted ON public.license_device_changes
 CREATE INDEX license_device_changes_by_license ON public.license_device_changes USING btree (subscription_id, changed_at);
 
 CREATE INDEX license_device_changes_by_replaced ON public.license_device_changes USING btree (replaced_device_id);
+
+CREATE INDEX license_device_networks_by_network ON public.license_device_networks USING btree (network);
+
+CREATE INDEX license_devices_by_account ON public.license_devices USING btree (mt5_account_number);
+
+CREATE INDEX license_devices_by_ea ON public.license_devices USING btree (lower((ea_instance_id)::text) text_pattern_ops);
 
 CREATE UNIQUE INDEX license_events_by_license ON public.license_events USING btree (subscription_id, sequence);
 
@@ -3303,6 +3434,8 @@ CREATE UNIQUE INDEX license_leases_revoked ON public.license_leases USING btree 
 CREATE INDEX license_leases_unnumbered ON public.license_leases USING btree (lease_id) WHERE ((ended_at IS NOT NULL) AND (revocation_number IS NULL));
 
 CREATE INDEX license_renewal_history_attempted_at ON public.license_renewal_history USING btree (attempted_at);
+
+CREATE INDEX license_renewal_history_paid ON public.license_renewal_history USING btree (attempted_at DESC, renewal_id DESC) WHERE ((status)::text = 'success'::text);
 
 CREATE INDEX license_renewal_history_subscription_id ON public.license_renewal_history USING btree (subscription_id, attempted_at DESC);
 
@@ -3344,6 +3477,8 @@ CREATE INDEX outbox_dead ON public.outbox USING btree (kind) WHERE (dead_at IS N
 
 CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at IS NULL) AND (dead_at IS NULL));
 
+CREATE INDEX outbox_of_user ON public.outbox USING btree (((payload ->> 'user_id'::text)), created_at DESC) WHERE ((kind = 'email'::text) AND ((payload ->> 'user_id'::text) IS NOT NULL));
+
 CREATE INDEX payment_cases_of_renewal ON public.payment_cases USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
 
 CREATE INDEX payment_events_by_received_at ON public.payment_events USING btree (received_at);
@@ -3357,6 +3492,10 @@ CREATE INDEX refunds_of_renewal ON public.refunds USING btree (renewal_id);
 CREATE INDEX refunds_to_send ON public.refunds USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
 CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
+
+CREATE INDEX renewals_by_change ON public.renewals USING btree (updated_at DESC, renewal_id DESC);
+
+CREATE INDEX renewals_by_status ON public.renewals USING btree (status, updated_at DESC, renewal_id DESC);
 
 CREATE INDEX renewals_due ON public.renewals USING btree (next_action_at) WHERE (next_action_at IS NOT NULL);
 
@@ -3381,6 +3520,8 @@ CREATE INDEX usage_quarantine_open ON public.usage_quarantine USING btree (sourc
 CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING btree (quarantined_at DESC, quarantine_id DESC);
 
 CREATE INDEX usage_rollups_hour_at ON public.usage_rollups USING brin (hour_at) WITH (pages_per_range='32');
+
+CREATE INDEX user_payment_methods_by_customer ON public.user_payment_methods USING btree (provider_customer_id) WHERE (provider_customer_id IS NOT NULL);
 
 CREATE INDEX user_payment_methods_provider_payment_id ON public.user_payment_methods USING btree (provider_payment_id);
 
@@ -3477,6 +3618,9 @@ ALTER TABLE ONLY public.billing_ledger
 
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES public.user_wallets(wallet_id);
+
+ALTER TABLE ONLY public.customer_notes
+    ADD CONSTRAINT customer_notes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.dispute_evidence
     ADD CONSTRAINT dispute_evidence_reversal_id_fkey FOREIGN KEY (reversal_id) REFERENCES public.payment_reversals(reversal_id);

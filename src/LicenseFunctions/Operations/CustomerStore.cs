@@ -47,7 +47,8 @@ public sealed record CustomerMail
 
 /// <param name="Payload">JSON.</param>
 public sealed record CustomerMailRow(
-    Guid OutboxId, string Payload, DateTime CreatedAt, DateTime DueAt, int Attempts, DateTime? SentAt, DateTime? DeadAt, string? LastError);
+    Guid OutboxId, string Payload, string? Licenses, DateTime CreatedAt, DateTime DueAt, int Attempts, DateTime? SentAt, DateTime? DeadAt,
+    string? LastError);
 
 /// <summary>A note of an operator about a customer. The customer's erasure deletes it.</summary>
 /// <param name="Author">The operator's mail address; null if it is not known.</param>
@@ -72,7 +73,8 @@ public sealed class CustomerStore(LicenseDatabase database)
     }
 
     private const string Mails = """
-        select outbox_id, payload::text as payload, created_at, due_at, attempts, sent_at, dead_at, last_error
+        select outbox_id, payload::text as payload, mail_licenses(payload -> 'model')::text as licenses, created_at, due_at, attempts,
+               sent_at, dead_at, last_error
         from outbox
         where kind = 'email' and payload ->> 'user_id' = @userId::text
         order by created_at desc

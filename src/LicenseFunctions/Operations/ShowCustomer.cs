@@ -57,7 +57,7 @@ public sealed class ShowCustomer(LicenseDatabase database, CustomerStore store, 
 
     private CustomerMail Show(CustomerMailRow row)
     {
-        var (template, rendered) = Render(row.Payload);
+        var (template, rendered) = Render(row);
         return new CustomerMail
         {
             OutboxId = row.OutboxId,
@@ -74,15 +74,16 @@ public sealed class ShowCustomer(LicenseDatabase database, CustomerStore store, 
     }
 
     // A payload of another version may lack the template or have other fields. The list still shows the mail.
-    private (string Template, RenderedMail? Mail) Render(string payload)
+    private (string Template, RenderedMail? Mail) Render(CustomerMailRow mail)
     {
         try
         {
-            var row = JsonNode.Parse(payload)!.AsObject();
+            var row = JsonNode.Parse(mail.Payload)!.AsObject();
             var template = row["template"]?.GetValue<string>() ?? "";
-            return templates.Names.Contains(template)
-                ? (template, templates.Render(template, row["model"] as JsonObject ?? [], publicUrl: null))
-                : (template, null);
+            if (!MailTemplates.Names.Contains(template)) return (template, null);
+            var model = row["model"] as JsonObject ?? [];
+            if (mail.Licenses is { } licenses) model["licenses"] = JsonNode.Parse(licenses);
+            return (template, templates.Render(template, model, publicUrl: null));
         }
         catch (Exception failure) when (failure is InvalidOperationException or JsonException or KeyNotFoundException)
         {

@@ -323,7 +323,8 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
                 .Select(row => $"{row!["kind"]} {row["name"]} {row["recipient"]} {row["can_revive"]}")
                 .Order(StringComparer.Ordinal));
         Assert.Equal(400, bad);
-        Assert.Equal(([dead[0]], [dead[2]]), (Ids(one!["revived"]), Ids(one["others"])));
+        Assert.Equal([dead[0]], Ids(one!["revived"]));
+        Assert.Equal([dead[2]], Ids(one["others"]));
         Assert.Equal([dead[1]], Ids(all!["revived"]));
         Assert.Equal(2, await database.QueryAsync<int>(
             "select count(*) from outbox where outbox_id = any (@dead) and dead_at is null and attempts = 0", new { dead }));

@@ -34,7 +34,10 @@ public sealed class RunDueRenewalsTests(PostgresFixture postgres)
 
         Assert.Equal((234, 0), (counts.Processed, counts.Lost));
         Assert.Equal("230 applied, 4 payment_needed", await database.QueryAsync<string>(
-            "select string_agg(concat_ws(' ', n, status), ', ') from (select count(*) as n, status from renewals group by 2 order by 1 desc) s"));
+            """
+            select string_agg(concat_ws(' ', n, status), ', ')
+            from (select count(*) as n, status from renewals group by status order by 1 desc) s
+            """));
         Assert.Equal(230, await database.QueryAsync<int>(
             """
             select count(*)::int from user_wallets w join billing_ledger l using (user_id)
@@ -79,7 +82,8 @@ public sealed class RunDueRenewalsTests(PostgresFixture postgres)
             ), price as (
                 insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from master
             ), customers as (
-                insert into users (email) select @licenses || '-' || @walletUsd || '-' || n || '@x.test' from generate_series(1, @licenses) n
+                insert into users (email)
+                select @licenses || '-' || @walletUsd || '-' || n || '@x.test' from generate_series(1, @licenses) n
                 returning user_id
             ), wallets as (
                 insert into user_wallets (user_id, balance_usd) select user_id, @walletUsd from customers
@@ -97,7 +101,8 @@ public sealed class RunDueRenewalsTests(PostgresFixture postgres)
     private static RunDueRenewals Run(TestDatabase database)
     {
         var store = PostgresWorld.Over(database, TimeProvider.System);
-        var process = new ProcessRenewal(store, new RenewalGateways([]), Policy, new SignedLinks([], TimeProvider.System), TimeProvider.System);
+        var process = new ProcessRenewal(
+            store, new RenewalGateways([]), Policy, new SignedLinks([], TimeProvider.System), TimeProvider.System);
         return new RunDueRenewals(
             store, process, Policy, new RenewalPace(Lanes: 4, Claim: 2, TimeSpan.FromMinutes(5)), TimeProvider.System,
             NullLogger<RunDueRenewals>.Instance);
