@@ -221,7 +221,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Task.FromResult<IReadOnlyList<RenewalFacts>>(claimed ?? []);
     }
 
-    private bool IsCoveredByWallet(Renewal renewal) => renewal.IntentId is null
+    private bool IsCoveredByWallet(Renewal renewal) => renewal is { IntentId: null, IsChargeOpen: false }
         && Licenses[renewal.SubscriptionId] is var license && (renewal.AmountUsd ?? 0) <= license.WalletUsd - license.ReservedUsd;
 
     public Task<RenewalFacts?> ClaimOneAsync(Guid renewalId, TimeSpan lease, CancellationToken cancellationToken) =>

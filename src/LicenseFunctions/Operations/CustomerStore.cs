@@ -72,6 +72,15 @@ public sealed class CustomerStore(LicenseDatabase database)
             new CommandDefinition(Find, new { userId }, cancellationToken: session.Token));
     }
 
+    private const string Licenses = "select subscription_id from subscriptions where subscriber_id = @userId";
+
+    public async Task<IReadOnlyList<Guid>> LicensesAsync(Guid userId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<Guid>(
+            new CommandDefinition(Licenses, new { userId }, cancellationToken: session.Token))).AsList();
+    }
+
     private const string Mails = """
         select outbox_id, payload::text as payload, mail_licenses(payload -> 'model')::text as licenses, created_at, due_at, attempts,
                sent_at, dead_at, last_error

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Npgsql;
 
@@ -15,8 +16,11 @@ public sealed record ErasureOrder(string Email, string Reason);
 public sealed record Erasure(Guid UserId, IReadOnlyDictionary<string, long> Rows, IReadOnlyList<string> TellProvider);
 
 /// <summary>Erases a customer, as licensectl erase does: first a preview, then the erasure with the typed mail address.</summary>
-public sealed class ErasePerson(PersonStore persons, CustomerStore customers)
+public sealed class ErasePerson(PersonStore persons, CustomerStore customers, LicenseInvalidation invalidation)
 {
+    // Meanwhile the customer's licenses and the sums of usage are locked. Front ends of Azure end a request after 230 s.
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
     private const int LongestReason = 500;
 
     private static readonly Refusal ReasonInvalid = new(
@@ -28,8 +32,12 @@ public sealed class ErasePerson(PersonStore persons, CustomerStore customers)
         "Type the address that the customer's page shows.");
 
     private static readonly Refusal NoCustomer = new(
-        RefusalKind.Conflict, "NOT_A_CUSTOMER", "This account belongs to an operator or a service. Nothing was erased.", null,
+        RefusalKind.Conflict, "NOT_A_CUSTOMER", "This account is neither a subscriber nor a master. Nothing was erased.", null,
         "licensectl erase can erase it.");
+
+    private static readonly Refusal TooMuch = new(
+        RefusalKind.Unavailable, "ERASURE_TOO_SLOW", "It took longer than a minute. Nothing was erased.", null,
+        "Use licensectl erase: it has no time limit.");
 
     private static readonly Refusal ChargeOpen = new(
         RefusalKind.Conflict, "CHARGE_OPEN", "The outcome of a charge of this customer is not known yet. Nothing was erased.", null,
@@ -38,23 +46,26 @@ public sealed class ErasePerson(PersonStore persons, CustomerStore customers)
     public async Task<Outcome<Erasure>> PreviewAsync(Guid userId, Actor by, CancellationToken cancellationToken) =>
         await RefuseAsync(userId, null, cancellationToken) is { } refusal
             ? refusal
-            : await TryAsync(() => persons.PreviewErasureAsync(userId, by.Id, null, cancellationToken));
+            : await TryAsync(() => persons.PreviewErasureAsync(userId, by.Id, null, cancellationToken, Limit));
 
     public async Task<Outcome<Erasure>> RunAsync(Guid userId, ErasureOrder order, Actor by, CancellationToken cancellationToken)
     {
         var reason = order.Reason.Trim();
         if (reason.Length is 0 or > LongestReason)
             return ReasonInvalid;
-        return await RefuseAsync(userId, order.Email.Trim(), cancellationToken) is { } refusal
-            ? refusal
-            : await TryAsync(() => persons.EraseAsync(userId, by.Id, reason, cancellationToken));
+        if (await RefuseAsync(userId, order.Email.Trim(), cancellationToken) is { } refusal)
+            return refusal;
+        var licenses = await customers.LicensesAsync(userId, cancellationToken);
+        var erased = await TryAsync(() => persons.EraseAsync(userId, by.Id, reason, cancellationToken, Limit));
+        foreach (var license in licenses) invalidation.Raise(license);
+        return erased;
     }
 
     private async Task<Refusal?> RefuseAsync(Guid userId, string? typed, CancellationToken cancellationToken) =>
         await customers.FindAsync(userId, cancellationToken) switch
         {
             null => ShowCustomer.Unknown,
-            { Role: "operator" or "service" } => NoCustomer,
+            { Role: not ("subscriber" or "master") } => NoCustomer,
             var customer when typed is not null && !typed.Equals(customer.Email, StringComparison.OrdinalIgnoreCase) => OtherAddress,
             _ => null,
         };
@@ -68,6 +79,10 @@ public sealed class ErasePerson(PersonStore persons, CustomerStore customers)
         catch (PostgresException open) when (open.SqlState == PostgresErrorCodes.ObjectInUse)
         {
             return ChargeOpen;
+        }
+        catch (NpgsqlException slow) when (slow.InnerException is TimeoutException)
+        {
+            return TooMuch;
         }
     }
 }

@@ -22,22 +22,30 @@ public sealed class PersonStore(LicenseDatabase database)
             new CommandDefinition(Find, new { user }, cancellationToken: cancellationToken));
     }
 
-    // One statement, so that the export doesn't contain its own audit row.
-    private const string Export = """
-        with audited as (
-            insert into audit_log (actor_kind, actor_id, action, subject)
-            values (@Kind, @Id, 'person.exported', @userId::text)
-        )
-        select table_name, row_data::text as json from person_data(@userId)
+    // Committed before the first row is read: a caller who ends the connection early has got data, too.
+    private const string AuditExport = """
+        insert into audit_log (actor_kind, actor_id, action, subject) values (@Kind, @Id, 'person.exported', @userId::text)
+        returning audit_id::text
         """;
 
-    /// <summary>Reads every row about a person, by table. The export is audited.</summary>
+    private Task<string?> AuditExportAsync(Guid userId, Actor by, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteScalarAsync<string>(
+            new CommandDefinition(AuditExport, new { userId, by.Kind, by.Id }, cancellationToken: token)),
+        cancellationToken);
+
+    private const string Export = """
+        select table_name, row_data::text as json from person_data(@userId)
+        where table_name <> 'audit_log' or row_data ->> 'audit_id' <> @auditId
+        """;
+
+    /// <summary>Reads every row about a person, by table, without the audit row of this export.</summary>
     public async IAsyncEnumerable<PersonRow> ExportAsync(
         Guid userId, Actor by, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var auditId = await AuditExportAsync(userId, by, cancellationToken);
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        await foreach (var row in connection.QueryUnbufferedAsync<PersonRow>(Export, new { userId, by.Kind, by.Id }, commandTimeout: 0)
+        await foreach (var row in connection.QueryUnbufferedAsync<PersonRow>(Export, new { userId, auditId }, commandTimeout: 0)
             .WithCancellation(cancellationToken))
             yield return row;
     }
@@ -52,19 +60,24 @@ public sealed class PersonStore(LicenseDatabase database)
     /// <summary>Erases a person's data in one transaction. The erasure is audited.</summary>
     /// <returns>JSON: the number of changed rows, and the customers to delete at the payment provider.</returns>
     /// <exception cref="PostgresException">The outcome of a charge is unknown (55006).</exception>
-    public Task<string> EraseAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken) =>
+    /// <exception cref="NpgsqlException">It took longer than <paramref name="limit"/>; nothing is erased.</exception>
+    /// <param name="limit">How long it may take; null for any time.</param>
+    public Task<string> EraseAsync(
+        Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken, TimeSpan? limit = null) =>
         database.InStatementAsync(
-            (connection, token) => ErasePersonAsync(connection, userId, operatorId, reason, token), cancellationToken);
+            (connection, token) => ErasePersonAsync(connection, userId, operatorId, reason, limit, token), cancellationToken);
 
     /// <summary>Erases a person's data, and rolls back.</summary>
     /// <returns>What <see cref="EraseAsync"/> would return.</returns>
     /// <exception cref="PostgresException">The outcome of a charge is unknown (55006).</exception>
-    public async Task<string> PreviewErasureAsync(Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken)
+    /// <inheritdoc cref="EraseAsync"/>
+    public async Task<string> PreviewErasureAsync(
+        Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken, TimeSpan? limit = null)
     {
         try
         {
             return await database.InTransactionAsync<string>(async (connection, token) => throw new PreviewException(
-                await ErasePersonAsync(connection, userId, operatorId, reason, token)), cancellationToken);
+                await ErasePersonAsync(connection, userId, operatorId, reason, limit, token)), cancellationToken);
         }
         catch (PreviewException rolledBack)
         {
@@ -73,7 +86,8 @@ public sealed class PersonStore(LicenseDatabase database)
     }
 
     private static async Task<string> ErasePersonAsync(
-        NpgsqlConnection connection, Guid userId, Guid? operatorId, string? reason, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, Guid userId, Guid? operatorId, string? reason, TimeSpan? limit, CancellationToken cancellationToken) =>
         (await connection.ExecuteScalarAsync<string>(new CommandDefinition(
-            Erase, new { userId, operatorId, reason }, commandTimeout: 0, cancellationToken: cancellationToken)))!;
+            Erase, new { userId, operatorId, reason }, commandTimeout: (int)(limit?.TotalSeconds ?? 0),
+            cancellationToken: cancellationToken)))!;
 }

@@ -63,12 +63,14 @@ public sealed class TrendStore(LicenseDatabase database)
                                 filter (where data ->> 'paid_with' in ('card', 'wallet')), 0) as revenue_usd
             from events where type = 'license.renewed' group by day
         ), refund_steps as (
-            select day, (data ->> 'refunded_usd')::numeric
+            -- All that are kept: each has the sum that was refunded until then, also before the first day.
+            select (occurred_at at time zone 'UTC')::date as day,
+                   (data ->> 'refunded_usd')::numeric
                    - coalesce(lag((data ->> 'refunded_usd')::numeric)
                                   over (partition by data ->> 'renewal_id' order by occurred_at), 0) as usd
-            from events where type = 'payment.refunded'
+            from license_events where type = 'payment.refunded'
         ), refunded as (
-            select day, sum(usd) as refunded_usd from refund_steps group by day
+            select day, sum(usd) as refunded_usd from refund_steps where day >= @first::date group by day
         ), failed as (
             select f.day, count(distinct f.subscription_id)::int as failed,
                    count(distinct f.subscription_id) filter (where r.last_at > f.occurred_at)::int as recovered

@@ -56,7 +56,7 @@ public sealed class TroubleStore
     private const string Disputes = """
         select p.reversal_id, p.provider_id, p.subscription_id, p.changed_at, p.evidence_due_at
         from payment_reversals p
-        where p.kind = 'dispute' and p.state = 'open'
+        where p.kind = 'dispute' and p.state = 'open' and (p.evidence_due_at is null or p.evidence_due_at > now())
           and not exists (select from dispute_evidence e where e.reversal_id = p.reversal_id and e.state = 'sent')
         order by p.evidence_due_at, p.reversal_id
         limit @Most

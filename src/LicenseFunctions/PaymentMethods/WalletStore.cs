@@ -60,8 +60,9 @@ public sealed class WalletStore(LicenseDatabase database)
             order by l.created_at desc, is_debit desc, l.ledger_id desc
             limit @limit
         )
-        select p.ledger_id as entry_id, shown_time(p.created_at) as at, p.entry_type::text as type, p.amount_usd,
-               p.balance_after as balance_after_usd, s.subscription_id, split_part(m.email, '@', 1) as master, p.description
+        select p.ledger_id as entry_id, shown_time(p.created_at) as at, p.entry_type::text as type,
+               coalesce(amount_of(p.amount_usd), 0) as amount_usd, coalesce(amount_of(p.balance_after), 0) as balance_after_usd,
+               s.subscription_id, split_part(m.email, '@', 1) as master, p.description
         from page p
         left join renewals r on r.renewal_id = p.reference_id
         left join subscriptions s on s.subscription_id in (r.subscription_id, p.reference_id) and s.subscriber_id = @userId

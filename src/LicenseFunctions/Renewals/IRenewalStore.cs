@@ -13,7 +13,7 @@ public enum RenewalSelection
     AwaitingProvider,
 
     /// <summary>
-    /// Those of the first due renewals whose amount the customer's wallet covers, and that have no intent: most of them ask no provider.
+    /// Those of the first due renewals whose amount the customer's wallet covers, without an intent or open charge: most ask no provider.
     /// None if the others are due earlier.
     /// </summary>
     CoveredByWallet,

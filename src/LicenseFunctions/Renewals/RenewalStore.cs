@@ -191,7 +191,7 @@ public sealed class RenewalStore(
               limit @limit
               for update skip locked) due
         where r.renewal_id = due.renewal_id and (not @coveredByWallet or (
-            r.intent_id is null
+            r.intent_id is null and not is_charge_open(r.status)
             and coalesce(r.amount_usd, 0) <= coalesce((
                 select available_usd(w.balance_usd, w.reserved_usd) from user_wallets w where w.user_id = r.user_id), 0)))
         returning r.renewal_id

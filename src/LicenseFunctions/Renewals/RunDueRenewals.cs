@@ -65,32 +65,28 @@ public sealed class RunDueRenewals(
     private async Task<(int Processed, int Lost)> InLanesAsync(
         RenewalSelection selection, int count, DateTimeOffset until, CancellationToken cancellationToken)
     {
-        var lanes = await Task.WhenAll(Enumerable.Range(0, count).Select(lane => LaneAsync(
-            selection, isTogether: lane < LanesTogether && selection is not RenewalSelection.AwaitingProvider, until, cancellationToken)));
+        var lanes = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => LaneAsync(selection, until, cancellationToken)));
         return (lanes.Sum(lane => lane.Processed), lanes.Sum(lane => lane.Lost));
     }
 
     private async Task<(int Processed, int Lost)> LaneAsync(
-        RenewalSelection selection, bool isTogether, DateTimeOffset until, CancellationToken cancellationToken)
+        RenewalSelection selection, DateTimeOffset until, CancellationToken cancellationToken)
     {
         var (processed, lost) = (0, 0);
+        var isTogether = selection is RenewalSelection.CoveredByWallet;
         // A slice claims at least once: opening renewals may have taken all its time.
         for (var isFirst = true; clock.GetUtcNow() < until && (isFirst || !TimeSlice.IsOver); isFirst = false)
         {
-            var claimed = isTogether
-                ? await ClaimAsync(RenewalSelection.CoveredByWallet, TimeSlice.Batch(Together, 10), cancellationToken)
-                : [];
-            var left = await ProcessTogetherAsync(claimed, cancellationToken);
+            var begunAt = clock.GetUtcNow();
+            var claimed = await ClaimAsync(
+                selection, isTogether ? TimeSlice.Batch(Together, 10) : TimeSlice.Batch(pace.Claim, 1), cancellationToken);
+            if (claimed.Count == 0) break;
+            var left = isTogether ? await ProcessTogetherAsync(claimed, cancellationToken) : claimed;
             processed += claimed.Count - left.Count;
-            if (claimed.Count == 0)
-            {
-                if (selection is RenewalSelection.CoveredByWallet) break;
-                left = await ClaimAsync(selection, TimeSlice.Batch(pace.Claim, 1), cancellationToken);
-                if (left.Count == 0) break;
-            }
-
             foreach (var facts in left)
             {
+                // Of a batch, many may need the provider after all. Those that can't begin within the lease are claimed again after it.
+                if (isTogether && clock.GetUtcNow() - begunAt > ProcessRenewal.Lease / 3) break;
                 if (await TryProcessAsync(facts, cancellationToken)) processed++;
                 else lost++;
             }

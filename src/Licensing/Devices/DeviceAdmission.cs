@@ -36,8 +36,8 @@ public sealed record RegisteredDevice(
 /// The detector requires that unknown devices are refused, and this device is unknown.
 /// </param>
 /// <param name="RemovedBySubscriber">
-/// The subscriber removed this device within <see cref="DeviceAdmission.ChangesCountFor"/>. It may still run and ask: it is refused, but it
-/// doesn't suspend the license.
+/// The subscriber removed this device within <see cref="DeviceAdmission.ChangesCountFor"/>. It may still run and ask. Without a free slot it
+/// is refused: it neither replaces a device nor suspends the license.
 /// </param>
 public sealed record DeviceHistory(
     int Changes, bool SuspensionLifted, bool MarkedFalsePositive, bool SharingSuspected = false, bool RemovedBySubscriber = false);
@@ -110,7 +110,8 @@ public static class DeviceAdmission
         if (history.MarkedFalsePositive)
             return new Admission.BeyondLimit();
 
-        var replaced = FindReplaceable(claim, registered, policy, now);
+        // It would take the slot back from the device that the subscriber has kept.
+        var replaced = history.RemovedBySubscriber ? null : FindReplaceable(claim, registered, policy, now);
         if (replaced is not null && history.Changes < MaxChanges)
             return refused ? Suspicious : new Admission.Replacement(replaced, replaced.Slot!.Value);
 

@@ -43,7 +43,8 @@ public static class RenewalRequests
 
     /// <summary>
     /// An operator wants a renewal tried again that failed. A charge that may have succeeded is never sent again: it is looked up. A card
-    /// that was rejected permanently is not charged again, and the limit of attempts stays.
+    /// that was rejected permanently is not charged again, and the limits of attempts stay. It stays what it was: automatic, or requested by
+    /// the customer.
     /// </summary>
     /// <returns>The renewal is due now; a refusal if the rules don't allow another attempt, or if nothing could pay it.</returns>
     public static Outcome<RenewalChange> Retry(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now)
@@ -69,7 +70,10 @@ public static class RenewalRequests
             _ when source.Obstacle is not null => Refused(
                 "NOTHING_CAN_PAY", "No saved card can pay, the wallet balance is too low, or the price needs consent.",
                 "The customer must save a card, add money, or agree to the price."),
-            _ when source.With is PaidWith.Card && facts.License.IsDisputed =>
+            _ when !policy.AutoRenews(facts.License) => Refused(
+                "AUTO_RENEW_OFF", "Auto-renewal is off, so only the customer can start a payment.",
+                "The customer can renew on the license's Renewals page."),
+            _ when source.With is PaidWith.Card or PaidWith.Deferred && facts.License.IsDisputed =>
                 Refused("PAYMENT_DISPUTED", "A charge of this license is disputed: its card is not charged until the dispute is decided."),
             _ when source.With is PaidWith.Card && renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined
                 && !facts.Card!.IsOtherThan(declined) => Refused(
@@ -79,7 +83,9 @@ public static class RenewalRequests
                 string.Create(
                     System.Globalization.CultureInfo.InvariantCulture,
                     $"Cards were tried too often. They can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC.")),
-            _ => RenewNow(renewal, policy, now)! with { Audit = "renewal.retried" },
+            _ when source.With is PaidWith.Card && renewal.Type is RenewalType.Auto && renewal.SoftDeclines >= RenewalPolicy.SoftAttempts =>
+                Refused("TOO_MANY_ATTEMPTS", "All automatic attempts are used.", "The customer can renew, or save another card."),
+            _ => new RenewalChange(RenewNow(renewal, policy, now)!.After with { Type = renewal.Type }) { Audit = "renewal.retried" },
         };
     }
 

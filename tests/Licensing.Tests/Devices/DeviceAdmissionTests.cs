@@ -91,6 +91,19 @@ public sealed class DeviceAdmissionTests
         Assert.Equal(!replaces, admission is Admission.Refused);
     }
 
+    [Theory]
+    [InlineData("EA-3", 1003, Idle)]
+    [InlineData("EA-1", 1003, Stopped)]
+    public void Decide_ADeviceThatTheSubscriberRemoved_DoesNotTakeTheSlotOfTheKeptOne(string ea, long account, int keptAgo)
+    {
+        var registered = new[] { Device(1, keptAgo), Device(2, Active) };
+
+        var claim = Claim(ea, account, "203.0.113.9");
+
+        Assert.IsType<Admission.Replacement>(Decide(claim, registered));
+        Assert.IsType<Admission.Refused>(Decide(claim, registered, Clean with { RemovedBySubscriber = true }));
+    }
+
     /// <summary>The ages of the changes in seconds → the seconds until the next removal; null: now.</summary>
     [Theory]
     [InlineData(new int[0], null)]

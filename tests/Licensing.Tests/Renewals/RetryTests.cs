@@ -45,8 +45,8 @@ public sealed class RetryTests
 
         var change = RenewalRequests.Retry(facts, Policy, Expiry.AddHours(1)).Value;
 
-        Assert.Equal((RenewalStatus.Due, Expiry.AddHours(1), "renewal.retried"),
-            (change.After.Status, change.After.NextActionAt, change.Audit));
+        Assert.Equal((RenewalStatus.Due, RenewalType.Auto, Expiry.AddHours(1), "renewal.retried"),
+            (change.After.Status, change.After.Type, change.After.NextActionAt, change.Audit));
         Assert.Equal(RenewalStatus.Charging, After(Next(facts with { Renewal = change.After }, Expiry.AddHours(1))).Status);
     }
 
@@ -76,6 +76,27 @@ public sealed class RetryTests
         Assert.Null(RenewalRequests.Retry(disputed with { WalletUsd = 60 }, Policy, Expiry).Refusal);
         var moved = Facts(Declined, Card) with { License = new RenewalLicense(Expiry.AddDays(30), AutoRenew: true) };
         Assert.Equal("LICENSE_NOT_RENEWABLE", RenewalRequests.Retry(moved, Policy, Expiry).Refusal?.Code);
+    }
+
+    [Fact]
+    public void Retry_WithoutAutoRenewal_IsNoRequestOfTheCustomer()
+    {
+        var off = Facts(Declined, Card, wallet: 60) with { License = new RenewalLicense(Expiry, AutoRenew: false) };
+
+        Assert.Equal("AUTO_RENEW_OFF", RenewalRequests.Retry(off, Policy, Expiry).Refusal?.Code);
+    }
+
+    [Theory]
+    [InlineData(RenewalType.Auto, "TOO_MANY_ATTEMPTS")]
+    [InlineData(RenewalType.Manual, null)]
+    public void Retry_AfterTheSoftAttempts_IsForTheCustomer(RenewalType type, string? code)
+    {
+        var declined = Declined with { Type = type, SoftDeclines = RenewalPolicy.SoftAttempts };
+
+        var retry = RenewalRequests.Retry(Facts(declined, Card), Policy, Expiry);
+
+        Assert.Equal(code, retry.Refusal?.Code);
+        if (code is null) Assert.Equal(type, retry.Value.After.Type);
     }
 
     [Fact]
