@@ -1,7 +1,7 @@
--- What operators must look at, once for each cause. The event feed and the mails tell of it.
+-- Troubles of the backend, one row for each cause. The event feed and mails report them.
 insert into schema_migrations (name) values ('0047_troubles');
 
--- A cause that was seen, and is not over. The row is deleted when it is.
+-- A cause that was seen. The row is deleted when the trouble is closed, or when the cause goes before it was opened.
 create table troubles (
     trouble_id uuid primary key default uuid_generate_v4(),
     cause text not null,

@@ -353,7 +353,7 @@ test('a suspended customer trades again within three clicks after the sign-in, a
     clicks++;
     await locator.click();
   };
-  await click(tasks.getByRole('link', { name: /^Get trading again/ }));
+  await click(tasks.getByRole('link', { name: /^Lift the suspension/ }));
   await click(page.getByRole('button', { name: 'Lift the suspension' }));
   await page.getByText('The suspension was lifted.', { exact: false }).waitFor();
   assert.ok(clicks <= 3);

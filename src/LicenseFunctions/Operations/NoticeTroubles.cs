@@ -10,9 +10,9 @@ using Npgsql;
 namespace LicenseFunctions.Operations;
 
 /// <summary>
-/// Looks for troubles once a minute, in one process at a time, and tells operators by mail and in the event feed. Each change is saved
-/// together with its event and mail, so nothing is told twice. It runs before each run of the outbox, which has the shortest schedule, so
-/// also after requests if all timers are silent: see <see cref="TimerFallback"/>.
+/// Looks for troubles once a minute, in one process at a time, and reports them to operators by mail and in the event feed. Each change is
+/// saved together with its event and mail, so nothing is reported twice. It runs before each run of the outbox, which has the shortest
+/// schedule. If all timers are silent, it therefore also runs after requests: see <see cref="TimerFallback"/>.
 /// </summary>
 public sealed class NoticeTroubles(
     LicenseDatabase database, TimerFallbackStore timerStore, TimerSchedules schedules, TroubleSettings settings,
@@ -30,18 +30,18 @@ public sealed class NoticeTroubles(
         {
             await RunAsync(cancellationToken);
         }
-#pragma warning disable CA1031 // The next run looks again.
+#pragma warning disable CA1031 // The next run tries again.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {
-            log.LogError(failure, "Troubles could not be looked for; the next run of the outbox tries again");
+            log.LogError(failure, "Looking for troubles failed; the next run of the outbox tries again");
         }
     }
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (await database.InTransactionAsync(LookAsync, cancellationToken) < schedules.Intervals.Count)
-            await timerStore.AddAsync([.. schedules.Names], cancellationToken); // so that one that never runs is late, too
+            await timerStore.AddAsync([.. schedules.Names], cancellationToken); // so that a timer that never runs is late, too
     }
 
     /// <returns>The number of timers that were known.</returns>
@@ -81,7 +81,7 @@ public sealed class NoticeTroubles(
 
         var trouble = step.After ?? before!.Trouble;
         var cause = EnumWords.UpperOf(trouble.Sign.Cause);
-        log.LogWarning("Trouble {Cause} {Subject} is {State}", cause, trouble.Sign.Subject, step.IsOpened ? "opened" : "over");
+        log.LogWarning("Trouble {Cause} {Subject} is {State}", cause, trouble.Sign.Subject, step.IsOpened ? "opened" : "closed");
         await LicenseEvents.AddAsync(
             connection,
             step.IsOpened
@@ -107,7 +107,7 @@ public sealed class NoticeTroubles(
     private Task MailAsync(
         NpgsqlConnection connection, IReadOnlyList<ToldTrouble> told, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        // New ones before those that are over.
+        // Opened ones and reminders before closed ones.
         var ordered = told.OrderByDescending(one => one.News, StringComparer.Ordinal)
             .ThenBy(one => one.Cause, StringComparer.Ordinal).ThenBy(one => one.Subject, StringComparer.Ordinal).ToList();
         return EmailOutbox.AddForOperatorsAsync(

@@ -28,7 +28,7 @@ public sealed class OutboxFunctions(NoticeTroubles notice, DrainOutbox drain, Re
 
     [Function("ReviveMessages")]
     [Access(CallerRole.Operator)]
-    [Operation("Makes such mails and webhooks due again: those of outbox_ids, or all. Each is audited.",
+    [Operation("Makes mails and webhooks that were given up due again: those of outbox_ids, or all. Each is audited.",
         Body = typeof(RevivalOrder), Reply = typeof(Revival))]
     public async Task<IResult> Revive(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/outbox/revive")] HttpRequest request,

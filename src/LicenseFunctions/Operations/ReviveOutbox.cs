@@ -11,10 +11,10 @@ public sealed record DeadMessages(IReadOnlyList<DeadMessage> Messages);
 public sealed record RevivalOrder(IReadOnlyList<Guid>? OutboxIds = null, bool All = false);
 
 /// <param name="Revived">The rows that are due now.</param>
-/// <param name="Others">The rows of the order that were not given up, were emptied, or don't exist.</param>
+/// <param name="Others">The requested rows that were not given up, were emptied, or don't exist.</param>
 public sealed record Revival(IReadOnlyList<Guid> Revived, IReadOnlyList<Guid> Others);
 
-/// <summary>Sends mails and webhooks again that were given up: the timer's next run does it.</summary>
+/// <summary>Makes mails and webhooks that were given up due again: the timer's next run sends them.</summary>
 public sealed class ReviveOutbox(LicenseDatabase database, DeadOutboxStore store)
 {
     private const int Most = 200;

@@ -8,20 +8,20 @@ using Npgsql;
 namespace LicenseFunctions.Operations;
 
 /// <summary>A trouble and its row.</summary>
-/// <param name="TroubleId">Of the row, or of the one that is added.</param>
+/// <param name="TroubleId">The ID of the row, or of the row that is added.</param>
 public sealed record KnownTrouble(Guid TroubleId, Trouble Trouble);
 
-/// <summary>The facts about troubles, and the troubles that are known. All of it belongs to the transaction of one look.</summary>
+/// <summary>The facts about troubles, and the troubles that are known. Everything runs in the transaction of one run.</summary>
 public sealed class TroubleStore
 {
-    // Skips the row while another process looks.
+    // Skips the row while another process looks for troubles.
     private const string Begin = """
         update trouble_watch set looked_at = now()
         where only_row in (select only_row from trouble_watch where looked_at <= now() - @pause for update skip locked)
         returning now()
         """;
 
-    /// <returns>The time of this look; null if another process looks, or has looked within the pause.</returns>
+    /// <returns>The time of this run; null if another process is running it, or ran it within the pause.</returns>
     public static async Task<DateTimeOffset?> BeginAsync(
         NpgsqlConnection connection, TimeSpan pause, CancellationToken cancellationToken) =>
         await connection.ExecuteScalarAsync<DateTime?>(

@@ -13,8 +13,8 @@ public enum RenewalSelection
     AwaitingProvider,
 
     /// <summary>
-    /// Those of the first due renewals whose amount the customer's wallet covers, without an intent or open charge: most ask no provider.
-    /// None if the others are due earlier.
+    /// Of the renewals that are due first, those whose amount the customer's wallet covers and that have no intent and no open charge: most
+    /// of them need no provider. None if all of the first ones are others.
     /// </summary>
     CoveredByWallet,
 }
@@ -100,8 +100,8 @@ public interface IRenewalStore
     Task<RenewalSave> SaveAsync(RenewalChange change, RenewalWriter writer, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Commits claimed changes of different licenses and different customers in one transaction, and ends their claims. It waits less for
-    /// locks than <see cref="SaveAsync"/>.
+    /// Commits claimed changes of different licenses and different customers in one transaction, and ends their claims. It waits for
+    /// locks for a shorter time than <see cref="SaveAsync"/>.
     /// </summary>
     /// <returns>False if one of them can't be committed now; then nothing is written.</returns>
     Task<bool> SaveAllAsync(IReadOnlyList<RenewalChange> changes, CancellationToken cancellationToken);

@@ -18,7 +18,7 @@ public sealed class ListAllRenewals(LicenseDatabase database, RenewalListStore s
 {
     private const int Page = 100;
 
-    // A declined renewal, or one that waits for somebody.
+    // Declined, or waiting for the customer, an operator or the provider.
     private const string Stuck = "stuck";
 
     private static readonly string[] Statuses = [.. Enum.GetValues<RenewalStatus>().Select(status => EnumWords.Of(status))];

@@ -61,8 +61,8 @@ public sealed class ProcessRenewal(
     }
 
     /// <summary>
-    /// Saves in one transaction what needs no provider and no further step. At most one renewal of each license and customer, because each
-    /// decision is based on the wallet before the transaction.
+    /// Saves, in one transaction, the renewals that need no provider and no further step. At most one renewal of each license and customer,
+    /// because each decision is based on the wallet before the transaction.
     /// </summary>
     /// <returns>The renewals that are left: <see cref="RunAsync"/> processes each of them by itself.</returns>
     public async Task<IReadOnlyList<RenewalFacts>> RunTogetherAsync(

@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>Lists and reports of the renewals of all licenses, for operators, who can have failed ones tried again.</summary>
+/// <summary>Lists and reports of the renewals of all licenses, for operators, who can make failed ones due again.</summary>
 public sealed class RenewalReportFunctions(
     PreviewRenewals preview, CountRenewalFailures failures, ListAllRenewals list, RetryRenewals retry)
 {
@@ -31,7 +31,7 @@ public sealed class RenewalReportFunctions(
     [Function("ListAllRenewals")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists renewals by status, the latest change first. Without status: stuck, which are those that wait for somebody. Also as CSV.",
+        "Lists renewals by status, the latest change first. Without status: stuck, which are those that failed or wait. Also as CSV.",
         Reply = typeof(RenewalPage), Media = "text/csv", Query = ["status", "user_id", "after", "limit"])]
     public Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals")] HttpRequest request,

@@ -27,7 +27,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         WriteAsync([change], writer, cancellationToken);
 
     /// <param name="changes">Changes of different licenses and customers.</param>
-    /// <param name="writer">The writer of all; one with an event or a request writes one change.</param>
+    /// <param name="writer">The writer of all changes. If it has an event or a request, there is only one change.</param>
     /// <exception cref="SaveRefusedException">One of the changes was rejected; nothing is written.</exception>
     public async Task WriteAsync(IReadOnlyList<RenewalChange> changes, RenewalWriter writer, CancellationToken cancellationToken)
     {
@@ -119,8 +119,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         await PaymentCaseStore.CloseAppliedAsync(connection, paid, cancellationToken);
     }
 
-    // All changes of a license lock its row first. A statement of its own: the next one reads what the transaction committed for which
-    // this one has waited. In one order, so that two workers don't wait for each other.
+    // All changes of a license lock its row first. This is a separate statement, so that the next one reads what was committed while this
+    // one waited. The order is fixed, so that two workers don't wait for each other.
     private const string LockLicenses = """
         select from license_states where subscription_id = any(@ids) order by subscription_id for update
         """;

@@ -9,22 +9,22 @@ namespace LicenseFunctions.Renewals;
 /// <param name="Reason">For the audit log, at most 500 characters.</param>
 public sealed record RetryOrder(IReadOnlyList<Guid> RenewalIds, string Reason);
 
-/// <param name="Code">Null if the renewal is tried by the timer's next run; else why it isn't.</param>
+/// <param name="Code">Null if the renewal is tried by the timer's next run; otherwise why it isn't.</param>
 public sealed record RetryResult(Guid RenewalId, string? Code, string? Detail, string? Hint);
 
 /// <param name="Results">In the order of the request, each renewal once.</param>
 public sealed record RetryResults(IReadOnlyList<RetryResult> Results);
 
 /// <summary>
-/// Makes renewals due now that the rules allow to be tried again, each in its own transaction. The timer's next run charges them, with the
-/// same keys and limits as always: this use case sends nothing to the provider.
+/// Makes failed renewals due now if the rules allow another attempt, each in its own transaction. The timer's next run charges them, with
+/// the same keys and limits as always: this use case sends nothing to the provider.
 /// </summary>
 public sealed class RetryRenewals(IRenewalStore store, RenewalPolicy policy, TimeProvider clock, ILogger<RetryRenewals> log)
 {
     private const int Most = 100;
     private const int LongestReason = 500;
 
-    // Only for the time until the change is saved.
+    // The claim is needed only until the change is saved.
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
 
     private static readonly Refusal InvalidIds = new(
@@ -36,7 +36,7 @@ public sealed class RetryRenewals(IRenewalStore store, RenewalPolicy policy, Tim
     private static readonly Refusal Unknown = new(RefusalKind.NotFound, "RENEWAL_NOT_FOUND", "There is no such renewal.", "renewal_ids");
 
     private static readonly Refusal InProgress = new(
-        RefusalKind.Conflict, "IN_PROGRESS", "The renewal is being processed right now.", null, "Look at it again in a minute.");
+        RefusalKind.Conflict, "IN_PROGRESS", "The renewal is being processed right now.", null, "Check its status in a minute.");
 
     public async Task<Outcome<RetryResults>> RunAsync(RetryOrder order, Actor by, CancellationToken cancellationToken)
     {
@@ -61,7 +61,7 @@ public sealed class RetryRenewals(IRenewalStore store, RenewalPolicy policy, Tim
         {
             return await RetryAsync(renewalId, reason, by, cancellationToken);
         }
-#pragma warning disable CA1031 // One renewal must not stop the others; the operator sees it, and can repeat it.
+#pragma warning disable CA1031 // One renewal must not stop the others; the operator sees the failure and can try it again.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {

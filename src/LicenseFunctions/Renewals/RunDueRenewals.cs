@@ -98,8 +98,8 @@ public sealed class RunDueRenewals(
     private Task<IReadOnlyList<RenewalFacts>> ClaimAsync(RenewalSelection selection, int limit, CancellationToken cancellationToken) =>
         store.ClaimAsync(selection, clock.GetUtcNow(), limit, ProcessRenewal.Lease, cancellationToken);
 
-    // One row can make the batch fail. By itself, each of the others succeeds. Rows that fail again, for example because they are locked,
-    // are left: they come last, because each may wait.
+    // One row can make the batch fail, so each is then processed by itself. Rows that fail again, for example because they are locked,
+    // come last, because each may wait.
     private async Task<IReadOnlyList<RenewalFacts>> ProcessTogetherAsync(
         IReadOnlyList<RenewalFacts> claimed, CancellationToken cancellationToken)
     {

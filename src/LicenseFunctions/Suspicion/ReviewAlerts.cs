@@ -45,7 +45,7 @@ public sealed class ReviewAlerts(ReviewAlert review, ILogger<ReviewAlerts> log)
             var refusal = (await review.RunAsync(alertId, decision, by, cancellationToken)).Refusal;
             return new AlertReviewResult(alertId, refusal?.Code, refusal?.Detail);
         }
-#pragma warning disable CA1031 // One alert must not stop the others; the operator sees it, and can repeat it.
+#pragma warning disable CA1031 // One alert must not stop the others; the operator sees the failure and can try it again.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {

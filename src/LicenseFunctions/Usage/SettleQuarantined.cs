@@ -46,7 +46,7 @@ public sealed class SettleQuarantined(ReplayQuarantined replay, ILogger<SettleQu
                 : (await replay.DiscardAsync(quarantineId, by, cancellationToken)).Refusal;
             return new QuarantineResult(quarantineId, refusal?.Code, refusal?.Detail);
         }
-#pragma warning disable CA1031 // One message must not stop the others; the operator sees it, and can repeat it.
+#pragma warning disable CA1031 // One message must not stop the others; the operator sees the failure and can try it again.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {

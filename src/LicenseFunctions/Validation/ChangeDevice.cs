@@ -50,7 +50,8 @@ public sealed class ChangeDevice(LicenseDatabase database, LicenseInvalidation i
         RefusalKind.TooMany, "DEVICE_CHANGE_LIMIT",
         string.Create(CultureInfo.InvariantCulture, $"A license can change devices {DeviceAdmission.MaxChanges} times in 30 days."),
         Hint: string.Create(
-            CultureInfo.InvariantCulture, $"Wait until {next.ToUniversalTime():yyyy-MM-dd HH:mm} UTC, or ask support to remove it."),
+            CultureInfo.InvariantCulture,
+            $"Wait until {next.ToUniversalTime():yyyy-MM-dd HH:mm} UTC, or ask support to remove the device."),
         RetryAfter: next - now);
 
     /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>

@@ -28,7 +28,7 @@ public sealed class DeviceFunctions(ListDevices list, ListDeviceHistory history,
 
     [Function("KeepDevice")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Gives a refused device the slot of another one, which leaves. It counts as a removal.",
+    [Operation("Gives a refused device the slot of another one, which is removed. It counts as a removal.",
         Body = typeof(DeviceChoice), Reply = typeof(KeptDevice))]
     public async Task<IResult> Keep(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/devices/keep")]

@@ -7,7 +7,7 @@ using Licensing.Devices;
 namespace LicenseFunctions.Validation;
 
 /// <param name="AlertId">The alert about the refused device, from the history of the devices.</param>
-/// <param name="DeviceId">The device that leaves.</param>
+/// <param name="DeviceId">The device that is removed.</param>
 public sealed record DeviceChoice(Guid? AlertId, Guid? DeviceId);
 
 /// <param name="DeviceId">The device that has the slot now.</param>
@@ -25,7 +25,7 @@ public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, Lice
 
     private static readonly Refusal Incomplete = new(
         RefusalKind.Invalid, "INVALID_FIELD", "alert_id and device_id are required.", "device_id",
-        "Send the alert of the refused device, and the device that leaves.");
+        "Send the alert of the refused device, and the device to remove.");
 
     public async Task<Outcome<KeptDevice>> RunAsync(
         Guid subscriptionId, Guid subscriberId, DeviceChoice choice, Actor by, CancellationToken cancellationToken)
@@ -57,7 +57,7 @@ public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, Lice
                 return NotAdmitted(admission);
 
             await DeviceStore.RemoveAsync(connection, subscriptionId, leaves, now, token);
-            // Seen when it asked last: whether it runs now is not known.
+            // Last seen when it last asked: whether it runs now is not known.
             var admitted = await DeviceStore.AdmitAsync(connection, subscriptionId, key, kept.Claim, slot, kept.RefusedAt, token);
             await DeviceStore.AddChangeAsync(connection, subscriptionId, leaves, admitted: null, token);
             await AuditLog.AddAsync(connection, new AuditRow(
@@ -73,6 +73,6 @@ public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, Lice
     private static Refusal NotAdmitted(Admission admission) => admission is Admission.Refused { IsSuspected: true, Detail: var detail }
         ? new(RefusalKind.Conflict, "NEW_DEVICES_WAIT", detail, "alert_id", "Answer the question on the Activity page first.")
         : new(
-            RefusalKind.Conflict, "NO_FREE_SLOT", "The device that leaves frees no slot for this one.", "device_id",
+            RefusalKind.Conflict, "NO_FREE_SLOT", "Removing that device frees no slot for this one.", "device_id",
             "Choose another device, or remove one more.");
 }

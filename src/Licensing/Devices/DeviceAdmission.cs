@@ -128,7 +128,7 @@ public static class DeviceAdmission
     /// <see cref="Admission.FreeSlot"/> admits it: it never replaces a further device and never suspends the license.
     /// </summary>
     /// <param name="registered">Every device that is registered on the license.</param>
-    /// <param name="leaves">The device that leaves.</param>
+    /// <param name="leaves">The device that is removed.</param>
     public static Admission Keep(
         DeviceClaim claim, IReadOnlyCollection<RegisteredDevice> registered, Guid leaves, DeviceHistory history, DevicePolicy policy,
         DateTimeOffset now) =>

@@ -12,7 +12,7 @@ public enum CustomerTaskKind
     /// <summary>The license is suspended, and the customer may ask for a review.</summary>
     Appeal,
 
-    /// <summary>The license has expired, also after its grace.</summary>
+    /// <summary>The license has expired, and its grace has ended.</summary>
     RenewExpired,
 
     /// <summary>Only the platform can end the suspension.</summary>
@@ -33,13 +33,13 @@ public enum CustomerTaskKind
     /// <summary>The card was declined, or it expires before the renewal.</summary>
     ReplaceCard,
 
-    /// <summary>No card is saved, and the wallet is too low for the renewal.</summary>
+    /// <summary>No saved card can pay the renewal, and the wallet balance is too low.</summary>
     AddPaymentMethod,
 
     /// <summary>The license expires soon, and auto-renewal is off.</summary>
     RenewManually,
 
-    /// <summary>A device was refused because all slots are taken.</summary>
+    /// <summary>A device was refused because all slots were taken.</summary>
     DecideDevice,
 
     /// <summary>An operator reviews the appeal: there is nothing to do.</summary>

@@ -42,9 +42,9 @@ public static class RenewalRequests
     public static bool CanRetry(RenewalStatus status) => status is Due or SoftDeclined or HardDeclined or PaymentNeeded;
 
     /// <summary>
-    /// An operator wants a renewal tried again that failed. A charge that may have succeeded is never sent again: it is looked up. A card
-    /// that was rejected permanently is not charged again, and the limits of attempts stay. It stays what it was: automatic, or requested by
-    /// the customer.
+    /// An operator wants a failed renewal to be tried again. A charge that may have succeeded is never sent again: it is looked up. A card
+    /// that was rejected permanently is not charged again, and the limits of attempts stay. The renewal stays automatic, or requested by the
+    /// customer.
     /// </summary>
     /// <returns>The renewal is due now; a refusal if the rules don't allow another attempt, or if nothing could pay it.</returns>
     public static Outcome<RenewalChange> Retry(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now)
@@ -54,7 +54,7 @@ public static class RenewalRequests
         if (renewal.IsChargeOpen)
         {
             return Refused(
-                "CHARGE_OPEN", "The outcome of its charge is not known yet. It is looked up, and nothing is charged meanwhile.",
+                "CHARGE_OPEN", "The outcome of its charge is not known yet. It is looked up; until then, nothing is charged.",
                 "If the provider doesn't report it, decide it under unknown charges.");
         }
 

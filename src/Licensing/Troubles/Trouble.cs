@@ -19,16 +19,16 @@ public sealed record TroubleStep(Trouble? After, bool IsOpened, bool IsClosed, T
 /// is opened, at most one a day while it is open, and one when it is closed. Pure.
 /// </summary>
 /// <param name="Sign">As last seen.</param>
-/// <param name="SeenSince">The cause was seen at every look since then, before it was opened.</param>
+/// <param name="SeenSince">The cause was seen in every run since then. No longer updated once the trouble is opened.</param>
 /// <param name="OpenedAt">Null before it is opened.</param>
 /// <param name="ToldAt">The last mail about it; null before the first one.</param>
 public sealed record Trouble(
     TroubleSign Sign, DateTimeOffset SeenSince, DateTimeOffset LastSeenAt, DateTimeOffset? OpenedAt, DateTimeOffset? ToldAt)
 {
-    /// <summary>The first mail about such a cause comes from the change itself, and its end is an operator's own work.</summary>
+    /// <summary>The first mail about such a cause comes from the change itself, and an operator ends it.</summary>
     public static bool IsToldElsewhere(TroubleCause cause) => cause is TroubleCause.WebhookDisabled or TroubleCause.DisputeUnanswered;
 
-    /// <summary>One look at a cause.</summary>
+    /// <summary>What one run changes about a cause.</summary>
     /// <param name="known">Null if the cause was not seen before.</param>
     /// <param name="sign">Null if the cause is not seen now.</param>
     /// <param name="canMail">Whether operators have an address. If not, the first mail follows when they have one.</param>
@@ -46,7 +46,7 @@ public sealed record Trouble(
 
     private static TroubleStep Seen(Trouble? known, TroubleSign sign, TroublePolicy policy, bool canMail, DateTimeOffset now)
     {
-        // Nobody looked in between: after a stop of all instances, every timer is late for a moment.
+        // No run in between: after a stop of all instances, every timer is late for a moment.
         var isGap = known is { OpenedAt: null } && now - known.LastSeenAt > policy.After;
         var after = known is null || isGap ? new Trouble(sign, now, now, null, null) : known with { Sign = sign, LastSeenAt = now };
         var isOpened = after.OpenedAt is null && now - after.SeenSince >= policy.After;

@@ -1,6 +1,6 @@
 namespace Licensing.Troubles;
 
-/// <summary>From when on something is a trouble, and how often operators hear of it.</summary>
+/// <summary>From when on something is a trouble, and how often operators are notified.</summary>
 public sealed record TroublePolicy
 {
     /// <summary>Automatic renewals of this period are counted, up to now.</summary>
@@ -15,7 +15,7 @@ public sealed record TroublePolicy
     /// <summary>Share of failed licenses among those whose automatic renewal was tried, in percent; exclusive.</summary>
     public int RenewalFailurePercent { get; init; } = 50;
 
-    /// <summary>With fewer licenses, one closed bank would already be a trouble.</summary>
+    /// <summary>With fewer licenses, a failure of one bank would already be a trouble.</summary>
     public int RenewalsAtLeast { get; init; } = 5;
 
     public TimeSpan TimerLate { get; init; } = TimeSpan.FromMinutes(10);

@@ -28,7 +28,7 @@ public enum TroubleCause
 /// <param name="Interval">The longest time between two of its slots.</param>
 public sealed record TimerFact(string Name, DateTimeOffset SucceededAt, TimeSpan Interval);
 
-/// <param name="Host">Of its address.</param>
+/// <param name="Host">The host of its URL.</param>
 public sealed record DisabledEndpoint(Guid EndpointId, string Host, DateTimeOffset DisabledAt);
 
 /// <param name="ProviderId">The provider's ID of the dispute.</param>
@@ -55,7 +55,7 @@ public sealed record TroubleSign(TroubleCause Cause, string Subject = "")
     public DateTimeOffset? Deadline { get; init; }
     public Guid? SubscriptionId { get; init; }
 
-    /// <summary>The name of the subject for people, if its ID is none.</summary>
+    /// <summary>A readable name of the subject, if its ID is not readable.</summary>
     public string? Name { get; init; }
 }
 

@@ -91,7 +91,7 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
             Date = mail.CreatedAt,
             Headers = { { "Auto-Submitted", "auto-generated" } },
         };
-        // Whoever answers the mail reaches the support.
+        // Replies to the mail go to support.
         if (settings.Brand.SupportEmail is { } support && support != settings.From.Address
             && MailAddresses.TryParse(support, out var reply))
             message.ReplyTo.Add(reply);

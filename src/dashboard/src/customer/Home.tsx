@@ -67,7 +67,7 @@ const places: Record<string, { to: (id: string) => string; tone: 'poor' | 'fair'
 
 function TaskCard({ task }: { task: Task }) {
   const place = places[task.kind];
-  // Of a newer backend.
+  // A task of a newer backend.
   if (!place) return null;
   const values = {
     master: task.master,

@@ -15,7 +15,7 @@ export function means(reply: RenewalList) {
   return reply.amount_usd === null ? t('none') : t('renewals.cannotPay');
 }
 
-/** Says what a renewal takes, how, and until when it pays. An increased price is agreed to here, if it is the customer's to agree. */
+/** Shows the amount of a renewal, what pays it, and the new end. Customers agree to an increased price here; operators can't. */
 export function RenewDialog({
   open,
   reply,

@@ -274,7 +274,7 @@ export default function Renewals({ id, reload }: TabProps) {
   );
 }
 
-/** The backend's sentences are for operators in full. Customers get those of their language, by the status and the code. */
+/** Operators see the backend's sentences. Customers see sentences in their language, by the status and the code. */
 function explain(outcome: Reply, operator: boolean) {
   const variant = outcome.status === 'renewed' ? outcome.paid_with : outcome.code;
   const own = word('renewals.outcomeText', `${outcome.status}.${variant}`) ?? word('renewals.outcomeText', outcome.status);

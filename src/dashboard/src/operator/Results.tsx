@@ -4,7 +4,7 @@ import { words } from './texts';
 
 export type Result = { name: ReactNode; key: string; detail: string | null };
 
-/** What became of each selected row. It is shown if at least one was refused. */
+/** The result for each selected row. It is shown if at least one was refused. */
 export function Results({ of, results, onClose }: { of: number; results: Result[]; onClose: () => void }) {
   return (
     <Confirm

@@ -2,7 +2,7 @@ import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { t } from '../language';
 import { Button, ProblemBox, type ConfirmProps } from './kit';
 
-/** It stays open while the action runs and shows its failure. */
+/** The dialog stays open while the action runs, and shows its failure. */
 export default function ConfirmDialog({
   open,
   title,

@@ -5,7 +5,7 @@ import type { Session } from '../session';
 
 type SignedIn = { email: string | null; role: string };
 
-// For the life of the document, so that the header doesn't wait for it again after a change of the language.
+// Kept as long as the document, so that the header doesn't wait for it again after a change of the language.
 const known = new Map<string, SignedIn>();
 
 /** Who is signed in, by the platform's address and the role. */

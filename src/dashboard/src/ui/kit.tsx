@@ -173,7 +173,7 @@ const ConfirmDialog = lazy(() => import('./ConfirmDialog'));
 
 /** A dialog that confirms an action. It is loaded when it opens first, so that no first view waits for its library. */
 export function Confirm(props: ConfirmProps) {
-  // It stays after it was closed, because it returns the focus.
+  // It stays mounted after it was closed, because it returns the focus.
   const [used, setUsed] = useState(props.open);
   if (props.open && !used) setUsed(true);
   return used ? (
