@@ -36,8 +36,8 @@ public sealed record RegisteredDevice(
 /// The detector requires that unknown devices are refused, and this device is unknown.
 /// </param>
 /// <param name="RemovedBySubscriber">
-/// The subscriber removed this device within <see cref="DeviceAdmission.ChangesCountFor"/>. It may still run and ask. Without a free slot it
-/// is refused: it neither replaces a device nor suspends the license.
+/// The subscriber removed this device within <see cref="DeviceAdmission.ChangesCountFor"/>. It may still run and ask. Without a free slot
+/// it is refused: it neither replaces a device nor suspends the license.
 /// </param>
 public sealed record DeviceHistory(
     int Changes, bool SuspensionLifted, bool MarkedFalsePositive, bool SharingSuspected = false, bool RemovedBySubscriber = false);

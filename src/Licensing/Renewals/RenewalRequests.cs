@@ -43,8 +43,8 @@ public static class RenewalRequests
 
     /// <summary>
     /// An operator wants a failed renewal to be tried again. A charge that may have succeeded is never sent again: it is looked up. A card
-    /// that was rejected permanently is not charged again, and the limits of attempts stay. The renewal stays automatic, or requested by the
-    /// customer.
+    /// that was rejected permanently is not charged again, and the limits of attempts stay. The renewal stays automatic, or requested by
+    /// the customer.
     /// </summary>
     /// <returns>The renewal is due now; a refusal if the rules don't allow another attempt, or if nothing could pay it.</returns>
     public static Outcome<RenewalChange> Retry(RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now)
