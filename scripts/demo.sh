@@ -42,13 +42,19 @@ start_stripe_stand_in() {
   step "starting the Stripe stand-in" await_port "$stripe" "${CHILDREN[-1]}" "$log"
 }
 
+MAIL_CATCHER=src/DevServices/MailCatcher
+
+need_mail_catcher() {
+  [ -f "$MAIL_CATCHER/node_modules/.package-lock.json" ] ||
+    step "installing the mail catcher (npm)" npm ci --no-audit --no-fund --prefix "$MAIL_CATCHER"
+}
+
 start_mail_catcher() {
-  local data=$1 smtp pages catcher=src/DevServices/MailCatcher log=$STATE/log/mail-catcher.log
+  local data=$1 smtp pages log=$STATE/log/mail-catcher.log
   command -v npm >/dev/null || { say "… Node.js is not installed: mails stay in the outbox"; return; }
-  [ -f "$catcher/node_modules/.package-lock.json" ] ||
-    step "installing the mail catcher (npm)" npm ci --no-audit --no-fund --prefix "$catcher"
+  need_mail_catcher
   smtp=$(free_port) pages=$(free_port)
-  start_child node "$catcher/catcher.mjs" --dir "$data/mail" --port "$smtp" --http "$pages" >"$log" 2>&1
+  start_child node "$MAIL_CATCHER/catcher.mjs" --dir "$data/mail" --port "$smtp" --http "$pages" >"$log" 2>&1
   step "starting the mail catcher" await_port "$pages" "${CHILDREN[-1]}" "$log"
   export SMTP_URL=smtp://127.0.0.1:$smtp MAIL_FROM='Licenses <licenses@demo.example>'
   MAIL_PAGES=http://127.0.0.1:$pages

@@ -11,6 +11,7 @@ need_test_packages() {
   [ ! -d tests/clients ] || command -v g++ >/dev/null || missing+=(g++)
   [ ! -d tests/clients ] || command -v rustc >/dev/null || missing+=(rustc)
   need_node
+  [ ! -d tests/dashboard ] || need_mail_catcher
   [ ${#missing[@]} = 0 ] && return
   may_install || die "the tests need ${missing[*]}; install them (Debian: apt-get install ${missing[*]}) and start again"
   step "installing ${missing[*]} for the tests" apt_install "${missing[@]}"

@@ -228,7 +228,7 @@ test('10,000 alerts: the first 100 are shown, more on demand, and the keyboard w
   await page.getByText('1 selected').waitFor();
   await page.keyboard.press('Space');
   await page.getByText('1 selected').waitFor({ state: 'detached' });
-  const focused = () => page.evaluate(() => document.activeElement.closest('[role=row]').getAttribute('aria-rowindex'));
+  const focused = () => page.evaluate(() => [...document.querySelectorAll('tbody tr')].indexOf(document.activeElement.closest('tr')));
   const before = Number(await focused());
   await page.keyboard.press('j');
   await page.keyboard.press('j');

@@ -15,7 +15,7 @@ public sealed record PageSettings(
     Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi,
     string? PlacesBy = null)
 {
-    public Brand Brand { get; init; } = Brand.Default;
+    public PageBrand Brand { get; init; } = new(null, Infrastructure.Mail.Brand.Default);
 
     public static PageSettings Read(SettingReader settings)
     {
@@ -32,11 +32,21 @@ public sealed record PageSettings(
                 ? "DB-IP"
                 : null)
         {
-            Brand = Brand.Read(settings),
+            Brand = new PageBrand(settings.Optional("BRAND_NAME"), Infrastructure.Mail.Brand.Read(settings)),
         };
     }
 
     /// <summary>Whether the pages show Stripe's own card form.</summary>
     [JsonIgnore]
     public bool UsesStripeForm => StripePublishableKey is not null && StripeTestApi is null;
+}
+
+/// <summary>How the pages present the service.</summary>
+/// <param name="Name">BRAND_NAME; null if it isn't set: the pages have a name in each language.</param>
+public sealed record PageBrand(string? Name, string Color, Uri? LogoUrl, string? SupportEmail)
+{
+    public PageBrand(string? name, Brand brand)
+        : this(name?.Trim(), brand.Color, brand.LogoUrl, brand.SupportEmail)
+    {
+    }
 }

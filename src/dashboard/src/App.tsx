@@ -145,7 +145,7 @@ export function App() {
 /** The logo of the settings, or the name; the name of the texts until the settings are loaded. */
 function Brand() {
   const brand = useConfig()?.brand;
-  return brand?.logo_url ? <img src={brand.logo_url} alt={brand.name} height={32} /> : (brand?.name ?? t('product'));
+  return brand?.logo_url ? <img src={brand.logo_url} alt={brand.name ?? t('product')} height={32} /> : (brand?.name ?? t('product'));
 }
 
 function NotFound() {

@@ -89,7 +89,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             "skipped_rows",
             "timer_leases", "license_event_numbering", "webhook_endpoints", "webhook_secrets",
             "renewal_sweeps", "payment_event_reads", "payment_comparisons",
-            "usage_arrivals", "unsummed_usage", "spatial_ref_sys"];
+            "usage_arrivals", "unsummed_usage", "trouble_watch", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
             $"""
@@ -109,7 +109,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             "alert_id", "appeal_id", "attempt_id", "case_id", "endpoint_id", "refund_id", "reversal_id", "settled_by",
             "lease_id", "ledger_id", "log_id", "note_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
-            "suspension_id", "token_id", "token_ids", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
+            "suspension_id", "token_id", "token_ids", "trouble_id", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
                 "subscription_ids", "log_ids",
         ];
         // Operators who decided something, by identifier only, as in the audit log; and the master of a subscription.
@@ -136,7 +136,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
                 "license_leases", "license_renewal_history",
                 "license_token_replacements", "master_pricing",
                 "health_marks", "master_price_changes",
-                "payment_cases", "payment_reversals", "refunds", "renewal_attempts", "renewal_requests", "reversal_effects",
+                "payment_cases", "payment_reversals", "refunds", "troubles", "renewal_attempts", "renewal_requests", "reversal_effects",
                 "user_wallets",
         ];
         // Deleted with the device, or with the detector's state, by their foreign key.
