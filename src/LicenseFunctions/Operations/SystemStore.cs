@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 
@@ -28,7 +29,8 @@ public sealed record TimerState
     /// <summary>Whether the settings disable it.</summary>
     public bool IsDisabled { get; init; }
 
-    /// <summary>When the app first knew the timer.</summary>
+    /// <summary>When the app first knew the timer: the standalone application before its first run, a Functions host after it.</summary>
+    [JsonIgnore]
     public DateTime? KnownSince { get; init; }
 
     /// <summary>When its work last ran after a request, because the timer was silent; null if the timer has run since then.</summary>
