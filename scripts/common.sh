@@ -138,3 +138,10 @@ await_port() {
   tail -n 20 "$3"
   return 1
 }
+
+MAIL_CATCHER=src/DevServices/MailCatcher
+
+need_mail_catcher() {
+  [ -f "$MAIL_CATCHER/node_modules/.package-lock.json" ] ||
+    step "installing the mail catcher (npm)" npm ci --no-audit --no-fund --prefix "$MAIL_CATCHER"
+}

@@ -42,13 +42,6 @@ start_stripe_stand_in() {
   step "starting the Stripe stand-in" await_port "$stripe" "${CHILDREN[-1]}" "$log"
 }
 
-MAIL_CATCHER=src/DevServices/MailCatcher
-
-need_mail_catcher() {
-  [ -f "$MAIL_CATCHER/node_modules/.package-lock.json" ] ||
-    step "installing the mail catcher (npm)" npm ci --no-audit --no-fund --prefix "$MAIL_CATCHER"
-}
-
 start_mail_catcher() {
   local data=$1 smtp pages log=$STATE/log/mail-catcher.log
   command -v npm >/dev/null || { say "… Node.js is not installed: mails stay in the outbox"; return; }
