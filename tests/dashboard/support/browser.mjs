@@ -88,7 +88,8 @@ export async function open(
   if (answers) {
     await deliverAnswers(page, answers);
     await page.unroute(answer);
-    for (const route of page.delayed.splice(0)) await route.continue();
+    // A request that began meanwhile; Playwright may have continued it already.
+    for (const route of page.delayed.splice(0)) await route.continue().catch(() => {});
   }
   await waitUntilLoaded(page);
   return page;
