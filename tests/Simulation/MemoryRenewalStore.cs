@@ -216,7 +216,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 && (selection is not RenewalSelection.AwaitingProvider || row.Renewal.Status.IsAwaitingProvider()))
             .Take(limit)
             .Where(row => selection is not RenewalSelection.CoveredByWallet || IsCoveredByWallet(row.Renewal))
-            .OrderBy(row => row.Renewal.NextActionAt).ThenBy(row => row.Renewal.SubscriptionId);
+            .OrderBy(row => row.Renewal.NextActionAt).ThenBy(row => row.Renewal.SubscriptionId).ThenBy(row => row.Renewal.PeriodStart);
         foreach (var row in first) (claimed ??= []).Add(Claim(row, lease));
         return Task.FromResult<IReadOnlyList<RenewalFacts>>(claimed ?? []);
     }

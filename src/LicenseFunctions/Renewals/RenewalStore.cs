@@ -295,7 +295,7 @@ public sealed class RenewalStore(
                debt_usd, attempts_at
         from renewal_facts
         where renewal_id = any(@ids)
-        order by next_action_at, subscription_id
+        order by next_action_at, subscription_id, period_start
         """;
 
     internal static async Task<IReadOnlyList<RenewalFacts>> FactsAsync(
