@@ -158,7 +158,7 @@ test('it refreshes automatically', async () => {
     script() + widget(`subscription-id="${licenses.nora}" refresh="1" token="${backend.token('subscriber', people.nora)}"`),
   );
   await page.getByText('Expires in 20 days').waitFor();
-  backend.sql(`update license_tokens set expires_at = now() + interval '9 days 1 hour' where subscription_id = '${licenses.nora}'`);
+  backend.sql(`update license_tokens set expires_at = now() + interval '9 days' where subscription_id = '${licenses.nora}'`);
   await page.getByText('Expires in 9 days').waitFor();
   await page.route('**/health', (route) => route.abort());
   await page.getByText('the last refresh failed', { exact: false }).waitFor();
