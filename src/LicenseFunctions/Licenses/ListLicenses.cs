@@ -1,4 +1,3 @@
-using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using Licensing;
@@ -32,25 +31,11 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
     private async Task<Outcome<LicensePage>> PageAsync(
         IQueryCollection query, int limit, int most, Guid? subscriberId, CancellationToken cancellationToken)
     {
-        if (Text(query, "limit") is { } size
-            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit < 1 || limit > most))
-            return Invalid("limit", $"limit must be from 1 to {most}.");
-        Guid? customer = null;
-        if (Text(query, "user_id") is { } user)
-        {
-            if (!Guid.TryParse(user, out var id))
-                return Invalid("user_id", "user_id must be the id of a customer.");
-            customer = id;
-        }
-
-        Guid? after = null;
-        if (Text(query, "after") is { } cursor)
-        {
-            if (!Guid.TryParse(cursor, out var last))
-                return Invalid("after", "after must be the value of next in the previous page.");
-            after = last;
-        }
-
+        var parameters = new ListQuery(query);
+        limit = parameters.Number("limit", 1, most, limit);
+        var (customer, after) = (parameters.Id("user_id", "the id of a customer"), parameters.After());
+        if (parameters.Refusal is { } wrong)
+            return wrong;
         var status = Text(query, "status")?.ToUpperInvariant();
         if (status is not null && !Statuses.Contains(status))
             return Invalid("status", "status must be one of " + string.Join(", ", Statuses) + ".");

@@ -1,4 +1,3 @@
-using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using Licensing;
@@ -25,17 +24,10 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
 
     public async Task<Outcome<Wallet>> RunAsync(IQueryCollection query, Caller caller, CancellationToken cancellationToken)
     {
-        var limit = 25;
-        if (Text(query, "limit") is { } size
-            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
-        Guid? after = null;
-        if (Text(query, "after") is { } cursor)
-        {
-            if (!Guid.TryParse(cursor, out var last))
-                return Invalid("after", "after must be the value of next in the previous page.");
-            after = last;
-        }
+        var parameters = new ListQuery(query);
+        var (limit, after) = (parameters.Number("limit", 1, MaxPage, 25), parameters.After());
+        if (parameters.Refusal is { } wrong)
+            return wrong;
 
         return await Owner(query, caller).Match(
             userId => ReadAsync(userId, after, limit, cancellationToken), refusal => Task.FromResult<Outcome<Wallet>>(refusal));
@@ -63,15 +55,11 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
     // Subscribers see their own wallet only. The parameter is refused rather than ignored, so that nobody takes it for another's.
     private static Outcome<Guid> Owner(IQueryCollection query, Caller caller)
     {
-        var asked = Text(query, "user_id");
+        var asked = query["user_id"].ToString() is { Length: > 0 } text ? text : null;
         if (!caller.IsOperator)
             return asked is null || (Guid.TryParse(asked, out var own) && own == caller.UserId) ? caller.UserId!.Value : NoSuchUser;
         return Guid.TryParse(asked, out var customer)
             ? customer
-            : Invalid("user_id", "user_id must be the id of a customer.");
+            : new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "user_id must be the id of a customer.", "user_id");
     }
-
-    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
-
-    private static Refusal Invalid(string field, string detail) => new(RefusalKind.Invalid, "INVALID_QUERY", detail, field);
 }

@@ -18,8 +18,12 @@ public sealed class ListQuery(IQueryCollection query)
         ? text.Contains('\0', StringComparison.Ordinal) ? Refuse<string?>(name, $"{name} contains a control character.") : text
         : null;
 
-    public Guid? Id(string name) => Text(name) is not { } text ? null
-        : Guid.TryParse(text, out var id) ? id : Refuse<Guid?>(name, $"{name} must be an id.");
+    /// <param name="of">What the ID is of, for the refusal.</param>
+    public Guid? Id(string name, string of = "an id") => Text(name) is not { } text ? null
+        : Guid.TryParse(text, out var id) ? id : Refuse<Guid?>(name, $"{name} must be {of}.");
+
+    /// <summary>The ID of the last row of the previous page.</summary>
+    public Guid? After() => Id("after", "the value of next in the previous page");
 
     public DateTime? Time(string name) => Text(name) is not { } text ? null
         : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
