@@ -26,8 +26,8 @@ public sealed class RunDueRenewals(
     // Each batch scans the rows of the earlier ones again, so batches are few and large.
     private const int Batch = 10_000;
 
-    // A transaction of this size holds the locks of its licenses for about 50 ms. More lanes would wait for each other in PostgreSQL,
-    // which extends a table for one transaction at a time.
+    // A larger transaction would hold the locks of its licenses longer. More lanes would wait for each other in PostgreSQL, which extends a
+    // table for one transaction at a time.
     private const int Together = 100;
     private const int LanesTogether = 4;
 
