@@ -1801,7 +1801,7 @@ CREATE TABLE public.renewals (
     CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['due'::text, 'charging'::text, 'unknown'::text, 'undecided'::text, 'soft_declined'::text, 'hard_declined'::text, 'needs_authentication'::text, 'awaiting_consent'::text, 'payment_needed'::text, 'not_renewable'::text, 'succeeded'::text, 'applied'::text, 'canceled'::text, 'lapsed'::text]))),
     CONSTRAINT unknown_has_an_intent CHECK (((status <> ALL (ARRAY['unknown'::text, 'undecided'::text, 'succeeded'::text])) OR (intent_id IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 CREATE TABLE public.subscriptions (
     subscription_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -2499,8 +2499,36 @@ CREATE VIEW public.renewal_terms AS
     public.is_license_renewable(s.is_active, e.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
     p.monthly_fee_usd AS price_usd,
     COALESCE(( SELECT l.amount_usd
-           FROM public.renewals l
-          WHERE ((l.subscription_id = s.subscription_id) AND (l.status = 'applied'::text))
+           FROM ( SELECT renewals.renewal_id,
+                    renewals.subscription_id,
+                    renewals.user_id,
+                    renewals.period_start,
+                    renewals.renewal_type,
+                    renewals.status,
+                    renewals.amount_usd,
+                    renewals.price_accepted,
+                    renewals.intent_id,
+                    renewals.soft_declines,
+                    renewals.lookups,
+                    renewals.unknown_since,
+                    renewals.gives_up_at,
+                    renewals.next_action_at,
+                    renewals.paid_with,
+                    renewals.paid_from,
+                    renewals.paid_until,
+                    renewals.fence,
+                    renewals.lease_until,
+                    renewals.created_at,
+                    renewals.updated_at,
+                    renewals.repeat_number,
+                    renewals.lapsed_blocked,
+                    renewals.is_double,
+                    renewals.debts_usd,
+                    renewals.settled_by
+                   FROM public.renewals
+                  WHERE (renewals.subscription_id = s.subscription_id)
+                 OFFSET 0) l
+          WHERE (l.status = 'applied'::text)
           ORDER BY (l.paid_until > l.paid_from) DESC, l.paid_from DESC, l.period_start DESC, l.repeat_number DESC
          LIMIT 1), public.price_at_subscribing(s.master_id, s.created_at)) AS last_paid_usd,
     public.available_usd(w.balance_usd, w.reserved_usd) AS wallet_usd,
@@ -3493,8 +3521,6 @@ CREATE INDEX refunds_to_send ON public.refunds USING btree (next_try_at) WHERE (
 
 CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
 
-CREATE INDEX renewals_by_change ON public.renewals USING btree (updated_at DESC, renewal_id DESC);
-
 CREATE INDEX renewals_by_status ON public.renewals USING btree (status, updated_at DESC, renewal_id DESC);
 
 CREATE INDEX renewals_due ON public.renewals USING btree (next_action_at) WHERE (next_action_at IS NOT NULL);
@@ -3603,7 +3629,7 @@ CREATE TRIGGER record_price_change AFTER INSERT OR UPDATE OF master_id, monthly_
 
 CREATE TRIGGER renewals_stay_paid BEFORE UPDATE OF status ON public.renewals FOR EACH ROW WHEN (((old.status = 'applied'::text) AND (new.status <> 'applied'::text))) EXECUTE FUNCTION public.keep_renewal_paid();
 
-CREATE TRIGGER renewals_updated_at BEFORE UPDATE ON public.renewals FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER renewals_updated_at BEFORE UPDATE OF renewal_type, status, amount_usd, price_accepted, intent_id, soft_declines, lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until, lapsed_blocked, is_double, settled_by, debts_usd ON public.renewals FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
 CREATE TRIGGER subscriptions_updated_at BEFORE UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 

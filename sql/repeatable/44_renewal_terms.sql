@@ -10,8 +10,11 @@ select
     p.monthly_fee_usd as price_usd,
     -- Before the first renewal, a price above that at subscribing needs the customer's consent.
     coalesce(
-        (select l.amount_usd from renewals l
-         where l.subscription_id = s.subscription_id and l.status = 'applied'
+        -- "offset 0": without statistics, PostgreSQL would read all paid periods (paid_periods_never_overlap) for one license's.
+        (select l.amount_usd
+         from (select status, amount_usd, paid_from, paid_until, period_start, repeat_number
+               from renewals where subscription_id = s.subscription_id offset 0) l
+         where l.status = 'applied'
          -- A period is empty if the platform moved the expiry before its start: what was paid since is later.
          order by l.paid_until > l.paid_from desc, l.paid_from desc, l.period_start desc, l.repeat_number desc limit 1),
         price_at_subscribing(s.master_id, s.created_at)) as last_paid_usd,

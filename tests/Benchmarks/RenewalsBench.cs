@@ -33,25 +33,32 @@ internal static class RenewalsBench
     {
         await using var standIn = await StandIn.StartAsync(new StandInOptions { Latency = TimeSpan.FromMilliseconds(300) });
         await using var site = await RenewalSite.MakeAsync(context, "bench_charges");
-        var charges = limit * SecondsOfCharges / 2;
-        await site.AddDueAsync(charges, [.. Enumerable.Range(0, charges).Select(_ => standIn.SavedCard(TestCards.ByName["pm_card_visa"]))]);
         var settings = new StripeSettings(
             standIn.Options.SecretKey, standIn.Options.PublishableKey, [standIn.Options.WebhookSecret], standIn.BaseAddress,
             limit, Concurrency: 64);
         var renewals = site.Renewals(settings, new RenewalPace(Lanes: 64, Claim: 2, TimeSpan.FromMinutes(4)));
 
-        var watch = Stopwatch.StartNew();
-        await renewals.RunAsync(CancellationToken.None);
-        var seconds = watch.Elapsed.TotalSeconds;
+        // The first charges also compile the code; the timer of a running process has done that.
+        var charges = limit * SecondsOfCharges / 2;
+        await RunAsync(limit);
+        var seconds = await RunAsync(charges);
 
-        var applied = await site.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'");
+        var applied = await site.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'") - limit;
         var stats = standIn.Stats();
-        var succeeded = stats["charges_succeeded"]!.GetValue<int>();
+        var succeeded = stats["charges_succeeded"]!.GetValue<int>() - limit;
         var rate = 2 * applied / seconds;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{limit,7}   {applied,7}   {seconds,7:F1}   {rate,8:F1}   {rate / limit,19:F2}   "
             + $"{stats["writes_refused"]!.GetValue<long>(),7}   {succeeded - applied,13}"));
         return rate >= 0.95 * limit && succeeded == applied && applied == charges ? 0 : 1;
+
+        async Task<double> RunAsync(int count)
+        {
+            await site.AddDueAsync(count, [.. Enumerable.Range(0, count).Select(_ => standIn.SavedCard(TestCards.ByName["pm_card_visa"]))]);
+            var watch = Stopwatch.StartNew();
+            await renewals.RunAsync(CancellationToken.None);
+            return watch.Elapsed.TotalSeconds;
+        }
     }
 
     private static async Task<int> SweepInChildAsync(BenchContext context)

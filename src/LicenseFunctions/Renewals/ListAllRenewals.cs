@@ -36,7 +36,7 @@ public sealed class ListAllRenewals(LicenseDatabase database, RenewalListStore s
         var query = new ListQuery(request.Query);
         var status = query.OneOf("status", [Stuck, "all", .. Statuses]) ?? Stuck;
         var filter = new RenewalFilter(
-            status switch { "all" => null, Stuck => StuckStatuses, _ => [status] }, query.Id("user_id"), query.Id("after"));
+            status switch { "all" => Statuses, Stuck => StuckStatuses, _ => [status] }, query.Id("user_id"), query.Id("after"));
         var limit = Limit(query, asCsv);
         if (query.Refusal is { } wrong)
             return wrong.ToResult();

@@ -72,10 +72,9 @@ public sealed record PaidRenewal
     public bool IsDisputed { get; init; }
 }
 
-/// <param name="Statuses">Null for all.</param>
 /// <param name="UserId">The customer; null for all.</param>
 /// <param name="After">The last renewal of the previous page; null for the first page.</param>
-public sealed record RenewalFilter(string[]? Statuses, Guid? UserId, Guid? After);
+public sealed record RenewalFilter(string[] Statuses, Guid? UserId, Guid? After);
 
 /// <param name="From">Inclusive; null for all.</param>
 /// <param name="To">Exclusive; null for all.</param>
@@ -85,17 +84,31 @@ public sealed record PaidFilter(Guid? UserId, DateTime? From, DateTime? To, Guid
 /// <summary>Renewals and payments of all licenses, for operators.</summary>
 public sealed class RenewalListStore(LicenseDatabase database)
 {
-    // The page is selected first, so that the other columns are read for its rows only.
+    // The page is selected first, so that the other columns are read for its rows only. It is selected from the latest of each status,
+    // because the index begins with the status.
     private const string List = """
-        with page as materialized (
-            select r.renewal_id, r.updated_at
-            from renewals r
-            where (@Statuses::text[] is null or r.status = any(@Statuses))
-              and (@UserId::uuid is null
-                   or r.subscription_id = any(array(select subscription_id from subscriptions where subscriber_id = @UserId)))
-              and (@After::uuid is null
-                   or (r.updated_at, r.renewal_id) < (select l.updated_at, l.renewal_id from renewals l where l.renewal_id = @After))
-            order by r.updated_at desc, r.renewal_id desc
+        with last as (
+            select updated_at, renewal_id from renewals where renewal_id = @After
+        ), page as materialized (
+            select renewal_id, updated_at
+            from (
+                select r.renewal_id, r.updated_at
+                from subscriptions s
+                join renewals r on r.subscription_id = s.subscription_id
+                where s.subscriber_id = @UserId and r.status = any(@Statuses)
+                  and (@After::uuid is null or (r.updated_at, r.renewal_id) < (select updated_at, renewal_id from last))
+                union all
+                select r.renewal_id, r.updated_at
+                from unnest(@Statuses) as w (status)
+                cross join lateral (
+                    select renewal_id, updated_at
+                    from renewals
+                    where status = w.status
+                      and (@After::uuid is null or (updated_at, renewal_id) < (select updated_at, renewal_id from last))
+                    order by updated_at desc, renewal_id desc
+                    limit @limit) r
+                where @UserId::uuid is null) r
+            order by updated_at desc, renewal_id desc
             limit @limit
         )
         select r.renewal_id, r.subscription_id, r.user_id, u.email, r.status, r.renewal_type, r.amount_usd,

@@ -125,15 +125,19 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         select from license_states where subscription_id = any(@ids) order by subscription_id for update
         """;
 
-    // "limit 1", because PostgreSQL would read all tokens for a plain join with the view.
+    // "limit 1", because PostgreSQL would read all tokens for a plain join with the view. "offset 0", because without statistics it would
+    // read all paid periods for one license's.
     private const string CutPaidPeriods = """
-        update renewals r set paid_until = greatest(r.paid_from, coalesce(t.expires_at, p.paid_from)), fence = r.fence + 1
-        from unnest(@subscriptions, @renewals, @paidFrom, @paidUntil) as p (subscription_id, renewal_id, paid_from, paid_until)
-        cross join lateral (
-            select c.expires_at from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t
-        where r.subscription_id = p.subscription_id and r.renewal_id <> p.renewal_id
-          and r.status = 'applied' and r.paid_until > coalesce(t.expires_at, p.paid_from)
-          and (t.expires_at is not null or r.paid_from < p.paid_until)
+        update renewals r set paid_until = greatest(r.paid_from, coalesce(c.expires_at, c.next_from)), fence = r.fence + 1
+        from (
+            select o.renewal_id, t.expires_at, p.paid_from as next_from
+            from unnest(@subscriptions, @renewals, @paidFrom, @paidUntil) as p (subscription_id, renewal_id, paid_from, paid_until)
+            cross join lateral (
+                select c.expires_at from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1) t
+            cross join lateral (select * from renewals where subscription_id = p.subscription_id offset 0) o
+            where o.renewal_id <> p.renewal_id and o.status = 'applied' and o.paid_until > coalesce(t.expires_at, p.paid_from)
+              and (t.expires_at is not null or o.paid_from < p.paid_until)) c
+        where r.renewal_id = c.renewal_id
         """;
 
     // If the platform moved the expiry back into a paid period, that period now ends at the expiry, so that the next one can begin there.

@@ -46,7 +46,17 @@ public static class EmailOutbox
             ? 0
             : await connection.ExecuteAsync(new CommandDefinition(Add, new { keys, payloads }, cancellationToken: cancellationToken));
 
-    private const string RemoveUnsent = "delete from outbox where dedup_key = any(@keys) and sent_at is null and dead_at is null";
+    // Each key is looked up by itself ("offset 0"). For all keys together, PostgreSQL compares each unsent mail with each key, which takes
+    // longer and longer during a run that adds many mails.
+    private const string RemoveUnsent = """
+        delete from outbox
+        where outbox_id = any(array(
+            select o.outbox_id
+            from unnest(@keys) as k (dedup_key)
+            cross join lateral (
+                select outbox_id, sent_at, dead_at from outbox where dedup_key = k.dedup_key for update offset 0) o
+            where o.sent_at is null and o.dead_at is null))
+        """;
 
     /// <summary>Removes mails that are no longer true, if they were not sent yet.</summary>
     public static Task RemoveUnsentAsync(NpgsqlConnection connection, IEnumerable<string> dedupKeys, CancellationToken cancellationToken) =>
