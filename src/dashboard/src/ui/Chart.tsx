@@ -47,7 +47,8 @@ export default function Chart({
       plot = new uPlot(
         {
           width: element.clientWidth,
-          height: element.clientHeight - (low ? 0 : 28),
+          // The legend has two lines on a phone.
+          height: element.clientHeight - (low ? 0 : element.clientWidth < 400 ? 52 : 28),
           // Without live values, which the legend shows as "--" while there is no cursor. Each mark is a piece of its line.
           legend: { show: !low, live: false, markers: { width: 1, dash: (_, n) => (series[n - 1]?.dash ? 'dashed' : 'solid') } },
           cursor: { y: false },

@@ -201,7 +201,9 @@ export function Links({ label, className, children }: { label: string; className
   const { pathname } = useLocation();
   useEffect(() => {
     const active = nav.current?.querySelector<HTMLElement>('.active');
-    if (active) nav.current!.scrollLeft = active.offsetLeft - nav.current!.offsetLeft - 32;
+    const end = active ? active.offsetLeft - nav.current!.offsetLeft + active.offsetWidth : 0;
+    const beyond = end - nav.current!.clientWidth;
+    nav.current!.scrollLeft = beyond > 0 ? beyond + 32 : 0;
   }, [pathname]);
   return (
     <nav ref={nav} className={`scrolls ${className ?? ''}`} aria-label={label}>
