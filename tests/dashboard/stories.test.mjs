@@ -71,7 +71,7 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   assert.equal(mails('suspended', people.tunde), '1');
 
   const customer = await open(browser, backend, { as: people.tunde, path: '/licenses' });
-  await customer.getByRole('link', { name: 'See why, and what to do' }).click();
+  await customer.getByRole('link', { name: 'See what to do' }).click();
   await customer.getByText('another device asked for one: EA-3 (MT5 account 1003).', { exact: false }).waitFor();
   await gone(customer.getByText('2 active devices'));
   await customer.getByLabel('What should we know?').fill('The third one is my new laptop.');
@@ -348,15 +348,11 @@ test('a suspended customer trades again within three clicks after the sign-in, a
   const tasks = page.getByRole('region', { name: /things to do/ });
   await tasks.getByText('night.scalper: Too many devices at the same time').waitFor();
   assert.match(await tasks.getByRole('listitem').first().innerText(), /^night\.scalper: Too many devices/);
-  let clicks = 0;
-  const click = async (locator) => {
-    clicks++;
-    await locator.click();
-  };
-  await click(tasks.getByRole('link', { name: /^Lift the suspension/ }));
-  await click(page.getByRole('button', { name: 'Lift the suspension' }));
+  const clicks = await countClicks(page);
+  await tasks.getByRole('link', { name: /^Lift the suspension/ }).click();
+  await page.getByRole('button', { name: 'Lift the suspension' }).click();
   await page.getByText('The suspension was lifted.', { exact: false }).waitFor();
-  assert.ok(clicks <= 3);
+  assert.ok(clicks() <= 3, `${clicks()} clicks`);
   assert.equal(await as('EA-KOFI-VPS', 621801, '198.51.100.181'), 'VALID');
 
   // The refused device in place of the one at home.
@@ -383,7 +379,7 @@ test('the wallet shows its entries with the license they pay for, as a page and 
   await page.getByText('$10.00').first().waitFor();
   await page.getByText('Deposit by bank transfer', { exact: false }).waitFor();
   const downloaded = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Download as CSV' }).click();
+  await page.getByRole('button', { name: 'Download CSV' }).click();
   assert.equal((await downloaded).suggestedFilename(), 'wallet.csv');
   await close(page);
   const own = (user, token) => backend.call('GET', `/api/v1/wallet${user ? `?user_id=${user}` : ''}`, token);
@@ -432,7 +428,7 @@ test('frequent customer tasks take three clicks', async () => {
 });
 
 test('a renewal with an unknown outcome is shown after a reload too; one that is too early can’t be requested', async () => {
-  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals` });
+  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals`, ownClock: true });
   let status = 'unknown';
   await page.route('**/api/**/renewals', async (route) => {
     const reply = await route.fetch();
@@ -442,6 +438,7 @@ test('a renewal with an unknown outcome is shown after a reload too; one that is
   await page.getByText('You will not be charged twice', { exact: false }).waitFor();
   assert.ok(await page.getByRole('button', { name: 'Renew now' }).isDisabled());
   status = null;
+  await page.clock.runFor(4_000);
   await page.getByText('You will not be charged twice', { exact: false }).waitFor({ state: 'detached' });
   assert.ok(await page.getByRole('button', { name: 'Renew now' }).isEnabled());
   await close(page);
@@ -453,7 +450,7 @@ test('a renewal with an unknown outcome is shown after a reload too; one that is
 });
 
 test('while a payment is checked, the page polls its state with the key of the click', async () => {
-  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals` });
+  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals`, ownClock: true });
   const keys = [];
   const reply = { status: 'pending', detail: 'We are checking this payment.', expires_at: '2027-01-01T00:00:00Z' };
   await page.route('**/api/**/renew', (route) => {
@@ -466,6 +463,8 @@ test('while a payment is checked, the page polls its state with the key of the c
   await page.getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
   await page.getByText('Checking the payment').waitFor();
+  await page.clock.runFor(4_000);
+  await page.clock.runFor(4_000);
   await page.getByText('Declined', { exact: true }).waitFor();
   assert.equal(keys.length, 3);
   assert.match(keys[0], /^[0-9a-f-]{36}$/);
@@ -495,7 +494,8 @@ test('UTC days of the backend are the same in a time zone west of Greenwich', as
   const first = buckets.find((bucket) => bucket.signals_received > 0);
   await page.getByText('Show as a table').click();
   const shown = new Intl.DateTimeFormat('en-US', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(first.at));
-  assert.equal(await page.locator('details tbody tr').first().locator('td').first().innerText(), shown);
+  const text = await page.locator('details tbody tr').first().locator('td').first().innerText();
+  assert.equal(text.replaceAll('\u00a0', ' '), shown);
   await close(page);
 });
 
@@ -507,7 +507,7 @@ test('a device is renamed, and its removal frees the slot', async () => {
   await page.getByRole('heading', { name: 'Desk at home' }).waitFor();
   await page.getByRole('button', { name: 'Remove Desk at home' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
-  await page.getByText('1 of 2 slots are taken.', { exact: false }).waitFor();
+  await page.getByText('1 of 2 slots are taken').waitFor();
   await close(page);
 });
 
@@ -518,7 +518,7 @@ test('an alert shows simultaneous use, the refused device, and the towns; a rein
   await page.getByText('EA-SARA-3 · 880731', { exact: false }).filter({ hasText: 'refused on' }).waitFor();
   await page.getByRole('row', { name: /EA-SARA-3 · 880731 Refused/ }).waitFor();
   await page.getByRole('img', { name: 'Locations: Dubai, United Arab Emirates; London, United Kingdom' }).waitFor();
-  assert.equal(await page.locator('.map circle').count(), 2);
+  assert.equal(await page.locator('.map .town').count(), 2);
   await assertAccessible(page, 'own devices');
   await page.getByRole('button', { name: 'Close as false alarm…' }).click();
   await page.getByLabel(/Why\?/).fill('Internal: the same house.');
@@ -534,9 +534,9 @@ test('an alert shows simultaneous use, the refused device, and the towns; a rein
 test('a suspended license says so on each of its pages, with the way to what can be done', async () => {
   const page = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices` });
   await page.getByText('This license is suspended.').waitFor();
-  await page.getByRole('link', { name: 'See why, and what to do' }).click();
+  await page.getByRole('link', { name: 'See what to do' }).click();
   await page.getByRole('heading', { name: 'Request a review' }).waitFor();
-  await gone(page.getByRole('link', { name: 'See why, and what to do' }));
+  await gone(page.getByRole('link', { name: 'See what to do' }));
   await close(page);
 });
 
@@ -692,6 +692,7 @@ test('an operator replays and discards quarantined messages', async () => {
 /** Counts the clicks on a page from now on, also over navigations. */
 async function countClicks(page) {
   let clicks = 0;
+  page.isSpent = true;
   await page.exposeFunction('countClick', () => clicks++);
   const listen = () => addEventListener('click', (event) => event.isTrusted && event.detail > 0 && globalThis.countClick(), true);
   await page.addInitScript(listen);
@@ -891,14 +892,14 @@ test('an operator adds a webhook endpoint, sees its secret once, disables, repla
 });
 
 // The last test, because the timer renews other licenses, too.
-test('a customer agrees to a new price in the page, and the history no longer waits for the consent', async () => {
+test('a customer agrees to a new price in two clicks, and the history no longer waits for the consent', async () => {
   backend.sql(`update master_pricing set monthly_fee_usd = 39.50
     where master_id = (select master_id from subscriptions where subscription_id = '${licenses.jonas}')`);
   await backend.runTimer('RunRenewals');
   const page = await open(browser, backend, { as: people.jonas, path: `/licenses/${licenses.jonas}/renewals` });
   await page.getByText('Waits for consent to the new price').waitFor();
   await page.getByRole('link', { name: 'Home' }).click();
-  // Two clicks: the task's button, and the agreement.
+  const clicks = await countClicks(page);
   await page.getByRole('link', { name: /^See the new price/ }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('The price has increased from $29.50 to $39.50.', { exact: false }).waitFor();
@@ -907,6 +908,7 @@ test('a customer agrees to a new price in the page, and the history no longer wa
   await takeScreenshot(page, 'story-new-price');
   await dialog.getByRole('button', { name: 'Agree and renew' }).click();
   await page.getByText('Renewed', { exact: true }).waitFor();
+  assert.equal(clicks(), 2);
   await page.getByRole('cell', { name: '$39.50' }).waitFor();
   await gone(page.getByText('Waiting', { exact: true }));
   assert.doesNotMatch(await page.locator('main').innerText(), /have not agreed/);

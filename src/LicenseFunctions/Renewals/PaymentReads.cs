@@ -19,6 +19,10 @@ public sealed record ListedPaymentCase
     public Guid? RenewalId { get; init; }
     public Guid? SubscriptionId { get; init; }
     public Guid? UserId { get; init; }
+
+    /// <summary>The address of the license's customer; null if the license is not known.</summary>
+    public string? Email { get; init; }
+
     public string? TransactionId { get; init; }
     public long? AmountMinor { get; init; }
     public string? Currency { get; init; }
@@ -63,6 +67,9 @@ public sealed record ListedReversal
     public Guid? RenewalId { get; init; }
     public Guid? SubscriptionId { get; init; }
 
+    /// <summary>The address of the license's customer; null if the license is not known.</summary>
+    public string? Email { get; init; }
+
     /// <summary>Null while the renewal isn't paid, so that it has no effect.</summary>
     public DateTime? AppliedAt { get; init; }
 
@@ -76,6 +83,10 @@ public sealed record ListedRefund
     public Guid RefundId { get; init; }
     public Guid RenewalId { get; init; }
     public Guid SubscriptionId { get; init; }
+
+    /// <summary>The customer's address.</summary>
+    public string Email { get; init; } = "";
+
     public decimal AmountUsd { get; init; }
 
     /// <summary>card or wallet.</summary>
@@ -138,8 +149,10 @@ public sealed class PaymentReads(LicenseDatabase database)
 {
     private const string Cases = """
         select case_id, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail, opened_at,
-               decision, decided_at, decided_by, decided_why
-        from payment_cases
+               decision, decided_at, decided_by, decided_why,
+               (select u.email from subscriptions s join users u on u.user_id = s.subscriber_id
+                where s.subscription_id = c.subscription_id) as email
+        from payment_cases c
         order by decided_at is not null, coalesce(decided_at, now()) desc, opened_at
         limit @limit
         """;
@@ -154,7 +167,9 @@ public sealed class PaymentReads(LicenseDatabase database)
 
     private const string Reversals = """
         select p.reversal_id, p.kind, p.provider_id, p.state, p.amount_minor, p.currency, p.reason, p.charge_id, p.intent_id, p.changed_at,
-               p.first_seen_at, p.evidence_due_at, p.renewal_id, p.subscription_id, p.applied_at, e.state as evidence_state
+               p.first_seen_at, p.evidence_due_at, p.renewal_id, p.subscription_id, p.applied_at, e.state as evidence_state,
+               (select u.email from subscriptions s join users u on u.user_id = s.subscriber_id
+                where s.subscription_id = p.subscription_id) as email
         from payment_reversals p
         left join dispute_evidence e on e.reversal_id = p.reversal_id
         where @kind::text is null or p.kind = @kind
@@ -175,7 +190,9 @@ public sealed class PaymentReads(LicenseDatabase database)
         select f.refund_id, f.renewal_id, f.subscription_id, round(f.amount_minor / 100.0, 2) as amount_usd,
                case f.provider when 'wallet' then 'wallet' else 'card' end as "to", f.period, f.reason,
                coalesce(p.state, f.state) as state, coalesce(f.code, case when p.state = 'failed' then p.reason end) as code, f.detail,
-               f.provider_id, f.requested_at, f.requested_by, f.decided_at
+               f.provider_id, f.requested_at, f.requested_by, f.decided_at,
+               (select u.email from subscriptions s join users u on u.user_id = s.subscriber_id
+                where s.subscription_id = f.subscription_id) as email
         from refunds f
         left join payment_reversals p on p.provider = f.provider and p.kind = 'refund' and p.provider_id = f.provider_id
         where (@refundId::uuid is null or f.refund_id = @refundId)

@@ -80,6 +80,10 @@ public sealed record UnknownCharge
     public Guid RenewalId { get; init; }
     public Guid SubscriptionId { get; init; }
     public Guid UserId { get; init; }
+
+    /// <summary>The customer's address.</summary>
+    public string Email { get; init; } = "";
+
     public string Status { get; init; } = "";
     public decimal? AmountUsd { get; init; }
     public DateTime PeriodStart { get; init; }
@@ -299,7 +303,8 @@ public sealed class RenewalReads(LicenseDatabase database)
 
     private const string Unknown = """
         select r.renewal_id, r.subscription_id, r.user_id, r.status, r.amount_usd, r.period_start, r.intent_id, a.provider, a.first_sent_at,
-               r.unknown_since, r.next_action_at as next_lookup_at, h.failure_reason as reason
+               r.unknown_since, r.next_action_at as next_lookup_at, h.failure_reason as reason,
+               (select u.email from users u where u.user_id = r.user_id) as email
         from renewals r
         cross join lateral latest_attempt(r.renewal_id) a
         left join license_renewal_history h on h.renewal_id = a.attempt_id

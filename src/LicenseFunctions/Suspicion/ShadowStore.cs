@@ -25,6 +25,9 @@ public sealed record ShadowComparison
 {
     public required Guid SubscriptionId { get; init; }
 
+    /// <summary>The customer's address.</summary>
+    public required string Email { get; init; }
+
     /// <summary>ONLY_SHADOW, ONLY_IN_FORCE, STRONGER, WEAKER (the measure of the shadow) or SAME.</summary>
     public required string Difference { get; init; }
 
@@ -169,7 +172,9 @@ public sealed class ShadowStore(LicenseDatabase database)
 
     private const string List = """
         select c.subscription_id, c.difference, c.found_at, c.alert_id, c.measure, c.description, c.detected_at, c.shadow_measure,
-               c.shadow_severity, c.shadow_activity_type, c.shadow_description, c.shadow_evidence, c.shadow_detected_at
+               c.shadow_severity, c.shadow_activity_type, c.shadow_description, c.shadow_evidence, c.shadow_detected_at,
+               (select u.email from subscriptions s join users u on u.user_id = s.subscriber_id
+                where s.subscription_id = c.subscription_id) as email
         from shadow_comparison c
         where c.policy = @policy and c.difference = any(@differences)
           and (@AfterId::uuid is null or (c.found_at, c.subscription_id) < (@FoundAt::timestamptz, @AfterId))

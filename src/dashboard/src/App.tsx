@@ -4,7 +4,7 @@ import { useConfig } from './config';
 import { t } from './language';
 import { session, useSession } from './session';
 import { SignIn } from './SignIn';
-import { Button, PageTitle, Notifications, Skeleton } from './ui/kit';
+import { Button, Links, Notifications, PageTitle, Skeleton } from './ui/kit';
 import { LanguageChoice, Who } from './ui/Who';
 
 const Home = lazy(() => import('./customer/Home'));
@@ -74,13 +74,13 @@ export function App() {
           <Brand />
         </NavLink>
         {who && (
-          <nav aria-label={t('menu')}>
+          <Links label={t('menu')}>
             {links.map(([to, text]) => (
               <NavLink key={to} to={to!} end={to === '/'} reloadDocument={document && (onCards || to === '/payment-methods')}>
                 {text}
               </NavLink>
             ))}
-          </nav>
+          </Links>
         )}
         {who?.role === 'operator' && (
           <Suspense fallback={<div className="search" />}>

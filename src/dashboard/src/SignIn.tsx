@@ -1,18 +1,30 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 import { useNavigate } from 'react-router';
 import { call, Problem, useAction, useLoad } from './api';
 import type { Config } from './config';
 import { demoHeaders } from './demo';
 import { session } from './session';
 import { t } from './language';
-import { Button, Field, PageTitle, ProblemBox, Show, Skeleton } from './ui/kit';
+import { Button, Field, PageTitle, ProblemBox, Skeleton } from './ui/kit';
 
 type Person = { user_id: string; email: string; role: 'operator' | 'subscriber'; story: string | null };
 
+/** Shown when it is known how to sign in, so that nothing moves. */
 export function SignIn() {
   const config = useLoad<Config>('/app/config.json');
+  if (config.data) return config.data.authority ? <WithIssuer config={config.data} /> : <WithoutIssuer />;
+  return config.problem ? (
+    <Entry>
+      <ProblemBox problem={config.problem} again={config.reload} />
+    </Entry>
+  ) : (
+    <Skeleton rows={3} />
+  );
+}
+
+function Entry({ broad, children }: { broad?: boolean; children: ReactNode }) {
   return (
-    <div className="narrow">
+    <div className={broad ? 'entry broad' : 'entry card'}>
       <PageTitle title={t('signIn.title')} />
       <p>{t('signIn.intro')}</p>
       {session.hasEnded() && (
@@ -20,9 +32,7 @@ export function SignIn() {
           {t('signIn.ended')}
         </p>
       )}
-      <Show of={config} rows={3}>
-        {(known) => (known.authority ? <WithIssuer config={known} /> : <WithoutIssuer />)}
-      </Show>
+      {children}
     </div>
   );
 }
@@ -44,12 +54,14 @@ function WithIssuer({ config }: { config: Config }) {
     });
   }, [config, go, run]);
   return (
-    <>
+    <Entry>
       {action.problem && <ProblemBox problem={action.problem} />}
-      <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => (await import('./oidc')).start(config))}>
-        {t('signIn.withIssuer')}
-      </Button>
-    </>
+      <div className="actions">
+        <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => (await import('./oidc')).start(config))}>
+          {t('signIn.withIssuer')}
+        </Button>
+      </div>
+    </Entry>
   );
 }
 
@@ -87,13 +99,13 @@ function Persons({ persons }: { persons: Person[] }) {
     </section>
   );
   return (
-    <>
+    <Entry broad>
       <h2>{t('signIn.demoTitle')}</h2>
       <p>{t('signIn.demoIntro')}</p>
       {action.problem && <ProblemBox problem={action.problem} />}
       {list('operator', t('signIn.operators'))}
       {list('subscriber', t('signIn.subscribers'))}
-    </>
+    </Entry>
   );
 }
 
@@ -101,21 +113,23 @@ function ByToken() {
   const [token, setToken] = useState('');
   const [bad, setBad] = useState(false);
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        session.signIn(token.trim());
-        if (!session.get()) {
-          session.signOut();
-          setBad(true);
-        }
-      }}
-    >
-      {bad && <ProblemBox problem={new Problem(0, 'BAD_TOKEN', t('signIn.badToken'))} />}
-      <Field label={t('signIn.tokenLabel')} help={t('signIn.tokenHelp')} value={token} onChange={setToken} />
-      <Button type="submit" look="main">
-        {t('signIn.byToken')}
-      </Button>
-    </form>
+    <Entry>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          session.signIn(token.trim());
+          if (!session.get()) {
+            session.signOut();
+            setBad(true);
+          }
+        }}
+      >
+        {bad && <ProblemBox problem={new Problem(0, 'BAD_TOKEN', t('signIn.badToken'))} />}
+        <Field label={t('signIn.tokenLabel')} help={t('signIn.tokenHelp')} value={token} onChange={setToken} />
+        <Button type="submit" look="main">
+          {t('signIn.byToken')}
+        </Button>
+      </form>
+    </Entry>
   );
 }

@@ -16,6 +16,7 @@ const make = (locale: string) => {
     plain: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
     share: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 }),
     compact: new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 }),
+    points: new Intl.NumberFormat(locale, { signDisplay: 'exceptZero' }),
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
     countries: new Intl.DisplayNames(locale, { type: 'region' }),
   };
@@ -27,6 +28,9 @@ const of = () => (made?.locale === language.locale() ? made : (made = make(langu
 // Currencies of the provider whose amounts don't have two decimals; the same lists as in MinorUnits.cs.
 const withoutDecimals = 'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' ');
 const withThreeDecimals = 'bhd jod kwd omr tnd'.split(' ');
+
+const decimals = (currency: string | null) =>
+  withoutDecimals.includes(currency ?? '') ? 0 : withThreeDecimals.includes(currency ?? '') ? 3 : 2;
 
 const brands: Record<string, string> = {
   amex: 'American Express',
@@ -42,11 +46,21 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ];
 
+/** A text that is not broken into lines. */
+const whole = (text: string) => text.replaceAll(' ', '\u00a0');
+
 export const format = {
-  day: (time: string | null | undefined) => (time ? of().day.format(new Date(time)) : t('none')),
+  day: (time: string | null | undefined) => (time ? whole(of().day.format(new Date(time))) : t('none')),
   /** A UTC day, as in the backend's day counts. In the local time zone it could become the day before. */
-  date: (day: string) => of().date.format(new Date(day)),
-  moment: (time: string | null | undefined) => (time ? of().moment.format(new Date(time)) : t('none')),
+  date: (day: string) => whole(of().date.format(new Date(day))),
+  /** A line may end between the day and the time. */
+  moment: (time: string | null | undefined) =>
+    time
+      ? of()
+          .moment.formatToParts(new Date(time))
+          .map(({ type, value }, n, parts) => (type === 'literal' && parts[n + 1]?.type === 'hour' ? value : whole(value)))
+          .join('')
+      : t('none'),
   /** A mark on a time axis, in seconds. */
   tick: (seconds: number, marks: 'dates' | 'days' | 'hours') =>
     of()[({ dates: 'tickDate', days: 'tickDay', hours: 'tickHour' } as const)[marks]].format(seconds * 1000),
@@ -71,16 +85,22 @@ export const format = {
   /** A card's brand as its owner writes it; the provider has it in lower case. */
   brand: (brand: string | null) =>
     brand ? (brands[brand] ?? `${brand.charAt(0).toUpperCase()}${brand.slice(1)}`) : t('cards.unknownBrand'),
+  /** With a sign: the minus sign, not the hyphen that the format has. */
+  points: (n: number) => of().points.format(n).replace('-', '−'),
   /** With a sign, for an entry of a wallet. */
   signed: (usd: number) => of().signed.format(usd),
   /** An amount in minor units of a currency, without the currency's code. */
-  minor(minor: number, currency: string | null = 'usd') {
-    const digits = withoutDecimals.includes(currency ?? '') ? 0 : withThreeDecimals.includes(currency ?? '') ? 3 : 2;
-    return of().decimals[digits].format(minor / 10 ** digits);
-  },
-  /** The same, followed by the currency's code. */
+  minor: (minor: number, currency: string | null = 'usd') => of().decimals[decimals(currency)].format(minor / 10 ** decimals(currency)),
+  /** The same with the currency, as other amounts are shown. */
   amount: (minor: number | null, currency: string | null) =>
-    minor === null ? t('none') : `${format.minor(minor, currency)} ${(currency ?? 'usd').toUpperCase()}`,
+    minor === null
+      ? t('none')
+      : new Intl.NumberFormat(of().locale, {
+          style: 'currency',
+          currency: currency ?? 'usd',
+          minimumFractionDigits: decimals(currency),
+          maximumFractionDigits: decimals(currency),
+        }).format(minor / 10 ** decimals(currency)),
   /** The end of an ID: it differs also where IDs are counted. */
   id: (id: string) => id.slice(-12),
   number: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : of().plain.format(n)),
@@ -90,7 +110,8 @@ export const format = {
   ago(time: string | null | undefined) {
     if (!time) return t('never');
     const seconds = (Date.parse(time) - Date.now()) / 1000;
-    for (const [unit, length] of steps) if (Math.abs(seconds) >= length) return of().relative.format(Math.round(seconds / length), unit);
+    for (const [unit, length] of steps)
+      if (Math.abs(seconds) >= length) return whole(of().relative.format(Math.round(seconds / length), unit));
     return t('justNow');
   },
   /** Milliseconds as hours and minutes. */

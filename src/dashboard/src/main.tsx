@@ -1,5 +1,4 @@
-import { StrictMode, useSyncExternalStore } from 'react';
-import { I18nProvider } from 'react-aria-components';
+import { Fragment, StrictMode, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
 import './demo';
@@ -17,9 +16,9 @@ language.subscribe(() => (document.documentElement.lang = language.get()));
 function Pages() {
   const current = useSyncExternalStore(language.subscribe, language.get);
   return (
-    <I18nProvider key={current} locale={language.locale()}>
+    <Fragment key={current}>
       <App />
-    </I18nProvider>
+    </Fragment>
   );
 }
 

@@ -73,6 +73,37 @@ function launch(file, args, settings, ready) {
   return { child, started, output: () => output };
 }
 
+const inDatabase = (server, name) => server.replace(/Database=[^;]*/i, `Database=${name}`);
+
+/**
+ * The database with the demo data, which each test file copies: making it takes longer. The files of a run have the same parent process; it
+ * and its start name the database, so that no run gets the old data of another.
+ */
+function demoDatabase(server) {
+  const startOf = (pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')[19];
+    } catch {
+      return undefined; // it has ended
+    }
+  };
+  const run = process.env.NODE_TEST_CONTEXT ? process.ppid : process.pid;
+  const name = `dashboard_demo_${run}_${startOf(run)}`;
+  const all = psql(server, "select datname from pg_database where datname like 'dashboard\\_demo\\_%'").split('\n').filter(Boolean);
+  if (all.includes(name)) return name;
+  for (const other of all) {
+    const [, , pid, start] = other.split('_');
+    if (startOf(pid) !== start) psql(server, `drop database if exists ${other}`);
+  }
+  psql(server, `create database ${name}`);
+  for (const command of ['migrate', 'demo-data'])
+    execFileSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), command], {
+      env: { ...process.env, DATABASE_URL: inDatabase(server, name), AUTH_SIGNING_KEY: randomBytes(32).toString('base64') },
+      stdio: 'pipe',
+    });
+  return name;
+}
+
 export class Backend {
   static async start({ corsOrigin, settings: more } = {}) {
     const server = process.env.TEST_DATABASE_URL;
@@ -81,18 +112,14 @@ export class Backend {
     backend.tokens = [];
     backend.server = server;
     backend.database = `dashboard_${randomBytes(6).toString('hex')}`;
-    psql(server, `create database ${backend.database}`);
-    const url = server.replace(/Database=[^;]*/i, `Database=${backend.database}`);
+    const template = demoDatabase(server);
+    psql(server, `create database ${backend.database} template ${template}`);
+    const url = inDatabase(server, backend.database);
     backend.connection = url;
     const key = randomBytes(32);
     backend.key = key;
     backend.demoSecret = randomBytes(32).toString('base64');
     const settings = { DATABASE_URL: url, AUTH_SIGNING_KEY: key.toString('base64') };
-    for (const command of ['migrate', 'demo-data'])
-      execFileSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), command], {
-        env: { ...process.env, ...settings },
-        stdio: 'pipe',
-      });
 
     const [port, stripe] = [await freePort(), await freePort()];
     backend.address = `http://127.0.0.1:${port}`;

@@ -5,7 +5,7 @@ import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
 import { useSession } from '../session';
 import { language, t, word } from '../language';
-import { Badge, Button, Confirm, Copy, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Copy, Empty, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Alert = {
@@ -66,12 +66,12 @@ export default function Activity({ id, license }: TabProps) {
           .filter((alert) => alert.can_answer && !isAnswered(alert))
           .slice(0, mostQuestions)
           .map((alert) => <Question key={alert.alert_id} id={id} alert={alert} done={activity.reload} />)}
-      <section className="card">
-        <h2>{t('activityPage.suspicious')}</h2>
+      <section>
+        <h2 className="first">{t('activityPage.suspicious')}</h2>
         <Show of={activity} rows={2}>
           {({ alerts }) =>
             alerts.length === 0 ? (
-              <p>{t('activityPage.nothing')}</p>
+              <Empty>{t('activityPage.nothing')}</Empty>
             ) : (
               <Table
                 label={t('activityPage.suspicious')}
@@ -106,8 +106,13 @@ export default function Activity({ id, license }: TabProps) {
             <Link to={`/licenses/${id}/suspension`}>{t('activityPage.appeal')}</Link>
           </p>
         )}
+      </section>
+      <section className="card">
+        <h2>{t('activityPage.tokenOf')}</h2>
         <p>{t('activityPage.wasItYou')}</p>
-        <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
+        <div className="actions">
+          <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
+        </div>
         {token && (
           <div className="notice good" role="status">
             <p>{t('activityPage.tokenMade')}</p>

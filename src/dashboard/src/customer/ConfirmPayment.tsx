@@ -45,7 +45,7 @@ export default function ConfirmPayment() {
     });
 
   return (
-    <section className="card narrow">
+    <section className="entry card">
       <PageTitle title={t('confirm.title')} />
       <Show of={renewal} rows={2}>
         {({ expires_at, amount_usd, debt_usd }) => (

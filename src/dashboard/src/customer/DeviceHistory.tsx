@@ -3,7 +3,7 @@ import { call, useAction, type Loaded } from '../api';
 import type { Device } from '../devices';
 import { format } from '../format';
 import { t, word } from '../language';
-import { Button, Confirm, notify, Show, Table } from '../ui/kit';
+import { Button, Confirm, Empty, notify, Show, Table } from '../ui/kit';
 
 type Named = { device_id: string | null; name: string | null; ea_instance_id: string; mt5_account_number: number };
 type Entry = {
@@ -139,7 +139,7 @@ export function DeviceHistory({ of }: { of: Loaded<History> }) {
       <Show of={of} rows={4}>
         {({ entries }) =>
           entries.length === 0 ? (
-            <p>{t('history.none')}</p>
+            <Empty>{t('history.none')}</Empty>
           ) : (
             <Table
               label={t('history.title')}

@@ -4,7 +4,7 @@ import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
 import { t } from '../language';
 import { useSession } from '../session';
-import { Badge, Button, Confirm, Facts, Field, notify, Show, Skeleton } from '../ui/kit';
+import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Skeleton } from '../ui/kit';
 import { DeviceHistory, WaitingDevices, type History } from './DeviceHistory';
 import type { TabProps } from './License';
 
@@ -42,9 +42,9 @@ export default function Devices({ id, reload }: TabProps) {
       {(reply) => (
         <>
           <WaitingDevices id={id} history={history.data} devices={reply.devices} owner={owner} changed={changed} />
-          <h2>{t('license.tabs.devices')}</h2>
-          <p>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices, free: reply.slots_free })}</p>
-          {reply.devices.length === 0 && <p>{t('devices.none')}</p>}
+          <h2>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices })}</h2>
+          <p>{t(reply.slots_free === 0 ? 'devices.full' : 'devices.free')}</p>
+          {reply.devices.length === 0 && <Empty>{t('devices.none')}</Empty>}
           <ul className="cards">
             {reply.devices.map((device) => (
               <li key={`${device.ea_instance_id} ${device.mt5_account_number}`} className="card">

@@ -1,11 +1,10 @@
 import { useMemo } from 'react';
-import { Link } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
 import { language, t } from '../language';
 import { LazyChart } from '../ui/LazyChart';
 import { Facts, Show, Table } from '../ui/kit';
-import { HealthView, reasonOf, recommendationOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
+import { HealthView, reasonOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
 import type { TabProps } from './License';
 
 type Report = Health & {
@@ -76,26 +75,13 @@ function Shown({ report }: { report: Report }) {
       </div>
       <h2>{t('health.contributions')}</h2>
       <Table
+        fits
         label={t('health.contributions')}
         rows={report.contributions}
         id={(row) => `${row.part} ${row.reason}`}
         columns={[
-          { head: t('health.points'), number: true, cell: (row) => (row.points > 0 ? `+${row.points}` : row.points) },
+          { head: t('health.points'), number: true, cell: (row) => format.points(row.points) },
           { head: t('health.reason'), wide: true, cell: reasonOf },
-          {
-            head: t('health.todo'),
-            wide: true,
-            cell: (row) =>
-              row.recommendation === null ? (
-                ''
-              ) : row.link ? (
-                <Link to={row.link.replace(/^\/app/, '')} reloadDocument={row.link.startsWith('/app/payment-methods')}>
-                  {recommendationOf(row)}
-                </Link>
-              ) : (
-                recommendationOf(row)
-              ),
-          },
         ]}
       />
       {changes.length > 0 && (

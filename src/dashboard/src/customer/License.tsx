@@ -4,10 +4,9 @@ import { useLoad } from '../api';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import type { License } from '../licenses';
-import { ReviewLicense } from '../operator/ReviewLicense';
 import { useSession } from '../session';
 import { t } from '../language';
-import { LicenseStatus, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
+import { Back, LicenseStatus, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
 
 const Health = lazy(() => import('./Health'));
 const Usage = lazy(() => import('./Usage'));
@@ -15,6 +14,8 @@ const Devices = lazy(() => import('./Devices'));
 const Renewals = lazy(() => import('./Renewals'));
 const Activity = lazy(() => import('./Activity'));
 const Suspension = lazy(() => import('./Suspension'));
+// For operators only, so that customers don't load it.
+const ReviewLicense = lazy(() => import('../operator/ReviewLicense').then(({ ReviewLicense }) => ({ default: ReviewLicense })));
 
 export type TabProps = { id: string; license: License; reload: () => void };
 
@@ -25,70 +26,89 @@ export default function LicensePage() {
   const base = `/licenses/${id}`;
   return (
     <>
-      <Link to="/licenses" className="small">
-        {t('license.back')}
-      </Link>
+      <Back to="/licenses">{t('license.back')}</Back>
       <Show of={loaded} rows={8}>
-        {(license) => (
-          <>
-            <PageTitle title={license.master}>
-              <LicenseStatus license={license} />
-              <span>{expiry(license.expires_at)}</span>
-              {operator && <ReviewLicense license={license} reload={loaded.reload} />}
-            </PageTitle>
-            {operator && license.owner_email && (
-              <p className="small">
-                {t('license.owner')}: <Link to={`/customers/${license.owner_id}`}>{license.owner_email}</Link>
-              </p>
-            )}
-            {license.is_suspended && <Suspended license={license} />}
-            {license.grace_until && (
-              <Banner tone="fair" to={`${base}/renewals`} action={t('licenses.renewNow')}>
-                {t('license.grace', { until: format.moment(license.grace_until) })}
-              </Banner>
-            )}
-            {license.entitlement !== 'FULL' && (
-              <p className={`notice ${license.close_only_until ? 'fair' : 'poor'}`}>
-                {license.close_only_until
-                  ? t('license.closeOnly', { until: format.moment(license.close_only_until) })
-                  : t('license.noTrading')}
-              </p>
-            )}
-            <Tabs
-              label={license.master}
-              tabs={[
-                { to: base, text: t('license.tabs.health'), end: true },
-                { to: `${base}/usage`, text: t('license.tabs.usage') },
-                { to: `${base}/devices`, text: t('license.tabs.devices') },
-                { to: `${base}/renewals`, text: t('license.tabs.renewals') },
-                { to: `${base}/activity`, text: t('license.tabs.activity') },
-                ...(license.is_suspended || operator ? [{ to: `${base}/suspension`, text: t('license.tabs.suspension') }] : []),
-              ]}
-            />
-            <Suspense fallback={<Skeleton rows={6} />}>
-              <Routes>
-                <Route index element={<Health id={id} license={license} reload={loaded.reload} />} />
-                <Route path="usage" element={<Usage id={id} license={license} reload={loaded.reload} />} />
-                <Route path="devices" element={<Devices id={id} license={license} reload={loaded.reload} />} />
-                <Route path="renewals" element={<Renewals id={id} license={license} reload={loaded.reload} />} />
-                <Route path="activity" element={<Activity id={id} license={license} reload={loaded.reload} />} />
-                <Route path="suspension" element={<Suspension id={id} license={license} reload={loaded.reload} />} />
-                <Route path="*" element={<Navigate to={base} replace />} />
-              </Routes>
-            </Suspense>
-          </>
-        )}
+        {(license) => {
+          const may = whatDevicesMay(license);
+          return (
+            <>
+              <PageTitle title={license.master}>
+                <LicenseStatus license={license} />
+                <span>{expiry(license.expires_at)}</span>
+                {operator && license.owner_email && (
+                  <span>
+                    {t('license.owner')}: <Link to={`/customers/${license.owner_id}`}>{license.owner_email}</Link>
+                  </span>
+                )}
+                {operator && <ReviewLicense license={license} reload={loaded.reload} />}
+              </PageTitle>
+              {license.is_suspended && <Suspended license={license} what={may} />}
+              {license.grace_until && (
+                <Banner tone="fair" to={`${base}/renewals`} action={t('licenses.renewNow')}>
+                  {t('license.grace', { until: format.moment(license.grace_until) })}
+                </Banner>
+              )}
+              {may && !license.is_suspended && <p className={`notice ${license.close_only_until ? 'fair' : 'poor'}`}>{may}</p>}
+              <Tabs
+                label={license.master}
+                tabs={[
+                  { to: base, text: t('license.tabs.health'), end: true },
+                  { to: `${base}/usage`, text: t('license.tabs.usage') },
+                  { to: `${base}/devices`, text: t('license.tabs.devices') },
+                  { to: `${base}/renewals`, text: t('license.tabs.renewals') },
+                  { to: `${base}/activity`, text: t('license.tabs.activity') },
+                  ...(license.is_suspended || operator ? [{ to: `${base}/suspension`, text: t('license.tabs.suspension') }] : []),
+                ]}
+              />
+              <Suspense fallback={<Skeleton rows={6} />}>
+                <Routes>
+                  <Route index element={<Health id={id} license={license} reload={loaded.reload} />} />
+                  <Route path="usage" element={<Usage id={id} license={license} reload={loaded.reload} />} />
+                  <Route path="devices" element={<Devices id={id} license={license} reload={loaded.reload} />} />
+                  <Route path="renewals" element={<Renewals id={id} license={license} reload={loaded.reload} />} />
+                  <Route path="activity" element={<Activity id={id} license={license} reload={loaded.reload} />} />
+                  <Route path="suspension" element={<Suspension id={id} license={license} reload={loaded.reload} />} />
+                  <Route path="*" element={<Navigate to={base} replace />} />
+                </Routes>
+              </Suspense>
+            </>
+          );
+        }}
       </Show>
     </>
   );
 }
 
-/** A problem of the license, with a link to the page where it is solved. That page has no banner. */
-function Banner({ tone, to, action, children }: { tone: 'fair' | 'poor'; to: string; action: string; children: ReactNode }) {
-  if (useLocation().pathname === to) return null;
+/** What expert advisors may still do with a license that is not valid. */
+const whatDevicesMay = (license: License) =>
+  license.entitlement === 'FULL'
+    ? undefined
+    : license.close_only_until
+      ? t('license.closeOnly', { until: format.moment(license.close_only_until) })
+      : t('license.noTrading');
+
+/** A problem of the license, with a link to the page where it is solved. That page has no link. */
+function Banner({
+  tone,
+  to,
+  action,
+  what,
+  children,
+}: {
+  tone: 'fair' | 'poor';
+  to: string;
+  action: string;
+  what?: string;
+  children: ReactNode;
+}) {
+  const isThere = useLocation().pathname === to;
+  if (isThere) return what ? <p className={`notice ${tone}`}>{what}</p> : null;
   return (
-    <div className={`notice ${tone} spread`}>
-      <span>{children}</span>
+    <div className={`notice ${tone} banner`}>
+      <div>
+        <strong>{children}</strong>
+        {what && <p>{what}</p>}
+      </div>
       <Link className="button" to={to}>
         {action}
       </Link>
@@ -96,13 +116,14 @@ function Banner({ tone, to, action, children }: { tone: 'fair' | 'poor'; to: str
   );
 }
 
-function Suspended({ license }: { license: License }) {
+function Suspended({ license, what }: { license: License; what?: string }) {
   const owner = useSession()?.role === 'subscriber';
   return (
     <Banner
       tone="poor"
       to={`/licenses/${license.subscription_id}/suspension`}
       action={owner ? t('licenses.whatToDo') : t('licenses.whySuspended')}
+      what={what}
     >
       {t('license.suspended')}
     </Banner>

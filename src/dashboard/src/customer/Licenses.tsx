@@ -4,7 +4,7 @@ import { expiry } from '../expiry';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { t, word } from '../language';
-import { Button, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 
 export default function Licenses() {
   return (
@@ -21,7 +21,7 @@ export function LicenseCards() {
     <>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {!list.first && !list.problem && <Skeleton rows={3} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{t('licenses.none')}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <Empty>{t('licenses.none')}</Empty>}
       <ul className="cards">
         {list.rows.map((license) => (
           <li key={license.subscription_id} className="card">

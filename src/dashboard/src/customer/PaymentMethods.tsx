@@ -4,7 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import { useConfig } from '../config';
 import { format } from '../format';
 import { t } from '../language';
-import { Badge, Button, Confirm, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
+import { Badge, Button, Confirm, Empty, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
 
 const AddCard = lazy(() => import('./AddCard'));
 
@@ -37,7 +37,7 @@ export default function PaymentMethods() {
       <Show of={cards} rows={2}>
         {(list) => (
           <>
-            {list.payment_methods.length === 0 && <p>{t('cards.none')}</p>}
+            {list.payment_methods.length === 0 && <Empty>{t('cards.none')}</Empty>}
             <ul className="cards">
               {list.payment_methods.map((card) => (
                 <li key={card.payment_method_id} className="card">

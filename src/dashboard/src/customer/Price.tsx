@@ -29,7 +29,7 @@ export default function Price() {
     if (token) ask(false).catch((failure: Problem) => setProblem(failure));
   }, [token]);
   return (
-    <div className="narrow">
+    <div className="entry card">
       <PageTitle title={t('price.title')} />
       {problem ? (
         <>
@@ -56,9 +56,11 @@ export default function Price() {
           <p>{t('renewals.paidBy', { means: means(question) })}</p>
           <p className="small">{t('price.later')}</p>
           {action.problem && <ProblemBox problem={action.problem} />}
-          <Button look="main" isPending={action.busy} onPress={() => void action.run(() => ask(true))}>
-            {t('price.accept')}
-          </Button>
+          <div className="actions">
+            <Button look="main" isPending={action.busy} onPress={() => void action.run(() => ask(true))}>
+              {t('price.accept')}
+            </Button>
+          </div>
         </>
       )}
     </div>

@@ -1,11 +1,10 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { Switch } from 'react-aria-components';
 import { Link, useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
 import { t, word } from '../language';
-import { Badge, Button, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
+import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
 import { means, RenewDialog } from './RenewDialog';
 
@@ -132,7 +131,7 @@ export default function Renewals({ id, reload }: TabProps) {
                     </>,
                   ],
                   [
-                    t('renewals.next'),
+                    t('renewals.starts'),
                     <>
                       {!reply.next_renewal_at
                         ? reply.auto_renew
@@ -174,10 +173,18 @@ export default function Renewals({ id, reload }: TabProps) {
                 <p className="notice fair">{t('renewals.noPrice')}</p>
               )}
               {auto.problem && <ProblemBox problem={auto.problem} />}
-              <Switch className="switch" isSelected={reply.auto_renew} isDisabled={auto.busy} onChange={(on) => void switchAuto(on)}>
+              <label className="switch">
+                <input
+                  type="checkbox"
+                  role="switch"
+                  className="visually-hidden"
+                  checked={reply.auto_renew}
+                  aria-disabled={auto.busy}
+                  onChange={(event) => void switchAuto(event.target.checked)}
+                />
                 <span className="track" aria-hidden="true" />
                 {t('renewals.auto')}
-              </Switch>
+              </label>
               <div className="actions">
                 <Button look="main" isDisabled={!ready} onPress={begin}>
                   {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}
@@ -220,7 +227,7 @@ export default function Renewals({ id, reload }: TabProps) {
             <section>
               <h2>{t('renewals.history')}</h2>
               {reply.renewals.length === 0 ? (
-                <p>{t('renewals.noHistory')}</p>
+                <Empty>{t('renewals.noHistory')}</Empty>
               ) : (
                 <Table
                   label={t('renewals.history')}

@@ -4,7 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
 import { language, t, word } from '../language';
-import { Button, Field, ProblemBox, notify, Show } from '../ui/kit';
+import { Button, Empty, Field, ProblemBox, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Reason = {
@@ -26,7 +26,7 @@ export default function Suspension({ id, reload }: TabProps) {
     <Show of={view}>
       {(reply) =>
         reply.suspensions.length === 0 ? (
-          <p>{reply.suspended ? t('suspension.byPlatform') : t('suspension.none')}</p>
+          <Empty>{reply.suspended ? t('suspension.byPlatform') : t('suspension.none')}</Empty>
         ) : (
           <>
             {reply.suspensions.map((one) => (
@@ -38,15 +38,12 @@ export default function Suspension({ id, reload }: TabProps) {
                 {one.needs_renewal && (
                   <>
                     <p>{t('suspension.expired')}</p>
-                    <Link className="button main" to={`/licenses/${id}/renewals?renew`}>
-                      {t('suspension.renew')}
-                    </Link>
+                    <div className="actions">
+                      <Link className="button main" to={`/licenses/${id}/renewals?renew`}>
+                        {t('suspension.renew')}
+                      </Link>
+                    </div>
                   </>
-                )}
-                {owner && one.refused_device && (
-                  <p>
-                    {t('suspension.keep')} <Link to={`/licenses/${id}/devices`}>{t('suspension.toDevices')}</Link>
-                  </p>
                 )}
                 {owner && one.can_lift && (
                   <Lift
@@ -57,6 +54,11 @@ export default function Suspension({ id, reload }: TabProps) {
                       reload();
                     }}
                   />
+                )}
+                {owner && one.refused_device && (
+                  <p>
+                    <Link to={`/licenses/${id}/devices`}>{t('suspension.keep', { ea: one.refused_device.ea_instance_id })}</Link>
+                  </p>
                 )}
               </section>
             ))}
@@ -74,19 +76,21 @@ function Lift({ id, days, done }: { id: string; days: number; done: () => void }
     <>
       <p>{t('suspension.liftText', { days })}</p>
       {action.problem && <ProblemBox problem={action.problem} />}
-      <Button
-        look="main"
-        isPending={action.busy}
-        onPress={() =>
-          void action.run(async () => {
-            await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
-            notify(t('suspension.lifted'));
-            done();
-          })
-        }
-      >
-        {t('suspension.lift')}
-      </Button>
+      <div className="actions">
+        <Button
+          look="main"
+          isPending={action.busy}
+          onPress={() =>
+            void action.run(async () => {
+              await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
+              notify(t('suspension.lifted'));
+              done();
+            })
+          }
+        >
+          {t('suspension.lift')}
+        </Button>
+      </div>
     </>
   );
 }
@@ -99,20 +103,22 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
       <h2>{t('suspension.appeal')}</h2>
       <Field label={t('suspension.appealLabel')} help={t('suspension.appealHelp')} value={message} onChange={setMessage} long max={2000} />
       {action.problem && <ProblemBox problem={action.problem} />}
-      <Button
-        look="main"
-        isDisabled={!message.trim()}
-        isPending={action.busy}
-        onPress={() =>
-          void action.run(async () => {
-            await call('POST', `/api/v1/licenses/${id}/appeal`, { message: message.trim() });
-            notify(t('suspension.sent'));
-            done();
-          })
-        }
-      >
-        {t('suspension.send')}
-      </Button>
+      <div className="actions">
+        <Button
+          look="main"
+          isDisabled={!message.trim()}
+          isPending={action.busy}
+          onPress={() =>
+            void action.run(async () => {
+              await call('POST', `/api/v1/licenses/${id}/appeal`, { message: message.trim() });
+              notify(t('suspension.sent'));
+              done();
+            })
+          }
+        >
+          {t('suspension.send')}
+        </Button>
+      </div>
     </section>
   );
 }

@@ -4,7 +4,7 @@ import { useLoad } from '../api';
 import { format } from '../format';
 import { t } from '../language';
 import { LazyChart } from '../ui/LazyChart';
-import { Choice, Facts, Show, Table } from '../ui/kit';
+import { Empty, Facts, Segments, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
 
 type Bucket = {
@@ -46,7 +46,7 @@ export default function UsageTab({ id }: TabProps) {
   return (
     <>
       <div className="filters">
-        <Choice
+        <Segments
           label={t('usage.span')}
           value={span}
           onChange={(next) => setQuery({ span: next }, { replace: true })}
@@ -93,7 +93,7 @@ function Shown({ reply }: { reply: Reply }) {
           ]}
         />
         {used.length === 0 ? (
-          <p>{t('usage.none')}</p>
+          <Empty>{t('usage.none')}</Empty>
         ) : (
           <LazyChart dates={reply.bucket === 'day'} label={title} times={times} series={series} />
         )}
@@ -103,6 +103,7 @@ function Shown({ reply }: { reply: Reply }) {
           <details>
             <summary>{t('usage.table')}</summary>
             <Table
+              fits
               label={title}
               rows={used}
               id={(row) => row.at}

@@ -3,7 +3,7 @@ import { session } from '../session';
 import { Problem, useAction, usePages } from '../api';
 import { format } from '../format';
 import { language, t, word } from '../language';
-import { Button, Facts, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Button, Empty, Facts, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 
 type Entry = {
   entry_id: string;
@@ -55,9 +55,10 @@ export default function Wallet() {
             </div>
             {file.problem && <ProblemBox problem={file.problem} />}
             {wallet.rows.length === 0 ? (
-              <p>{t('wallet.none')}</p>
+              <Empty>{t('wallet.none')}</Empty>
             ) : (
               <Table
+                fits
                 label={t('wallet.entries')}
                 rows={wallet.rows}
                 id={(row) => row.entry_id}

@@ -10,7 +10,7 @@ export default function WasThisYou() {
   const [trusted, setTrusted] = useState<boolean>();
   const action = useAction();
   return (
-    <div className="narrow">
+    <div className="entry card">
       <PageTitle title={t('wasThisYou.title')} />
       {!token ? (
         <>
@@ -25,17 +25,19 @@ export default function WasThisYou() {
         <>
           <p>{t('wasThisYou.text')}</p>
           {action.problem && <ProblemBox problem={action.problem} />}
-          <Button
-            look="main"
-            isPending={action.busy}
-            onPress={() =>
-              void action.run(async () =>
-                setTrusted((await call<{ trusted: boolean }>('POST', '/api/v1/licenses/alerts/confirm', { token })).trusted),
-              )
-            }
-          >
-            {t('wasThisYou.yes')}
-          </Button>
+          <div className="actions">
+            <Button
+              look="main"
+              isPending={action.busy}
+              onPress={() =>
+                void action.run(async () =>
+                  setTrusted((await call<{ trusted: boolean }>('POST', '/api/v1/licenses/alerts/confirm', { token })).trusted),
+                )
+              }
+            >
+              {t('wasThisYou.yes')}
+            </Button>
+          </div>
           <p>
             <Link to="/">{t('wasThisYou.no')}</Link>
           </p>

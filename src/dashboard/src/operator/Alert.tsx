@@ -6,7 +6,7 @@ import type { DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Badge, Facts, LicenseStatus, PageTitle, Show, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, Empty, Facts, LicenseStatus, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
 import { deviceName, Timeline } from './Timeline';
@@ -22,9 +22,7 @@ export default function AlertPage() {
   const detail = useLoad<Detail>(`/api/v1/licenses/alerts/${encodeURIComponent(useParams().alertId!)}`, 60);
   return (
     <>
-      <Link to="/alerts" className="small">
-        {texts.alert.back}
-      </Link>
+      <Back to="/alerts">{texts.alert.back}</Back>
       <Show of={detail} rows={8}>
         {(reply) => <Shown {...reply} reload={detail.reload} />}
       </Show>
@@ -48,54 +46,6 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
         <Badge of={alert.severity} />
         <Badge of={alert.status} />
       </PageTitle>
-      <p>
-        <strong>{alert.description}</strong>
-      </p>
-      <Facts
-        rows={[
-          [texts.alerts.when, format.moment(alert.detected_at)],
-          [texts.alerts.action, texts.alerts.actions[alert.measure] ?? alert.measure],
-          [
-            texts.license.owner,
-            license.data?.owner_id ? <Link to={`/customers/${license.data.owner_id}`}>{license.data.owner_email}</Link> : texts.none,
-          ],
-          [texts.alerts.license, license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none],
-          [texts.health.status, license.data ? <LicenseStatus license={license.data} /> : texts.none],
-          ...(evidence?.measured !== undefined && evidence.limit !== undefined
-            ? [
-                [texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [
-                  string,
-                  string,
-                ],
-              ]
-            : []),
-          ...(evidence?.people
-            ? [[texts.alert.people(evidence.people), texts.alert.atOnce(format.number(evidence.minutes_at_once ?? 0))] as [string, string]]
-            : []),
-          ...refused(evidence).map(([head, device]): [string, string] => [
-            head,
-            [
-              device.ea_instance_id,
-              device.mt5_account_number,
-              device.ip_address,
-              format.location(device.city, device.country),
-              format.moment(device.refused_at),
-            ]
-              .filter((part) => part !== undefined && part !== texts.none)
-              .join(' · '),
-          ]),
-          ...(evidence?.opened ? [[texts.alert.opened, format.number(evidence.opened)] as [string, string]] : []),
-          ...(evidence?.close_only_since
-            ? [[texts.alert.closeOnlySince, format.moment(evidence.close_only_since)] as [string, string]]
-            : []),
-          ...(evidence?.refusals ? [[texts.alert.refusals, format.number(evidence.refusals)] as [string, string]] : []),
-          ...(alert.customer_answer
-            ? [[texts.alerts.answer, texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer] as [string, string]]
-            : []),
-          ...(alert.asked_at ? [[texts.alert.asked, format.moment(alert.asked_at)] as [string, string]] : []),
-          ...(alert.resolution_notes ? [[texts.alert.notes, alert.resolution_notes] as [string, string]] : []),
-        ]}
-      />
       {alert.appeal && (
         <div className="notice fair">
           <h2>{texts.alert.appeal}</h2>
@@ -114,10 +64,68 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
           {texts.alerts.denied}, {format.moment(alert.customer_denied_at)}.
         </p>
       )}
-      <div className="actions">
-        <ReviewAlerts alerts={[alert]} done={again} />
-        {license.data && <ReviewLicense license={license.data} reload={again} />}
-      </div>
+      <section className="card" aria-label={texts.alerts.what}>
+        <p>
+          <strong>{alert.description}</strong>
+        </p>
+        <Facts
+          rows={[
+            [texts.alerts.when, format.moment(alert.detected_at)],
+            [texts.alerts.action, texts.alerts.actions[alert.measure] ?? alert.measure],
+            [
+              texts.license.owner,
+              license.data?.owner_id ? <Link to={`/customers/${license.data.owner_id}`}>{license.data.owner_email}</Link> : texts.none,
+            ],
+            [
+              texts.alerts.license,
+              license.data ? <Link to={`/licenses/${alert.subscription_id}`}>{license.data.master}</Link> : texts.none,
+            ],
+            [texts.health.status, license.data ? <LicenseStatus license={license.data} /> : texts.none],
+            ...(evidence?.measured !== undefined && evidence.limit !== undefined
+              ? [
+                  [texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [
+                    string,
+                    string,
+                  ],
+                ]
+              : []),
+            ...(evidence?.people
+              ? [
+                  [texts.alert.atOnce, texts.alert.people(evidence.people, format.number(evidence.minutes_at_once ?? 0))] as [
+                    string,
+                    string,
+                  ],
+                ]
+              : []),
+            ...refused(evidence).map(([head, device]): [string, string] => [
+              head,
+              [
+                device.ea_instance_id,
+                device.mt5_account_number,
+                device.ip_address,
+                format.location(device.city, device.country),
+                format.moment(device.refused_at),
+              ]
+                .filter((part) => part !== undefined && part !== texts.none)
+                .join(' · '),
+            ]),
+            ...(evidence?.opened ? [[texts.alert.opened, format.number(evidence.opened)] as [string, string]] : []),
+            ...(evidence?.close_only_since
+              ? [[texts.alert.closeOnlySince, format.moment(evidence.close_only_since)] as [string, string]]
+              : []),
+            ...(evidence?.refusals ? [[texts.alert.refusals, format.number(evidence.refusals)] as [string, string]] : []),
+            ...(alert.customer_answer
+              ? [[texts.alerts.answer, texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer] as [string, string]]
+              : []),
+            ...(alert.asked_at ? [[texts.alert.asked, format.moment(alert.asked_at)] as [string, string]] : []),
+            ...(alert.resolution_notes ? [[texts.alert.notes, alert.resolution_notes] as [string, string]] : []),
+          ]}
+        />
+        <div className="actions">
+          <ReviewAlerts alerts={[alert]} done={again} />
+          {license.data && <ReviewLicense license={license.data} reload={again} />}
+        </div>
+      </section>
       {sessions.length > 0 && (
         <Timeline
           sessions={sessions}
@@ -147,7 +155,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
       )}
       <h2>{texts.alert.others}</h2>
       {others.length === 0 ? (
-        <p>{texts.alert.noOthers}</p>
+        <Empty>{texts.alert.noOthers}</Empty>
       ) : (
         <Table
           label={texts.alert.others}

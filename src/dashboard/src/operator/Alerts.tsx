@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState, type RefObject } from 'react';
-import { Cell, Checkbox, Column, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
+import { Cell, Checkbox, Column, I18nProvider, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import type { AlertRow } from '../alerts';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Choice, Confirm, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Badge, Button, Choice, Confirm, Empty, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { Csv } from './Csv';
 import { Results, type Result } from './Results';
 import { ReviewAlerts } from './ReviewAlerts';
@@ -105,10 +105,12 @@ export default function Alerts() {
             <span className="small">{words.alerts.upToDate}</span>
           )}
         </div>
-        <span className="small">
-          <Button look="quiet" onPress={() => setHelps(true)}>
-            {words.alerts.shortcuts}
-          </Button>{' '}
+        <span className="spread small">
+          <span className="keyboard">
+            <Button look="quiet" onPress={() => setHelps(true)}>
+              {words.alerts.shortcuts}
+            </Button>
+          </span>
           <Link to="/alerts/shadow">{texts.shadow.title}</Link>
         </span>
       </div>
@@ -123,66 +125,68 @@ export default function Alerts() {
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
       {list.first !== undefined && rows.length === 0 && (
-        <p>{status === 'OPEN' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</p>
+        <Empty>{status === 'OPEN' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</Empty>
       )}
       {rows.length > 0 && (
-        <div className="table-scroll rows" ref={table}>
-          <Table
-            aria-label={texts.alerts.table}
-            selectionMode="multiple"
-            selectedKeys={selected}
-            onSelectionChange={setSelected}
-            onRowAction={(id) => void go(`/alerts/${id}`)}
-          >
-            <TableHeader>
-              <Column width={40}>
-                <Checkbox slot="selection" className="tick">
-                  <span aria-hidden="true" />
-                </Checkbox>
-              </Column>
-              <Column isRowHeader>{texts.alerts.what}</Column>
-              <Column>{texts.alerts.severity}</Column>
-              <Column>{texts.alerts.when}</Column>
-              <Column>{texts.alerts.status}</Column>
-              <Column>{texts.alerts.action}</Column>
-            </TableHeader>
-            <TableBody items={rows.map((alert) => ({ ...alert, id: alert.alert_id }))}>
-              {(alert) => (
-                <Row>
-                  <Cell>
-                    <Checkbox slot="selection" className="tick">
-                      <span aria-hidden="true" />
-                    </Checkbox>
-                  </Cell>
-                  <Cell>
-                    <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>{' '}
-                    {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
-                    {alert.owner_email && <div>{alert.owner_email}</div>}
-                    <div className="description small">{alert.description}</div>
-                    {alert.customer_answer && (
-                      <div className="small">
-                        {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}
-                      </div>
-                    )}
-                  </Cell>
-                  <Cell>
-                    <Badge of={alert.severity} />
-                  </Cell>
-                  <Cell>
-                    <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
-                  </Cell>
-                  <Cell>
-                    <Badge of={alert.status} />
-                  </Cell>
-                  <Cell>
-                    {texts.alerts.actions[alert.measure] ?? alert.measure}
-                    {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
-                  </Cell>
-                </Row>
-              )}
-            </TableBody>
-          </Table>
-        </div>
+        <I18nProvider locale="en-US">
+          <div className="table-scroll rows" ref={table}>
+            <Table
+              aria-label={texts.alerts.table}
+              selectionMode="multiple"
+              selectedKeys={selected}
+              onSelectionChange={setSelected}
+              onRowAction={(id) => void go(`/alerts/${id}`)}
+            >
+              <TableHeader>
+                <Column width={40}>
+                  <Checkbox slot="selection" className="tick">
+                    <span aria-hidden="true" />
+                  </Checkbox>
+                </Column>
+                <Column isRowHeader>{texts.alerts.what}</Column>
+                <Column>{texts.alerts.severity}</Column>
+                <Column>{texts.alerts.when}</Column>
+                <Column>{texts.alerts.status}</Column>
+                <Column>{texts.alerts.action}</Column>
+              </TableHeader>
+              <TableBody items={rows.map((alert) => ({ ...alert, id: alert.alert_id }))}>
+                {(alert) => (
+                  <Row>
+                    <Cell>
+                      <Checkbox slot="selection" className="tick">
+                        <span aria-hidden="true" />
+                      </Checkbox>
+                    </Cell>
+                    <Cell>
+                      <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>{' '}
+                      {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
+                      {alert.owner_email && <div>{alert.owner_email}</div>}
+                      <div className="description small">{alert.description}</div>
+                      {alert.customer_answer && (
+                        <div className="small">
+                          {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}
+                        </div>
+                      )}
+                    </Cell>
+                    <Cell>
+                      <Badge of={alert.severity} />
+                    </Cell>
+                    <Cell>
+                      <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
+                    </Cell>
+                    <Cell>
+                      <Badge of={alert.status} />
+                    </Cell>
+                    <Cell className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
+                      {texts.alerts.actions[alert.measure] ?? alert.measure}
+                      {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
+                    </Cell>
+                  </Row>
+                )}
+              </TableBody>
+            </Table>
+          </div>
+        </I18nProvider>
       )}
       {list.more && (
         <div className="actions">

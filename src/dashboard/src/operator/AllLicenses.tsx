@@ -4,7 +4,7 @@ import { usePages } from '../api';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
-import { Button, Choice, Field, LicenseStatus, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Button, Choice, Empty, Field, LicenseStatus, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 import { Csv } from './Csv';
 
 export default function AllLicenses() {
@@ -33,7 +33,7 @@ export default function AllLicenses() {
           set('search', typed.trim());
         }}
       >
-        <Field label={texts.all.search} help={texts.all.searchHelp} value={typed} onChange={setTyped} max={100} />
+        <Field label={texts.all.searchHelp} value={typed} onChange={setTyped} max={100} />
         <Choice
           label={texts.all.status}
           value={status}
@@ -49,7 +49,7 @@ export default function AllLicenses() {
       </form>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{texts.all.none}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <Empty>{texts.all.none}</Empty>}
       {list.rows.length > 0 && (
         <Table
           label={texts.all.table}

@@ -3,7 +3,7 @@ import { usePages } from '../api';
 import { format } from '../format';
 import { t } from '../language';
 import { texts } from '../texts';
-import { Badge, Button, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, Button, Empty, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 import { Csv } from './Csv';
 import { words as all } from './texts';
 
@@ -36,15 +36,13 @@ export default function AllPayments() {
   const list = usePages<PaidRenewal>(path, read);
   return (
     <>
-      <Link to="/renewals" className="small">
-        {t('nav.renewals')}
-      </Link>
+      <Back to="/renewals">{t('nav.renewals')}</Back>
       <PageTitle title={words.title}>
         <Csv path={path} name="payments" />
       </PageTitle>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{words.none}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <Empty>{words.none}</Empty>}
       {list.rows.length > 0 && <PaymentTable label={words.title} payments={list.rows} withCustomer />}
       {list.more && (
         <div className="actions">
@@ -92,7 +90,7 @@ export function PaymentTable({
           number: true,
           cell: (row) => (
             <>
-              {format.money(row.refunded_usd)}
+              {row.refunded_usd > 0 ? format.money(row.refunded_usd) : texts.none}
               {row.charged_back_usd > 0 && <div className="small">{words.lost(format.money(row.charged_back_usd))}</div>}
               {row.is_disputed && (
                 <div>

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import { texts } from '../texts';
-import { Button, Choice, Field, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Button, Choice, Empty, Field, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
 import { Csv } from './Csv';
 import { words as all } from './texts';
@@ -81,7 +81,7 @@ export default function Audit() {
       </form>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{words.none}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <Empty>{words.none}</Empty>}
       {list.rows.length > 0 && <AuditTable label={words.title} entries={list.rows} />}
       {list.more && (
         <div className="actions">

@@ -22,14 +22,15 @@ export type AuditEntry = {
   after: unknown;
 };
 
-export function AuditTable({ label, entries }: { label: string; entries: AuditEntry[] }) {
+/** @param ofOne All entries are about one customer, whom the page names. */
+export function AuditTable({ label, entries, ofOne = false }: { label: string; entries: AuditEntry[]; ofOne?: boolean }) {
   return (
     <Table
       label={label}
       rows={entries}
       id={(row) => String(row.audit_id)}
       columns={[
-        { head: words.when, wide: true, cell: (row) => format.moment(row.occurred_at) },
+        { head: words.when, cell: (row) => format.moment(row.occurred_at) },
         {
           head: words.who,
           cell: (row) => (
@@ -45,15 +46,15 @@ export function AuditTable({ label, entries }: { label: string; entries: AuditEn
           cell: (row) =>
             row.user_id ? (
               <>
-                <Link to={`/customers/${row.user_id}`}>{row.email}</Link>
+                {!ofOne && <Link to={`/customers/${row.user_id}`}>{row.email}</Link>}
                 {row.subscription_id && (
-                  <div className="small">
+                  <div className={ofOne ? undefined : 'small'}>
                     <Link to={`/licenses/${row.subscription_id}`}>{texts.alerts.license}</Link>
                   </div>
                 )}
               </>
             ) : (
-              (row.subject ?? texts.none)
+              <code className="id">{row.subject ?? texts.none}</code>
             ),
         },
         {

@@ -6,7 +6,7 @@ import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
+import { Back, Badge, Button, Confirm, Empty, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
 import { saveFile } from './Csv';
 import { PaymentTable, type PaidRenewal } from './AllPayments';
@@ -53,9 +53,7 @@ export default function CustomerPage() {
   const detail = useLoad<Detail>(path);
   return (
     <>
-      <Link to="/licenses" className="small">
-        {words.back}
-      </Link>
+      <Back to="/licenses">{words.back}</Back>
       <Show of={detail} rows={8}>
         {(reply) => <Shown key={id} {...reply} path={path} reload={detail.reload} />}
       </Show>
@@ -99,7 +97,7 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
       <Show of={licenses} rows={2}>
         {(reply) =>
           reply.licenses.length === 0 ? (
-            <p>{words.noLicenses}</p>
+            <Empty>{words.noLicenses}</Empty>
           ) : (
             <Table
               label={words.licenses}
@@ -130,7 +128,7 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
       <Show of={devices} rows={2}>
         {(rows) =>
           rows.length === 0 ? (
-            <p>{words.noDevices}</p>
+            <Empty>{words.noDevices}</Empty>
           ) : (
             <Table
               label={words.devices}
@@ -138,7 +136,7 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
               id={(row) => `${row.license.subscription_id} ${row.device.ea_instance_id} ${row.device.mt5_account_number}`}
               columns={[
                 { head: texts.alert.device, cell: ({ device }) => device.name ?? device.ea_instance_id },
-                { head: words.account, number: true, cell: ({ device }) => device.mt5_account_number },
+                { head: words.account, cell: ({ device }) => device.mt5_account_number },
                 { head: texts.usage.network, cell: ({ device }) => device.networks[0]?.network ?? device.ip_address ?? texts.none },
                 { head: texts.alert.location, cell: ({ device }) => format.location(device.city, device.country_code) },
                 { head: words.lastSeen, cell: ({ device }) => format.ago(device.last_seen) },
@@ -156,7 +154,7 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
       <Show of={alerts} rows={2}>
         {(reply) =>
           reply.alerts.length === 0 ? (
-            <p>{words.noAlerts}</p>
+            <Empty>{words.noAlerts}</Empty>
           ) : (
             <Table
               label={words.alerts}
@@ -186,7 +184,7 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
       <Show of={renewals} rows={1}>
         {(reply) =>
           reply.renewals.length === 0 ? (
-            <p>{words.noRenewals}</p>
+            <Empty>{words.noRenewals}</Empty>
           ) : (
             <Table
               label={words.renewals}
@@ -209,16 +207,22 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
       <h2>{words.payments}</h2>
       <Show of={payments} rows={2}>
         {(reply) =>
-          reply.payments.length === 0 ? <p>{words.noPayments}</p> : <PaymentTable label={words.payments} payments={reply.payments} />
+          reply.payments.length === 0 ? (
+            <Empty>{words.noPayments}</Empty>
+          ) : (
+            <PaymentTable label={words.payments} payments={reply.payments} />
+          )
         }
       </Show>
       <h2>{words.mails}</h2>
       <Show of={mails} rows={2}>
-        {(reply) => (reply.mails.length === 0 ? <p>{words.noMails}</p> : <Mails mails={reply.mails} />)}
+        {(reply) => (reply.mails.length === 0 ? <Empty>{words.noMails}</Empty> : <Mails mails={reply.mails} />)}
       </Show>
       <h2>{words.changes}</h2>
       <Show of={audit} rows={2}>
-        {(reply) => (reply.entries.length === 0 ? <p>{words.noChanges}</p> : <AuditTable label={words.changes} entries={reply.entries} />)}
+        {(reply) =>
+          reply.entries.length === 0 ? <Empty>{words.noChanges}</Empty> : <AuditTable label={words.changes} entries={reply.entries} ofOne />
+        }
       </Show>
     </>
   );
@@ -255,7 +259,7 @@ function Mails({ mails }: { mails: Mail[] }) {
       rows={mails}
       id={(row) => row.outbox_id}
       columns={[
-        { head: all.audit.when, wide: true, cell: (row) => format.moment(row.sent_at ?? row.created_at) },
+        { head: all.audit.when, cell: (row) => format.moment(row.sent_at ?? row.created_at) },
         {
           head: words.subject,
           wide: true,
@@ -311,7 +315,7 @@ function Notes({ notes, path, reload }: { notes: Note[]; path: string; reload: (
       <h2>{words.notes}</h2>
       {action.problem && <ProblemBox problem={action.problem} />}
       {notes.length === 0 ? (
-        <p>{words.noNotes}</p>
+        <Empty>{words.noNotes}</Empty>
       ) : (
         <ul className="notes">
           {notes.map((note) => (

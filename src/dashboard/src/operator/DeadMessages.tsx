@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
-import { Button, Confirm, notify, ProblemBox, Show, Table } from '../ui/kit';
+import { Button, Confirm, Empty, notify, ProblemBox, Show, Table } from '../ui/kit';
 import { words as all } from './texts';
 
 type Message = {
@@ -41,7 +41,7 @@ export function DeadMessages({ changed }: { changed: () => void }) {
         {({ messages }) => {
           const possible = messages.filter((message) => message.can_revive);
           return messages.length === 0 ? (
-            <p>{words.noDead}</p>
+            <Empty>{words.noDead}</Empty>
           ) : (
             <>
               <Table

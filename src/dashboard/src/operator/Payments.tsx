@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, Field, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
 import { Decide } from './Decide';
 
 type Case = {
@@ -12,6 +12,7 @@ type Case = {
   subject: string;
   subscription_id: string | null;
   user_id: string | null;
+  email: string | null;
   amount_minor: number | null;
   currency: string | null;
   detail: string;
@@ -29,6 +30,7 @@ type Dispute = {
   evidence_due_at: string | null;
   changed_at: string;
   subscription_id: string | null;
+  email: string | null;
   evidence_state: string | null;
 };
 type EvidenceReply = {
@@ -45,7 +47,9 @@ const words = texts.payments;
 /** The id of the payment or dispute that a mail links to. */
 const linked = () => location.hash.slice(1);
 
-const license = (id: string | null) => (id ? <Link to={`/licenses/${id}/renewals`}>{format.id(id)}</Link> : texts.none);
+/** The license, named by its customer. */
+const license = (row: { subscription_id: string | null; email: string | null }) =>
+  row.subscription_id ? <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> : texts.none;
 
 /** Payments that can't be applied. */
 export function PaymentCases() {
@@ -62,7 +66,7 @@ export function PaymentCases() {
 
 function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
   const [asked, setAsked] = useState(() => cases.find((row) => row.case_id === linked()));
-  if (cases.length === 0 && !asked) return <p>{words.noCases}</p>;
+  if (cases.length === 0 && !asked) return <Empty>{words.noCases}</Empty>;
   return (
     <>
       <Table
@@ -76,7 +80,7 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
           { head: words.what, cell: (row) => row.detail },
           { head: words.subject, cell: (row) => <code className="id">{row.subject}</code> },
           { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
-          { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
+          { head: words.customer, cell: license },
         ]}
       />
       {asked && (
@@ -89,7 +93,7 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
             [words.what, asked.detail],
             [words.about, <code className="id">{asked.subject}</code>],
             [texts.renewals.amount, format.amount(asked.amount_minor, asked.currency)],
-            [words.license, license(asked.subscription_id)],
+            [words.customer, license(asked)],
           ]}
           send={async (action, reason) => {
             await call('POST', `/api/v1/payments/cases/${asked.case_id}/decision`, { action, reason });
@@ -114,7 +118,7 @@ export function Disputes() {
       <Show of={disputes} rows={1}>
         {(list) =>
           list.disputes.length === 0 ? (
-            <p>{words.noDisputes}</p>
+            <Empty>{words.noDisputes}</Empty>
           ) : (
             <Table
               label={words.disputes}
@@ -138,7 +142,7 @@ export function Disputes() {
                 { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
                 { head: texts.health.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
                 { head: words.subject, cell: (row) => <code className="id">{row.provider_id}</code> },
-                { head: texts.alerts.license, cell: (row) => license(row.subscription_id) },
+                { head: words.customer, cell: license },
               ]}
             />
           )

@@ -3,7 +3,7 @@ import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, PageTitle, Show, Table } from '../ui/kit';
+import { Back, Button, Empty, PageTitle, Show, Table } from '../ui/kit';
 
 type Sum = { charges: number; amount_minor: number };
 type Totals = {
@@ -56,6 +56,7 @@ export default function Reconciliation() {
   const report = useLoad<Report>(path);
   return (
     <>
+      <Back to="/renewals">{texts.operatorRenewals.title}</Back>
       <PageTitle title={words.title} />
       <p>{words.about}</p>
       <form
@@ -101,7 +102,7 @@ function Result({ report }: { report: Report }) {
       {differs && <Differences report={report} />}
       <h2>{words.totals}</h2>
       {report.totals.length === 0 ? (
-        <p>{words.nothing}</p>
+        <Empty>{words.nothing}</Empty>
       ) : (
         <Table
           label={words.totals}
@@ -139,18 +140,14 @@ function Differences({ report }: { report: Report }) {
         id={(row) => `${row.kind} ${row.provider_id} ${row.at}`}
         columns={[
           { head: words.at, cell: (row) => format.moment(row.at) },
-          { head: words.what, cell: (row) => row.detail },
+          { head: words.what, wide: true, cell: (row) => row.detail },
           { head: words.provider, number: true, cell: (row) => format.amount(row.provider_minor, row.provider_currency) },
           { head: words.books, number: true, cell: (row) => format.amount(row.books_minor, row.books_currency) },
           { head: texts.payments.subject, cell: (row) => <code>{row.provider_id}</code> },
           {
             head: texts.alerts.license,
             cell: (row) =>
-              row.subscription_id ? (
-                <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.id(row.subscription_id)}</Link>
-              ) : (
-                texts.none
-              ),
+              row.subscription_id ? <Link to={`/licenses/${row.subscription_id}/renewals`}>{words.license}</Link> : texts.none,
           },
         ]}
       />

@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, Field, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
 import { Choices } from './Decide';
 
 type Payment = {
@@ -21,6 +21,7 @@ type Payment = {
 type Refund = {
   refund_id: string;
   subscription_id: string;
+  email: string;
   amount_usd: number;
   to: string;
   period: string;
@@ -52,7 +53,7 @@ export function Refunds() {
     <>
       <h2>{words.title}</h2>
       <Show of={refunds} rows={1}>
-        {(list) => (list.refunds.length === 0 ? <p>{words.none}</p> : <RefundTable refunds={list.refunds} withLicense />)}
+        {(list) => (list.refunds.length === 0 ? <Empty>{words.none}</Empty> : <RefundTable refunds={list.refunds} withLicense />)}
       </Show>
     </>
   );
@@ -69,7 +70,7 @@ export function Payments({ license, reload }: { license: string; reload: () => v
         {({ payments, refunds }) => (
           <>
             {payments.length === 0 ? (
-              <p>{words.noPayments}</p>
+              <Empty>{words.noPayments}</Empty>
             ) : (
               <Table
                 label={words.payments}
@@ -86,7 +87,7 @@ export function Payments({ license, reload }: { license: string; reload: () => v
                     number: true,
                     cell: (row) => (
                       <>
-                        {format.money(row.refunded_usd)}
+                        {row.refunded_usd > 0 ? format.money(row.refunded_usd) : texts.none}
                         {row.requested_usd > 0 && <div className="small">{words.requested(format.money(row.requested_usd))}</div>}
                         {row.charged_back_usd > 0 && <div className="small">{words.chargedBack(format.money(row.charged_back_usd))}</div>}
                       </>
@@ -154,8 +155,8 @@ function RefundTable({ refunds, withLicense = false }: { refunds: Refund[]; with
         ...(withLicense
           ? [
               {
-                head: texts.alerts.license,
-                cell: (row: Refund) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.id(row.subscription_id)}</Link>,
+                head: texts.operatorRenewals.email,
+                cell: (row: Refund) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link>,
               },
             ]
           : []),

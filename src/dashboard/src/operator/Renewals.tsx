@@ -3,7 +3,7 @@ import { Link, useSearchParams } from 'react-router';
 import { call, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Choice, Field, PageTitle, notify, Show, Table } from '../ui/kit';
+import { Button, Choice, Empty, Field, notify, PageTitle, Show, Table } from '../ui/kit';
 import { Decide } from './Decide';
 import { Disputes, PaymentCases } from './Payments';
 import { Refunds } from './Refunds';
@@ -29,6 +29,7 @@ type Preview = {
 type Charge = {
   renewal_id: string;
   subscription_id: string;
+  email: string;
   status: string;
   amount_usd: number | null;
   intent_id: string | null;
@@ -48,22 +49,26 @@ export default function Renewals() {
   return (
     <>
       <PageTitle title={words.title}>
-        <Link to="/payments">{own.payments.link}</Link>
-        <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
+        <span className="end">
+          <Link to="/payments">{own.payments.link}</Link>
+          <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
+        </span>
       </PageTitle>
       <h2>{words.unknown}</h2>
       <Show of={unknown} rows={1}>
-        {(list) => (list.charges.length === 0 ? <p>{words.noUnknown}</p> : <Unknown charges={list.charges} reload={unknown.reload} />)}
+        {(list) =>
+          list.charges.length === 0 ? <Empty>{words.noUnknown}</Empty> : <Unknown charges={list.charges} reload={unknown.reload} />
+        }
       </Show>
-      <RenewalsByStatus />
       <PaymentCases />
       <Disputes />
+      <RenewalsByStatus />
       <Refunds />
       <h2>{words.failed}</h2>
       <Show of={failures} rows={2}>
         {(reply) =>
           reply.failures.length === 0 ? (
-            <p>{words.noFailed}</p>
+            <Empty>{words.noFailed}</Empty>
           ) : (
             <Table
               label={words.failed}
@@ -106,7 +111,7 @@ export default function Renewals() {
 
 function Ahead({ preview }: { preview: Preview }) {
   const obstacles = Object.entries(preview.obstacles).sort((a, b) => b[1] - a[1]);
-  if (preview.total === 0) return <p>{words.none}</p>;
+  if (preview.total === 0) return <Empty>{words.none}</Empty>;
   return (
     <>
       <p>{words.sums(preview.total, preview.counts_all, preview.likely_failing, format.money(preview.amount_usd))}</p>
@@ -153,8 +158,8 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
         columns={[
           { head: words.since, cell: (row) => format.moment(row.unknown_since) },
           {
-            head: texts.alerts.license,
-            cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.id(row.subscription_id)}</Link>,
+            head: words.email,
+            cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link>,
           },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
@@ -186,7 +191,7 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           about={[
             [words.payment, <code className="id">{asked.intent_id ?? texts.none}</code>],
             [texts.renewals.amount, format.money(asked.amount_usd)],
-            [texts.alerts.license, <Link to={`/licenses/${asked.subscription_id}/renewals`}>{format.id(asked.subscription_id)}</Link>],
+            [words.email, <Link to={`/licenses/${asked.subscription_id}/renewals`}>{asked.email}</Link>],
           ]}
           disabled={(choice) => choice === 'charged' && !transaction.trim()}
           send={async (choice, reason) => {

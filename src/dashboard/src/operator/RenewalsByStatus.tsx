@@ -3,7 +3,7 @@ import { Link, useSearchParams } from 'react-router';
 import { call, useAction, usePages } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Choice, Confirm, Field, notify, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Badge, Button, Choice, Confirm, Empty, Field, notify, ProblemBox, Skeleton, Table } from '../ui/kit';
 import { Csv } from './Csv';
 import { Results, type Result } from './Results';
 import { words as all } from './texts';
@@ -80,7 +80,7 @@ export function RenewalsByStatus() {
       </div>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={2} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{words.none}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <Empty>{words.none}</Empty>}
       {possible.length > 1 && (
         <label className="check">
           <input

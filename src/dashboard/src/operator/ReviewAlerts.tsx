@@ -41,21 +41,29 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: (refu
       done(refused.length > 0 ? { of: alerts.length, results: refused } : undefined);
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
+  // For several alerts, a disabled button shows that the action exists, but not for all of them.
+  const offers = (next: Review) => alerts.length > 1 || could(next);
 
   return (
     <>
-      <Button
-        isDisabled={!could('INVESTIGATING') || action.busy}
-        onPress={() => void review('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
-      >
-        {texts.alerts.investigate}
-      </Button>
-      <Button isDisabled={!could('RESOLVED')} onPress={() => setAsked('RESOLVED')}>
-        {texts.alerts.resolve}
-      </Button>
-      <Button isDisabled={!could('FALSE_POSITIVE')} onPress={() => setAsked('FALSE_POSITIVE')}>
-        {texts.alerts.falseAlarm}
-      </Button>
+      {offers('INVESTIGATING') && (
+        <Button
+          isDisabled={!could('INVESTIGATING') || action.busy}
+          onPress={() => void review('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
+        >
+          {texts.alerts.investigate}
+        </Button>
+      )}
+      {offers('RESOLVED') && (
+        <Button isDisabled={!could('RESOLVED')} onPress={() => setAsked('RESOLVED')}>
+          {texts.alerts.resolve}
+        </Button>
+      )}
+      {offers('FALSE_POSITIVE') && (
+        <Button isDisabled={!could('FALSE_POSITIVE')} onPress={() => setAsked('FALSE_POSITIVE')}>
+          {texts.alerts.falseAlarm}
+        </Button>
+      )}
       <Confirm
         open={asked !== undefined}
         title={asked ? `${texts.alerts.dialogs[asked]}: ${texts.alerts.count(alerts.length)}` : ''}

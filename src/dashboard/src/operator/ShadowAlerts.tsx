@@ -2,10 +2,11 @@ import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Choice, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, Button, Choice, Empty, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 
 type Comparison = {
   subscription_id: string;
+  email: string;
   difference: string;
   found_at: string;
   alert_id: string | null;
@@ -28,9 +29,7 @@ export default function ShadowAlerts() {
   const reply = list.first as Reply | undefined;
   return (
     <>
-      <Link to="/alerts" className="small">
-        {texts.alert.back}
-      </Link>
+      <Back to="/alerts">{texts.alert.back}</Back>
       <PageTitle title={words.title}>
         {reply?.policy && (
           <span>{words.differ(Object.entries(reply.licenses).reduce((n, [key, of]) => (key === 'SAME' ? n : n + of), 0))}</span>
@@ -64,7 +63,7 @@ export default function ShadowAlerts() {
             />
           </div>
           {list.rows.length === 0 ? (
-            <p>{words.noMatch}</p>
+            <Empty>{words.noMatch}</Empty>
           ) : (
             <Table
               label={words.title}
@@ -73,11 +72,19 @@ export default function ShadowAlerts() {
               columns={[
                 { head: texts.alerts.when, cell: (row) => format.moment(row.found_at) },
                 {
-                  head: texts.alerts.license,
-                  cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{format.id(row.subscription_id)}</Link>,
+                  head: texts.all.customer,
+                  cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.email}</Link>,
                 },
-                { head: words.inForce, cell: (row) => <Found measure={row.measure} description={row.description} alert={row.alert_id} /> },
-                { head: words.shadow, cell: (row) => <Found measure={row.shadow_measure} description={row.shadow_description} /> },
+                {
+                  head: words.inForce,
+                  wide: true,
+                  cell: (row) => <Found measure={row.measure} description={row.description} alert={row.alert_id} />,
+                },
+                {
+                  head: words.shadow,
+                  wide: true,
+                  cell: (row) => <Found measure={row.shadow_measure} description={row.shadow_description} />,
+                },
                 {
                   head: words.difference,
                   cell: (row) => (

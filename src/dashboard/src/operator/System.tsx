@@ -4,7 +4,7 @@ import { call, useAction, useLoad, usePages } from '../api';
 import { format } from '../format';
 import { t } from '../language';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Empty, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import { DeadMessages } from './DeadMessages';
 import { Results, type Result } from './Results';
 import { words as own } from './texts';
@@ -105,48 +105,52 @@ export default function System() {
                 ]}
               />
             </section>
-            <h2>{words.timers}</h2>
-            {timers.length === 0 ? (
-              <p>{words.noTimers}</p>
-            ) : (
-              <Table
-                label={words.timers}
-                rows={timers}
-                id={(row) => row.timer_name}
-                columns={[
-                  { head: words.timer, cell: (row) => row.timer_name },
-                  {
-                    head: words.result,
-                    cell: (row) => (
-                      <>
-                        {row.is_disabled ? (
-                          <span className="small">{own.system.off}</span>
-                        ) : (
-                          <Badge of={row.late_since ? 'FAILED' : 'SUCCEEDED'}>
-                            {row.late_since ? own.system.lateBadge : own.system.onTimeBadge}
-                          </Badge>
-                        )}{' '}
-                        {row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}
-                        {row.last_error && <div className="small">{row.last_error}</div>}
-                        {row.fallback_at && <div className="small">{words.fallback(format.ago(row.fallback_at))}</div>}
-                      </>
-                    ),
-                  },
-                  { head: words.lastRun, cell: (row) => format.ago(row.last_started_at) },
-                  { head: words.lastGood, cell: (row) => format.ago(row.last_succeeded_at) },
-                  {
-                    head: words.counts,
-                    cell: (row) =>
-                      row.last_counts === null
-                        ? ''
-                        : Object.entries(row.last_counts)
-                            .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-                            .join(', '),
-                  },
-                  { head: words.next, cell: (row) => format.moment(row.next_due_at) },
-                ]}
-              />
-            )}
+            <details open={timers.some(isNoticed)}>
+              <summary>
+                <h2>{words.timers}</h2>
+              </summary>
+              {timers.length === 0 ? (
+                <Empty>{words.noTimers}</Empty>
+              ) : (
+                <Table
+                  label={words.timers}
+                  rows={timers}
+                  id={(row) => row.timer_name}
+                  columns={[
+                    { head: words.timer, cell: (row) => row.timer_name },
+                    {
+                      head: words.result,
+                      cell: (row) => (
+                        <>
+                          {row.is_disabled ? (
+                            <span className="small">{own.system.off}</span>
+                          ) : (
+                            <Badge of={row.late_since ? 'FAILED' : 'SUCCEEDED'}>
+                              {row.late_since ? own.system.lateBadge : own.system.onTimeBadge}
+                            </Badge>
+                          )}{' '}
+                          {row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}
+                          {row.last_error && <div className="small">{row.last_error}</div>}
+                          {row.fallback_at && <div className="small">{words.fallback(format.ago(row.fallback_at))}</div>}
+                        </>
+                      ),
+                    },
+                    { head: words.lastRun, cell: (row) => format.ago(row.last_started_at) },
+                    { head: words.lastGood, cell: (row) => format.ago(row.last_succeeded_at) },
+                    {
+                      head: words.counts,
+                      cell: (row) =>
+                        row.last_counts === null
+                          ? ''
+                          : Object.entries(row.last_counts)
+                              .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+                              .join(', '),
+                    },
+                    { head: words.next, cell: (row) => format.moment(row.next_due_at) },
+                  ]}
+                />
+              )}
+            </details>
             {skipped_rows.length > 0 && (
               <>
                 <h2>{words.skipped}</h2>
@@ -173,6 +177,9 @@ export default function System() {
     </>
   );
 }
+
+const isNoticed = (timer: State['timers'][number]) =>
+  !timer.is_disabled && (timer.late_since !== null || timer.last_status === 'failed' || timer.fallback_at !== null);
 
 /** What needs attention, in sentences; the tables below have the details. */
 function InWords({ waiting, timers, warnings }: { waiting: State['waiting']; timers: State['timers']; warnings: (string | null)[] }) {
@@ -280,7 +287,7 @@ function Quarantine({ changed }: { changed: () => void }) {
         <ProblemBox problem={(list.problem ?? action.problem)!} />
       )}
       {list.first === undefined && !list.problem && <Skeleton rows={2} />}
-      {list.first !== undefined && list.rows.length === 0 && <p>{words.noQuarantine}</p>}
+      {list.first !== undefined && list.rows.length === 0 && <Empty>{words.noQuarantine}</Empty>}
       {list.rows.length > 1 && (
         <label className="check">
           <input
@@ -330,9 +337,9 @@ function Quarantine({ changed }: { changed: () => void }) {
               ),
             },
             {
-              head: words.result,
+              head: texts.renewals.action,
               cell: (row) => (
-                <div className="persons">
+                <div className="actions">
                   <Button isDisabled={action.busy} onPress={() => void settle(row, 'replay')}>
                     {words.replay}
                   </Button>

@@ -26,6 +26,9 @@ export function overlaps(sessions: Session[], most: number): Overlap[] {
   return found.sort((a, b) => b.to - b.from - (a.to - a.from));
 }
 
+/** Marks of the time axis, in percent of its length. */
+const quarters = [0, 25, 50, 75, 100];
+
 /** Only the longest periods are listed. Nobody would read more. */
 const mostRows = 10;
 
@@ -70,6 +73,7 @@ export function Timeline({
             </span>
             <svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
               <rect className="all" width="1000" height="10" />
+              <path className="grid" d="M250 0V10M500 0V10M750 0V10" />
               {sessions
                 .filter((one) => nameOf(one) === name)
                 .map((one) => (
@@ -97,16 +101,25 @@ export function Timeline({
             </span>
             <svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
               <rect className="all" width="1000" height="10" />
+              <path className="grid" d="M250 0V10M500 0V10M750 0V10" />
               <rect className="overlap" x={Math.min(995, at(time(refused.at)))} width="5" height="10" />
             </svg>
           </div>
         )}
-        <div className="spread small">
-          <span>{format.moment(from)}</span>
-          <span>{format.moment(iso(end))}</span>
+        <div className="axis small">
+          {quarters.map((part) => (
+            <span key={part} style={{ left: `${part}%` }}>
+              {format.moment(iso(begin + ((end - begin) * part) / 100))}
+            </span>
+          ))}
         </div>
         <p className="small legend">
-          <span className="key span" /> {words.inUse} <span className="key overlap" /> {refused ? words.atOnceOrRefused : words.atOnce}
+          <span>
+            <span className="key span" /> {words.inUse}
+          </span>
+          <span>
+            <span className="key overlap" /> {refused ? words.atOnceOrRefused : words.atOnce}
+          </span>
         </p>
       </div>
       {marked.length > 0 && (

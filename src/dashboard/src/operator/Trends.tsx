@@ -3,7 +3,7 @@ import { useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Choice, Show, Table } from '../ui/kit';
+import { Segments, Show, Table } from '../ui/kit';
 import type { Series } from '../ui/Chart';
 import { LazyChart } from '../ui/LazyChart';
 import { words as all } from './texts';
@@ -65,9 +65,9 @@ export function Trends() {
   const trends = useLoad<{ days: Day[] }>(`/api/v1/trends?days=${span}`);
   return (
     <>
-      <h2>{words.trends}</h2>
-      <div className="filters">
-        <Choice
+      <div className="spread section">
+        <h2>{words.trends}</h2>
+        <Segments
           label={words.span}
           value={span}
           onChange={(days) => setQuery({ days }, { replace: true })}
@@ -110,6 +110,7 @@ function Trend({ days, title, money, lines }: { days: Day[]; title: string; mone
       <details className="inline">
         <summary className="small">{words.numbers}</summary>
         <Table
+          fits
           label={words.table(title)}
           rows={days}
           id={(row) => row.day}

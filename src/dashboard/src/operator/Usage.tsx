@@ -2,7 +2,7 @@ import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Choice, Facts, PageTitle, Show, Table, type Column } from '../ui/kit';
+import { type Column, Empty, Facts, PageTitle, Segments, Show, Table } from '../ui/kit';
 
 type Group = {
   key: string;
@@ -33,22 +33,23 @@ export default function Usage() {
   const summary = useLoad<Summary>(`/api/v1/usage/summary?bucket=${span === 'month' ? 'day' : 'hour'}`, 120);
   return (
     <>
-      <PageTitle title={texts.summary.title} />
-      <div className="filters">
-        <Choice
-          label={texts.usage.span}
-          value={span}
-          onChange={(value) => setQuery({ span: value }, { replace: true })}
-          options={[
-            ['day', texts.usage.day],
-            ['month', texts.usage.month],
-          ]}
-        />
-      </div>
+      <PageTitle title={texts.summary.title}>
+        <div className="end">
+          <Segments
+            label={texts.usage.span}
+            value={span}
+            onChange={(value) => setQuery({ span: value }, { replace: true })}
+            options={[
+              ['day', texts.usage.day],
+              ['month', texts.usage.month],
+            ]}
+          />
+        </div>
+      </PageTitle>
       <Show of={summary} rows={8}>
         {(reply) =>
           !reply.totals ? (
-            <p>{texts.summary.none}</p>
+            <Empty>{texts.summary.none}</Empty>
           ) : (
             <>
               <section className="card">
@@ -66,6 +67,7 @@ export default function Usage() {
               </section>
               <h2>{texts.summary.top}</h2>
               <Table
+                fits
                 label={texts.summary.top}
                 rows={reply.top_licenses}
                 id={(row) => row.key}
@@ -81,6 +83,7 @@ export default function Usage() {
                 <section>
                   <h2>{texts.summary.countries}</h2>
                   <Table
+                    fits
                     label={texts.summary.countries}
                     rows={reply.countries}
                     id={(row) => row.key}
@@ -90,6 +93,7 @@ export default function Usage() {
                 <section>
                   <h2>{texts.summary.masters}</h2>
                   <Table
+                    fits
                     label={texts.summary.masters}
                     rows={reply.masters}
                     id={(row) => row.key}

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Copy, Field, PageTitle, ProblemBox, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Copy, Empty, Field, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
 
 type Endpoint = {
   endpoint_id: string;
@@ -65,7 +65,7 @@ export default function Webhooks() {
       <Show of={list} rows={4}>
         {({ endpoints }) =>
           endpoints.length === 0 ? (
-            <p>{words.none}</p>
+            <Empty>{words.none}</Empty>
           ) : (
             <Table
               label={words.title}
@@ -74,6 +74,7 @@ export default function Webhooks() {
               columns={[
                 {
                   head: words.url,
+                  wide: true,
                   cell: (row) => (
                     <>
                       <code>{row.url}</code>
@@ -103,7 +104,7 @@ export default function Webhooks() {
                 {
                   head: words.actions,
                   cell: (row) => (
-                    <div className="persons">
+                    <div className="actions">
                       <Button isDisabled={action.busy} onPress={() => void test(row)}>
                         {words.test}
                       </Button>

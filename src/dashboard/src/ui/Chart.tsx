@@ -3,8 +3,11 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { format } from '../format';
 import { t } from '../language';
+import './chart.css';
 
 export type Series = { name: string; values: (number | null)[]; color: 'main' | 'good' | 'poor'; dash?: boolean };
+
+const steps = Array.from({ length: 12 }, (_, n) => [1, 2, 5].map((step) => step * 10 ** n)).flat();
 
 /** Lines over time. Screen readers can't read it, so its user also shows the numbers in a table or a label. */
 export default function Chart({
@@ -44,15 +47,17 @@ export default function Chart({
       plot = new uPlot(
         {
           width: element.clientWidth,
-          height: element.clientHeight - (low ? 0 : 28),
-          // Without live values, which the legend shows as "--" while there is no cursor.
-          legend: { show: !low, live: false },
+          // The legend has two lines on a phone.
+          height: element.clientHeight - (low ? 0 : element.clientWidth < 400 ? 52 : 28),
+          // Without live values, which the legend shows as "--" while there is no cursor. Each mark is a piece of its line.
+          legend: { show: !low, live: false, markers: { width: 1, dash: (_, n) => (series[n - 1]?.dash ? 'dashed' : 'solid') } },
           cursor: { y: false },
           ...(dates && { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1000), 'Etc/UTC') }),
           scales: { y: { range: (_, __, top) => [0, max ?? Math.max(1, top * 1.1)] } },
           axes: [
             { ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => format.tick(tick, marks)) },
-            { ...axis, size: 44, values: (_, ticks) => ticks.map(format.short) },
+            // Whole numbers: there is no half of a signal.
+            { ...axis, size: 44, incrs: steps, values: (_, ticks) => ticks.map(format.short) },
           ],
           series: [
             {

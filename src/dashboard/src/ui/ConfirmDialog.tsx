@@ -1,5 +1,5 @@
-import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
-import { t } from '../language';
+import { Dialog, Heading, I18nProvider, Modal, ModalOverlay } from 'react-aria-components';
+import { language, t } from '../language';
 import { Button, ProblemBox, type ConfirmProps } from './kit';
 
 /** The dialog stays open while the action runs, and shows its failure. */
@@ -18,27 +18,29 @@ export default function ConfirmDialog({
   onClose,
 }: ConfirmProps) {
   return (
-    <ModalOverlay className="overlay" isOpen={open} isDismissable={!busy} onOpenChange={(now) => now || onClose()}>
-      <Modal className="modal">
-        <Dialog>
-          <Heading slot="title" level={2}>
-            {title}
-          </Heading>
-          {text && <p>{text}</p>}
-          {children}
-          {problem && <ProblemBox problem={problem} />}
-          <div className="actions">
-            {!alone && (
-              <Button onPress={onClose} isDisabled={busy}>
-                {t('cancel')}
+    <I18nProvider locale={language.locale()}>
+      <ModalOverlay className="overlay" isOpen={open} isDismissable={!busy} onOpenChange={(now) => now || onClose()}>
+        <Modal className="modal">
+          <Dialog>
+            <Heading slot="title" level={2}>
+              {title}
+            </Heading>
+            {text && <p>{text}</p>}
+            {children}
+            {problem && <ProblemBox problem={problem} />}
+            <div className="actions">
+              {!alone && (
+                <Button onPress={onClose} isDisabled={busy}>
+                  {t('cancel')}
+                </Button>
+              )}
+              <Button look={look} onPress={onGo} isDisabled={disabled} isPending={busy}>
+                {go}
               </Button>
-            )}
-            <Button look={look} onPress={onGo} isDisabled={disabled || busy} isPending={busy}>
-              {go}
-            </Button>
-          </div>
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
+            </div>
+          </Dialog>
+        </Modal>
+      </ModalOverlay>
+    </I18nProvider>
   );
 }

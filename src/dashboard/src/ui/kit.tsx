@@ -1,13 +1,46 @@
-import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
-import { Button as AriaButton, Input, Label, Text, TextArea, TextField, type ButtonProps } from 'react-aria-components';
-import { NavLink } from 'react-router';
+import { lazy, Suspense, useEffect, useId, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { Link, NavLink, useLocation } from 'react-router';
 import type { Loaded, Problem } from '../api';
 import { useConfig } from '../config';
 import { t, word } from '../language';
 
-export function Button({ look = 'plain', ...props }: ButtonProps & { look?: 'plain' | 'main' | 'danger' | 'quiet' }) {
-  return <AriaButton {...props} className={`button ${look}`} />;
+type ButtonProps = {
+  look?: 'plain' | 'main' | 'danger' | 'quiet';
+  type?: 'button' | 'submit';
+  isDisabled?: boolean;
+  /** Its action is running. The button keeps the focus, which a disabled one would lose. */
+  isPending?: boolean;
+  onPress?: () => void;
+  children: ReactNode;
+  'aria-label'?: string;
+};
+
+export function Button({ look = 'plain', type = 'button', isDisabled, isPending, onPress, ...props }: ButtonProps) {
+  return (
+    <button
+      {...props}
+      type={type}
+      className={`button ${look}`}
+      disabled={isDisabled && !isPending}
+      aria-disabled={isPending || undefined}
+      aria-busy={isPending || undefined}
+      onClick={(event) => {
+        if (isPending) event.preventDefault();
+        else onPress?.();
+      }}
+    />
+  );
 }
+
+/** The link above a page's heading that leads to the list in which it is. */
+export const Back = ({ to, children }: { to: string; children: ReactNode }) => (
+  <Link className="back" to={to}>
+    {children}
+  </Link>
+);
+
+/** What a list shows if it has no rows. */
+export const Empty = ({ children }: { children: ReactNode }) => <p className="empty">{children}</p>;
 
 /** The heading of the page. It also names the browser's tab. */
 export function PageTitle({ title, children }: { title: string; children?: ReactNode }) {
@@ -108,28 +141,49 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
   );
 }
 
-/** A wide column has sentences. Without a minimum width, they would have one word per line on a phone. */
+/** A wide column has sentences. Without a minimum width, they would have one word per line in a narrow table. */
 export type Column<T> = { head: string; cell: (row: T) => ReactNode; number?: boolean; wide?: boolean };
 
-/** A table that scrolls horizontally on a narrow screen, also by keyboard. */
-export function Table<T>({ label, columns, rows, id }: { label: string; columns: Column<T>[]; rows: T[]; id: (row: T) => string }) {
+/**
+ * A table. On a phone, each row is a box, and the first column is its title; one with few short columns (`fits`) stays a table. Where it is
+ * too wide, it scrolls horizontally, also by keyboard.
+ */
+export function Table<T>({
+  label,
+  columns,
+  rows,
+  id,
+  fits,
+}: {
+  label: string;
+  columns: Column<T>[];
+  rows: T[];
+  id: (row: T) => string;
+  fits?: boolean;
+}) {
+  // The roles remain when the styles make boxes of the rows.
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={label}>
-      <table>
-        <thead>
-          <tr>
+      <table className={fits ? undefined : 'stacks'} role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map((column) => (
-              <th key={column.head} scope="col" className={column.number ? 'number' : ''}>
+              <th key={column.head} scope="col" role="columnheader" className={column.number ? 'number' : ''}>
                 {column.head}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr key={id(row)}>
+            <tr key={id(row)} role="row">
               {columns.map((column) => (
-                <td key={column.head} className={column.number ? 'number' : column.wide ? 'wide' : ''}>
+                <td
+                  key={column.head}
+                  role="cell"
+                  data-head={column.head}
+                  className={column.number ? 'number' : column.wide ? 'wide' : undefined}
+                >
                   {column.cell(row)}
                 </td>
               ))}
@@ -141,15 +195,32 @@ export function Table<T>({ label, columns, rows, id }: { label: string; columns:
   );
 }
 
+/** Links in a line, which scrolls horizontally where it is too narrow. The active one is in view. */
+export function Links({ label, className, children }: { label: string; className?: string; children: ReactNode }) {
+  const nav = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  useEffect(() => {
+    const active = nav.current?.querySelector<HTMLElement>('.active');
+    const end = active ? active.offsetLeft - nav.current!.offsetLeft + active.offsetWidth : 0;
+    const beyond = end - nav.current!.clientWidth;
+    nav.current!.scrollLeft = beyond > 0 ? beyond + 32 : 0;
+  }, [pathname]);
+  return (
+    <nav ref={nav} className={`scrolls ${className ?? ''}`} aria-label={label}>
+      {children}
+    </nav>
+  );
+}
+
 export function Tabs({ label, tabs }: { label: string; tabs: { to: string; text: string; end?: boolean }[] }) {
   return (
-    <nav className="tabs" aria-label={label}>
+    <Links className="tabs" label={label}>
       {tabs.map((tab) => (
         <NavLink key={tab.to} to={tab.to} end={tab.end}>
           {tab.text}
         </NavLink>
       ))}
-    </nav>
+    </Links>
   );
 }
 
@@ -203,16 +274,25 @@ export function Field({
   max?: number;
   auto?: boolean;
 }) {
+  const id = useId();
+  const props = {
+    id,
+    value,
+    maxLength: max,
+    autoFocus: auto,
+    'aria-describedby': help ? `${id}help` : undefined,
+    onChange: (event: { target: { value: string } }) => onChange(event.target.value),
+  };
   return (
-    <TextField className="field" value={value} onChange={onChange} maxLength={max} autoFocus={auto}>
-      <Label>{label}</Label>
-      {rows > 1 ? <TextArea rows={rows} /> : <Input />}
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {rows > 1 ? <textarea rows={rows} {...props} /> : <input {...props} />}
       {help && (
-        <Text slot="description" className="small">
+        <span id={`${id}help`} className="small">
           {help}
-        </Text>
+        </span>
       )}
-    </TextField>
+    </div>
   );
 }
 
@@ -242,6 +322,31 @@ export function Choice({
         ))}
       </select>
     </label>
+  );
+}
+
+/** A choice of a few short options, which are all in view. */
+export function Segments({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string;
+  value: string;
+  options: [string, string][];
+  onChange: (value: string) => void;
+}) {
+  const name = useId();
+  return (
+    <div className="segments" role="radiogroup" aria-label={label}>
+      {options.map(([key, text]) => (
+        <label key={key}>
+          <input type="radio" className="visually-hidden" name={name} checked={value === key} onChange={() => onChange(key)} />
+          {text}
+        </label>
+      ))}
+    </div>
   );
 }
 

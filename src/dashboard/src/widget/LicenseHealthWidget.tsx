@@ -117,7 +117,7 @@ export const reasonOf = (one: Contribution) =>
   language.get() === 'en'
     ? one.reason
     : ((one.points > 0 ? word('health.gain', one.part) : word('health.loss', `${one.part}.${one.action}`)) ?? one.reason);
-export const recommendationOf = (one: Contribution) =>
+const recommendationOf = (one: Contribution) =>
   (language.get() === 'en' ? one.recommendation : (word('health.do', one.action) ?? one.recommendation)) ?? '';
 
 export function HealthView({ health, api = '' }: { health: Health; api?: string }) {
