@@ -227,6 +227,8 @@ internal static class RouteInputs
                     new { alert_id = "00000000-0000-4000-8000-000000000808", device_id = Demo.Device }),
                 new($"/api/v1/licenses/{Demo.Subscription(8)}/devices/keep", new { alert_id = "x" })),
             new("GetSignedIn", "GET", 1, new("/api/v1/me"), new("/api/v1/me/")),
+            new("ChooseLanguage", "PUT", 9, new("/api/v1/me/language", new { language = "de" }),
+                new("/api/v1/me/language", new { language = "xx" })),
             new("ListTasks", "GET", 7, new("/api/v1/tasks"), new("/api/v1/tasks/")),
             new("ShowWallet", "GET", 1, new("/api/v1/wallet?limit=5"), new("/api/v1/wallet?limit=0")),
             new("RenameDevice", "PATCH", 10,

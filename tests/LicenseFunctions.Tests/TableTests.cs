@@ -20,7 +20,8 @@ public sealed partial class TableTests
         ],
         ["Infrastructure"] =
         [
-            "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "payment_events", "timer_leases",
+            "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "customer_languages", "payment_events",
+            "timer_leases",
         ],
         ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements", "license_events"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes", "close_only_periods"],

@@ -83,7 +83,7 @@ public sealed class ShowCustomer(LicenseDatabase database, CustomerStore store, 
             if (!MailTemplates.Names.Contains(template)) return (template, null);
             var model = row["model"] as JsonObject ?? [];
             if (mail.Licenses is { } licenses) model["licenses"] = JsonNode.Parse(licenses);
-            return (template, templates.Render(template, model, publicUrl: null));
+            return (template, templates.Render(template, model, publicUrl: null, row["language"]?.GetValue<string>()));
         }
         catch (Exception failure) when (failure is InvalidOperationException or JsonException or KeyNotFoundException)
         {
