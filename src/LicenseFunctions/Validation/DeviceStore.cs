@@ -299,6 +299,24 @@ public sealed class DeviceStore(LicenseDatabase database)
         await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
 
+    // The alert of an open suspension stays open, because operators review the suspension and its appeal there.
+    private const string CloseRefusalAlerts = """
+        update suspicious_activity_alerts a
+        set status = @Resolved, updated_at = @now, resolved_at = @now, resolution_notes = @notes
+        where a.subscription_id = @subscriptionId and is_alert_open(a.status) and a.evidence ->> 'device_key' = @deviceKey
+          and not exists (select from license_suspensions s where s.alert_id = a.alert_id and s.closed_at is null)
+        returning a.alert_id
+        """;
+
+    /// <summary>Closes the open alerts about the refusal of a device that has a slot now.</summary>
+    /// <returns>Their ids.</returns>
+    public static async Task<IReadOnlyList<Guid>> CloseRefusalAlertsAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string deviceKey, string notes, DateTimeOffset now,
+        CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<Guid>(new CommandDefinition(
+            CloseRefusalAlerts, new { subscriptionId, deviceKey, notes, now = now.UtcDateTime, AlertStatus.Resolved },
+            cancellationToken: cancellationToken))).AsList();
+
     // The platform's alerts may have any evidence, so its fields are read in C#. An index of the alerts begins with the license.
     private const string Refused = """
         select a.alert_id, a.subscription_id, a.evidence::text as evidence, a.detected_at,
