@@ -99,6 +99,9 @@ public sealed record CustomerAlert
     public DateTime? ResolvedAt { get; init; }
 }
 
+/// <param name="LastLiftAt">The subscriber's last lift of a suspension of this license; null for none.</param>
+public sealed record OpenSuspension(Guid SubscriptionId, string Cause, bool HasAppeal, DateTime? LastLiftAt);
+
 /// <summary>"Was this you?"</summary>
 public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
 
@@ -316,17 +319,16 @@ public sealed class AlertStore(LicenseDatabase database)
 
     // A refused device is another question: which device stays.
     private const string Questions = """
-        select a.alert_id, a.subscription_id
+        select distinct on (a.subscription_id) a.alert_id, a.subscription_id
         from suspicious_activity_alerts a
         join subscriptions s on s.subscription_id = a.subscription_id
         where s.subscriber_id = @subscriberId and is_alert_open(a.status) and is_about_use(a.activity_type)
           and a.measure in ('NOTIFIED', 'ASKED', 'REFUSED') and not a.evidence ? 'device_key'
           and a.customer_confirmed_at is null and a.customer_denied_at is null
-        order by a.detected_at desc, a.alert_id
-        limit 100
+        order by a.subscription_id, a.detected_at desc, a.alert_id
         """;
 
-    /// <summary>The alerts about whose use a subscriber was asked and didn't answer, the newest first.</summary>
+    /// <summary>The newest alert of each license about whose use a subscriber was asked and didn't answer.</summary>
     public async Task<IReadOnlyList<AlertQuestion>> QuestionsAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
@@ -472,4 +474,22 @@ public sealed class AlertStore(LicenseDatabase database)
     public static Task<DateTime?> AppealedAtAsync(NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<DateTime?>(
             new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
+
+    private const string OpenSuspensions = """
+        select s.subscription_id, s.cause, exists (select from license_appeals a where a.suspension_id = s.suspension_id) as has_appeal,
+               (select max(l.closed_at) from license_suspensions l
+                where l.subscription_id = s.subscription_id and l.closed_how = 'OWNER') as last_lift_at
+        from license_suspensions s
+        where s.subscription_id = any(@subscriptionIds) and s.closed_at is null
+        order by s.suspended_at, s.suspension_id
+        """;
+
+    /// <summary>The open suspensions of licenses, the oldest first.</summary>
+    public async Task<IReadOnlyList<OpenSuspension>> OpenSuspensionsAsync(
+        IReadOnlyCollection<Guid> subscriptionIds, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<OpenSuspension>(new CommandDefinition(
+            OpenSuspensions, new { subscriptionIds = subscriptionIds.ToArray() }, cancellationToken: session.Token))).AsList();
+    }
 }

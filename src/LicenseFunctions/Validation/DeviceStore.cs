@@ -324,16 +324,22 @@ public sealed class DeviceStore(LicenseDatabase database)
                exists (select from license_devices d
                        where d.subscription_id = a.subscription_id and d.device_key = a.evidence ->> 'device_key'
                          and d.removed_at is null) as is_registered
-        from suspicious_activity_alerts a
-        join subscriptions s on s.subscription_id = a.subscription_id
+        from subscriptions s
+        cross join lateral (
+            select * from suspicious_activity_alerts a
+            where a.subscription_id = s.subscription_id and a.detected_at > now() - interval '90 days' and a.evidence ? 'device_key'
+              and a.evidence ?| array['refused_device', 'newcomer']
+            order by a.detected_at desc, a.alert_id
+            limit 100
+        ) a
         where (@subscriptionId::uuid is null or s.subscription_id = @subscriptionId)
           and (@subscriberId::uuid is null or s.subscriber_id = @subscriberId)
-          and a.detected_at > now() - interval '90 days' and a.evidence ? 'device_key' and a.evidence ?| array['refused_device', 'newcomer']
         order by a.detected_at desc, a.alert_id
-        limit 100
         """;
 
-    /// <summary>What alerts of 90 days say about the refused devices of a subscriber's licenses, the newest alert first.</summary>
+    /// <summary>
+    /// What alerts of 90 days say about the refused devices of a subscriber's licenses, at most 100 of each license, the newest first.
+    /// </summary>
     public async Task<IReadOnlyList<RefusedDevice>> RefusalsAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
