@@ -83,6 +83,10 @@ public sealed record CustomerAlert
     public string ActivityType { get; init; } = "";
     public string Severity { get; init; } = "";
     public string? Description { get; init; }
+
+    /// <summary>What the description says, for other languages; null for an alert of the platform.</summary>
+    public AlertSummary? Summary { get; init; }
+
     public DateTime DetectedAt { get; init; }
     public string Status { get; init; } = "";
     public bool IsOpen { get; init; }
@@ -297,7 +301,7 @@ public sealed class AlertStore(LicenseDatabase database)
                is_alert_open(a.status) and a.measure <> 'SUSPENDED' as can_answer,
                customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
                past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.customer_denied_at) as customer_denied_at,
-               past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
+               past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at, a.evidence::text as evidence
         from suspicious_activity_alerts a
         where a.subscription_id = @subscriptionId and is_about_use(a.activity_type)
         order by a.detected_at desc, a.alert_id
@@ -312,8 +316,9 @@ public sealed class AlertStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken)
-            ? (await connection.QueryAsync<CustomerAlert>(
-                new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
+            ? (await connection.QueryAsync<CustomerAlert, string?, CustomerAlert>(
+                new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken),
+                (alert, evidence) => alert with { Summary = AlertSummary.Of(evidence) }, splitOn: "evidence")).AsList()
             : null;
     }
 

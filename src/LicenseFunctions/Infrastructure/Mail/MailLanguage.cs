@@ -81,8 +81,9 @@ internal sealed partial class MailLanguage
 
     /// <summary>How a language writes times and amounts. The process knows no cultures: it runs without ICU.</summary>
     /// <param name="Months">The names of the months as in a date.</param>
-    /// <param name="Time">A format of .NET.</param>
-    private sealed record Formats(string[] Months, string Time, string DecimalSeparator, string GroupSeparator)
+    /// <param name="Day">A format of .NET, without the year.</param>
+    /// <param name="Time">A format of .NET, with the zone.</param>
+    private sealed record Formats(string[] Months, string Day, string Time, string DecimalSeparator, string GroupSeparator)
     {
         public static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -101,9 +102,13 @@ internal sealed partial class MailLanguage
     {
         var culture = formats.ToCulture();
         var options = new TemplateOptions { CultureInfo = culture, TimeZone = TimeZoneInfo.Utc };
-        options.Filters.AddFilter("utc", (input, _, context) => input.TryGetDateTimeInput(context, out var at)
-            ? new StringValue(at.ToUniversalTime().ToString(formats.Time, culture))
-            : NilValue.Instance);
+        foreach (var (filter, format) in ((string, string)[])[("utc", formats.Time), ("day", formats.Day)])
+        {
+            options.Filters.AddFilter(filter, (input, _, context) => input.TryGetDateTimeInput(context, out var at)
+                ? new StringValue(at.ToUniversalTime().ToString(format, culture))
+                : NilValue.Instance);
+        }
+
         options.Filters.AddFilter("usd", (input, _, _) => input.IsNil()
             ? NilValue.Instance
             : new StringValue(input.ToNumberValue().ToString("#,##0.00 'USD'", culture)));
