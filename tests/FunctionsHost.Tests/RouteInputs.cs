@@ -182,6 +182,8 @@ internal static class RouteInputs
             OfCustomer("ExportCustomer", "POST", "/export", new { }),
             OfCustomer("PreviewErasure", "POST", "/erase/preview", new { }),
             OfCustomer("EraseCustomer", "POST", "/erase", new { email = "samir.patel@example.com", reason = "asked by mail" }),
+            new("FindActor", "POST", 1, new("/api/v1/audit/actors", new { email = "olga.operator@example.com" }),
+                new("/api/v1/audit/actors", new { email = "nobody@example.com" })),
             new("ListAudit", "GET", 1, new("/api/v1/audit?actor=system&limit=5"), new("/api/v1/audit?from=yesterday")),
             new("ShowTrends", "GET", 1, new("/api/v1/trends?days=7"), new("/api/v1/trends?days=91")),
             new("ListDeadMessages", "GET", 1, new("/api/v1/outbox/dead"), new("/api/v1/outbox/dead/")),

@@ -146,7 +146,12 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
             """, new { person }));
         Assert.StartsWith("erased-", await database.QueryAsync<string>(email, new { person }), StringComparison.Ordinal);
 
-        var (_, audit, _) = await app.GetAsync($"/api/v1/audit?user_id={person}&actor=olga.operator@example.com", Operator);
+        var (_, actor, _) = await app.PostAsync("/api/v1/audit/actors", Operator, new { email = " Olga.Operator@example.com" });
+        Assert.Equal(Olga, (Guid)actor!["actor_id"]!);
+        var (byAddress, _, _) = await app.GetAsync("/api/v1/audit?actor=olga.operator@example.com", Operator);
+        var (nobody, noActor, _) = await app.PostAsync("/api/v1/audit/actors", Operator, new { email = "nobody@example.com" });
+        Assert.Equal((400, 404, "ACTOR_NOT_FOUND"), (byAddress, nobody, (string)noActor!["code"]!));
+        var (_, audit, _) = await app.GetAsync($"/api/v1/audit?user_id={person}&actor={Olga}", Operator);
         Assert.Equal(
             ["person.erased", "person.exported", "customer.note_removed", "customer.note_added", "customer.note_added"],
             audit!["entries"]!.AsArray().Select(entry => (string)entry!["action"]!));
