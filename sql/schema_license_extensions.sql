@@ -120,6 +120,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/22_sum_license_usage.sql
+\ir repeatable/23_usage_backlog.sql
 \ir repeatable/30_usage_retention.sql
 \ir repeatable/35_renewal_rules.sql
 \ir repeatable/36_payment_sources.sql
