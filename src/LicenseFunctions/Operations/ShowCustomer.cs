@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Licenses;
 using Licensing;
 
 namespace LicenseFunctions.Operations;

@@ -1,6 +1,7 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using Licensing;
 using Licensing.Renewals;

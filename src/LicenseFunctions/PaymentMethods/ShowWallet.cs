@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 

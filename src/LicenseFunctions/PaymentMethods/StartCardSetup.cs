@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
