@@ -89,6 +89,19 @@ public sealed partial class MailSampleTests
         Assert.DoesNotContain("<img", mail.Html, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string> OfAlerts =>
+        [.. Samples.Where(sample => sample.Value["model"]!["alerts"] is not null).Select(sample => sample.Key)];
+
+    [Theory]
+    [MemberData(nameof(OfAlerts))]
+    public void Render_AlertsToOperators_HaveALinkToEachAlert(string name)
+    {
+        var links = Read(Render(name, "en", Master).Mail.Html).Links.Select(link => link.Address).ToList();
+
+        Assert.All(
+            Samples[name]["model"]!["alerts"]!.AsArray(), alert => Assert.Contains($"{Site}/app/alerts/{alert!["alert_id"]}", links));
+    }
+
     [Fact]
     public void Render_Logo_HasTheNameForReadersWithoutImages()
     {
