@@ -55,7 +55,12 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
     {
         var asked = query["user_id"].ToString() is { Length: > 0 } text ? text : null;
         if (!caller.IsOperator)
-            return asked is null || (Guid.TryParse(asked, out var own) && own == caller.UserId) ? caller.UserId!.Value : CustomerNotFound.Refusal;
+        {
+            return asked is null || (Guid.TryParse(asked, out var own) && own == caller.UserId)
+                ? caller.UserId!.Value
+                : CustomerNotFound.Refusal;
+        }
+
         return Guid.TryParse(asked, out var customer)
             ? customer
             : new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "user_id must be the id of a customer.", "user_id");

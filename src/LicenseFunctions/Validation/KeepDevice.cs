@@ -73,7 +73,8 @@ public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, Lice
             await AuditLog.AddAsync(
                 connection,
                 [.. closed.Select(id => new AuditRow(
-                    by, "alert.resolved", subscriptionId, id.ToString(), Kept, After: RowJson.Of(new { Status = AlertStatus.Resolved, admitted.DeviceId })))],
+                    by, "alert.resolved", subscriptionId, id.ToString(), Kept,
+                    After: RowJson.Of(new { Status = AlertStatus.Resolved, admitted.DeviceId })))],
                 token);
             return new KeptDevice(admitted.DeviceId, leaves);
         }, cancellationToken);

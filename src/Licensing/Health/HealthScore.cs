@@ -74,12 +74,14 @@ public static class HealthScore
         {
             case LicenseStatus.Suspended when facts.Code == LicenseCode.LockedNoFunds:
                 yield return Loss(
-                    HealthPart.Status, StatusPoints, new Why(HealthReason.LockedNoFunds, "The platform has locked the subscription: no funds"),
+                    HealthPart.Status, StatusPoints,
+                    new Why(HealthReason.LockedNoFunds, "The platform has locked the subscription: no funds"),
                     HealthAction.ContactSupport, "Top up the wallet, or ask the platform's support");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.PausedToxic:
                 yield return Loss(
-                    HealthPart.Status, StatusPoints, new Why(HealthReason.PausedToxic, "The platform has paused the subscription: toxic trading conditions"),
+                    HealthPart.Status, StatusPoints,
+                    new Why(HealthReason.PausedToxic, "The platform has paused the subscription: toxic trading conditions"),
                     HealthAction.ContactSupport, "Ask the platform's support when trading continues");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.Inactive:
@@ -240,7 +242,8 @@ public static class HealthScore
             ? Loss(
                 HealthPart.Suspicion, points, new Why(HealthReason.AlertOpen, reason, values),
                 HealthAction.AnswerAlert, "Answer the alert: say whether it was you")
-            : new Why(HealthReason.AlertInReview, $"{reason}; an operator reviews it", values).ToContribution(HealthPart.Suspicion, -points);
+            : new Why(HealthReason.AlertInReview, $"{reason}; an operator reviews it", values)
+                .ToContribution(HealthPart.Suspicion, -points);
     });
 
     private static HealthContribution Loss(HealthPart part, int points, Why why, HealthAction action, string recommendation) =>

@@ -65,7 +65,10 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         Assert.Equal(new OutboxCounts(3, 0, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
 
         Assert.Equal(
-            ["a@example.com Ihre Lizenz ist verlängert", "b@example.com Your license is renewed", "o@example.com 0 new disputes or payments to decide"],
+            [
+                "a@example.com Ihre Lizenz ist verlängert", "b@example.com Your license is renewed",
+                "o@example.com 0 new disputes or payments to decide",
+            ],
             smtp.Mails().Select(mail => $"{mail.To} {mail.Subject}").Order(StringComparer.Ordinal));
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from customer_languages"));
     }

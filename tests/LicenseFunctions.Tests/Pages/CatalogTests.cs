@@ -8,7 +8,9 @@ using Xunit;
 
 namespace LicenseFunctions.Tests.Pages;
 
-/// <summary>Each code with which the backend sends values of a sentence has a text. The catalogs have the same keys, by texts.test.mjs.</summary>
+/// <summary>
+/// Each code with which the backend sends the values of a sentence has a text. texts.test.mjs compares the keys of the catalogs.
+/// </summary>
 public sealed class CatalogTests
 {
     private const string GermanDescription = "src/LicenseFunctions/Infrastructure/Mail/Templates/de/phrases/what_was_seen.liquid";

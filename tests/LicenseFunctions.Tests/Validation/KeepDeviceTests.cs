@@ -32,7 +32,8 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal(
             "RESOLVED: The customer kept this device in place of another.",
             await scene.Database.QueryAsync<string>(
-                "select status || ': ' || resolution_notes from suspicious_activity_alerts where alert_id = @AlertId", new { waiting.AlertId }));
+                "select status || ': ' || resolution_notes from suspicious_activity_alerts where alert_id = @AlertId",
+                new { waiting.AlertId }));
         Assert.Equal("RESOLVED", await scene.Database.QueryAsync<string>(
             "select data ->> 'status' from license_events where type = 'alert.reviewed' and data ->> 'alert_id' = @alert",
             new { alert = waiting.AlertId.ToString() }));

@@ -13,8 +13,8 @@ public sealed record RenderedMail(string Subject, string Text, string Html);
 /// <summary>
 /// The mails as Liquid templates, with a folder for each language. NAME.liquid is rendered twice, so that text and HTML say the same: a
 /// block such as {% p %} is written by blocks/p.txt or blocks/p.html, and layout.txt or layout.html frames the content. A tag such as
-/// {% close_only_text %} inserts the language's phrase with this name. A template captures its subject, and the preheader that mail programs
-/// show beside it. Values of the model are escaped in the HTML. A value that is missing in the model is empty.
+/// {% close_only_text %} inserts the language's phrase with this name. A template captures its subject, and the preheader that mail
+/// programs show beside it. Values of the model are escaped in the HTML. A value that is missing in the model is empty.
 /// </summary>
 /// <param name="closeOnly">How long EAs may close their positions after the end of a license; zero: not at all.</param>
 /// <param name="language">Of mails to customers who have not chosen one.</param>
