@@ -454,10 +454,12 @@ public sealed class AlertStore(LicenseDatabase database)
         select appeal_id from appeal
         """;
 
+    private const string OpenAlert = "select alert_id from suspicious_activity_alerts where alert_id = @AlertId and is_alert_open(status)";
+
     private const string HasAppeal = "select exists (select from license_appeals where suspension_id = @SuspensionId)";
 
     /// <summary>
-    /// Adds an appeal against a suspension. A suspension without an alert gets one, so that the appeal is in the operators' queue.
+    /// Adds an appeal against a suspension. A suspension without an open alert gets one, so that the appeal is in the operators' queue.
     /// </summary>
     /// <returns>The appeal's id; null when the suspension has an appeal already.</returns>
     public static async Task<Guid?> AppealAsync(
@@ -467,7 +469,8 @@ public sealed class AlertStore(LicenseDatabase database)
         if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             HasAppeal, new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
             return null;
-        var alertId = suspension.AlertId ?? (await AlertLog.RaiseAsync(connection, new NewAlert(
+        var alertId = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
+            OpenAlert, new { suspension.AlertId }, cancellationToken: cancellationToken)) ?? (await AlertLog.RaiseAsync(connection, new NewAlert(
             subscriptionId, "UNUSUAL_USAGE_PATTERN", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
             RowJson.Of(new { suspension.Cause, suspension.DeviceKey }), "SUSPENDED", now), cancellationToken)).AlertId;
         return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(

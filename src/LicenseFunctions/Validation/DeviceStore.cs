@@ -299,12 +299,13 @@ public sealed class DeviceStore(LicenseDatabase database)
         await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
 
-    // The alert of an open suspension stays open, because operators review the suspension and its appeal there.
+    // An alert with the appeal against an open suspension stays open, because operators review the appeal there.
     private const string CloseRefusalAlerts = """
         update suspicious_activity_alerts a
         set status = @Resolved, updated_at = @now, resolved_at = @now, resolution_notes = @notes
         where a.subscription_id = @subscriptionId and is_alert_open(a.status) and a.evidence ->> 'device_key' = @deviceKey
-          and not exists (select from license_suspensions s where s.alert_id = a.alert_id and s.closed_at is null)
+          and not (a.appealed_at is not null
+                   and exists (select from license_suspensions s where s.alert_id = a.alert_id and s.closed_at is null))
         returning a.alert_id
         """;
 
