@@ -42,7 +42,7 @@ public sealed class ListTasks(
             now));
     }
 
-    private static TaskSuspension Suspension(OpenSuspension open, DateTimeOffset now) => new(
+    private static TaskSuspension Suspension(ListedSuspension open, DateTimeOffset now) => new(
         open.Cause,
         SubscriberLift.IsAllowed(open.Cause, open.LastLiftAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null, now),
         CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.HasAppeal);

@@ -104,7 +104,7 @@ public sealed record CustomerAlert
 }
 
 /// <param name="LastLiftAt">The subscriber's last lift of a suspension of this license; null for none.</param>
-public sealed record OpenSuspension(Guid SubscriptionId, string Cause, bool HasAppeal, DateTime? LastLiftAt);
+public sealed record ListedSuspension(Guid SubscriptionId, string Cause, bool HasAppeal, DateTime? LastLiftAt);
 
 /// <summary>"Was this you?"</summary>
 public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
@@ -454,7 +454,9 @@ public sealed class AlertStore(LicenseDatabase database)
         select appeal_id from appeal
         """;
 
-    private const string OpenAlert = "select alert_id from suspicious_activity_alerts where alert_id = @AlertId and is_alert_open(status)";
+    private const string OpenAlert = """
+        select alert_id from suspicious_activity_alerts where alert_id = @AlertId and is_alert_open(status)
+        """;
 
     private const string HasAppeal = "select exists (select from license_appeals where suspension_id = @SuspensionId)";
 
@@ -470,7 +472,8 @@ public sealed class AlertStore(LicenseDatabase database)
             HasAppeal, new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
             return null;
         var alertId = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
-            OpenAlert, new { suspension.AlertId }, cancellationToken: cancellationToken)) ?? (await AlertLog.RaiseAsync(connection, new NewAlert(
+            OpenAlert, new { suspension.AlertId }, cancellationToken: cancellationToken));
+        alertId ??= (await AlertLog.RaiseAsync(connection, new NewAlert(
             subscriptionId, "UNUSUAL_USAGE_PATTERN", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
             RowJson.Of(new { suspension.Cause, suspension.DeviceKey }), "SUSPENDED", now), cancellationToken)).AlertId;
         return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
@@ -493,11 +496,11 @@ public sealed class AlertStore(LicenseDatabase database)
         """;
 
     /// <summary>The open suspensions of licenses, the oldest first.</summary>
-    public async Task<IReadOnlyList<OpenSuspension>> OpenSuspensionsAsync(
+    public async Task<IReadOnlyList<ListedSuspension>> OpenSuspensionsAsync(
         IReadOnlyCollection<Guid> subscriptionIds, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return (await session.Connection.QueryAsync<OpenSuspension>(new CommandDefinition(
+        return (await session.Connection.QueryAsync<ListedSuspension>(new CommandDefinition(
             OpenSuspensions, new { subscriptionIds = subscriptionIds.ToArray() }, cancellationToken: session.Token))).AsList();
     }
 }

@@ -60,9 +60,7 @@ function done(alert: Alert) {
 
 /** The backend describes alerts in English. Other languages build the sentence, or have one for each type. */
 const describe = (alert: Alert) =>
-  language.get() === 'en'
-    ? alert.description
-    : ((alert.summary && say(alert.summary)) ?? word('activityPage.about', alert.activity_type));
+  language.get() === 'en' ? alert.description : ((alert.summary && say(alert.summary)) ?? word('activityPage.about', alert.activity_type));
 
 function say({ code, from, to, people, devices, limit, minutes, number, named }: Summary) {
   const [first, last] = [format.day(from), format.day(to)];

@@ -170,7 +170,7 @@ public sealed partial class MailTemplatesTests
     [GeneratedRegex(@"\{[{%].*?[%}]\}")]
     private static partial Regex LiquidTag();
 
-    [GeneratedRegex("""[\w.]+|"[^"]*\"""")]
+    [GeneratedRegex("[\\w.]+|\"[^\"]*\"")]
     private static partial Regex LiquidWord();
 
     [GeneratedRegex("fact \"[^\"]*\"")]
