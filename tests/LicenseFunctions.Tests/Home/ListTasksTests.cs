@@ -1,10 +1,10 @@
 using LicenseFunctions.Home;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
-using Licensing;
 using Licensing.Renewals;
 using Xunit;
 

@@ -44,13 +44,8 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewDatabaseAsync();
         await using var smtp = await SmtpCatcher.StartAsync();
-        var users = (await database.QueryAsync<Guid[]>(
-            """
-            with added as (
-                insert into users (email) values ('a@example.com'), ('b@example.com') returning user_id, email
-            )
-            select array_agg(user_id order by email) from added
-            """))!;
+        var users = await database.QueryAllAsync<Guid>(
+            "insert into users (email) values ('a@example.com'), ('b@example.com') returning user_id");
         var languages = new CustomerLanguages(database.Database);
         await languages.ChooseAsync(users[0], "en", Cancel);
         await languages.ChooseAsync(users[0], "de", Cancel);

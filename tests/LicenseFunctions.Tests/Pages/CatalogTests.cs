@@ -32,7 +32,7 @@ public sealed class CatalogTests
         Words<Rule>(), rule => Assert.Contains($"when \"{rule}\"", Repository.Read(GermanDescription), StringComparison.Ordinal));
 
     private static IEnumerable<string> Words<T>() where T : struct, Enum =>
-        Enum.GetValues<T>().Select(EnumWords.UpperOf).Order(StringComparer.Ordinal);
+        EnumWords.AllUpper<T>().Order(StringComparer.Ordinal);
 
     private static IEnumerable<string> Codes(string group) => Texts.Select(text => text.Key)
         .Where(key => key.StartsWith(group, StringComparison.Ordinal)).Select(key => key[group.Length..]).Order(StringComparer.Ordinal);
