@@ -31,7 +31,7 @@ public sealed partial class MailTemplates(TimeSpan closeOnly = default, Brand? b
     private const string Subject = "subject";
 
     // A master's name in a subject. Subjects of up to 78 characters are shown without a break.
-    private const int LongestName = 28;
+    private const int LongestName = 27;
 
     private static readonly FrozenDictionary<string, MailLanguage> ByName = MailLanguage.ReadAll();
 
