@@ -23,9 +23,11 @@ public sealed class ListTasksTests(PostgresFixture postgres)
         // Another license with more refusals than are read of one license, all of them later.
         await scene.Database.ExecuteAsync(
             """
-            with other as (
+            with master as (
+                insert into users (email, role) values ('other@x.test', 'master') returning user_id
+            ), other as (
                 insert into subscriptions (subscriber_id, master_id, state)
-                select subscriber_id, master_id, 'SYNCED' from subscriptions where subscription_id = @SubscriptionId
+                select @SubscriberId, user_id, 'SYNCED' from master
                 returning subscription_id, subscriber_id
             ), token as (
                 insert into license_tokens (subscription_id, token_hash, expires_at)
@@ -36,7 +38,7 @@ public sealed class ListTasksTests(PostgresFixture postgres)
                    jsonb_build_object('device_key', n || '|EA', 'refused_device', jsonb_build_object(
                        'ea_instance_id', 'EA', 'mt5_account_number', n, 'ip_address', '192.0.2.9'))
             from other, generate_series(1, 101) as n
-            """, new { scene.SubscriptionId });
+            """, new { scene.SubscriberId });
         await scene.Reinstating.RunForSubscriberAsync(
             scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
         Assert.Equal(["DecideDevice", "DecideDevice"], await KindsAsync(scene));
