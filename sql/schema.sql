@@ -607,6 +607,8 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('dispute_evidence', touched);
     delete from customer_notes where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_notes', touched);
+    delete from customer_languages where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_languages', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 
@@ -1937,6 +1939,13 @@ CREATE TABLE public.close_only_periods (
     last_refused_at timestamp with time zone
 );
 
+CREATE TABLE public.customer_languages (
+    user_id uuid NOT NULL,
+    language text NOT NULL,
+    chosen_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT language_is_a_code CHECK ((language ~ '^[a-z]{2,3}(-[A-Za-z]{2,4})?$'::text))
+);
+
 CREATE TABLE public.customer_notes (
     note_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     user_id uuid NOT NULL,
@@ -3018,6 +3027,18 @@ ALTER TABLE public.usage_arrivals ALTER COLUMN arrival_id ADD GENERATED ALWAYS A
     CACHE 1
 );
 
+CREATE VIEW public.usage_backlog AS
+ SELECT (( SELECT count(*) AS count
+           FROM public.usage_arrivals) + ( SELECT count(*) AS count
+           FROM public.unsummed_usage)) AS batches,
+    LEAST(( SELECT usage_arrivals.arrived_at
+           FROM public.usage_arrivals
+          ORDER BY usage_arrivals.arrival_id
+         LIMIT 1), ( SELECT unsummed_usage.stored_at
+           FROM public.unsummed_usage
+          ORDER BY unsummed_usage.batch_id
+         LIMIT 1)) AS oldest_at;
+
 CREATE TABLE public.usage_quarantine (
     quarantine_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     quarantined_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -3177,6 +3198,9 @@ ALTER TABLE ONLY public.billing_ledger
 
 ALTER TABLE ONLY public.close_only_periods
     ADD CONSTRAINT close_only_periods_pkey PRIMARY KEY (subscription_id, began_at);
+
+ALTER TABLE ONLY public.customer_languages
+    ADD CONSTRAINT customer_languages_pkey PRIMARY KEY (user_id);
 
 ALTER TABLE ONLY public.customer_notes
     ADD CONSTRAINT customer_notes_pkey PRIMARY KEY (note_id);
@@ -3644,6 +3668,9 @@ ALTER TABLE ONLY public.billing_ledger
 
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES public.user_wallets(wallet_id);
+
+ALTER TABLE ONLY public.customer_languages
+    ADD CONSTRAINT customer_languages_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.customer_notes
     ADD CONSTRAINT customer_notes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);

@@ -98,6 +98,8 @@
 \ir installation/migration.psql
 \set migration 0049_cheaper_renewals
 \ir installation/migration.psql
+\set migration 0057_customer_languages
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
@@ -120,6 +122,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/22_sum_license_usage.sql
+\ir repeatable/23_usage_backlog.sql
 \ir repeatable/30_usage_retention.sql
 \ir repeatable/35_renewal_rules.sql
 \ir repeatable/36_payment_sources.sql

@@ -105,6 +105,8 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('dispute_evidence', touched);
     delete from customer_notes where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_notes', touched);
+    delete from customer_languages where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_languages', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 

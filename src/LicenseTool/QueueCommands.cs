@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text;
 using Azure.Messaging.ServiceBus;
 
 namespace LicenseTool;
@@ -55,7 +56,7 @@ internal static class QueueCommands
         };
         var all = new Option<bool>("--all") { Description = "All dead letters" };
         var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
-        var yes = new Option<bool>("--yes") { Description = "Confirms the deletion; look at the dead letters with queue peek first" };
+        var yes = Confirmation.Yes("the deletion");
         var command = new Command(name, description) { numbers, all, limit };
         if (!resubmits)
             command.Add(yes);
@@ -65,13 +66,16 @@ internal static class QueueCommands
                 result.AddError(
                     "Give either sequence numbers or --all. "
                     + $"Example: licensectl queue {name} 4711 4712{(resubmits ? "" : " --yes")}");
-            if (!resubmits && !result.GetValue(yes))
-                result.AddError("Nothing was deleted. Look at the dead letters with queue peek, then repeat the command with --yes.");
         });
         new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {
+            long[]? chosen = arguments.GetValue(all) ? null : arguments.GetValue(numbers)!;
+            if (!resubmits && !arguments.GetValue(yes) && !await Confirmation.IsGivenAsync(
+                    await DescribeAsync(broker.DeadLetters, chosen, arguments.GetValue(limit), cancellationToken), name,
+                    "Nothing was deleted."))
+                return 1;
             var sender = resubmits ? broker.Client.CreateSender(broker.Queue) : null;
-            var search = new DeadLetterSearch(broker.DeadLetters, arguments.GetValue(all) ? null : [.. arguments.GetValue(numbers)!]);
+            var search = new DeadLetterSearch(broker.DeadLetters, chosen is null ? null : [.. chosen]);
             var taken = 0;
             await search.RunAsync(arguments.GetValue(limit), async message =>
             {
@@ -93,6 +97,22 @@ internal static class QueueCommands
             return 1;
         });
         return command;
+    }
+
+    /// <param name="chosen">The sequence numbers; null for all dead letters.</param>
+    private static async Task<string> DescribeAsync(
+        ServiceBusReceiver deadLetters, long[]? chosen, int limit, CancellationToken cancellationToken)
+    {
+        if (chosen is null)
+            return $"This deletes the dead letters permanently, at most {limit}. queue peek shows them.";
+        var text = new StringBuilder("This deletes permanently:");
+        foreach (var number in chosen.Distinct().Order())
+        {
+            var found = await deadLetters.PeekMessageAsync(number, cancellationToken);
+            text.AppendLine().Append(found?.SequenceNumber == number ? DeadLetterText.Of(found) : $"{number}  not found");
+        }
+
+        return text.ToString();
     }
 
     private static ServiceBusMessage Copy(ServiceBusReceivedMessage message)

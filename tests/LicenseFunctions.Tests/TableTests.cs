@@ -20,7 +20,8 @@ public sealed partial class TableTests
         ],
         ["Infrastructure"] =
         [
-            "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "payment_events", "timer_leases",
+            "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "customer_languages", "payment_events",
+            "timer_leases",
         ],
         ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements", "license_events"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes", "close_only_periods"],
@@ -59,8 +60,7 @@ public sealed partial class TableTests
         ("Renewals", "license_devices", "evidence of a dispute"),
         ("PaymentMethods", "renewals", "an entry of the wallet names the license"),
         ("Operations", "shadow_alerts", "a metric"),
-        ("Operations", "usage_arrivals", "metrics, the System page, and retention"),
-        ("Operations", "unsummed_usage", "metrics, and the System page"),
+        ("Operations", "usage_arrivals", "retention"),
         ("Operations", "usage_quarantine", "metrics, the System page, and retention"),
         ("Operations", "license_devices", "retention"),
         ("Operations", "license_device_networks", "retention"),

@@ -171,8 +171,11 @@ test('dialogs and problems are in German, too', async () => {
 test('the language is chosen in the header and remembered; operators’ pages are in English', async () => {
   const page = await open(browser, backend, { as: people.nora, path: '/' });
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  const saved = page.waitForResponse((response) => response.url().endsWith('/api/v1/me/language'));
   await page.getByLabel('Language').selectOption({ label: 'Deutsch' });
   await page.getByRole('heading', { name: 'Ihre Lizenzen' }).waitFor();
+  assert.equal((await saved).status(), 204);
+  assert.equal(backend.sql(`select language from customer_languages where user_id = '${people.nora}'`), 'de');
   await page.reload();
   await page.getByRole('heading', { name: 'Ihre Lizenzen' }).waitFor();
   await page.getByRole('button', { name: 'Abmelden' }).click();
@@ -180,5 +183,18 @@ test('the language is chosen in the header and remembered; operators’ pages ar
   await page.getByRole('button', { name: 'olga.operator' }).click();
   await page.getByRole('heading', { name: 'Alerts', exact: true }).waitFor();
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  await close(page);
+});
+
+test('a link of a mail shows the pages in the mail’s language, until another one is chosen', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/wallet?lang=de#entries', locale: 'en-US' });
+  await page.getByRole('heading', { name: 'Buchungen' }).waitFor();
+  assert.equal(page.url(), `${backend.address}/app/wallet#entries`);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Buchungen' }).waitFor();
+  await page.getByLabel('Sprache').selectOption({ label: 'English' });
+  await page.getByRole('heading', { name: 'Entries' }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Entries' }).waitFor();
   await close(page);
 });

@@ -276,13 +276,16 @@ public sealed class HealthStore(LicenseDatabase database)
             ids = scored.Select(one => one.Row.SubscriptionId).ToArray(),
             scores = scored.Select(one => (short)one.Report.Score).ToArray(),
             statuses = scored.Select(one => EnumWords.UpperOf(one.Status)).ToArray(),
-            contributions = scored.Select(one => RowJson.Of(one.Report.Contributions)).ToArray(),
+            contributions = scored.Select(one => RowJson.Of(one.Report.Contributions.Select(Stored))).ToArray(),
             silent = scored.Select(one => one.Report.IsSilent).ToArray(),
             scoredAt = scored.Select(one => one.Row.Facts.Now.UtcDateTime).ToArray(),
             dueAt = scored.Select(one => one.DueAt.UtcDateTime).ToArray(),
             marks = scored.Select(one => one.Row.Marks).ToArray(),
             platformFacts = scored.Select(one => one.Row.PlatformFacts).ToArray(),
         }, cancellationToken: token)), cancellationToken)).AsList();
+
+    // Without the code and its values: rows of earlier versions have none, and would differ.
+    private static object Stored(HealthContribution one) => new { one.Part, one.Points, one.Reason, one.Action, one.Recommendation };
 
     private const string Details = """
         select master from listed_licenses where subscription_id = @subscriptionId;

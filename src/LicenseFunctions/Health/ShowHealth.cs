@@ -45,7 +45,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
 
     private static ContributionReply Describe(Guid subscriptionId, HealthContribution contribution) => new(
         contribution.Part, contribution.Points, contribution.Reason, contribution.Action, contribution.Recommendation,
-        Link(subscriptionId, contribution.Action));
+        Link(subscriptionId, contribution.Action), contribution.Code, contribution.Values);
 
     // The page where the action is done; null if it is done elsewhere.
     private static string? Link(Guid subscriptionId, HealthAction action) => action switch
@@ -85,8 +85,10 @@ public sealed record HealthReply(
     IReadOnlyList<ChangeReply> Changes,
     DateTimeOffset ScoredAt);
 
+/// <param name="Code">The reason as a code, and its values, for other languages.</param>
 public sealed record ContributionReply(
-    HealthPart Part, int Points, string Reason, HealthAction Action, string? Recommendation, string? Link);
+    HealthPart Part, int Points, string Reason, HealthAction Action, string? Recommendation, string? Link, HealthReason Code,
+    HealthValues Values);
 
 public sealed record UsageReply(
     [property: JsonPropertyName("signals_received_24h")] long SignalsReceived24h,

@@ -15,8 +15,8 @@ public sealed record TaskList(IReadOnlyList<CustomerTask> Tasks);
 
 /// <summary>Lists what a customer has to do, over all of the customer's licenses.</summary>
 public sealed class ListTasks(
-    LicenseDatabase database, LicenseListStore licenses, RenewalReads renewals, AnswerSuspicion suspicion, AlertStore alerts,
-    DeviceStore devices, RenewalPolicy policy, TimeProvider time)
+    LicenseDatabase database, LicenseListStore licenses, RenewalReads renewals, AlertStore alerts, DeviceStore devices,
+    RenewalPolicy policy, TimeProvider time)
 {
     private const int MostLicenses = 100;
 
@@ -29,32 +29,26 @@ public sealed class ListTasks(
         var next = (await renewals.NextOfAsync(subscriberId, cancellationToken)).ToDictionary(one => one.SubscriptionId);
         var questions = (await alerts.QuestionsAsync(subscriberId, cancellationToken)).ToLookup(one => one.SubscriptionId);
         var refusals = await devices.RefusalsAsync(subscriberId, cancellationToken);
-        var refused = RefusedDevice.Waiting(refusals, time.GetUtcNow()).ToLookup(one => one.SubscriptionId);
-        var facts = new List<TaskFacts>();
-        foreach (var license in listed)
-        {
-            var id = license.SubscriptionId;
-            facts.Add(new TaskFacts(
-                id, license.Master, EnumWords.Parse<LicenseCode>(license.Code), license.IsSuspended, license.GraceUntil,
-                await SuspensionsAsync(license, subscriberId, cancellationToken),
-                next.TryGetValue(id, out var renewal) ? Renewal(renewal) : null,
-                questions[id].FirstOrDefault()?.AlertId, refused[id].FirstOrDefault()?.AlertId));
-        }
-
-        return new TaskList(CustomerTasks.Of(facts, time.GetUtcNow()));
+        var now = time.GetUtcNow();
+        var refused = RefusedDevice.Waiting(refusals, now).ToLookup(one => one.SubscriptionId);
+        var suspended = listed.Where(license => license.IsSuspended).Select(license => license.SubscriptionId).ToList();
+        var suspensions = (await alerts.OpenSuspensionsAsync(suspended, cancellationToken)).ToLookup(one => one.SubscriptionId);
+        return new TaskList(CustomerTasks.Of(
+            listed.Select(license => new TaskFacts(
+                license.SubscriptionId, license.Master, EnumWords.Parse<LicenseCode>(license.Code), license.IsSuspended,
+                license.GraceUntil, [.. suspensions[license.SubscriptionId].Select(one => Suspension(one, now))],
+                next.TryGetValue(license.SubscriptionId, out var renewal) ? Renewal(renewal) : null,
+                questions[license.SubscriptionId].FirstOrDefault()?.AlertId, refused[license.SubscriptionId].FirstOrDefault()?.AlertId)),
+            now));
     }
 
-    private async Task<IReadOnlyList<TaskSuspension>> SuspensionsAsync(
-        ListedLicense license, Guid subscriberId, CancellationToken cancellationToken)
-    {
-        if (!license.IsSuspended)
-            return [];
-        var shown = await suspicion.ShowAsync(license.SubscriptionId, subscriberId, cancellationToken);
-        return shown.Match<IReadOnlyList<TaskSuspension>>(
-            view => [.. view.Suspensions.Select(one => new TaskSuspension(one.Cause, one.CanLift, one.CanAppeal))], _ => []);
-    }
+    private static TaskSuspension Suspension(ListedSuspension open, DateTimeOffset now) => new(
+        open.Cause,
+        SubscriberLift.IsAllowed(open.Cause, open.LastLiftAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null, now),
+        CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.HasAppeal);
 
     private TaskRenewal Renewal(NextRenewal next) => new(
         next.ExpiresAt, policy.OpensAt(next.ExpiresAt), next.License.AutoRenew, next.Price(policy).AmountUsd + next.DebtUsd,
-        next.LastPaidUsd, next.Forecast(policy).Obstacle, next.Status is RenewalStatus.NeedsAuthentication);
+        next.LastPaidUsd, next.Forecast(policy).Obstacle, next.Status is RenewalStatus.NeedsAuthentication,
+        TakesCards: policy.IdempotencyKeyLifetimes.Count > 0);
 }

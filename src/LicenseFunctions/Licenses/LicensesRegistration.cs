@@ -14,5 +14,6 @@ public static class LicensesRegistration
         .AddSingleton<RotateToken>()
         .AddSingleton<LicenseListStore>()
         .AddSingleton<ListLicenses>()
-        .AddSingleton<ShowSignedIn>();
+        .AddSingleton<ShowSignedIn>()
+        .AddSingleton<ChooseLanguage>();
 }

@@ -1,13 +1,15 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Mail;
 using Licensing;
 
 namespace LicenseFunctions.Licenses;
 
 /// <param name="Email">Null if the platform doesn't know the user: an identity provider may have further operators.</param>
 /// <param name="Role">subscriber or operator.</param>
-public sealed record SignedIn(Guid? UserId, string? Email, string Role);
+/// <param name="Language">Of the mails to the customer; null if the customer has not chosen one.</param>
+public sealed record SignedIn(Guid? UserId, string? Email, string Role, string? Language);
 
 /// <summary>Shows who the bearer token's user is.</summary>
 public sealed class ShowSignedIn(LicenseDatabase database)
@@ -19,6 +21,7 @@ public sealed class ShowSignedIn(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         var email = await session.Connection.ExecuteScalarAsync<string?>(
             new CommandDefinition(Email, new { caller.UserId }, cancellationToken: session.Token));
-        return new SignedIn(caller.UserId, email, EnumWords.Of(caller.Role));
+        var language = await CustomerLanguages.FindAsync(session.Connection, caller.UserId, session.Token);
+        return new SignedIn(caller.UserId, email, EnumWords.Of(caller.Role), language);
     }
 }

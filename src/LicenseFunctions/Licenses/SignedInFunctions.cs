@@ -4,8 +4,8 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Licenses;
 
-/// <summary>Who is signed in.</summary>
-public sealed class SignedInFunctions(ShowSignedIn show)
+/// <summary>Who is signed in, and in which language they get mails.</summary>
+public sealed class SignedInFunctions(ShowSignedIn show, ChooseLanguage choose)
 {
     [Function("GetSignedIn")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -14,4 +14,18 @@ public sealed class SignedInFunctions(ShowSignedIn show)
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/me")] HttpRequest request,
         CancellationToken cancellationToken) =>
         Results.Json(await show.RunAsync(request.HttpContext.Caller(), cancellationToken), Json.Options);
+
+    [Function("ChooseLanguage")]
+    [Access(CallerRole.Subscriber)]
+    [Operation("Keeps the customer's language for mails.", Body = typeof(LanguageChoice), Status = StatusCodes.Status204NoContent)]
+    public async Task<IResult> Choose(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/me/language")] HttpRequest request,
+        CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<LanguageChoice>(cancellationToken);
+        if (body.Refusal is { } refusal)
+            return refusal.ToResult();
+        var chosen = await choose.RunAsync(request.HttpContext.Caller().UserId!.Value, body.Value, cancellationToken);
+        return chosen.Match(_ => Results.NoContent(), Problems.ToResult);
+    }
 }

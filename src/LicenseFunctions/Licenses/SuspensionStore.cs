@@ -214,8 +214,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     /// <summary>Whether the subscriber may lift a suspension of this cause now.</summary>
     public static async Task<bool> CanSubscriberLiftAsync(
         NpgsqlConnection connection, Guid subscriptionId, string cause, DateTimeOffset now, CancellationToken cancellationToken) =>
-        cause == SuspensionCause.DeviceLimit
-        && SubscriberLift.NotBefore(await LastSubscriberLiftAsync(connection, subscriptionId, cancellationToken), now) is null;
+        SubscriberLift.IsAllowed(cause, await LastSubscriberLiftAsync(connection, subscriptionId, cancellationToken), now);
 
     private const string Close = """
         update license_suspensions set closed_at = @now, closed_by = @byId, closed_how = @How

@@ -34,14 +34,16 @@ public sealed record AuditEntry
     public JsonElement? After { get; init; }
 }
 
+/// <summary>Somebody whose changes the audit log may have.</summary>
+public sealed record AuditActor(Guid ActorId, string Email);
+
 /// <summary>A filter of the audit log. A null field matches all.</summary>
 /// <param name="ActorKind">operator, owner, service, system or runbook.</param>
-/// <param name="ActorEmail">The actor's mail address.</param>
 /// <param name="UserId">The customer: changes of their licenses, of themselves, and by them.</param>
 /// <param name="From">Inclusive.</param>
 /// <param name="To">Exclusive.</param>
 public sealed record AuditFilter(
-    string? ActorKind, Guid? ActorId, string? ActorEmail, string? Action, Guid? SubscriptionId, Guid? UserId, DateTime? From, DateTime? To);
+    string? ActorKind, Guid? ActorId, string? Action, Guid? SubscriptionId, Guid? UserId, DateTime? From, DateTime? To);
 
 /// <summary>Reads the audit log.</summary>
 public sealed class AuditReads(LicenseDatabase database)
@@ -57,7 +59,6 @@ public sealed class AuditReads(LicenseDatabase database)
             s.subscriber_id, case when a.action ~ '^(customer|person)\.' and a.subject ~ '^[0-9a-f-]{36}$' then a.subject::uuid end)
         where (@ActorKind::text is null or a.actor_kind = @ActorKind)
           and (@ActorId::uuid is null or a.actor_id = @ActorId)
-          and (@ActorEmail::text is null or a.actor_id = (select user_id from users where email = @ActorEmail))
           and (@Action::text is null or a.action = @Action)
           and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
           and (@UserId::uuid is null or a.audit_id = any(array(
@@ -84,7 +85,6 @@ public sealed class AuditReads(LicenseDatabase database)
         {
             filter.ActorKind,
             filter.ActorId,
-            filter.ActorEmail,
             filter.Action,
             filter.SubscriptionId,
             filter.UserId,
@@ -93,6 +93,16 @@ public sealed class AuditReads(LicenseDatabase database)
             after,
             limit,
         }, cancellationToken: session.Token))).AsList();
+    }
+
+    private const string FindActor = "select user_id as actor_id, email from users where email = lower(@email)";
+
+    /// <returns>Null if nobody has this mail address.</returns>
+    public async Task<AuditActor?> FindActorAsync(string email, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.QuerySingleOrDefaultAsync<AuditActor>(
+            new CommandDefinition(FindActor, new { email }, cancellationToken: session.Token));
     }
 
     // Reads one row of the index for each action, however many rows an action has.

@@ -73,10 +73,12 @@ public sealed class DrainOutbox(
             return new MailOutcome.Never("no address");
         JsonObject model;
         string template;
+        string? language;
         try
         {
             var payload = JsonNode.Parse(row.Payload)!.AsObject();
             template = payload["template"]?.GetValue<string>() ?? "";
+            language = payload["language"]?.GetValue<string>();
             model = payload["model"]?.DeepClone() as JsonObject ?? [];
             if (row.Licenses is { } licenses)
                 model["licenses"] = JsonNode.Parse(licenses);
@@ -87,7 +89,7 @@ public sealed class DrainOutbox(
         }
 
         return await mailer.SendAsync(
-            new OutgoingMail(row.OutboxId, row.Address, template, model, new DateTimeOffset(row.CreatedAt)), cancellationToken);
+            new OutgoingMail(row.OutboxId, row.Address, template, model, new DateTimeOffset(row.CreatedAt), language), cancellationToken);
     }
 
     private async Task SettleAsync(Run run, OutboxRow row, MailOutcome outcome, CancellationToken cancellationToken)

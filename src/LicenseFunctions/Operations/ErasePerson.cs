@@ -64,7 +64,7 @@ public sealed class ErasePerson(PersonStore persons, CustomerStore customers, Li
     private async Task<Refusal?> RefuseAsync(Guid userId, string? typed, CancellationToken cancellationToken) =>
         await customers.FindAsync(userId, cancellationToken) switch
         {
-            null => ShowCustomer.Unknown,
+            null => CustomerNotFound.Refusal,
             { Role: not ("subscriber" or "master") } => NoCustomer,
             var customer when typed is not null && !typed.Equals(customer.Email, StringComparison.OrdinalIgnoreCase) => OtherAddress,
             _ => null,

@@ -54,11 +54,9 @@ public sealed class MetricStore(LicenseDatabase database)
         union all
         select 'shadow_differences', difference, count(*) from shadow_comparison group by difference
         union all
-        select 'usage_arrivals_waiting', '', (select count(*) from usage_arrivals) + (select count(*) from unsummed_usage)
+        select 'usage_arrivals_waiting', '', batches from usage_backlog
         union all
-        (select 'usage_arrivals_oldest_seconds', '', extract(epoch from now() - least(
-             (select arrived_at from usage_arrivals order by arrival_id limit 1),
-             (select stored_at from unsummed_usage order by batch_id limit 1))))
+        select 'usage_arrivals_oldest_seconds', '', extract(epoch from now() - oldest_at) from usage_backlog
         union all
         select 'renewals_overdue', '', count(*) from open_renewals where late > interval '0' and under_way is not true
         union all

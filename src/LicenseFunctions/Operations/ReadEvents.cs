@@ -1,4 +1,5 @@
 using System.Globalization;
+using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
@@ -19,20 +20,13 @@ public sealed class ReadEvents(EventStore store, IHostApplicationLifetime app, T
 
     public async Task<Outcome<EventPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
     {
-        var (after, wait, limit) = (0L, 0, 100);
-        if (Text(query, "after") is { } last && !long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out after))
-        {
-            return Invalid(
-                "after", "after must be a whole number of 0 or more.",
-                "Send the value of next in the previous answer, or 0 to read from the beginning.");
-        }
-
-        if (Text(query, "wait") is { } seconds
-            && (!int.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out wait) || wait > LongestWaitSeconds))
-            return Invalid("wait", $"wait must be from 0 to {LongestWaitSeconds} seconds.", "Leave it out to get an answer immediately.");
-        if (Text(query, "limit") is { } size
-            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"limit must be from 1 to {MaxPage}.", "Leave it out for 100.");
+        var parameters = new ListQuery(query);
+        var after = parameters.Position(
+            "after", "Send the value of next in the previous answer, or 0 to read from the beginning.");
+        var wait = parameters.Number("wait", 0, LongestWaitSeconds, 0, "The unit is seconds. Leave it out to get an answer immediately.");
+        var limit = parameters.Number("limit", 1, MaxPage, 100, "Leave it out for 100.");
+        if (parameters.Refusal is { } wrong)
+            return wrong;
 
         return await ReadAsync(after, TimeSpan.FromSeconds(wait), limit, cancellationToken);
     }
@@ -63,9 +57,4 @@ public sealed class ReadEvents(EventStore store, IHostApplicationLifetime app, T
         RefusalKind.Invalid, "AFTER_BEYOND_LAST_EVENT",
         string.Create(CultureInfo.InvariantCulture, $"after is {after}, but the last event has the id {last}."), "after",
         "The database was probably restored from a backup. Read again from the beginning with after=0.");
-
-    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
-
-    private static Refusal Invalid(string field, string detail, string hint) =>
-        new(RefusalKind.Invalid, "INVALID_QUERY", detail, field, hint);
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Licenses;
 using Licensing;
 
 namespace LicenseFunctions.Operations;
@@ -22,8 +23,6 @@ public sealed class ShowCustomer(LicenseDatabase database, CustomerStore store, 
     private const int MostMails = 100;
     private const int LongestNote = 4000;
 
-    internal static readonly Refusal Unknown = new(RefusalKind.NotFound, "CUSTOMER_NOT_FOUND", "There is no such customer.", "user_id");
-
     private static readonly Refusal NoteInvalid = new(
         RefusalKind.Invalid, "NOTE_INVALID", $"text must have 1 to {LongestNote} characters.", "text", "Write one sentence or more.");
 
@@ -33,13 +32,13 @@ public sealed class ShowCustomer(LicenseDatabase database, CustomerStore store, 
         database.ReadLatestAsync<Outcome<CustomerDetail>>(
             async token => await store.FindAsync(userId, token) is { } customer
                 ? new CustomerDetail(customer, await store.NotesAsync(userId, MostNotes, token))
-                : Unknown,
+                : CustomerNotFound.Refusal,
             cancellationToken);
 
     public Task<Outcome<CustomerMails>> MailsAsync(Guid userId, CancellationToken cancellationToken) =>
         database.ReadLatestAsync<Outcome<CustomerMails>>(
             async token => await store.FindAsync(userId, token) is null
-                ? Unknown
+                ? CustomerNotFound.Refusal
                 : new CustomerMails([.. (await store.MailsAsync(userId, MostMails, token)).Select(Show)]),
             cancellationToken);
 
@@ -49,7 +48,7 @@ public sealed class ShowCustomer(LicenseDatabase database, CustomerStore store, 
         var text = note.Text.Trim();
         if (text.Length is 0 or > LongestNote || text.Contains('\0', StringComparison.Ordinal))
             return NoteInvalid;
-        return await store.AddNoteAsync(userId, text, by, cancellationToken) is { } added ? added : Unknown;
+        return await store.AddNoteAsync(userId, text, by, cancellationToken) is { } added ? added : CustomerNotFound.Refusal;
     }
 
     public async Task<Outcome<bool>> RemoveNoteAsync(Guid userId, Guid noteId, Actor by, CancellationToken cancellationToken) =>
@@ -83,7 +82,7 @@ public sealed class ShowCustomer(LicenseDatabase database, CustomerStore store, 
             if (!MailTemplates.Names.Contains(template)) return (template, null);
             var model = row["model"] as JsonObject ?? [];
             if (mail.Licenses is { } licenses) model["licenses"] = JsonNode.Parse(licenses);
-            return (template, templates.Render(template, model, publicUrl: null));
+            return (template, templates.Render(template, model, publicUrl: null, row["language"]?.GetValue<string>()));
         }
         catch (Exception failure) when (failure is InvalidOperationException or JsonException or KeyNotFoundException)
         {

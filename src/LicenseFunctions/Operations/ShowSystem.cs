@@ -1,6 +1,7 @@
 using System.Net;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using Licensing.Troubles;
 
 namespace LicenseFunctions.Operations;
 
@@ -18,11 +19,9 @@ public sealed record SystemState(
 
 /// <summary>Shows the state of the backend: all timers, also those that have never run, and waiting work.</summary>
 public sealed class ShowSystem(
-    SystemStore store, CountMessages queue, TimerSchedules schedules, AddressWatch addresses, DatabaseClock clock, TimeProvider time)
+    SystemStore store, CountMessages queue, TimerSchedules schedules, TroubleSettings troubles, AddressWatch addresses, DatabaseClock clock,
+    TimeProvider time)
 {
-    // A run may take this long, and a host may start it late, without a warning.
-    private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(5);
-
     public async Task<SystemState> RunAsync(IPAddress? caller, CancellationToken cancellationToken)
     {
         var counting = queue.RunAsync(cancellationToken);
@@ -51,11 +50,9 @@ public sealed class ShowSystem(
         };
     }
 
-    private DateTime? LateSince(TimerState timer)
-    {
-        if (schedules.IsDisabled(timer.TimerName) || (timer.LastSucceededAt ?? timer.KnownSince) is not { } last)
-            return null;
-        var due = last + schedules.Intervals[timer.TimerName];
-        return due + Tolerance < time.GetUtcNow().UtcDateTime ? due : null;
-    }
+    private DateTime? LateSince(TimerState timer) =>
+        !schedules.IsDisabled(timer.TimerName) && (timer.LastSucceededAt ?? timer.KnownSince) is { } last
+            ? new TimerFact(timer.TimerName, new DateTimeOffset(last, TimeSpan.Zero), schedules.Intervals[timer.TimerName])
+                .LateSince(troubles.Policy, time.GetUtcNow())?.UtcDateTime
+            : null;
 }

@@ -1,6 +1,7 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using Licensing;
 using Licensing.Renewals;
@@ -126,8 +127,6 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
             return await connection.ExecuteScalarAsync<string?>(new CommandDefinition(Customer, parameters, cancellationToken: token));
         }, cancellationToken);
 
-    internal static readonly Refusal NoSuchUser = new(RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such user.");
-
     private const string NextSetup = """
         select started.occurred_at + @within - now()
         from audit_log started
@@ -147,7 +146,7 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         database.InTransactionAsync<Outcome<Guid>>(async (connection, token) =>
         {
             if (!await LockAsync(connection, userId, token))
-                return NoSuchUser;
+                return CustomerNotFound.Refusal;
             var wait = await connection.ExecuteScalarAsync<TimeSpan?>(
                 new CommandDefinition(NextSetup, new { userId, most, within }, cancellationToken: token));
             if (wait is not null)

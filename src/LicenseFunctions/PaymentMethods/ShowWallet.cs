@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 
@@ -18,9 +19,6 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
 
     /// <summary>Entries in a CSV file.</summary>
     private const int MaxRows = 10_000;
-
-    private static readonly Refusal NoSuchUser = new(
-        RefusalKind.NotFound, "USER_NOT_FOUND", "There is no such customer.", "user_id");
 
     public async Task<Outcome<Wallet>> RunAsync(IQueryCollection query, Caller caller, CancellationToken cancellationToken)
     {
@@ -45,7 +43,7 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
         database.ReadLatestAsync<Outcome<Wallet>>(async token =>
         {
             if (await store.BalanceAsync(userId, token) is not { } wallet)
-                return NoSuchUser;
+                return CustomerNotFound.Refusal;
             var entries = await store.EntriesAsync(userId, after, limit + 1, token);
             return new Wallet(
                 userId, wallet.BalanceUsd, wallet.ReservedUsd, Math.Max(0, wallet.BalanceUsd - wallet.ReservedUsd),
@@ -57,7 +55,12 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
     {
         var asked = query["user_id"].ToString() is { Length: > 0 } text ? text : null;
         if (!caller.IsOperator)
-            return asked is null || (Guid.TryParse(asked, out var own) && own == caller.UserId) ? caller.UserId!.Value : NoSuchUser;
+        {
+            return asked is null || (Guid.TryParse(asked, out var own) && own == caller.UserId)
+                ? caller.UserId!.Value
+                : CustomerNotFound.Refusal;
+        }
+
         return Guid.TryParse(asked, out var customer)
             ? customer
             : new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "user_id must be the id of a customer.", "user_id");

@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
@@ -40,6 +41,6 @@ public sealed class StartCardSetup(PaymentMethodStore store, StripeCards cards)
         return await store.AddCustomerAsync(userId, PaymentProviders.Stripe, created.Value, replaces: known, cancellationToken)
             is { } customer
             ? await cards.StartSetupAsync(customer, userId, cancellationToken)
-            : PaymentMethodStore.NoSuchUser;
+            : CustomerNotFound.Refusal;
     }
 }

@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.PaymentMethods;
 
@@ -24,6 +25,12 @@ public sealed record WalletEntry
     public string? Master { get; init; }
 
     public string? Description { get; init; }
+
+    /// <summary>What the description says, as a code, with the day of <see cref="Day"/>; null for entries of the platform.</summary>
+    public LedgerPurpose? Purpose => LedgerText.Read(Description)?.Purpose;
+
+    /// <summary>The end of a renewal's period, or the beginning of the one whose payment went back.</summary>
+    public string? Day => LedgerText.Read(Description)?.Day;
 }
 
 public sealed record WalletBalance(decimal BalanceUsd, decimal ReservedUsd);

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
@@ -228,6 +229,13 @@ public sealed class PaymentReads(LicenseDatabase database)
             MailLicenses, new { model = model.ToJsonString() }, cancellationToken: session.Token)) is { } licenses
             ? JsonNode.Parse(licenses)
             : null;
+    }
+
+    /// <returns>Null if the customer has not chosen one.</returns>
+    public async Task<string?> MailLanguageAsync(Guid userId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await CustomerLanguages.FindAsync(session.Connection, userId, session.Token);
     }
 
     private const string Payments = """

@@ -53,7 +53,8 @@ public sealed class RefundPayment(
         var notice = plan.Effect.Notice!;
         var model = JsonNode.Parse(RowJson.Of(ReversalTransaction.MailModel(facts, plan.Effect, notice)))!.AsObject();
         model["licenses"] = await reads.MailLicensesAsync(model, cancellationToken);
-        var mail = mails.Render(notice.Template, model, publicUrl: null);
+        var mail = mails.Render(
+            notice.Template, model, publicUrl: null, await reads.MailLanguageAsync(renewal.UserId, cancellationToken));
         return new RefundPreview(
             renewalId,
             renewal.SubscriptionId,

@@ -346,7 +346,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
                   where subscription_id = @SubscriptionId and paid_with = 'deferred' and settled_by is null) o
             where d.renewal_id = o.renewal_id and o.sum_usd <= @DebtsUsd
             returning d.amount_usd)
-        select debit_wallet(@UserId, t.total, 'FEE_SUBSCRIPTION', 'Deferred license renewals', @RenewalId)
+        select debit_wallet(@UserId, t.total, 'FEE_SUBSCRIPTION', @DeferredRenewals, @RenewalId)
         from (select sum(amount_usd) as total from settled) t
         where t.total > 0
         """;
@@ -374,12 +374,14 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             totals = bookings.ConvertAll(booking => booking.Payment.AmountUsd + booking.Payment.DebtsUsd).ToArray(),
             renewals = bookings.ConvertAll(booking => booking.Renewal.RenewalId).ToArray(),
             byCard = bookings.ConvertAll(booking => booking.Payment.With is PaidWith.Card).ToArray(),
-            descriptions = bookings.ConvertAll(booking => $"License renewal until {booking.Payment.PaidUntil:yyyy-MM-dd}").ToArray(),
+            descriptions = bookings.ConvertAll(booking => LedgerText.Renewal(booking.Payment.PaidUntil)).ToArray(),
         }, cancellationToken);
         foreach (var (renewal, payment) in bookings.Where(booking => booking.Payment.DebtsUsd > 0))
         {
             await ExecuteAsync(
-                SettleDebts, new { renewal.UserId, payment.DebtsUsd, renewal.RenewalId, renewal.SubscriptionId }, cancellationToken);
+                SettleDebts,
+                new { renewal.UserId, payment.DebtsUsd, renewal.RenewalId, renewal.SubscriptionId, LedgerText.DeferredRenewals },
+                cancellationToken);
         }
     }
 

@@ -355,17 +355,18 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         await connection.ExecuteAsync(wallet);
         var changed = facts.Kept.Where(one => one.Reversal.State != one.Applied).Select(one => one.Reversal).ToList();
         var disputes = changed.Where(one => one.Kind is ReversalKind.Dispute);
-        await PostAsync(facts.Renewal, "REFUND", Text("Refund", changed.Except(disputes)), change.RefundedMinor, cancellationToken);
-        await PostAsync(facts.Renewal, "ADJUSTMENT_ADMIN", Text("Chargeback", disputes), change.ChargedBackMinor, cancellationToken);
+        var (refunded, lost, from) = (change.RefundedMinor, change.ChargedBackMinor, facts.Renewal.PeriodStart);
+        var refund = LedgerText.Refund(Ids(changed.Except(disputes)), from, isTakenBack: refunded < 0);
+        await PostAsync(facts.Renewal, "REFUND", refund, refunded, cancellationToken);
+        var chargeback = LedgerText.Chargeback(Ids(disputes), from, isTakenBack: lost < 0);
+        await PostAsync(facts.Renewal, "ADJUSTMENT_ADMIN", chargeback, lost, cancellationToken);
     }
 
-    private static string Text(string what, IEnumerable<PaymentReversal> reversals) =>
-        $"{what} {string.Join(' ', reversals.Select(one => one.ProviderId))}".TrimEnd();
+    private static IEnumerable<string> Ids(IEnumerable<PaymentReversal> reversals) => reversals.Select(one => one.ProviderId);
 
-    private async Task PostAsync(Renewal renewal, string entry, string what, long minor, CancellationToken cancellationToken)
+    private async Task PostAsync(Renewal renewal, string entry, string description, long minor, CancellationToken cancellationToken)
     {
         if (minor == 0) return;
-        var description = $"{what}, license renewal from {renewal.PeriodStart:yyyy-MM-dd}{(minor < 0 ? ", taken back" : "")}";
         await connection.ExecuteAsync(new CommandDefinition(
             minor < 0 ? TakeAgain : renewal.PaidWith is PaidWith.Wallet ? ReturnToWallet : Return,
             new { renewal.UserId, amount = Math.Abs(minor) / 100m, entry, description, renewal.RenewalId },

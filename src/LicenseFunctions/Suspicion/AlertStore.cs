@@ -83,6 +83,10 @@ public sealed record CustomerAlert
     public string ActivityType { get; init; } = "";
     public string Severity { get; init; } = "";
     public string? Description { get; init; }
+
+    /// <summary>What the description says, for other languages; null for an alert of the platform.</summary>
+    public AlertSummary? Summary { get; init; }
+
     public DateTime DetectedAt { get; init; }
     public string Status { get; init; } = "";
     public bool IsOpen { get; init; }
@@ -98,6 +102,9 @@ public sealed record CustomerAlert
     public DateTime? AppealedAt { get; init; }
     public DateTime? ResolvedAt { get; init; }
 }
+
+/// <param name="LastLiftAt">The subscriber's last lift of a suspension of this license; null for none.</param>
+public sealed record ListedSuspension(Guid SubscriptionId, string Cause, bool HasAppeal, DateTime? LastLiftAt);
 
 /// <summary>"Was this you?"</summary>
 public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
@@ -294,7 +301,7 @@ public sealed class AlertStore(LicenseDatabase database)
                is_alert_open(a.status) and a.measure <> 'SUSPENDED' as can_answer,
                customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
                past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.customer_denied_at) as customer_denied_at,
-               past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at
+               past_time(a.appealed_at) as appealed_at, past_time(a.resolved_at) as resolved_at, a.evidence::text as evidence
         from suspicious_activity_alerts a
         where a.subscription_id = @subscriptionId and is_about_use(a.activity_type)
         order by a.detected_at desc, a.alert_id
@@ -309,24 +316,24 @@ public sealed class AlertStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
         return await LicenseVisibility.IsVisibleAsync(connection, subscriptionId, subscriberId, cancellationToken)
-            ? (await connection.QueryAsync<CustomerAlert>(
-                new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken))).AsList()
+            ? (await connection.QueryAsync<CustomerAlert, string?, CustomerAlert>(
+                new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken),
+                (alert, evidence) => alert with { Summary = AlertSummary.Of(evidence) }, splitOn: "evidence")).AsList()
             : null;
     }
 
     // A refused device is another question: which device stays.
     private const string Questions = """
-        select a.alert_id, a.subscription_id
+        select distinct on (a.subscription_id) a.alert_id, a.subscription_id
         from suspicious_activity_alerts a
         join subscriptions s on s.subscription_id = a.subscription_id
         where s.subscriber_id = @subscriberId and is_alert_open(a.status) and is_about_use(a.activity_type)
           and a.measure in ('NOTIFIED', 'ASKED', 'REFUSED') and not a.evidence ? 'device_key'
           and a.customer_confirmed_at is null and a.customer_denied_at is null
-        order by a.detected_at desc, a.alert_id
-        limit 100
+        order by a.subscription_id, a.detected_at desc, a.alert_id
         """;
 
-    /// <summary>The alerts about whose use a subscriber was asked and didn't answer, the newest first.</summary>
+    /// <summary>The newest alert of each license about whose use a subscriber was asked and didn't answer.</summary>
     public async Task<IReadOnlyList<AlertQuestion>> QuestionsAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
@@ -447,10 +454,14 @@ public sealed class AlertStore(LicenseDatabase database)
         select appeal_id from appeal
         """;
 
+    private const string OpenAlert = """
+        select alert_id from suspicious_activity_alerts where alert_id = @AlertId and is_alert_open(status)
+        """;
+
     private const string HasAppeal = "select exists (select from license_appeals where suspension_id = @SuspensionId)";
 
     /// <summary>
-    /// Adds an appeal against a suspension. A suspension without an alert gets one, so that the appeal is in the operators' queue.
+    /// Adds an appeal against a suspension. A suspension without an open alert gets one, so that the appeal is in the operators' queue.
     /// </summary>
     /// <returns>The appeal's id; null when the suspension has an appeal already.</returns>
     public static async Task<Guid?> AppealAsync(
@@ -460,7 +471,9 @@ public sealed class AlertStore(LicenseDatabase database)
         if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             HasAppeal, new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
             return null;
-        var alertId = suspension.AlertId ?? (await AlertLog.RaiseAsync(connection, new NewAlert(
+        var alertId = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
+            OpenAlert, new { suspension.AlertId }, cancellationToken: cancellationToken));
+        alertId ??= (await AlertLog.RaiseAsync(connection, new NewAlert(
             subscriptionId, "UNUSUAL_USAGE_PATTERN", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
             RowJson.Of(new { suspension.Cause, suspension.DeviceKey }), "SUSPENDED", now), cancellationToken)).AlertId;
         return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
@@ -472,4 +485,22 @@ public sealed class AlertStore(LicenseDatabase database)
     public static Task<DateTime?> AppealedAtAsync(NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<DateTime?>(
             new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
+
+    private const string OpenSuspensions = """
+        select s.subscription_id, s.cause, exists (select from license_appeals a where a.suspension_id = s.suspension_id) as has_appeal,
+               (select max(l.closed_at) from license_suspensions l
+                where l.subscription_id = s.subscription_id and l.closed_how = 'OWNER') as last_lift_at
+        from license_suspensions s
+        where s.subscription_id = any(@subscriptionIds) and s.closed_at is null
+        order by s.suspended_at, s.suspension_id
+        """;
+
+    /// <summary>The open suspensions of licenses, the oldest first.</summary>
+    public async Task<IReadOnlyList<ListedSuspension>> OpenSuspensionsAsync(
+        IReadOnlyCollection<Guid> subscriptionIds, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<ListedSuspension>(new CommandDefinition(
+            OpenSuspensions, new { subscriptionIds = subscriptionIds.ToArray() }, cancellationToken: session.Token))).AsList();
+    }
 }

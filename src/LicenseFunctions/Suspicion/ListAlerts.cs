@@ -30,6 +30,7 @@ public sealed record AlertDetail(
 /// <summary>Lists alerts for operators.</summary>
 public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
 {
+    private const string AllStatuses = "ALL";
     private const int MaxPage = 100;
     private const int MaxOthers = 50;
     private const int MaxSessions = 500;
@@ -56,23 +57,17 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
 
     private async Task<Outcome<AlertPage>> PageAsync(IQueryCollection query, int most, CancellationToken cancellationToken)
     {
-        var filter = Filter(query);
-        if (filter.Refusal is { } wrong)
+        var parameters = new ListQuery(query);
+        var filter = Filter(parameters);
+        var limit = parameters.Number("limit", 1, most, most);
+        var order = EnumWords.Parse<AlertOrder>(parameters.OneOf("sort", Orders) ?? EnumWords.Of(AlertOrder.Queue));
+        var after = parameters.Cursor(Read);
+        if (parameters.Refusal is { } wrong)
             return wrong;
-        var limit = most;
-        if (Text(query, "limit") is { } size
-            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit < 1 || limit > most))
-            return Invalid("limit", $"limit must be from 1 to {most}.");
-        if (Text(query, "sort") is { } sort && !Orders.Contains(sort))
-            return Invalid("sort", "sort must be one of " + string.Join(", ", Orders) + ".");
-        var order = EnumWords.Parse<AlertOrder>(Text(query, "sort") ?? EnumWords.Of(AlertOrder.Queue));
-        AlertCursor? after = null;
-        if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
-            return Invalid("cursor", "cursor must be the value of next in the previous page.");
 
         var (rows, total) = await database.ReadLatestAsync(
             async token => (
-                await alerts.ListAsync(filter.Value, order, after, limit + 1, token), await alerts.TotalAsync(filter.Value, token)),
+                await alerts.ListAsync(filter, order, after, limit + 1, token), await alerts.TotalAsync(filter, token)),
             cancellationToken);
         var page = rows.Take(limit).ToList();
         return new AlertPage(total, page, rows.Count > limit ? Write(page[^1], order) : null);
@@ -118,49 +113,17 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
         return true;
     }
 
-    private static Outcome<AlertFilter> Filter(IQueryCollection query)
+    private static AlertFilter Filter(ListQuery query)
     {
-        var status = Text(query, "status")?.ToUpperInvariant() ?? AlertStatus.Open;
-        if (status != "ALL" && !AlertStatus.All.Contains(status))
-            return Invalid("status", "status must be OPEN, INVESTIGATING, RESOLVED, FALSE_POSITIVE or ALL.");
-        var severity = Text(query, "severity")?.ToUpperInvariant();
-        if (severity is not null && !Severities.Contains(severity))
-            return Invalid("severity", "severity must be one of " + string.Join(", ", Severities) + ".");
-        var measure = Text(query, "measure")?.ToUpperInvariant();
-        if (measure is not null && !Measures.Contains(measure))
-            return Invalid("measure", "measure must be one of " + string.Join(", ", Measures) + ".");
-        var answer = Text(query, "customer_answer")?.ToUpperInvariant();
-        if (answer is not null && !Answers.Contains(answer))
-            return Invalid("customer_answer", "customer_answer must be one of " + string.Join(", ", Answers) + ".");
-        var user = Guid.Empty;
-        if (Text(query, "user_id") is { } customer && !Guid.TryParse(customer, out user))
-            return Invalid("user_id", "user_id must be the id of a customer.");
-        var subscription = Guid.Empty;
-        if (Text(query, "subscription_id") is { } id && !Guid.TryParse(id, out subscription))
-            return Invalid("subscription_id", "subscription_id must be the id of a license.");
-        if (!Time(query, "from", out var from))
-            return Invalid("from", "from must be a time such as 2026-09-01T00:00:00Z.");
-        if (!Time(query, "to", out var to))
-            return Invalid("to", "to must be a time such as 2026-09-01T00:00:00Z.");
-        return new AlertFilter(status == "ALL" ? null : [status], severity, subscription == Guid.Empty ? null : subscription, from, to)
+        var status = query.Code("status", [.. AlertStatus.All, AllStatuses]) ?? AlertStatus.Open;
+        return new AlertFilter(
+            status == AllStatuses ? null : [status], query.Code("severity", Severities),
+            query.Id("subscription_id", "the id of a license"), query.Time("from"), query.Time("to"))
         {
-            Measure = measure,
-            CustomerAnswer = answer,
-            UserId = user == Guid.Empty ? null : user,
+            Measure = query.Code("measure", Measures),
+            CustomerAnswer = query.Code("customer_answer", Answers),
+            UserId = query.Id("user_id", "the id of a customer"),
         };
-    }
-
-    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
-
-    private static bool Time(IQueryCollection query, string name, out DateTime? time)
-    {
-        time = null;
-        if (Text(query, name) is not { } text)
-            return true;
-        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var read))
-            return false;
-        time = read.UtcDateTime;
-        return true;
     }
 
     private static string Write(AlertRow last, AlertOrder order) => Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(
@@ -184,6 +147,4 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
                 ? new AlertCursor(of, new DateTime(at, DateTimeKind.Utc), alertId)
                 : null;
     }
-
-    private static Refusal Invalid(string field, string detail) => new(RefusalKind.Invalid, "INVALID_QUERY", detail, field);
 }

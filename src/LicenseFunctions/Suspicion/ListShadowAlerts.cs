@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
 using Licensing;
 using Microsoft.AspNetCore.Http;
 
@@ -23,16 +24,12 @@ public sealed class ListShadowAlerts(LicenseDatabase database, ShadowStore store
 
     public async Task<Outcome<ShadowPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
     {
-        var difference = Text(query, "difference")?.ToUpperInvariant() ?? "DIFFERENT";
-        if (difference is not ("DIFFERENT" or "ALL") && !Differences.Contains(difference))
-            return Invalid("difference", $"difference must be DIFFERENT, ALL, {string.Join(", ", Differences)}.");
-        var limit = MaxPage;
-        if (Text(query, "limit") is { } size
-            && (!int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
-            return Invalid("limit", $"limit must be from 1 to {MaxPage}.");
-        ShadowCursor? after = null;
-        if (Text(query, "cursor") is { } cursor && (after = Read(cursor)) is null)
-            return Invalid("cursor", "cursor must be the value of next in the previous page.");
+        var parameters = new ListQuery(query);
+        var difference = parameters.Code("difference", ["DIFFERENT", "ALL", .. Differences]) ?? "DIFFERENT";
+        var limit = parameters.Number("limit", 1, MaxPage, MaxPage);
+        var after = parameters.Cursor(Read);
+        if (parameters.Refusal is { } wrong)
+            return wrong;
         if (settings.Shadow is not { } shadow)
             return new ShadowPage(null, new Dictionary<string, long>(), [], null);
 
@@ -52,8 +49,6 @@ public sealed class ListShadowAlerts(LicenseDatabase database, ShadowStore store
             rows.Count > limit ? Write(page[^1]) : null);
     }
 
-    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
-
     private static string Write(ShadowComparison last) => Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(
         CultureInfo.InvariantCulture, $"{last.FoundAt.Ticks}.{last.SubscriptionId:N}")));
 
@@ -67,6 +62,4 @@ public sealed class ListShadowAlerts(LicenseDatabase database, ShadowStore store
                 ? new ShadowCursor(new DateTime(at, DateTimeKind.Utc), subscriptionId)
                 : null;
     }
-
-    private static Refusal Invalid(string field, string detail) => new(RefusalKind.Invalid, "INVALID_QUERY", detail, field);
 }

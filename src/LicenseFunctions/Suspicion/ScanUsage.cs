@@ -254,6 +254,7 @@ public sealed class ScanUsage(
             {
                 subscriptionId,
                 finding.Description,
+                Summary = AlertSummary.Of(finding.Evidence),
                 Measure = action.StrongestEffect(),
                 OccurredAt = finding.Evidence.To,
                 Link = links.Path(AnswerSuspicion.Purpose, alertId, time.GetUtcNow() + LinkLifetime),

@@ -299,6 +299,25 @@ public sealed class DeviceStore(LicenseDatabase database)
         await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
 
+    // An alert with the appeal against an open suspension stays open, because operators review the appeal there.
+    private const string CloseRefusalAlerts = """
+        update suspicious_activity_alerts a
+        set status = @Resolved, updated_at = @now, resolved_at = @now, resolution_notes = @notes
+        where a.subscription_id = @subscriptionId and is_alert_open(a.status) and a.evidence ->> 'device_key' = @deviceKey
+          and not (a.appealed_at is not null
+                   and exists (select from license_suspensions s where s.alert_id = a.alert_id and s.closed_at is null))
+        returning a.alert_id
+        """;
+
+    /// <summary>Closes the open alerts about the refusal of a device that has a slot now.</summary>
+    /// <returns>Their ids.</returns>
+    public static async Task<IReadOnlyList<Guid>> CloseRefusalAlertsAsync(
+        NpgsqlConnection connection, Guid subscriptionId, string deviceKey, string notes, DateTimeOffset now,
+        CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<Guid>(new CommandDefinition(
+            CloseRefusalAlerts, new { subscriptionId, deviceKey, notes, now = now.UtcDateTime, AlertStatus.Resolved },
+            cancellationToken: cancellationToken))).AsList();
+
     // The platform's alerts may have any evidence, so its fields are read in C#. An index of the alerts begins with the license.
     private const string Refused = """
         select a.alert_id, a.subscription_id, a.evidence::text as evidence, a.detected_at,
@@ -306,16 +325,22 @@ public sealed class DeviceStore(LicenseDatabase database)
                exists (select from license_devices d
                        where d.subscription_id = a.subscription_id and d.device_key = a.evidence ->> 'device_key'
                          and d.removed_at is null) as is_registered
-        from suspicious_activity_alerts a
-        join subscriptions s on s.subscription_id = a.subscription_id
+        from subscriptions s
+        cross join lateral (
+            select * from suspicious_activity_alerts a
+            where a.subscription_id = s.subscription_id and a.detected_at > now() - interval '90 days' and a.evidence ? 'device_key'
+              and a.evidence ?| array['refused_device', 'newcomer']
+            order by a.detected_at desc, a.alert_id
+            limit 100
+        ) a
         where (@subscriptionId::uuid is null or s.subscription_id = @subscriptionId)
           and (@subscriberId::uuid is null or s.subscriber_id = @subscriberId)
-          and a.detected_at > now() - interval '90 days' and a.evidence ? 'device_key' and a.evidence ?| array['refused_device', 'newcomer']
         order by a.detected_at desc, a.alert_id
-        limit 100
         """;
 
-    /// <summary>What alerts of 90 days say about the refused devices of a subscriber's licenses, the newest alert first.</summary>
+    /// <summary>
+    /// What alerts of 90 days say about the refused devices of a subscriber's licenses, at most 100 of each license, the newest first.
+    /// </summary>
     public async Task<IReadOnlyList<RefusedDevice>> RefusalsAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);

@@ -3,6 +3,7 @@ using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using Licensing;
 using Licensing.Devices;
+using Licensing.Suspicion;
 
 namespace LicenseFunctions.Validation;
 
@@ -15,10 +16,14 @@ public sealed record KeptDevice(Guid DeviceId, Guid RemovedDeviceId);
 
 /// <summary>
 /// Gives a refused device the slot of another one, which the subscriber chooses. It is a removal and an admission, with the rules of both:
-/// the removals of 30 days are limited, and no new device gets a slot while the detector suspects sharing.
+/// the removals of 30 days are limited, and no new device gets a slot while the detector suspects sharing. It closes the alert about the
+/// refusal.
 /// </summary>
 public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {
+    /// <summary>Why the alert about the refusal is closed.</summary>
+    private const string Kept = "The customer kept this device in place of another.";
+
     private static readonly Refusal NotRefused = new(
         RefusalKind.NotFound, "REFUSED_DEVICE_NOT_FOUND", "No device waits because of this alert.", "alert_id",
         "Take the alert_id of a device in the history of the devices.");
@@ -64,6 +69,13 @@ public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, Lice
                 by, "device.kept", subscriptionId, admitted.DeviceId.ToString(),
                 Before: RowJson.Of(new { DeviceId = leaves, Slot = slot }),
                 After: RowJson.Of(new { admitted.DeviceId, Slot = slot })), token);
+            var closed = await DeviceStore.CloseRefusalAlertsAsync(connection, subscriptionId, key, Kept, now, token);
+            await AuditLog.AddAsync(
+                connection,
+                [.. closed.Select(id => new AuditRow(
+                    by, "alert.resolved", subscriptionId, id.ToString(), Kept,
+                    After: RowJson.Of(new { Status = AlertStatus.Resolved, admitted.DeviceId })))],
+                token);
             return new KeptDevice(admitted.DeviceId, leaves);
         }, cancellationToken);
         invalidation.Raise(subscriptionId);

@@ -26,13 +26,62 @@ public enum HealthPart
     Suspicion,
 }
 
+/// <summary>Why a part adds or loses points, as a code. A page says it in the reader's language.</summary>
+public enum HealthReason
+{
+    RunsUntil,
+    Valid,
+    LockedNoFunds,
+    PausedToxic,
+    Inactive,
+    Suspended,
+    Revoked,
+    Expired,
+    InGrace,
+    EndsWithoutRenewal,
+    NoActivePrice,
+    PriceConsent,
+    NoPaymentMethod,
+    UnknownPaymentProvider,
+    AmountTooSmall,
+    CardExpires,
+    PaymentDeclined,
+    InUse,
+    NoUseKnown,
+    Unused,
+    NotUsedYet,
+    SignalsRejected,
+    DevicesInUse,
+    TooManyDevices,
+    DeviceChanges,
+    NoOpenAlert,
+    WithoutOpenAlerts,
+    AlertOpen,
+    AlertInReview,
+}
+
+/// <summary>The values of a reason; those that it doesn't have are null.</summary>
+/// <param name="Days">Whole days: until the end, or since the last use.</param>
+/// <param name="Percent">Of the signals.</param>
+/// <param name="Used">Devices.</param>
+/// <param name="Severity">Of an alert.</param>
+public sealed record HealthValues(
+    DateTimeOffset? Until = null, int? Days = null, int? Percent = null, int? Used = null, int? Max = null, int? Changes = null,
+    string? Severity = null);
+
 /// <summary>Points that one part adds or loses, the reason, and how the customer regains them.</summary>
 /// <param name="Points">Added to the score; below 0 for a loss.</param>
 /// <param name="Reason">A sentence for people.</param>
 /// <param name="Action">The action that regains lost points; None for a gain.</param>
 /// <param name="Recommendation">The action as a sentence; null if there is none.</param>
 public sealed record HealthContribution(
-    HealthPart Part, int Points, string Reason, HealthAction Action = HealthAction.None, string? Recommendation = null);
+    HealthPart Part, int Points, string Reason, HealthAction Action = HealthAction.None, string? Recommendation = null)
+{
+    /// <summary>The reason as a code with values.</summary>
+    public required HealthReason Code { get; init; }
+
+    public HealthValues Values { get; init; } = new();
+}
 
 /// <param name="Score">0 to 100: the exact sum of the contributions.</param>
 /// <param name="Contributions">In order of the parts; the gain of a part comes before its losses.</param>

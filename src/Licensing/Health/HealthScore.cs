@@ -33,8 +33,13 @@ public static class HealthScore
         var contributions = new List<HealthContribution>();
         AddPart(contributions, HealthPart.Status, StatusPoints, StatusGain(facts), Status(facts));
         AddPart(contributions, HealthPart.Usage, UsagePoints, UsageGain(facts), Usage(facts));
-        AddPart(contributions, HealthPart.Devices, DevicesPoints, Count(facts.DevicesUsed, facts.MaxDevices), Devices(facts));
-        var noAlerts = facts.OpenAlerts.Count == 0 ? "No alert is open" : "Points of a license without open alerts";
+        AddPart(
+            contributions, HealthPart.Devices, DevicesPoints,
+            new Why(HealthReason.DevicesInUse, Count(facts), new HealthValues(Used: facts.DevicesUsed, Max: facts.MaxDevices)),
+            Devices(facts));
+        var noAlerts = facts.OpenAlerts.Count == 0
+            ? new Why(HealthReason.NoOpenAlert, "No alert is open")
+            : new Why(HealthReason.WithoutOpenAlerts, "Points of a license without open alerts");
         AddPart(contributions, HealthPart.Suspicion, SuspicionPoints, noAlerts, Suspicion(facts));
         return new HealthReport(contributions.Sum(contribution => contribution.Points), contributions);
     }
@@ -45,9 +50,9 @@ public static class HealthScore
 
     // No part falls below zero: the last losses are cut to the points that are left, so that the sum is exact.
     private static void AddPart(
-        List<HealthContribution> contributions, HealthPart part, int full, string gain, IEnumerable<HealthContribution> losses)
+        List<HealthContribution> contributions, HealthPart part, int full, Why gain, IEnumerable<HealthContribution> losses)
     {
-        contributions.Add(new HealthContribution(part, full, gain));
+        contributions.Add(gain.ToContribution(part, full));
         var left = full;
         foreach (var loss in losses.OrderBy(loss => loss.Points))
         {
@@ -57,9 +62,11 @@ public static class HealthScore
         }
     }
 
-    private static string StatusGain(HealthFacts facts) => facts.ExpiresAt is { } expiry && expiry > facts.Now
-        ? $"The license runs until {expiry.UtcDateTime.ToString("MMM d, yyyy", CultureInfo.InvariantCulture)}"
-        : "The license is valid";
+    private static Why StatusGain(HealthFacts facts) => facts.ExpiresAt is { } expiry && expiry > facts.Now
+        ? new Why(
+            HealthReason.RunsUntil, $"The license runs until {expiry.UtcDateTime.ToString("MMM d, yyyy", CultureInfo.InvariantCulture)}",
+            new HealthValues(Until: expiry))
+        : new Why(HealthReason.Valid, "The license is valid");
 
     private static IEnumerable<HealthContribution> Status(HealthFacts facts)
     {
@@ -67,35 +74,39 @@ public static class HealthScore
         {
             case LicenseStatus.Suspended when facts.Code == LicenseCode.LockedNoFunds:
                 yield return Loss(
-                    HealthPart.Status, StatusPoints, "The platform has locked the subscription: no funds",
+                    HealthPart.Status, StatusPoints,
+                    new Why(HealthReason.LockedNoFunds, "The platform has locked the subscription: no funds"),
                     HealthAction.ContactSupport, "Top up the wallet, or ask the platform's support");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.PausedToxic:
                 yield return Loss(
-                    HealthPart.Status, StatusPoints, "The platform has paused the subscription: toxic trading conditions",
+                    HealthPart.Status, StatusPoints,
+                    new Why(HealthReason.PausedToxic, "The platform has paused the subscription: toxic trading conditions"),
                     HealthAction.ContactSupport, "Ask the platform's support when trading continues");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.Inactive:
                 yield return Loss(
-                    HealthPart.Status, StatusPoints, "The subscription is not active",
+                    HealthPart.Status, StatusPoints, new Why(HealthReason.Inactive, "The subscription is not active"),
                     HealthAction.ContactSupport, "Ask the platform's support to activate the subscription");
                 break;
             case LicenseStatus.Suspended:
                 yield return Loss(
-                    HealthPart.Status, StatusPoints, "The license is suspended",
+                    HealthPart.Status, StatusPoints, new Why(HealthReason.Suspended, "The license is suspended"),
                     HealthAction.Appeal, "See why it was suspended, and appeal if that is wrong");
                 break;
             case LicenseStatus.Revoked:
                 yield return Loss(
-                    HealthPart.Status, StatusPoints, "The license was revoked",
+                    HealthPart.Status, StatusPoints, new Why(HealthReason.Revoked, "The license was revoked"),
                     HealthAction.ContactSupport, "Ask the platform's support for a new token");
                 break;
             case LicenseStatus.Expired:
-                yield return Loss(HealthPart.Status, StatusPoints, "The license has expired", HealthAction.Renew, "Renew the license");
+                yield return Loss(
+                    HealthPart.Status, StatusPoints, new Why(HealthReason.Expired, "The license has expired"),
+                    HealthAction.Renew, "Renew the license");
                 break;
             case LicenseStatus.Grace:
                 yield return Loss(
-                    HealthPart.Status, 25, "The license has expired and is in its grace days",
+                    HealthPart.Status, 25, new Why(HealthReason.InGrace, "The license has expired and is in its grace days"),
                     HealthAction.Renew, "Renew now: the license stops when the grace days end");
                 break;
             default:
@@ -115,7 +126,9 @@ public static class HealthScore
         var points = left < TimeSpan.FromDays(3) ? 15 : left < TimeSpan.FromDays(7) ? 10 : 5;
         if (facts.Payment is { AutoRenew: false, Obstacle: not PaymentSource.NoActivePrice })
             yield return Loss(
-                HealthPart.Status, points, $"The license ends in {Days(left)} and auto-renewal is off",
+                HealthPart.Status, points,
+                new Why(
+                    HealthReason.EndsWithoutRenewal, $"The license ends in {Days(left)} and auto-renewal is off", InDays(left)),
                 HealthAction.TurnOnAutoRenewal, "Turn on auto-renewal, or renew manually");
         if (facts.Payment.Obstacle is { } obstacle)
         {
@@ -124,31 +137,39 @@ public static class HealthScore
         }
     }
 
-    private static (string Reason, HealthAction Action, string Recommendation) Describe(string obstacle) => obstacle switch
+    private static (Why Reason, HealthAction Action, string Recommendation) Describe(string obstacle) => obstacle switch
     {
         PaymentSource.NoActivePrice => (
-            "The master has no active price, so the license can't be renewed",
+            new Why(HealthReason.NoActivePrice, "The master has no active price, so the license can't be renewed"),
             HealthAction.ContactSupport, "Ask the master or the platform's support about the next period"),
         PaymentSource.PriceConsent => (
-            "The price of the next period has increased, and you have not agreed to it",
+            new Why(HealthReason.PriceConsent, "The price of the next period has increased, and you have not agreed to it"),
             HealthAction.Renew, "Agree to the new price when you renew, or with the link in our email"),
         PaymentSource.NoPaymentMethod => (
-            "The wallet balance is too low for the next period, and no card is saved",
+            new Why(HealthReason.NoPaymentMethod, "The wallet balance is too low for the next period, and no card is saved"),
             HealthAction.AddPaymentMethod, "Save a card, or top up the wallet"),
         PaymentSource.UnknownProvider => (
-            "The wallet balance is too low for the next period, and the saved payment method can't be charged",
+            new Why(
+                HealthReason.UnknownPaymentProvider,
+                "The wallet balance is too low for the next period, and the saved payment method can't be charged"),
             HealthAction.ReplaceCard, "Save a card, or top up the wallet"),
         PaymentSource.AmountTooSmall => (
-            "The wallet balance is too low for the next period, and its price is too small for a card",
+            new Why(
+                HealthReason.AmountTooSmall,
+                "The wallet balance is too low for the next period, and its price is too small for a card"),
             HealthAction.Renew, "Top up the wallet"),
         RenewalForecast.CardExpires => (
-            "The saved card expires before the renewal",
+            new Why(HealthReason.CardExpires, "The saved card expires before the renewal"),
             HealthAction.ReplaceCard, "Save a card that is valid for longer, or top up the wallet"),
         // Any other code is a decline of the card.
-        _ => ("The last payment was declined", HealthAction.ReplaceCard, "Save another card, or top up the wallet"),
+        _ => (
+            new Why(HealthReason.PaymentDeclined, "The last payment was declined"),
+            HealthAction.ReplaceCard, "Save another card, or top up the wallet"),
     };
 
-    private static string UsageGain(HealthFacts facts) => facts.LastUsedAt is null ? "No use is known yet" : "The license is in use";
+    private static Why UsageGain(HealthFacts facts) => facts.LastUsedAt is null
+        ? new Why(HealthReason.NoUseKnown, "No use is known yet")
+        : new Why(HealthReason.InUse, "The license is in use");
 
     private static IEnumerable<HealthContribution> Usage(HealthFacts facts)
     {
@@ -160,7 +181,10 @@ public static class HealthScore
             : UsagePoints;
         if (points > 0)
             yield return Loss(
-                HealthPart.Usage, points, facts.LastUsedAt is { } last ? $"Last used {Days(facts.Now - last)} ago" : "Not used yet",
+                HealthPart.Usage, points,
+                facts.LastUsedAt is { } last
+                    ? new Why(HealthReason.Unused, $"Last used {Days(facts.Now - last)} ago", InDays(facts.Now - last))
+                    : new Why(HealthReason.NotUsedYet, "Not used yet"),
                 HealthAction.StartExpertAdvisor, "Start the expert advisor in MetaTrader 5, with AutoTrading on");
 
         if (facts.SignalsReceived < MinSignalsForRate)
@@ -171,25 +195,34 @@ public static class HealthScore
         if (rejected > 0)
             yield return Loss(
                 HealthPart.Usage, rejected,
-                $"{rate.ToString("P0", CultureInfo.InvariantCulture)} of the last 7 days' signals were rejected",
+                new Why(
+                    HealthReason.SignalsRejected,
+                    $"{rate.ToString("P0", CultureInfo.InvariantCulture)} of the last 7 days' signals were rejected",
+                    new HealthValues(Percent: (int)Math.Round(100 * rate, MidpointRounding.AwayFromZero))),
                 HealthAction.CheckExpertAdvisor,
                 "Check the terminal's journal. The usual causes are margin, symbol names and price deviation");
     }
 
-    private static string Count(int used, int max) => string.Create(CultureInfo.InvariantCulture, $"{used} of {max} devices in use");
+    private static string Count(HealthFacts facts) =>
+        string.Create(CultureInfo.InvariantCulture, $"{facts.DevicesUsed} of {facts.MaxDevices} devices in use");
 
     private static IEnumerable<HealthContribution> Devices(HealthFacts facts)
     {
         if (facts.DevicesUsed > facts.MaxDevices)
             yield return Loss(
                 HealthPart.Devices, Math.Min(DevicesPoints, 10 * (facts.DevicesUsed - facts.MaxDevices)),
-                $"{Count(facts.DevicesUsed, facts.MaxDevices)}, more than allowed",
+                new Why(
+                    HealthReason.TooManyDevices, $"{Count(facts)}, more than allowed",
+                    new HealthValues(Used: facts.DevicesUsed, Max: facts.MaxDevices)),
                 HealthAction.RemoveDevice, "Remove devices that are no longer used");
         var changes = facts.DeviceChanges - ChangesAllowed;
         if (changes > 0)
             yield return Loss(
                 HealthPart.Devices, Math.Min(12, 4 * changes),
-                string.Create(CultureInfo.InvariantCulture, $"{facts.DeviceChanges} device changes in 30 days"),
+                new Why(
+                    HealthReason.DeviceChanges,
+                    string.Create(CultureInfo.InvariantCulture, $"{facts.DeviceChanges} device changes in 30 days"),
+                    new HealthValues(Changes: facts.DeviceChanges)),
                 HealthAction.KeepDevices, "Keep the expert advisor on the same devices and accounts");
     }
 
@@ -202,16 +235,30 @@ public static class HealthScore
             AlertSeverity.High => 14,
             _ => SuspicionPoints,
         };
-        var reason = $"An alert of severity {EnumWords.UpperOf(alert.Severity)} is open";
+        var severity = EnumWords.UpperOf(alert.Severity);
+        var reason = $"An alert of severity {severity} is open";
+        var values = new HealthValues(Severity: severity);
         return alert.CanAnswer
-            ? Loss(HealthPart.Suspicion, points, reason, HealthAction.AnswerAlert, "Answer the alert: say whether it was you")
-            : new HealthContribution(HealthPart.Suspicion, -points, $"{reason}; an operator reviews it");
+            ? Loss(
+                HealthPart.Suspicion, points, new Why(HealthReason.AlertOpen, reason, values),
+                HealthAction.AnswerAlert, "Answer the alert: say whether it was you")
+            : new Why(HealthReason.AlertInReview, $"{reason}; an operator reviews it", values)
+                .ToContribution(HealthPart.Suspicion, -points);
     });
 
-    private static HealthContribution Loss(HealthPart part, int points, string reason, HealthAction action, string recommendation) =>
-        new(part, -points, reason, action, recommendation);
+    private static HealthContribution Loss(HealthPart part, int points, Why why, HealthAction action, string recommendation) =>
+        why.ToContribution(part, -points) with { Action = action, Recommendation = recommendation };
+
+    /// <summary>A reason as a sentence and as a code with values.</summary>
+    private sealed record Why(HealthReason Code, string Sentence, HealthValues? Values = null)
+    {
+        public HealthContribution ToContribution(HealthPart part, int points) =>
+            new(part, points, Sentence) { Code = Code, Values = Values ?? new HealthValues() };
+    }
 
     private static DateTimeOffset Latest(DateTimeOffset? one, DateTimeOffset other) => one is { } known && known > other ? known : other;
+
+    private static HealthValues InDays(TimeSpan span) => new(Days: (int)span.TotalDays);
 
     private static string Days(TimeSpan span) =>
         span < TimeSpan.FromDays(1) ? "less than a day"

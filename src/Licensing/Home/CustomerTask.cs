@@ -33,8 +33,11 @@ public enum CustomerTaskKind
     /// <summary>The card was declined, or it expires before the renewal.</summary>
     ReplaceCard,
 
-    /// <summary>No saved card can pay the renewal, and the wallet balance is too low.</summary>
+    /// <summary>No card is saved, and the wallet balance is too low.</summary>
     AddPaymentMethod,
+
+    /// <summary>The wallet balance is too low, and another card would not help.</summary>
+    AddMoney,
 
     /// <summary>The license expires soon, and auto-renewal is off.</summary>
     RenewManually,
@@ -62,9 +65,10 @@ public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
 /// <param name="OpensAt">When it can be renewed.</param>
 /// <param name="AmountUsd">What the renewal costs, with what earlier ones left open.</param>
 /// <param name="Obstacle">Why the renewal would fail; null if it should succeed.</param>
+/// <param name="TakesCards">A payment provider is configured.</param>
 public sealed record TaskRenewal(
     DateTimeOffset Until, DateTimeOffset OpensAt, bool AutoRenew, decimal? AmountUsd, decimal? OldAmountUsd, string? Obstacle,
-    bool NeedsAuthentication);
+    bool NeedsAuthentication, bool TakesCards);
 
 /// <param name="Code">The code of a check, regardless of devices.</param>
 /// <param name="GraceUntil">Null for a license that is not in its grace.</param>
@@ -143,16 +147,17 @@ public static class CustomerTasks
             return Task(CustomerTaskKind.RenewInGrace, grace);
         if (!renewal.AutoRenew)
             return renewal.Until - now <= ExpiresSoon ? Task(CustomerTaskKind.RenewManually, renewal.Until) : null;
-        return renewal.Until - now <= PaymentHorizon && OfObstacle(renewal.Obstacle) is { } kind ? Task(kind, renewal.Until) : null;
+        return renewal.Until - now <= PaymentHorizon && OfObstacle(renewal) is { } kind ? Task(kind, renewal.Until) : null;
     }
 
-    private static CustomerTaskKind? OfObstacle(string? obstacle) => obstacle switch
+    private static CustomerTaskKind? OfObstacle(TaskRenewal renewal) => renewal.Obstacle switch
     {
-        PaymentSource.NoPaymentMethod or PaymentSource.UnknownProvider or PaymentSource.AmountTooSmall => CustomerTaskKind.AddPaymentMethod,
+        PaymentSource.NoPaymentMethod when renewal.TakesCards => CustomerTaskKind.AddPaymentMethod,
+        PaymentSource.NoPaymentMethod or PaymentSource.UnknownProvider or PaymentSource.AmountTooSmall => CustomerTaskKind.AddMoney,
         // Nothing that the customer can change before the renewal.
         null or PaymentSource.NoActivePrice or PaymentSource.PriceConsent or PaymentSource.PaymentDisputed or PaymentSource.TooManyAttempts
             or RenewalForecast.PaidBefore or RenewalForecast.AutoRenewOff => null,
-        _ when Enum.GetValues<RenewalBlock>().Any(block => EnumWords.Of(block) == obstacle) => null,
+        _ when Enum.GetValues<RenewalBlock>().Any(block => EnumWords.Of(block) == renewal.Obstacle) => null,
         _ => CustomerTaskKind.ReplaceCard,
     };
 }

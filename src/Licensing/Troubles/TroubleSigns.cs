@@ -26,7 +26,12 @@ public enum TroubleCause
 
 /// <param name="SucceededAt">Its last success; when it became known if there was none.</param>
 /// <param name="Interval">The longest time between two of its slots.</param>
-public sealed record TimerFact(string Name, DateTimeOffset SucceededAt, TimeSpan Interval);
+public sealed record TimerFact(string Name, DateTimeOffset SucceededAt, TimeSpan Interval)
+{
+    /// <returns>When it should have succeeded again; null if it is not late.</returns>
+    public DateTimeOffset? LateSince(TroublePolicy policy, DateTimeOffset now) =>
+        SucceededAt + Interval * TroublePolicy.MissedIntervals + policy.TimerLate < now ? SucceededAt + Interval : null;
+}
 
 /// <param name="Host">The host of its URL.</param>
 public sealed record DisabledEndpoint(Guid EndpointId, string Host, DateTimeOffset DisabledAt);
@@ -69,7 +74,7 @@ public static class TroubleSigns
             yield return new TroubleSign(TroubleCause.RenewalsFailing) { Count = facts.RenewalsFailed, Total = tried };
         foreach (var timer in facts.Timers)
         {
-            if (timer.SucceededAt + timer.Interval * TroublePolicy.MissedIntervals + policy.TimerLate < now)
+            if (timer.LateSince(policy, now) is not null)
                 yield return new TroubleSign(TroubleCause.TimerLate, timer.Name) { Since = timer.SucceededAt };
         }
 

@@ -15,6 +15,8 @@ export const languages = Object.keys(files).map(nameOf).sort();
 
 // localStorage, because the choice holds for the next visit, too.
 const key = 'language';
+// sessionStorage, because the language of a mail's link holds for this visit, also when a page loads its own document.
+const linkKey = 'language-of-link';
 const listeners = new Set<() => void>();
 const formats = new Map<string, IntlMessageFormat>();
 let catalog: Catalog = {};
@@ -30,9 +32,9 @@ function localeOf(language: string) {
 
 const known = (tag: string | null | undefined) => languages.find((one) => one === tag?.split('-')[0]?.toLowerCase());
 
-function stored() {
+function read(storage: 'localStorage' | 'sessionStorage', name: string) {
   try {
-    return known(localStorage.getItem(key));
+    return known(window[storage].getItem(name));
   } catch {
     return undefined; // a host page of the widget may forbid storage
   }
@@ -42,8 +44,19 @@ export const language = {
   get: () => current,
   locale: () => localeOf(current),
   ready: () => Object.keys(catalog).length > 0,
-  /** What the user chose, otherwise the first of the browser's languages that has a catalog. */
-  preferred: () => stored() ?? navigator.languages.map(known).find(Boolean) ?? 'en',
+  /** What the user chose; undefined if nothing. */
+  chosen: () => read('localStorage', key),
+  /** The language of the mail that led here, else what the user chose, else the first of the browser's languages that has a catalog. */
+  preferred: () => read('sessionStorage', linkKey) ?? language.chosen() ?? navigator.languages.map(known).find(Boolean) ?? 'en',
+  /** Takes the language from the address of a mail's link, which then has none, so that a copy of it shows the copier's language. */
+  takeFromLink() {
+    const address = new URL(location.href);
+    const named = known(address.searchParams.get('lang'));
+    if (!address.searchParams.has('lang')) return;
+    address.searchParams.delete('lang');
+    history.replaceState(history.state, '', address);
+    if (named) sessionStorage.setItem(linkKey, named);
+  },
   /** The language of a host page, if it has a catalog. */
   known,
   async use(next: string) {
@@ -57,6 +70,7 @@ export const language = {
   },
   choose(next: string) {
     localStorage.setItem(key, next);
+    sessionStorage.removeItem(linkKey);
     return language.use(next);
   },
   subscribe(listener: () => void) {

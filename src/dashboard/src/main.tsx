@@ -4,13 +4,18 @@ import { BrowserRouter } from 'react-router';
 import './demo';
 import { App } from './App';
 import { language } from './language';
+import { saveMailLanguage } from './mailLanguage';
 import { session } from './session';
 import './styles.css';
 
 // The operators' pages are in English only.
 const follow = () => language.use(session.get()?.role === 'operator' ? 'en' : language.preferred());
 session.onChange(() => void follow());
-language.subscribe(() => (document.documentElement.lang = language.get()));
+language.subscribe(() => {
+  document.documentElement.lang = language.get();
+  void saveMailLanguage();
+});
+language.takeFromLink();
 
 /** A new language renders everything again: texts and formats are read while components render. */
 function Pages() {

@@ -40,6 +40,35 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Drain_MailsOfCustomers_AreInTheLanguagesThatTheyChose()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        var users = await database.QueryAllAsync<Guid>(
+            "insert into users (email) values ('a@example.com'), ('b@example.com') returning user_id");
+        var languages = new CustomerLanguages(database.Database);
+        await languages.ChooseAsync(users[0], "en", Cancel);
+        await languages.ChooseAsync(users[0], "de", Cancel);
+        await languages.ChooseAsync(Guid.NewGuid(), "de", Cancel); // nobody
+        await database.Database.InTransactionAsync(async (connection, token) =>
+        {
+            await EmailOutbox.AddAsync(
+                connection, [.. users.Select(user => new OutboxMail($"mail to {user}", "renewed", user, new { }))], token);
+            await EmailOutbox.AddForOperatorsAsync(connection, "operators", "operator_payments", "o@example.com", new { }, token);
+        }, Cancel);
+
+        Assert.Equal(new OutboxCounts(3, 0, 0), await Drain(database, smtp.Port).RunAsync(Cancel));
+
+        Assert.Equal(
+            [
+                "a@example.com Ihre Lizenz ist verlängert", "b@example.com Your license is renewed",
+                "o@example.com 0 new disputes or payments to decide",
+            ],
+            smtp.Mails().Select(mail => $"{mail.To} {mail.Subject}").Order(StringComparer.Ordinal));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from customer_languages"));
+    }
+
+    [Fact]
     public async Task Drain_RelayDown_DelaysAllMails_AndSendsThemLater()
     {
         await using var database = await postgres.NewDatabaseAsync();

@@ -141,7 +141,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
 
     [Fact]
     public async Task StartSetup_OfAnUnknownUser_IsRefused() =>
-        Assert.Equal("USER_NOT_FOUND", (await new StartCardSetup(store, stripe.Cards).RunAsync(Guid.NewGuid(), Cancel)).Refusal?.Code);
+        Assert.Equal("CUSTOMER_NOT_FOUND", (await new StartCardSetup(store, stripe.Cards).RunAsync(Guid.NewGuid(), Cancel)).Refusal?.Code);
 
     [Fact]
     public async Task Apply_TheSameEventTwice_AppliesOnce()

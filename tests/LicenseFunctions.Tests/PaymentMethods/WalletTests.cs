@@ -46,9 +46,9 @@ public sealed class WalletTests(PostgresFixture postgres)
         var asOperator = new Caller(CallerRole.Operator, Guid.NewGuid());
         Assert.Equal(100m, (await ShowAsync(scene, asOperator, ("user_id", scene.SubscriberId.ToString()))).Value.BalanceUsd);
         Assert.Equal("user_id", (await ShowAsync(scene, asOperator)).Refusal?.Field);
-        Assert.Equal("USER_NOT_FOUND", (await ShowAsync(scene, asOperator, ("user_id", Guid.NewGuid().ToString()))).Refusal?.Code);
+        Assert.Equal("CUSTOMER_NOT_FOUND", (await ShowAsync(scene, asOperator, ("user_id", Guid.NewGuid().ToString()))).Refusal?.Code);
         var other = new Caller(CallerRole.Subscriber, Guid.NewGuid());
-        Assert.Equal("USER_NOT_FOUND", (await ShowAsync(scene, other, ("user_id", scene.SubscriberId.ToString()))).Refusal?.Code);
+        Assert.Equal("CUSTOMER_NOT_FOUND", (await ShowAsync(scene, other, ("user_id", scene.SubscriberId.ToString()))).Refusal?.Code);
         Assert.Empty((await Wallet(scene).FileAsync(Query(), other, LicenseScene.Stop)).Value);
         Assert.Equal(3, (await Wallet(scene).FileAsync(Query(), owner, LicenseScene.Stop)).Value.Count);
     }

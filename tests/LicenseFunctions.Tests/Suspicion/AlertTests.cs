@@ -128,11 +128,15 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(("INVALID_QUERY", field), (refusal?.Code, refusal?.Field));
     }
 
-    [Fact]
-    public async Task Appeal_WhileSuspended_OnceAndFirstInTheQueue()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // the appeal gets an alert that is open
+    public async Task Appeal_WhileSuspended_OnceAndFirstInTheQueue(bool isAlertClosed)
     {
         await using var scene = await SuspendedAsync();
         var owner = await OwnerAsync(scene);
+        if (isAlertClosed)
+            await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'RESOLVED'");
         var before = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
 
         var first = await AppealAsync(scene, owner);

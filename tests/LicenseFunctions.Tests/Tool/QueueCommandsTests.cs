@@ -115,8 +115,14 @@ public sealed class QueueCommandsTests : IDisposable
     {
         broker.Send(DeadLetters, "a");
 
-        Assert.Contains("with --yes", (await ToolAsync("discard", "--all")).Output, StringComparison.Ordinal);
-        Assert.Contains("with --yes", (await ToolAsync("discard", "1", "--yes", "false")).Output, StringComparison.Ordinal);
+        var (codeOfAll, all) = await ToolAsync("discard", "--all");
+        var (code, output) = await ToolAsync("discard", "1", "7", "--yes", "false");
+
+        Assert.Equal((1, 1), (codeOfAll, code));
+        Assert.Contains("This deletes the dead letters permanently", all, StringComparison.Ordinal);
+        Assert.StartsWith("This deletes permanently:\n1  enqueued", output, StringComparison.Ordinal);
+        Assert.Contains("\n7  not found\n", output, StringComparison.Ordinal);
+        Assert.EndsWith("Nothing was deleted. Use --yes to confirm without a question.\n", output, StringComparison.Ordinal);
         Assert.Equal(1, broker.Count(DeadLetters));
     }
 

@@ -29,6 +29,15 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-1", 1, "192.0.2.1")).Verdict.Code);
         Assert.Equal(0, await scene.CountAsync("license_suspensions where closed_at is null"));
         Assert.Equal(1, await scene.CountAsync("license_device_changes"));
+        Assert.Equal(
+            "RESOLVED: The customer kept this device in place of another.",
+            await scene.Database.QueryAsync<string>(
+                "select status || ': ' || resolution_notes from suspicious_activity_alerts where alert_id = @AlertId",
+                new { waiting.AlertId }));
+        Assert.Equal("RESOLVED", await scene.Database.QueryAsync<string>(
+            "select data ->> 'status' from license_events where type = 'alert.reviewed' and data ->> 'alert_id' = @alert",
+            new { alert = waiting.AlertId.ToString() }));
+        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'alert.resolved'"));
         var after = await HistoryAsync(scene);
         Assert.Equal("EA-1", Assert.Single(after.Waiting).EaInstanceId);
         var entry = after.Entries.Single(one => one.What == "KEPT");

@@ -99,6 +99,24 @@ public sealed class HealthScoreTests
     public void Of_DeviceChanges_LosePointsAboveTwo(int changes, int score) =>
         Assert.Equal(score, HealthScore.Of(Well with { DeviceChanges = changes }).Score);
 
+    public static TheoryData<HealthFacts, HealthReason, HealthValues> Reasons => new()
+    {
+        { Well with { DeviceChanges = 5 }, HealthReason.DeviceChanges, new HealthValues(Changes: 5) },
+        { Well with { DevicesUsed = 4 }, HealthReason.TooManyDevices, new HealthValues(Used: 4, Max: 2) },
+        { Well with { SignalsReceived = 200, SignalsRejected = 51 }, HealthReason.SignalsRejected, new HealthValues(Percent: 26) },
+        { Well with { OpenAlerts = [new OpenAlert(AlertSeverity.High)] }, HealthReason.AlertOpen, new HealthValues(Severity: "HIGH") },
+        {
+            Well with { ExpiresAt = Now.AddDays(5.5), Payment = Paid with { AutoRenew = false } }, HealthReason.EndsWithoutRenewal,
+            new HealthValues(Days: 5)
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Reasons))]
+    public void Of_ALoss_HasTheValuesOfItsSentence(HealthFacts facts, HealthReason code, HealthValues values) => Assert.Equal(
+        (code, values),
+        HealthScore.Of(facts).Contributions.Where(one => one.Points < 0).Select(one => (one.Code, one.Values)).Single());
+
     [Theory]
     [InlineData(new[] { AlertSeverity.Low }, 97)]
     [InlineData(new[] { AlertSeverity.Medium }, 93)]

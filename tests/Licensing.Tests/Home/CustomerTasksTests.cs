@@ -11,8 +11,9 @@ public sealed class CustomerTasksTests
     private static readonly TaskFacts Fine = new(Guid.Empty, "m", LicenseCode.Valid, false, null, [], Due(days: 20), null, null);
     private static readonly Guid Alert = new(1, 0, 0, new byte[8]);
 
-    private static TaskRenewal Due(double days, string? obstacle = null, bool auto = true, bool authenticates = false) =>
-        new(Now.AddDays(days), Now.AddDays(days - 7), auto, 39.5m, 29.5m, obstacle, authenticates);
+    private static TaskRenewal Due(
+        double days, string? obstacle = null, bool auto = true, bool authenticates = false, bool cards = true) =>
+        new(Now.AddDays(days), Now.AddDays(days - 7), auto, 39.5m, 29.5m, obstacle, authenticates, cards);
 
     private static TaskFacts Suspended(string cause, bool canLift = false, bool canAppeal = false) =>
         Fine with { Code = LicenseCode.Suspended, IsSuspended = true, Suspensions = [new(cause, canLift, canAppeal)] };
@@ -42,6 +43,9 @@ public sealed class CustomerTasksTests
         },
         { "nothing pays", Fine with { Renewal = Due(30, "no_payment_method") }, CustomerTaskKind.AddPaymentMethod },
         { "nothing pays, too early", Fine with { Renewal = Due(30.1, "no_payment_method") }, null },
+        { "nothing pays, without cards", Fine with { Renewal = Due(30, "no_payment_method", cards: false) }, CustomerTaskKind.AddMoney },
+        { "too small for any card", Fine with { Renewal = Due(3, "amount_too_small") }, CustomerTaskKind.AddMoney },
+        { "a method of another provider", Fine with { Renewal = Due(3, "unknown_payment_provider") }, CustomerTaskKind.AddMoney },
         { "the card expires", Fine with { Renewal = Due(20, "card_expires") }, CustomerTaskKind.ReplaceCard },
         { "declined", Fine with { Renewal = Due(3, "insufficient_funds") }, CustomerTaskKind.ReplaceCard },
         { "not the customer's to solve", Fine with { Renewal = Due(3, "no_active_price") }, null },

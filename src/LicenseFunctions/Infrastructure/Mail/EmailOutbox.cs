@@ -11,12 +11,17 @@ public sealed record OutboxMail(string DedupKey, string Template, Guid UserId, o
     internal string Payload => RowJson.Of(new { Template, UserId, Model });
 }
 
-/// <summary>Adds mails to the outbox, in the transaction of the change that they report. A timer sends them.</summary>
+/// <summary>
+/// Adds mails to the outbox, in the transaction of the change that they report. A timer sends them, in the language that the customer has
+/// chosen now.
+/// </summary>
 public static class EmailOutbox
 {
     private const string Add = """
         insert into outbox (kind, dedup_key, payload)
-        select 'email', m.dedup_key, m.payload::jsonb from unnest(@keys, @payloads) as m (dedup_key, payload)
+        select 'email', m.dedup_key, m.payload || case when l.language is null then '{}' else jsonb_build_object('language', l.language) end
+        from unnest(@keys, @payloads::jsonb[]) as m (dedup_key, payload)
+        left join customer_languages l on l.user_id = (m.payload ->> 'user_id')::uuid
         on conflict (dedup_key) do nothing
         """;
 

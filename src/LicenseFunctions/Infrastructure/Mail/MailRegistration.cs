@@ -9,8 +9,9 @@ public static class MailRegistration
     {
         var settings = MailSettings.Read(reader);
         services.AddSingleton(settings);
-        services.AddSingleton(new MailTemplates(settings.CloseOnly, settings.Brand));
+        services.AddSingleton(new MailTemplates(settings.CloseOnly, settings.Brand, settings.Language));
         services.AddSingleton<Func<Mailer>>(provider => () => new Mailer(settings, provider.GetRequiredService<MailTemplates>()));
+        services.AddSingleton<CustomerLanguages>();
         return services;
     }
 }

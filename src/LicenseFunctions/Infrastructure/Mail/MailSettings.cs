@@ -11,6 +11,9 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
 {
     public Brand Brand { get; init; } = Brand.Default;
 
+    /// <summary>Of mails to customers who have not chosen one on the pages.</summary>
+    public string Language { get; init; } = MailTemplates.English;
+
     private const string RelayExample = "smtp://user:password@mail.example.com:587";
     private const string FromExample = "Licenses <licenses@example.com>";
 
@@ -24,15 +27,20 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
         var publicUrl = reader.BaseAddress("PUBLIC_URL", "https://licenses.example.com", "https", "http");
         var closeOnly = reader.CloseOnly();
         var brand = Brand.Read(reader);
+        var language = reader.Choice("MAIL_LANGUAGE", [MailTemplates.English, .. MailTemplates.Languages.Except([MailTemplates.English])]);
         if (reader.Optional("MAIL_FROM") is not { } from)
         {
             if (relay is not null)
                 reader.Fault("MAIL_FROM", "is missing, and SMTP_URL is set", FromExample, 0);
-            return new MailSettings(relay, new MailboxAddress(brand.Name, "licenses@localhost"), publicUrl, closeOnly) { Brand = brand };
+            return new MailSettings(relay, new MailboxAddress(brand.Name, "licenses@localhost"), publicUrl, closeOnly)
+            {
+                Brand = brand,
+                Language = language,
+            };
         }
 
         return MailAddresses.TryParse(from, out var address)
-            ? new MailSettings(relay, address, publicUrl, closeOnly) { Brand = brand }
+            ? new MailSettings(relay, address, publicUrl, closeOnly) { Brand = brand, Language = language }
             : reader.Fault(
                 "MAIL_FROM", "is not a mail address", FromExample,
                 new MailSettings(relay, new MailboxAddress("", "licenses@localhost"), publicUrl, closeOnly));

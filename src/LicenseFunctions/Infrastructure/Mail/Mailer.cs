@@ -8,7 +8,9 @@ namespace LicenseFunctions.Infrastructure.Mail;
 
 /// <param name="Id">Becomes the Message-ID, so that mail programs show a duplicate only once.</param>
 /// <param name="CreatedAt">Time of the event. A duplicate has the same date.</param>
-public sealed record OutgoingMail(Guid Id, string To, string Template, JsonObject Model, DateTimeOffset CreatedAt);
+/// <param name="Language">The customer's; null: that of the settings.</param>
+public sealed record OutgoingMail(
+    Guid Id, string To, string Template, JsonObject Model, DateTimeOffset CreatedAt, string? Language = null);
 
 /// <summary>The result of an attempt to send a mail.</summary>
 public abstract record MailOutcome
@@ -83,7 +85,7 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
 
     private MimeMessage Compose(OutgoingMail mail, MailboxAddress to)
     {
-        var rendered = templates.Render(mail.Template, mail.Model, settings.PublicUrl?.ToString().TrimEnd('/'));
+        var rendered = templates.Render(mail.Template, mail.Model, settings.PublicUrl?.ToString().TrimEnd('/'), mail.Language);
         var message = new MimeMessage([settings.From], [to], rendered.Subject,
             new BodyBuilder { TextBody = rendered.Text, HtmlBody = rendered.Html }.ToMessageBody())
         {

@@ -13,6 +13,7 @@ type Alert = {
   activity_type: string;
   severity: string;
   description: string | null;
+  summary: Summary | null;
   detected_at: string;
   status: string;
   is_open: boolean;
@@ -21,6 +22,19 @@ type Alert = {
   customer_confirmed_at: string | null;
   customer_denied_at: string | null;
   appealed_at: string | null;
+};
+
+/** What the description says, as a code with values. */
+type Summary = {
+  code: string;
+  from: string | null;
+  to: string | null;
+  people: number | null;
+  devices: number | null;
+  limit: number | null;
+  minutes: number | null;
+  number: number | null;
+  named: { ea_instance_id: string | null; city: string | null; country: string | null }[];
 };
 
 type NewToken = { token: string; previous_valid_until: string | null };
@@ -44,8 +58,29 @@ function done(alert: Alert) {
   return said.join(' ') || t('activityPage.done.nothing');
 }
 
-/** The backend describes alerts in English. Other languages have a sentence for each type. */
-const describe = (alert: Alert) => (language.get() === 'en' ? alert.description : word('activityPage.about', alert.activity_type));
+/** The backend describes alerts in English. Other languages build the sentence, or have one for each type. */
+const describe = (alert: Alert) =>
+  language.get() === 'en' ? alert.description : ((alert.summary && say(alert.summary)) ?? word('activityPage.about', alert.activity_type));
+
+function say({ code, from, to, people, devices, limit, minutes, number, named }: Summary) {
+  const [first, last] = [format.day(from), format.day(to)];
+  const list = named.map(({ ea_instance_id, city, country }) => {
+    const ea = ea_instance_id || t('activityPage.unnamed');
+    return city || country ? t('activityPage.device', { ea, location: format.location(city, country) }) : ea;
+  });
+  const others = (devices ?? 0) - named.length;
+  if (others > 0) list.push(t('activityPage.others', { n: others }));
+  return word('activityPage.saw', code, {
+    from: first,
+    when: first === last ? t('activityPage.on', { day: last }) : t('activityPage.between', { from: first, to: last }),
+    length: format.duration((minutes ?? 0) * 60_000),
+    people: people ?? 0,
+    devices: devices ?? 0,
+    limit: limit ?? 0,
+    number: number ?? 0,
+    named: new Intl.ListFormat(language.locale()).format(list),
+  });
+}
 
 const isAnswered = (alert: Alert) => alert.customer_confirmed_at !== null || alert.customer_denied_at !== null;
 

@@ -60,6 +60,7 @@ const places: Record<string, { to: (id: string) => string; tone: 'poor' | 'fair'
   ANSWER_ALERT: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
   REPLACE_CARD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
   ADD_PAYMENT_METHOD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
+  ADD_MONEY: { to: () => '/wallet', tone: 'fair' },
   RENEW_MANUALLY: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'calm' },
   DECIDE_DEVICE: { to: (id) => `/licenses/${id}/devices`, tone: 'calm' },
   AWAIT_REVIEW: { to: (id) => `/licenses/${id}/suspension`, tone: 'calm' },

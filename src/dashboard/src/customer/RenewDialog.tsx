@@ -15,6 +15,10 @@ export function means(reply: RenewalList) {
   return reply.amount_usd === null ? t('none') : t('renewals.cannotPay');
 }
 
+/** Whether another card could pay what nothing pays now. */
+export const cardHelps = (reply: RenewalList) =>
+  reply.pays_with === null && !['amount_too_small', 'unknown_payment_provider'].includes(reply.obstacle ?? '');
+
 /** Shows the amount of a renewal, what pays it, and the new end. Customers agree to an increased price here; operators can't. */
 export function RenewDialog({
   open,
@@ -79,7 +83,9 @@ export function RenewDialog({
               deferred
                 ? 'renewals.laterText'
                 : reply.pays_with === null
-                  ? 'renewals.noMeans'
+                  ? cardHelps(reply)
+                    ? 'renewals.noMeans'
+                    : 'renewals.noMoney'
                   : operator
                     ? 'renewals.customerNowText'
                     : 'renewals.nowText',

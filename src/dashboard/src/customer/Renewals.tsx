@@ -6,7 +6,7 @@ import { useSession } from '../session';
 import { t, word } from '../language';
 import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
-import { means, RenewDialog } from './RenewDialog';
+import { cardHelps, means, RenewDialog } from './RenewDialog';
 
 // For operators only, so that customers don't load it.
 const Payments = lazy(() => import('../operator/Refunds').then(({ Payments }) => ({ default: Payments })));
@@ -190,7 +190,7 @@ export default function Renewals({ id, reload }: TabProps) {
                   {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}
                 </Button>
                 {!operator && (
-                  <Link className="button" to={reply.pays_with ? '/payment-methods' : '/payment-methods?add'} reloadDocument>
+                  <Link className="button" to={cardHelps(reply) ? '/payment-methods?add' : '/payment-methods'} reloadDocument>
                     {t('renewals.cards')}
                   </Link>
                 )}

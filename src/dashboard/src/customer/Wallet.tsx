@@ -14,6 +14,9 @@ type Entry = {
   subscription_id: string | null;
   master: string | null;
   description: string | null;
+  /** What the description says, as a code with a day; null for entries of the platform. */
+  purpose: string | null;
+  day: string | null;
 };
 type Reply = { balance_usd: number; reserved_usd: number; available_usd: number; entries: Entry[]; next: string | null };
 
@@ -99,12 +102,15 @@ function Purpose({ of }: { of: Entry }) {
       )}
       <div className="small">
         {format.day(of.at)}
-        {/* The platform writes its descriptions in English. */}
-        {of.description && language.get() === 'en' && ` · ${of.description}`}
+        {described(of) && ` · ${described(of)}`}
       </div>
     </div>
   );
 }
+
+/** Descriptions are in English. Other languages build those of this backend; the platform's are left out. */
+const described = ({ description, purpose, day }: Entry) =>
+  language.get() === 'en' ? description : word('wallet.purpose', purpose, { day: day ? format.date(day) : '' });
 
 async function save() {
   const reply = await fetch('/api/v1/wallet', {

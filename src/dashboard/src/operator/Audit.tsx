@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { usePages } from '../api';
+import { call, useAction, usePages } from '../api';
 import { texts } from '../texts';
 import { Button, Choice, Empty, Field, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
@@ -12,11 +12,20 @@ type Reply = { entries: AuditEntry[]; actions: string[]; next: string | null };
 const words = all.audit;
 const read = (reply: Reply) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` });
 const names = ['kind', 'actor', 'action', 'subscription_id', 'from', 'to'] as const;
+/** The mail addresses that were typed, by their ids: no address may be in a URL. */
+const addresses = new Map<string, string>();
+
+async function actorId(typed: string) {
+  if (!typed.includes('@')) return typed;
+  const { actor_id, email } = await call<{ actor_id: string; email: string }>('POST', '/api/v1/audit/actors', { email: typed });
+  addresses.set(actor_id, email);
+  return actor_id;
+}
 
 export default function Audit() {
   const [query, setQuery] = useSearchParams();
   const value = (name: (typeof names)[number]) => query.get(name) ?? '';
-  const [typed, setTyped] = useState({ actor: value('actor'), subscription_id: value('subscription_id') });
+  const [typed, setTyped] = useState({ actor: addresses.get(value('actor')) ?? value('actor'), subscription_id: value('subscription_id') });
   const asked = new URLSearchParams({
     ...((value('actor') || value('kind')) && { actor: value('actor') || value('kind') }),
     ...(value('action') && { action: value('action') }),
@@ -27,6 +36,7 @@ export default function Audit() {
   });
   const path = `/api/v1/audit?${asked}`;
   const list = usePages<AuditEntry>(path, read);
+  const search = useAction();
   const actions = (list.first as Reply | undefined)?.actions ?? [];
   const set = (changes: Partial<Record<(typeof names)[number], string>>) =>
     setQuery(
@@ -47,7 +57,7 @@ export default function Audit() {
         className="filters"
         onSubmit={(event) => {
           event.preventDefault();
-          set({ actor: typed.actor.trim(), subscription_id: typed.subscription_id.trim() });
+          void search.run(async () => set({ actor: await actorId(typed.actor.trim()), subscription_id: typed.subscription_id.trim() }));
         }}
       >
         <Choice
@@ -75,10 +85,11 @@ export default function Audit() {
           onChange={(subscription_id) => setTyped({ ...typed, subscription_id })}
           max={36}
         />
-        <Button type="submit" look="main">
+        <Button type="submit" look="main" isPending={search.busy}>
           {words.apply}
         </Button>
       </form>
+      {search.problem && <ProblemBox problem={search.problem} />}
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
       {list.first !== undefined && list.rows.length === 0 && <Empty>{words.none}</Empty>}

@@ -25,6 +25,17 @@ export type Contribution = {
   action: string;
   recommendation: string | null;
   link: string | null;
+  /** The reason as a code with values; a backend of an earlier version has none. */
+  code?: string;
+  values?: {
+    until: string | null;
+    days: number | null;
+    percent: number | null;
+    used: number | null;
+    max: number | null;
+    changes: number | null;
+    severity: string | null;
+  };
 };
 
 export type WidgetProps = {
@@ -112,12 +123,17 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
   );
 }
 
-// The backend's sentences are in English and have the details. Other languages have a sentence for each part and action.
-export const reasonOf = (one: Contribution) =>
-  language.get() === 'en'
-    ? one.reason
-    : ((one.points > 0 ? word('health.gain', one.part) : word('health.loss', `${one.part}.${one.action}`)) ?? one.reason);
-const recommendationOf = (one: Contribution) =>
+// The backend's sentences are in English. Other languages build them from the code and its values.
+export function reasonOf({ reason, code, values }: Contribution): string {
+  if (language.get() === 'en' || !code || !values) return reason;
+  const shown = {
+    ...values,
+    until: values.until ? new Date(values.until).toLocaleDateString(language.locale(), { dateStyle: 'medium', timeZone: 'UTC' }) : '',
+    severity: word('status', values.severity) ?? values.severity,
+  };
+  return word('health.because', code, shown as Record<string, string | number>) ?? reason;
+}
+export const recommendationOf = (one: Contribution) =>
   (language.get() === 'en' ? one.recommendation : (word('health.do', one.action) ?? one.recommendation)) ?? '';
 
 export function HealthView({ health, api = '' }: { health: Health; api?: string }) {

@@ -53,6 +53,7 @@ public sealed class SettingsTests
     [InlineData("BRAND_LOGO_URL", "http://www.example.com/logo.png")]
     [InlineData("SUPPORT_EMAIL", "Help <help@example.com>")]
     [InlineData("SUPPORT_EMAIL", "help")]
+    [InlineData("MAIL_LANGUAGE", "fr")]
     [InlineData("STRIPE_SECRET_KEY", "sk_test_51 x")]
     [InlineData("STRIPE_SECRET_KEY", "sk_test_51\n")]
     [InlineData("METRICS_TOKEN", "a-token-of-the-scrape\n")]

@@ -23,27 +23,42 @@ public sealed partial class MailSampleTests
             Repository.Read("tests/dashboard/support/mails.json"))!.AsArray()
         .ToDictionary(sample => (string)sample!["name"]!, sample => sample!.AsObject());
 
-    public static TheoryData<string> Names => [.. Samples.Keys];
+    private static readonly Dictionary<string, (string Greeting, string Why)> Frames = new()
+    {
+        ["en"] = ("Hello,", "You receive this email because"),
+        ["de"] = ("Guten Tag,", "Sie erhalten diese E-Mail, weil"),
+    };
+
+    /// <summary>Each sample in each language that it has.</summary>
+    public static TheoryData<string, string> Cases =>
+    [
+        .. from sample in Samples
+           from language in MailTemplates.Languages
+           where language == "en" || !MailTemplates.IsForOperators((string)sample.Value["template"]!)
+           select (sample.Key, language),
+    ];
 
     [Fact]
     public void Samples_AreOfEveryTemplate() =>
         Assert.Equal(MailTemplates.Names.Order(), Samples.Values.Select(sample => (string)sample["template"]!).Distinct().Order());
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void Render_Sample_NamesTheLicenseAndHasOneButton(string name)
+    [MemberData(nameof(Cases))]
+    public void Render_Sample_NamesTheLicenseAndHasOneButton(string name, string language)
     {
-        var (template, mail) = Render(name);
+        var (template, mail) = Render(name, language, Master);
         var page = Read(mail.Html);
         var visible = page.Text;
         var text = Address().Replace(mail.Text, "");
 
         Assert.InRange(mail.Subject.Length, 10, 78);
-        Assert.Contains("\nHello,\n", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("Hello,", visible, StringComparison.Ordinal);
+        Assert.InRange(Render(name, language, new string('m', 64)).Mail.Subject.Length, 10, 78);
+        Assert.Contains($"<html lang=\"{language}\">", mail.Html, StringComparison.Ordinal);
+        Assert.Contains($"\n{Frames[language].Greeting}\n", mail.Text, StringComparison.Ordinal);
+        Assert.Contains(Frames[language].Greeting, visible, StringComparison.Ordinal);
         Assert.Contains("Northwind Signals", visible, StringComparison.Ordinal);
         Assert.Contains("help@northwind.example", visible, StringComparison.Ordinal);
-        Assert.Contains("You receive this email because", visible, StringComparison.Ordinal);
+        Assert.Contains(Frames[language].Why, visible, StringComparison.Ordinal);
         Assert.InRange(page.Preheader.Length, 10, 140);
         Assert.NotEqual(mail.Subject, page.Preheader);
         Assert.All([mail.Subject, page.Preheader, visible, text], part =>
@@ -51,7 +66,9 @@ public sealed partial class MailSampleTests
             Assert.DoesNotMatch(Id(), part);
             Assert.DoesNotMatch(Unfilled(), part);
         });
-        if (!template.StartsWith("operator_", StringComparison.Ordinal))
+        if (language != "en")
+            Assert.All([mail.Subject, page.Preheader, visible, text], part => Assert.DoesNotMatch(EnglishWord(), part));
+        if (!MailTemplates.IsForOperators(template))
             Assert.All([mail.Subject, visible, mail.Text], part => Assert.Contains(Master, part, StringComparison.Ordinal));
         else if (mail.Html.Contains(">License<", StringComparison.Ordinal))
             Assert.All([Master, Customer], words => Assert.Contains(words, visible, StringComparison.Ordinal));
@@ -60,12 +77,29 @@ public sealed partial class MailSampleTests
         Assert.Equal(Words(visible), Words(text));
 
         var button = Assert.Single(page.Links, link => link.IsButton);
-        Assert.All(page.Links, link => Assert.True(
-            link.Address == "mailto:help@northwind.example"
-            || (link.Address.StartsWith(Site + "/app/", StringComparison.Ordinal) && IsRoute(link.Address[(Site.Length + 4)..])),
-            $"{link.Address} is not a page"));
+        var inLanguage = MailTemplates.IsForOperators(template) ? "" : $"?lang={language}";
+        Assert.All(page.Links.Where(link => link.Address != "mailto:help@northwind.example"), link =>
+        {
+            Assert.StartsWith(Site + "/app/", link.Address, StringComparison.Ordinal);
+            var parts = Link.Parts().Match(link.Address[(Site.Length + 4)..]);
+            Assert.True(IsRoute(parts.Groups["path"].Value), $"{link.Address} is not a page");
+            Assert.Equal(inLanguage, parts.Groups["query"].Value);
+        });
         Assert.Contains($": {button.Address}\n", mail.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("<img", mail.Html, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string> OfAlerts =>
+        [.. Samples.Where(sample => sample.Value["model"]!["alerts"] is not null).Select(sample => sample.Key)];
+
+    [Theory]
+    [MemberData(nameof(OfAlerts))]
+    public void Render_AlertsToOperators_HaveALinkToEachAlert(string name)
+    {
+        var links = Read(Render(name, "en", Master).Mail.Html).Links.Select(link => link.Address).ToList();
+
+        Assert.All(
+            Samples[name]["model"]!["alerts"]!.AsArray(), alert => Assert.Contains($"{Site}/app/alerts/{alert!["alert_id"]}", links));
     }
 
     [Fact]
@@ -79,17 +113,21 @@ public sealed partial class MailSampleTests
         Assert.StartsWith("A & B\n", mail.Text, StringComparison.Ordinal);
     }
 
-    private static (string Template, RenderedMail Mail) Render(string name)
+    private static (string Template, RenderedMail Mail) Render(string name, string language, string master)
     {
         var sample = Samples[name];
         var model = sample["model"]!.DeepClone().AsObject();
         model["licenses"] = new JsonObject(Id().Matches(model.ToJsonString()).Select(id => id.Value).Distinct().Select(id =>
-            KeyValuePair.Create<string, JsonNode?>(id, new JsonObject { ["master"] = Master, ["customer"] = Customer })));
+            KeyValuePair.Create<string, JsonNode?>(id, new JsonObject { ["master"] = master, ["customer"] = Customer })));
         var template = (string)sample["template"]!;
-        return (template, Templates.Render(template, model, Site));
+        return (template, Templates.Render(template, model, Site, language));
     }
 
-    private sealed record Link(string Address, bool IsButton);
+    private sealed partial record Link(string Address, bool IsButton)
+    {
+        [GeneratedRegex(@"^(?<path>[^?#]*)(?<query>\?[^#]*)?(#.*)?$")]
+        public static partial Regex Parts();
+    }
 
     private sealed record Page(string Text, string Preheader, IReadOnlyList<Link> Links);
 
@@ -132,7 +170,7 @@ public sealed partial class MailSampleTests
                     .Select(tab => $"{route[..^1]}{tab.Groups[1].Value}").Append(route[..^2])
                 : [route])
             .Where(route => !route.Contains('*', StringComparison.Ordinal));
-        var parts = path.Split('#')[0].Split('/');
+        var parts = path.Split('/');
         return routes.Select(route => route.Split('/')).Any(route => route.Length == parts.Length
             && route.Zip(parts).All(pair => pair.First.StartsWith(':') ? pair.Second.Length > 0 : pair.First == pair.Second));
     }
@@ -144,8 +182,11 @@ public sealed partial class MailSampleTests
     private static partial Regex Id();
 
     // What a missing value would leave: a gap, a sign without a word before it, or a phrase that ends too early.
-    [GeneratedRegex(@"\{\{|\{%|\S  +\S| [.,:;)]|\(\)|\bnull\b|\bfor[.,]|[.,][.,]|: *(\n|$)")]
+    [GeneratedRegex(@"\{\{|\{%|\S  +\S| [.,:;)]|\(\)|\bnull\b|\b(for|für)[.,]|[.,][.,]|: *(\n|$)")]
     private static partial Regex Unfilled();
+
+    [GeneratedRegex(@"\b(the|your|you|and|not|please|license|renewal|card|until|on)\b", RegexOptions.IgnoreCase)]
+    private static partial Regex EnglishWord();
 
     [GeneratedRegex(@":? ?https?://\S+")]
     private static partial Regex Address();

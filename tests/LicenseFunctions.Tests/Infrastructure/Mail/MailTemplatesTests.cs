@@ -1,20 +1,23 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Tests.Support;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Mail;
 
-public sealed class MailTemplatesTests
+public sealed partial class MailTemplatesTests
 {
     private static readonly MailTemplates Templates = new();
 
-    public static TheoryData<string> Names => [.. MailTemplates.Names];
+    public static TheoryData<string, string> Mails =>
+        [.. MailTemplates.Languages.SelectMany(language => MailTemplates.NamesIn(language).Select(name => (name, language)))];
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void Render_WithAnEmptyModel_ContainsNoTemplateSyntaxAndNoLink(string name)
+    [MemberData(nameof(Mails))]
+    public void Render_WithAnEmptyModel_ContainsNoTemplateSyntaxAndNoLink(string name, string language)
     {
-        var mail = Templates.Render(name, [], publicUrl: null);
+        var mail = Templates.Render(name, [], publicUrl: null, language);
 
         Assert.InRange(mail.Subject.Length, 5, 78);
         Assert.All([mail.Subject, mail.Text, mail.Html], part =>
@@ -26,8 +29,8 @@ public sealed class MailTemplatesTests
     }
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void Render_TextOfCustomers_IsEscapedInHtmlAndUnchangedInText(string name)
+    [MemberData(nameof(Mails))]
+    public void Render_TextOfCustomers_IsEscapedInHtmlAndUnchangedInText(string name, string language)
     {
         const string evil = "<script>alert('x')</script>";
         var model = new JsonObject
@@ -54,7 +57,7 @@ public sealed class MailTemplatesTests
             ["payments"] = new JsonArray(new JsonObject { ["reason"] = "dispute", ["subject"] = evil, ["subscription_id"] = "L-1" }),
         };
 
-        var mail = Templates.Render(name, model, "https://licenses.example.com");
+        var mail = Templates.Render(name, model, "https://licenses.example.com", language);
 
         Assert.DoesNotContain("<script>", mail.Html, StringComparison.Ordinal);
         Assert.Contains("&lt;script&gt;", mail.Html, StringComparison.Ordinal);
@@ -99,6 +102,79 @@ public sealed class MailTemplatesTests
         Assert.Contains("Paid: 30.10 USD\nPaid with: your card ending in 4242\n", mail.Text, StringComparison.Ordinal);
         Assert.Contains("https://licenses.example.com/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("de", null)]
+    [InlineData("en", "de")]
+    [InlineData("de", "xx")]
+    public void Render_InGerman_WritesTimesAmountsAndLinksInGerman(string ofSettings, string? chosen)
+    {
+        var templates = new MailTemplates(language: ofSettings);
+        var model = new JsonObject
+        {
+            ["subscription_id"] = "L-1",
+            ["licenses"] = Licenses("L-1", "alpine.trend"),
+            ["expires_at"] = "2026-03-04T23:30:00+00:00",
+            ["amount_usd"] = 1234.5m,
+            ["paid_with"] = "wallet",
+        };
+
+        var mail = templates.Render("renewed", model, "https://licenses.example.com", chosen);
+
+        Assert.Equal("Ihre Lizenz für alpine.trend ist verlängert", mail.Subject);
+        Assert.Contains("bis 4. März 2026, 23:30 UTC verlängert.", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Bezahlt: 1.234,50 USD\nZahlungsart: Ihr Guthaben\n", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("https://licenses.example.com/app/licenses/L-1/renewals?lang=de\n", mail.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "https://licenses.example.com/app/price?lang=de#abc\n",
+            templates.Render("price_consent", new JsonObject { ["link"] = "/app/price#abc" }, "https://licenses.example.com", chosen).Text,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_ToOperators_IsInEnglish() => Assert.Contains(
+        "An operator must act.",
+        new MailTemplates(language: "de").Render("operator_payments", [], publicUrl: null, "de").Text, StringComparison.Ordinal);
+
+    // Sentences that the backend writes in English only, and the footer of operators.
+    private static readonly string[] OfOneLanguage = ["suspension_reason.liquid", "what_was_seen.liquid", "why_received.liquid"];
+
+    [Fact]
+    public void Languages_HaveTheSameMailsAndPhrases_WithTheSameValuesAndConditions()
+    {
+        var english = Files("en");
+
+        Assert.All(MailTemplates.Languages.Where(language => language != "en"), language =>
+        {
+            var files = Files(language);
+            Assert.Equal(english.Keys.Order(), files.Keys.Order());
+            Assert.All(files.Where(file => !OfOneLanguage.Contains(Path.GetFileName(file.Key))), file => Assert.Equal(
+                Expressions(english[file.Key]), Expressions(file.Value)));
+        });
+    }
+
+    /// <summary>The templates and phrases of a language, without those to operators.</summary>
+    private static Dictionary<string, string> Files(string language)
+    {
+        var folder = Path.Combine(Repository.Root, "src/LicenseFunctions/Infrastructure/Mail/Templates", language);
+        return Directory.EnumerateFiles(folder, "*.liquid", SearchOption.AllDirectories)
+            .Where(file => Path.GetFileName(file) is var name && !MailTemplates.IsForOperators(name)
+                && !name.StartsWith("trouble", StringComparison.Ordinal))
+            .ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllText);
+    }
+
+    /// <summary>What a template reads and compares: the words of its tags, without the labels of facts.</summary>
+    private static IEnumerable<string> Expressions(string template) => LiquidTag().Matches(template)
+        .SelectMany(tag => LiquidWord().Matches(FactLabel().Replace(tag.Value, "fact")).Select(word => word.Value)).Distinct().Order();
+
+    [GeneratedRegex(@"\{[{%].*?[%}]\}")]
+    private static partial Regex LiquidTag();
+
+    [GeneratedRegex("[\\w.]+|\"[^\"]*\"")]
+    private static partial Regex LiquidWord();
+
+    [GeneratedRegex("fact \"[^\"]*\"")]
+    private static partial Regex FactLabel();
 
     [Theory]
     [InlineData("card", 0, "Paid: 0.30 USD\nPaid with: your saved card\n", "Amount: 0.30 USD\n")]
@@ -223,6 +299,16 @@ public sealed class MailTemplatesTests
         Assert.All([mail.Text, mail.Html], part => Assert.Contains(words, part, StringComparison.Ordinal));
         Assert.Contains("ends on December 24, 2026, 23:30 UTC", mail.Text, StringComparison.Ordinal);
         Assert.Contains("https://l.example/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false, "renew it and turn on auto-renewal again.")]
+    [InlineData(true, "renew it.")]
+    public void Render_PeriodThatEndsEarly_AsksForAutoRenewalIfItIsOff(bool autoRenew, string words)
+    {
+        var mail = Templates.Render("period_ended", new JsonObject { ["auto_renew"] = autoRenew }, publicUrl: null);
+
+        Assert.Contains("If you want to keep the license, " + words, mail.Text, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,0 +1,157 @@
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Fluid;
+using Fluid.Ast;
+using Fluid.Values;
+
+namespace LicenseFunctions.Infrastructure.Mail;
+
+/// <summary>The mails of one language, from its folder, and its formats of times and amounts.</summary>
+internal sealed partial class MailLanguage
+{
+    private const string Prefix = "mail/";
+    private const string FormatsFile = "/language.json";
+
+    private MailLanguage(string name, FrozenDictionary<string, IFluidTemplate> files, TemplateOptions options) =>
+        (Name, Files, Options) = (name, files, options);
+
+    /// <summary>The name of the folder, for example de.</summary>
+    public string Name { get; }
+
+    /// <summary>The mails, and the two layouts.</summary>
+    public FrozenDictionary<string, IFluidTemplate> Files { get; }
+
+    public TemplateOptions Options { get; }
+
+    /// <summary>Every folder with formats is a language.</summary>
+    public static FrozenDictionary<string, MailLanguage> ReadAll()
+    {
+        var sources = new Dictionary<string, string>(StringComparer.Ordinal);
+        var assembly = Assembly.GetExecutingAssembly();
+        foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)))
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+            sources.Add(name[Prefix.Length..], reader.ReadToEnd());
+        }
+
+        return sources.Keys.Where(IsFormats).Select(file => file[..^FormatsFile.Length])
+            .ToFrozenDictionary(name => name, name => Read(name, sources));
+    }
+
+    private static bool IsFormats(string file) => file.EndsWith(FormatsFile, StringComparison.Ordinal);
+
+    private static MailLanguage Read(string name, Dictionary<string, string> sources)
+    {
+        var parser = new FluidParser();
+        var blocks = Parse("blocks");
+        foreach (var block in (string[])["p", "b", "facts", "item", "title"])
+        {
+            parser.RegisterEmptyBlock(block, (content, output, encoder, context) =>
+                WriteAsync(blocks, block, null, content, output, encoder, context));
+        }
+
+        // With a value: {% button "/app/licenses" %}, {% fact "Amount" %}.
+        foreach (var block in (string[])["fact", "button", "link"])
+        {
+            parser.RegisterExpressionBlock(block, (value, content, output, encoder, context) =>
+                WriteAsync(blocks, block, value, content, output, encoder, context));
+        }
+
+        foreach (var (phraseName, phrase) in Parse(name + "/phrases"))
+        {
+            parser.RegisterEmptyTag(Path.GetFileNameWithoutExtension(phraseName), async (output, encoder, context) =>
+            {
+                await phrase.RenderAsync(output, encoder, context);
+                return Completion.Normal;
+            });
+        }
+
+        var formats = JsonSerializer.Deserialize<Formats>(sources[name + FormatsFile], Formats.Json)!;
+        return new MailLanguage(name, Parse("").Concat(Parse(name)).ToFrozenDictionary(), CreateOptions(formats));
+
+        FrozenDictionary<string, IFluidTemplate> Parse(string folder) => sources
+            .Where(file => file.Key[..Math.Max(file.Key.LastIndexOf('/'), 0)] == folder && !IsFormats(file.Key))
+            .ToFrozenDictionary(file => file.Key[(file.Key.LastIndexOf('/') + 1)..], file => parser.Parse(file.Value));
+    }
+
+    /// <summary>How a language writes times and amounts. The process knows no cultures: it runs without ICU.</summary>
+    /// <param name="Months">The names of the months as in a date.</param>
+    /// <param name="Day">A format of .NET, without the year.</param>
+    /// <param name="Time">A format of .NET, with the zone.</param>
+    private sealed record Formats(string[] Months, string Day, string Time, string DecimalSeparator, string GroupSeparator)
+    {
+        public static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+        public CultureInfo ToCulture()
+        {
+            var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+            // .NET expects a thirteenth month.
+            culture.DateTimeFormat.MonthNames = culture.DateTimeFormat.MonthGenitiveNames = [.. Months, ""];
+            culture.NumberFormat.NumberDecimalSeparator = DecimalSeparator;
+            culture.NumberFormat.NumberGroupSeparator = GroupSeparator;
+            return CultureInfo.ReadOnly(culture);
+        }
+    }
+
+    private static TemplateOptions CreateOptions(Formats formats)
+    {
+        var culture = formats.ToCulture();
+        var options = new TemplateOptions { CultureInfo = culture, TimeZone = TimeZoneInfo.Utc };
+        foreach (var (filter, format) in ((string, string)[])[("utc", formats.Time), ("day", formats.Day)])
+        {
+            options.Filters.AddFilter(filter, (input, _, context) => input.TryGetDateTimeInput(context, out var at)
+                ? new StringValue(at.ToUniversalTime().ToString(format, culture))
+                : NilValue.Instance);
+        }
+
+        options.Filters.AddFilter("usd", (input, _, _) => input.IsNil()
+            ? NilValue.Instance
+            : new StringValue(input.ToNumberValue().ToString("#,##0.00 'USD'", culture)));
+        options.Filters.AddFilter("in_language", static (page, arguments, _) => arguments.At(0) is var language && language.IsNil()
+            ? page
+            : new StringValue(AddLanguage(page.ToStringValue(), language.ToStringValue())));
+        options.Filters.AddFilter("one_line", static (input, _, _) => new StringValue(
+            WhiteSpace().Replace(input.ToStringValue(), " ").Trim(), encode: false));
+        options.Filters.AddFilter("lines", static (input, _, _) => new StringValue(
+            LineBreaks().Replace(input.ToStringValue().Trim(), "\n"), encode: false));
+        return options;
+    }
+
+    private static string AddLanguage(string page, string language)
+    {
+        var fragment = page.IndexOf('#', StringComparison.Ordinal) is >= 0 and var at ? at : page.Length;
+        return $"{page[..fragment]}?lang={language}{page[fragment..]}";
+    }
+
+    private static async ValueTask<Completion> WriteAsync(
+        FrozenDictionary<string, IFluidTemplate> blocks, string block, Expression? value, IReadOnlyList<Statement> content,
+        TextWriter output, TextEncoder encoder, TemplateContext context)
+    {
+        await using var inner = new StringWriter(new StringBuilder(), CultureInfo.InvariantCulture);
+        var end = await content.RenderStatementsAsync(inner, encoder, context);
+        context.EnterChildScope();
+        try
+        {
+            context.SetValue("content", new StringValue(inner.ToString().Trim(), encode: false));
+            context.SetValue("value", value is null ? NilValue.Instance : await value.EvaluateAsync(context));
+            await blocks[$"{block}.{context.AmbientValues[MailTemplates.Format]}"].RenderAsync(output, encoder, context);
+        }
+        finally
+        {
+            context.ReleaseScope();
+        }
+
+        return end;
+    }
+
+    [GeneratedRegex(@"\s*\n\s*")]
+    private static partial Regex LineBreaks();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
+}

@@ -1,0 +1,66 @@
+using LicenseFunctions.Home;
+using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Renewals;
+using LicenseFunctions.Suspicion;
+using LicenseFunctions.Tests.Licenses;
+using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Home;
+
+/// <summary>What a customer has to do over several licenses, with a real database.</summary>
+public sealed class ListTasksTests(PostgresFixture postgres)
+{
+    [Fact]
+    public async Task Run_SeveralLicenses_ReadsSuspensionsAndRefusalsOfEach()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        Assert.Equal(["LiftSuspension", "DecideDevice"], await KindsAsync(scene));
+
+        // Another license with more refusals than are read of one license, all of them later.
+        await scene.Database.ExecuteAsync(
+            """
+            with master as (
+                insert into users (email, role) values ('other@x.test', 'master') returning user_id
+            ), other as (
+                insert into subscriptions (subscriber_id, master_id, state)
+                select @SubscriberId, user_id, 'SYNCED' from master
+                returning subscription_id, subscriber_id
+            ), token as (
+                insert into license_tokens (subscription_id, token_hash, expires_at)
+                select subscription_id, 'other', now() + interval '20 days' from other
+            )
+            insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, detected_at, evidence)
+            select subscription_id, subscriber_id, 'TOO_MANY_DEVICES', 'MEDIUM', now() + make_interval(secs => n),
+                   jsonb_build_object('device_key', n || '|EA', 'refused_device', jsonb_build_object(
+                       'ea_instance_id', 'EA', 'mt5_account_number', n, 'ip_address', '192.0.2.9'))
+            from other, generate_series(1, 101) as n
+            """, new { scene.SubscriberId });
+        await scene.Reinstating.RunForSubscriberAsync(
+            scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
+        Assert.Equal(["DecideDevice", "DecideDevice"], await KindsAsync(scene));
+
+        // The subscriber has lifted a suspension, so that the next one can only be appealed.
+        await scene.CheckAsync("EA-4", 4, "203.0.113.4");
+        Assert.Equal(["Appeal", "DecideDevice", "DecideDevice"], await KindsAsync(scene));
+        await scene.Database.ExecuteAsync(
+            """
+            insert into license_appeals (subscription_id, suspension_id, message, submitted_at, submitted_by)
+            select subscription_id, suspension_id, 'Both are mine.', now(), @SubscriberId from license_suspensions where closed_at is null
+            """, new { scene.SubscriberId });
+        Assert.Equal(["DecideDevice", "DecideDevice", "AwaitReview"], await KindsAsync(scene));
+    }
+
+    private static async Task<IEnumerable<string>> KindsAsync(LicenseScene scene)
+    {
+        var database = scene.Database.Database;
+        var policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
+        var list = new ListTasks(
+            database, new LicenseListStore(database, LicenseScene.ListSettings), new RenewalReads(database), new AlertStore(database),
+            scene.Devices, policy, scene.Time);
+        return (await list.RunAsync(scene.SubscriberId, LicenseScene.Stop)).Tasks.Select(task => task.Kind.ToString());
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using Licensing;
+using Licensing.Health;
+using Licensing.Renewals;
+using Licensing.Suspicion;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Pages;
+
+/// <summary>
+/// Each code with which the backend sends the values of a sentence has a text. texts.test.mjs compares the keys of the catalogs.
+/// </summary>
+public sealed class CatalogTests
+{
+    private const string GermanDescription = "src/LicenseFunctions/Infrastructure/Mail/Templates/de/phrases/what_was_seen.liquid";
+
+    private static readonly JsonObject Texts = JsonNode.Parse(Repository.Read("src/dashboard/src/texts/de.json"))!.AsObject();
+
+    [Fact]
+    public void Texts_HaveEachReasonOfAScore() => Assert.Equal(Words<HealthReason>(), Codes("health.because."));
+
+    [Fact]
+    public void Texts_HaveEachPurposeOfTheLedger() => Assert.Equal(Words<LedgerPurpose>(), Codes("wallet.purpose."));
+
+    [Fact]
+    public void Texts_HaveEachRuleOfTheDetector_AndARefusal() =>
+        Assert.Equal(Words<Rule>().Append("DEVICE_REFUSED").Order(StringComparer.Ordinal), Codes("activityPage.saw."));
+
+    [Fact]
+    public void Mail_HasEachRuleOfTheDetector() => Assert.All(
+        Words<Rule>(), rule => Assert.Contains($"when \"{rule}\"", Repository.Read(GermanDescription), StringComparison.Ordinal));
+
+    private static IEnumerable<string> Words<T>() where T : struct, Enum =>
+        EnumWords.AllUpper<T>().Order(StringComparer.Ordinal);
+
+    private static IEnumerable<string> Codes(string group) => Texts.Select(text => text.Key)
+        .Where(key => key.StartsWith(group, StringComparison.Ordinal)).Select(key => key[group.Length..]).Order(StringComparer.Ordinal);
+}
