@@ -92,12 +92,12 @@ test('every mail is readable in each width, light and dark, and has nothing to l
       }
       const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
       assert.equal(ground, scheme === 'dark' ? 'rgb(20, 23, 27)' : 'rgb(246, 248, 250)', name);
-        // The languages differ in their texts only, and the other rules don't depend on the colors.
-        if (language === 'en') {
-          await assertAccessible(page, `${name}, ${scheme}`, {
-            rules: scheme === 'dark' ? ['color-contrast', 'link-in-text-block'] : undefined,
-          });
-        }
+      // The languages differ in their texts only, and the other rules don't depend on the colors.
+      if (language === 'en') {
+        await assertAccessible(page, `${name}, ${scheme}`, {
+          rules: scheme === 'dark' ? ['color-contrast', 'link-in-text-block'] : undefined,
+        });
+      }
     }
     assert.deepEqual(asked, []);
     await context.close();
