@@ -2508,32 +2508,12 @@ CREATE VIEW public.renewal_terms AS
     public.is_license_renewable(s.is_active, e.state, t.is_active, suspended_for_expiry => e.is_suspended_for_expiry, suspended_otherwise => (o.only_for_expiry IS FALSE)) AS is_renewable,
     p.monthly_fee_usd AS price_usd,
     COALESCE(( SELECT l.amount_usd
-           FROM ( SELECT renewals.renewal_id,
-                    renewals.subscription_id,
-                    renewals.user_id,
-                    renewals.period_start,
-                    renewals.renewal_type,
-                    renewals.status,
+           FROM ( SELECT renewals.status,
                     renewals.amount_usd,
-                    renewals.price_accepted,
-                    renewals.intent_id,
-                    renewals.soft_declines,
-                    renewals.lookups,
-                    renewals.unknown_since,
-                    renewals.gives_up_at,
-                    renewals.next_action_at,
-                    renewals.paid_with,
                     renewals.paid_from,
                     renewals.paid_until,
-                    renewals.fence,
-                    renewals.lease_until,
-                    renewals.created_at,
-                    renewals.updated_at,
-                    renewals.repeat_number,
-                    renewals.lapsed_blocked,
-                    renewals.is_double,
-                    renewals.debts_usd,
-                    renewals.settled_by
+                    renewals.period_start,
+                    renewals.repeat_number
                    FROM public.renewals
                   WHERE (renewals.subscription_id = s.subscription_id)
                  OFFSET 0) l
