@@ -96,6 +96,10 @@
 \ir installation/migration.psql
 \set migration 0048_event_types
 \ir installation/migration.psql
+\set migration 0053_invoices
+\ir installation/migration.psql
+\set migration 0054_reports
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -30,6 +30,9 @@ before(async () => {
               "to": "2026-11-20T11:00:00Z", "devices": [{"ea_instance_id": "EA-PAUL-1", "account": 620601, "opened": 3, "records": 2,
               "first_at": "2026-11-20T09:00:00Z", "last_at": "2026-11-20T11:00:00Z"}]}', 'NONE')`);
   await backend.addPayments(licenses.nora);
+  backend.sql(`insert into billing_details (user_id, name, address, country, tax_id)
+    values ('${people.nora}', 'Nora Lindqvist', 'Storgatan 5\n111 51 Stockholm', 'SE', 'SE556677889901')`);
+  await backend.addInvoices(licenses.nora);
   backend.sql(`
     insert into payment_cases (provider, reason, subject, amount_minor, currency, detail)
     values ('stripe', 'unknown_renewal', 'pi_3QkExampleOfAnIntent', 2950, 'usd', 'The charge names a renewal that doesn''t exist.');
@@ -76,6 +79,7 @@ const all = [
   ['home', people.sara, '/'],
   ['home-nothing-to-do', people.nora, '/'],
   ['wallet', people.nora, '/wallet'],
+  ['invoices', people.nora, '/invoices'],
   ['licenses', people.nora, '/licenses'],
   ['closing-only', people.paul, `/licenses/${licenses.paul}`],
   ['health', people.sara, `/licenses/${licenses.sara}`],
@@ -105,6 +109,7 @@ const all = [
   ['customer', people.operator, `/customers/${people.nora}`],
   ['audit', people.operator, '/audit'],
   ['all-payments', people.operator, '/payments'],
+  ['reports', people.operator, '/reports'],
   ['system', people.operator, '/system'],
 ];
 

@@ -21,7 +21,8 @@ public sealed record RenderedMail(string Subject, string Text, string Html);
 /// the HTML. A value that is missing in the model is empty.
 /// </summary>
 /// <param name="closeOnly">How long EAs may close their positions after the end of a license; zero: not at all.</param>
-public sealed partial class MailTemplates(TimeSpan closeOnly = default, Brand? brand = null)
+/// <param name="hasInvoices">Whether payments have invoices.</param>
+public sealed partial class MailTemplates(TimeSpan closeOnly = default, Brand? brand = null, bool hasInvoices = false)
 {
     private const string Prefix = "mail/";
     private const string Extension = ".liquid";
@@ -77,6 +78,7 @@ public sealed partial class MailTemplates(TimeSpan closeOnly = default, Brand? b
             context.SetValue("public_url", publicUrl);
         if (closeOnly > TimeSpan.Zero)
             context.SetValue("close_only_days", (int)closeOnly.TotalDays);
+        context.SetValue("has_invoices", hasInvoices);
         context.SetValue("brand", new JsonObject
         {
             ["name"] = brand.Name,

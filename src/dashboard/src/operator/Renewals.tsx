@@ -49,6 +49,7 @@ export default function Renewals() {
     <>
       <PageTitle title={words.title}>
         <Link to="/payments">{own.payments.link}</Link>
+        <Link to="/reports">{own.reports.link}</Link>
         <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
       </PageTitle>
       <h2>{words.unknown}</h2>
