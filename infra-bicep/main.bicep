@@ -98,7 +98,7 @@ var privateZones = concat(
   serviceBusSku == 'Premium' ? ['privatelink.servicebus.windows.net'] : [])
 var timers = [
   'RunRenewals', 'ReconcileRenewals', 'FetchPaymentEvents', 'ComparePayments', 'WarnExpiring', 'SumUsage', 'ScanUsage'
-  'WatchLicenses', 'ScoreLicenses', 'DrainOutbox', 'DeliverEvents', 'EndLeases'
+  'WatchLicenses', 'ScoreLicenses', 'DrainOutbox', 'DeliverEvents', 'EndLeases', 'IssueInvoices'
 ]
 
 module identities 'modules/identities.bicep' = {

@@ -30,6 +30,12 @@ start_demo_services() {
   mkdir -p "$data" "$STATE/log"
   [ -n "${STRIPE_SECRET_KEY:-}" ] || start_stripe_stand_in "$port" "$data"
   [ -n "${SMTP_URL:-}" ] || start_mail_catcher "$data"
+  [ -n "${INVOICE_SELLER_NAME:-}" ] || use_demo_seller
+}
+
+use_demo_seller() {
+  export INVOICE_SELLER_NAME='Demo Signals GmbH' INVOICE_SELLER_ADDRESS='Beispielstraße 1|10115 Berlin' INVOICE_SELLER_COUNTRY=DE
+  export INVOICE_SELLER_TAX_ID=DE123456789 INVOICE_PREFIX=DEMO INVOICE_TAX_RATES=DE=19,FR=20
 }
 
 start_stripe_stand_in() {

@@ -625,7 +625,9 @@ begin
     where user_id = person;
     insert into audit_log (actor_kind, actor_id, action, subject, reason, after)
     values ('operator', operator, 'person.erased', person::text, erase_person.reason, counts);
-    return jsonb_build_object('user_id', person, 'rows', counts, 'tell_provider', coalesce(customers, '[]'));
+    return jsonb_build_object(
+        'user_id', person, 'rows', counts, 'kept', jsonb_build_object('invoices', (select count(*) from invoices where user_id = person)),
+        'tell_provider', coalesce(customers, '[]'));
 end
 $$;
 
@@ -1039,6 +1041,25 @@ CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
     AS $$
     insert into health_marks (subscription_id) select license where license is not null
 $$;
+
+CREATE FUNCTION public.mark_paid_renewal() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into renewals_to_invoice (renewal_id) values (new.renewal_id);
+    return null;
+end $$;
+
+CREATE FUNCTION public.mark_reversed_renewal() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into renewals_to_invoice (renewal_id)
+    select new.renewal_id
+    where exists (select from invoiced_entries e where e.renewal_id = new.renewal_id)
+       or exists (select from renewals_to_invoice m where m.renewal_id = new.renewal_id);
+    return null;
+end $$;
 
 CREATE FUNCTION public.measure_rank(measure text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1906,6 +1927,16 @@ ALTER TABLE public.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.billing_details (
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    address text,
+    country text,
+    tax_id text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT country_has_two_letters CHECK ((country ~ '^[A-Z]{2}$'::text))
+);
+
 CREATE TABLE public.billing_ledger (
     ledger_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     user_id uuid NOT NULL,
@@ -2025,6 +2056,45 @@ ALTER TABLE public.health_marks ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDE
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.invoice_series (
+    series text NOT NULL,
+    year integer NOT NULL,
+    last_number integer DEFAULT 0 NOT NULL,
+    CONSTRAINT last_number_not_negative CHECK ((last_number >= 0))
+);
+
+CREATE TABLE public.invoiced_entries (
+    ledger_id uuid NOT NULL,
+    renewal_id uuid NOT NULL
+);
+
+CREATE TABLE public.invoices (
+    number text NOT NULL,
+    series text NOT NULL,
+    year integer NOT NULL,
+    sequence integer NOT NULL,
+    kind text NOT NULL,
+    renewal_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    booked_at timestamp with time zone NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    corrects text,
+    seller jsonb NOT NULL,
+    buyer jsonb NOT NULL,
+    tax_country text NOT NULL,
+    tax_percent numeric(5,2) NOT NULL,
+    paid_with text NOT NULL,
+    lines jsonb NOT NULL,
+    net_usd numeric(12,2) NOT NULL,
+    tax_usd numeric(12,2) NOT NULL,
+    gross_usd numeric(12,2) NOT NULL,
+    CONSTRAINT amounts_not_negative CHECK (((gross_usd > (0)::numeric) AND (net_usd >= (0)::numeric) AND (tax_usd >= (0)::numeric))),
+    CONSTRAINT credit_note_corrects_an_invoice CHECK (((kind = 'credit_note'::text) = (corrects IS NOT NULL))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text]))),
+    CONSTRAINT net_and_tax_are_gross CHECK (((net_usd + tax_usd) = gross_usd))
 );
 
 CREATE TABLE public.license_leases (
@@ -2790,6 +2860,21 @@ CREATE TABLE public.renewal_sweeps (
     CONSTRAINT has_one_row CHECK (only_row)
 );
 
+CREATE TABLE public.renewals_to_invoice (
+    mark_id bigint NOT NULL,
+    renewal_id uuid NOT NULL,
+    marked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.renewals_to_invoice ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.renewals_to_invoice_mark_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.reversal_effects (
     renewal_id uuid NOT NULL,
     share numeric NOT NULL,
@@ -3173,6 +3258,9 @@ ALTER TABLE ONLY public.renewal_attempts
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
 
+ALTER TABLE ONLY public.billing_details
+    ADD CONSTRAINT billing_details_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_pkey PRIMARY KEY (ledger_id);
 
@@ -3190,6 +3278,12 @@ ALTER TABLE ONLY public.dispute_evidence
 
 ALTER TABLE ONLY public.health_marks
     ADD CONSTRAINT health_marks_pkey PRIMARY KEY (mark_id);
+
+ALTER TABLE ONLY public.invoiced_entries
+    ADD CONSTRAINT invoiced_entries_pkey PRIMARY KEY (ledger_id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_pkey PRIMARY KEY (number);
 
 ALTER TABLE ONLY public.license_appeals
     ADD CONSTRAINT license_appeals_pkey PRIMARY KEY (appeal_id);
@@ -3275,6 +3369,9 @@ ALTER TABLE ONLY public.payment_customers
 ALTER TABLE ONLY public.license_devices
     ADD CONSTRAINT one_device_a_slot UNIQUE (subscription_id, slot);
 
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT one_number_a_document UNIQUE (series, year, sequence);
+
 ALTER TABLE ONLY public.user_payment_methods
     ADD CONSTRAINT one_payment_method_per_user_and_provider_id UNIQUE (user_id, provider_payment_id);
 
@@ -3286,6 +3383,9 @@ ALTER TABLE ONLY public.refunds
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT one_renewal_a_period UNIQUE (subscription_id, period_start, repeat_number);
+
+ALTER TABLE ONLY public.invoice_series
+    ADD CONSTRAINT one_sequence_a_year PRIMARY KEY (series, year);
 
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT one_subscription_per_master UNIQUE (subscriber_id, master_id);
@@ -3331,6 +3431,9 @@ ALTER TABLE ONLY public.renewal_sweeps
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_pkey PRIMARY KEY (renewal_id);
+
+ALTER TABLE ONLY public.renewals_to_invoice
+    ADD CONSTRAINT renewals_to_invoice_pkey PRIMARY KEY (mark_id);
 
 ALTER TABLE ONLY public.reversal_effects
     ADD CONSTRAINT reversal_effects_pkey PRIMARY KEY (renewal_id);
@@ -3429,6 +3532,14 @@ CREATE INDEX customer_notes_by_user ON public.customer_notes USING btree (user_i
 
 CREATE INDEX evidence_to_send ON public.dispute_evidence USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
+CREATE INDEX invoiced_entries_of_renewal ON public.invoiced_entries USING btree (renewal_id);
+
+CREATE INDEX invoices_by_issue ON public.invoices USING btree (issued_at, series, sequence);
+
+CREATE INDEX invoices_of_renewal ON public.invoices USING btree (renewal_id);
+
+CREATE INDEX invoices_of_user ON public.invoices USING btree (user_id, issued_at DESC);
+
 CREATE INDEX license_appeals_by_alert ON public.license_appeals USING btree (alert_id);
 
 CREATE INDEX license_appeals_by_license ON public.license_appeals USING btree (subscription_id, submitted_at DESC);
@@ -3511,6 +3622,8 @@ CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at
 
 CREATE INDEX outbox_of_user ON public.outbox USING btree (((payload ->> 'user_id'::text)), created_at DESC) WHERE ((kind = 'email'::text) AND ((payload ->> 'user_id'::text) IS NOT NULL));
 
+CREATE INDEX paid_periods_by_end ON public.renewals USING btree (paid_until) WHERE (status = 'applied'::text);
+
 CREATE INDEX payment_cases_of_renewal ON public.payment_cases USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
 
 CREATE INDEX payment_events_by_received_at ON public.payment_events USING btree (received_at);
@@ -3523,6 +3636,8 @@ CREATE INDEX refunds_of_renewal ON public.refunds USING btree (renewal_id);
 
 CREATE INDEX refunds_to_send ON public.refunds USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
+CREATE INDEX renewal_attempts_by_time ON public.renewal_attempts USING btree (first_sent_at);
+
 CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
 
 CREATE INDEX renewals_by_status ON public.renewals USING btree (status, updated_at DESC, renewal_id DESC);
@@ -3530,6 +3645,10 @@ CREATE INDEX renewals_by_status ON public.renewals USING btree (status, updated_
 CREATE INDEX renewals_due ON public.renewals USING btree (next_action_at) WHERE (next_action_at IS NOT NULL);
 
 CREATE INDEX renewals_to_decide ON public.renewals USING btree (unknown_since) WHERE (status = 'undecided'::text);
+
+CREATE INDEX renewals_to_invoice_by_time ON public.renewals_to_invoice USING btree (marked_at, mark_id);
+
+CREATE INDEX renewals_to_invoice_of_renewal ON public.renewals_to_invoice USING btree (renewal_id);
 
 CREATE INDEX skipped_rows_by_time ON public.skipped_rows USING btree (last_seen_at);
 
@@ -3613,6 +3732,10 @@ CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF status, 
 
 CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF is_default, is_active, expiry_month, expiry_year ON public.user_payment_methods FOR EACH ROW EXECUTE FUNCTION public.payment_method_changed();
 
+CREATE TRIGGER invoices_are_append_only BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER invoices_are_never_emptied BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
+
 CREATE TRIGGER keep_request_frozen BEFORE UPDATE ON public.renewal_attempts FOR EACH ROW WHEN (((old.request IS DISTINCT FROM new.request) OR (old.first_sent_at IS DISTINCT FROM new.first_sent_at) OR (old.provider IS DISTINCT FROM new.provider))) EXECUTE FUNCTION public.keep_request_frozen();
 
 CREATE TRIGGER keep_rotated_token_retired BEFORE UPDATE OF is_active, expires_at ON public.license_tokens FOR EACH ROW EXECUTE FUNCTION public.keep_rotated_token_retired();
@@ -3626,6 +3749,10 @@ CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF grace_until O
 CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF cause, reason, device_key, token_ids, closed_at ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.license_changed();
 
 CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE ON public.license_token_replacements FOR EACH ROW EXECUTE FUNCTION public.license_changed();
+
+CREATE TRIGGER mark_paid_renewal AFTER UPDATE OF status ON public.renewals FOR EACH ROW WHEN (((old.status <> 'applied'::text) AND (new.status = 'applied'::text) AND (new.paid_with <> ALL (ARRAY['nothing'::text, 'deferred'::text])))) EXECUTE FUNCTION public.mark_paid_renewal();
+
+CREATE TRIGGER mark_reversed_renewal AFTER INSERT OR UPDATE OF refunded_minor, charged_back_minor ON public.reversal_effects FOR EACH ROW EXECUTE FUNCTION public.mark_reversed_renewal();
 
 CREATE TRIGGER master_pricing_updated_at BEFORE UPDATE ON public.master_pricing FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
@@ -3642,6 +3769,9 @@ CREATE TRIGGER user_payment_methods_updated_at BEFORE UPDATE ON public.user_paym
 CREATE TRIGGER user_wallets_updated_at BEFORE UPDATE ON public.user_wallets FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
 CREATE TRIGGER users_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+ALTER TABLE ONLY public.billing_details
+    ADD CONSTRAINT billing_details_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.billing_ledger
     ADD CONSTRAINT billing_ledger_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
@@ -3660,6 +3790,21 @@ ALTER TABLE ONLY public.dispute_evidence
 
 ALTER TABLE ONLY public.dispute_evidence
     ADD CONSTRAINT dispute_evidence_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.invoiced_entries
+    ADD CONSTRAINT invoiced_entries_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_corrects_fkey FOREIGN KEY (corrects) REFERENCES public.invoices(number);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.license_appeals
     ADD CONSTRAINT license_appeals_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.suspicious_activity_alerts(alert_id) ON DELETE SET NULL;
@@ -3744,6 +3889,9 @@ ALTER TABLE ONLY public.renewals
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.renewals_to_invoice
+    ADD CONSTRAINT renewals_to_invoice_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);

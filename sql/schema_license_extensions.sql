@@ -98,6 +98,10 @@
 \ir installation/migration.psql
 \set migration 0049_cheaper_renewals
 \ir installation/migration.psql
+\set migration 0053_invoices
+\ir installation/migration.psql
+\set migration 0054_reports
+\ir installation/migration.psql
 \set migration 0057_customer_languages
 \ir installation/migration.psql
 

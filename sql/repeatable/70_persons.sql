@@ -39,9 +39,9 @@ end
 $$;
 
 -- Erases a person: deletes their usage, devices, addresses and payment methods. Billing records stay, with the identifiers of the
--- user and the provider only. Returns the number of changed rows of each table. Fails while the outcome of a charge is unknown,
--- because the charge may have succeeded and must still be found. The operator must also tell the payment provider to delete the
--- customer that the result names.
+-- user and the provider only; issued invoices stay unchanged. Returns the numbers of changed rows and of kept ones, by table. Fails
+-- while the outcome of a charge is unknown, because the charge may have succeeded and must still be found. The operator must also tell
+-- the payment provider to delete the customer that the result names.
 create or replace function erase_person(person uuid, operator uuid default null, reason text default null)
 returns jsonb language plpgsql as $$
 declare
@@ -107,6 +107,9 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_notes', touched);
     delete from customer_languages where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_languages', touched);
+    -- Issued invoices and credit notes stay as they are: the law asks sellers to keep them.
+    delete from billing_details where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('billing_details', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 
@@ -123,6 +126,8 @@ begin
     where user_id = person;
     insert into audit_log (actor_kind, actor_id, action, subject, reason, after)
     values ('operator', operator, 'person.erased', person::text, erase_person.reason, counts);
-    return jsonb_build_object('user_id', person, 'rows', counts, 'tell_provider', coalesce(customers, '[]'));
+    return jsonb_build_object(
+        'user_id', person, 'rows', counts, 'kept', jsonb_build_object('invoices', (select count(*) from invoices where user_id = person)),
+        'tell_provider', coalesce(customers, '[]'));
 end
 $$;

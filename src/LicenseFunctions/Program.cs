@@ -8,6 +8,7 @@ using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
+using LicenseFunctions.Invoices;
 using LicenseFunctions.Leases;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Operations;
@@ -89,6 +90,7 @@ public static class Program
         services.AddValidation(settings);
         services.AddHealth(settings);
         services.AddHome();
+        services.AddInvoices(settings);
         services.AddLicenses(settings);
         services.AddOperations(settings);
         services.AddPages(settings);

@@ -33,7 +33,8 @@ internal static class PersonCommands
         var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
         var yes = Confirmation.Yes("the erasure");
         var command = new Command(
-            "erase", "Erases the data about a person; billing records stay without the person's identity; the erasure is audited")
+            "erase",
+            "Erases the data about a person; billing records stay without the person's identity, and issued invoices as they are; audited")
         {
             database, user, by, reason, yes,
         };

@@ -25,6 +25,7 @@ internal static class Demo
     public const string Webhook = "00000000-0000-4000-8000-000000000941";
     public const string OldWebhook = "00000000-0000-4000-8000-000000000942";
     public const string Alert = "00000000-0000-4000-8000-000000000807";
+    public const string Invoice = "DEMO-2026-000001";
     public const string Note = "00000000-0000-4000-8000-000000000951";
 
     private static readonly string[] Names =
@@ -63,6 +64,14 @@ internal static class Demo
                     '{{Subscription(24)}}');
             insert into payment_cases (case_id, provider, reason, subject, detail)
             values ('{{PaymentCase}}', 'stripe', 'unreadable_event', 'evt_demo', 'An event that can''t be read.');
+            insert into invoices
+                (number, series, year, sequence, kind, renewal_id, subscription_id, user_id, booked_at, issued_at, seller, buyer,
+                 tax_country, tax_percent, paid_with, lines, net_usd, tax_usd, gross_usd)
+            values ('{{Invoice}}', 'DEMO', 2026, 1, 'invoice', '{{Undecided}}', '{{Subscription(24)}}', '{{User(24)}}',
+                    '2026-01-02T00:00:00Z', '2026-01-02T00:05:00Z', '{"name": "Example GmbH", "country": "DE", "tax_id": "DE123456789"}',
+                    '{"name": "Peter"}', 'DE', 19, 'card',
+                    '[{"from": "2026-01-02T00:00:00Z", "until": "2026-02-01T00:00:00Z", "gross_usd": 11.90, "net_usd": 10.00}]',
+                    10, 1.90, 11.90);
             insert into webhook_endpoints (endpoint_id, url, position) values
                 ('{{Webhook}}', 'https://127.0.0.1/a', 0), ('{{OldWebhook}}', 'https://127.0.0.1/b', 0);
             insert into webhook_secrets (endpoint_id, number, key_id)
@@ -140,6 +149,8 @@ internal static class RouteInputs
             Of("SwitchAutoRenew", "PUT", 4, "auto-renew", new { enabled = false }, new { enabled = "perhaps" }),
             new("PreviewRenewals", "GET", 1, new("/api/v1/renewals/preview?days=7"), new("/api/v1/renewals/preview?days=many")),
             new("CountRenewalFailures", "GET", 1, new("/api/v1/renewals/failures?days=30"), new("/api/v1/renewals/failures?days=0")),
+            new("ShowReports", "GET", 1,
+                new("/api/v1/reports?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z"), new("/api/v1/reports?from=never")),
             new("ListUnknownCharges", "GET", 1, new("/api/v1/renewals/unknown"), new("/api/v1/renewals/unknown/")),
             new("DecideRenewal", "POST", 24,
                 new($"/api/v1/renewals/{Demo.Undecided}/decision", new { paid = false, reason = "the dashboard shows nothing" }),
@@ -232,6 +243,14 @@ internal static class RouteInputs
             new("ChooseLanguage", "PUT", 9, new("/api/v1/me/language", new { language = "de" }),
                 new("/api/v1/me/language", new { language = "xx" })),
             new("ListTasks", "GET", 7, new("/api/v1/tasks"), new("/api/v1/tasks/")),
+            new("ListInvoices", "GET", 24, new($"/api/v1/invoices?user_id={Demo.User(24)}"), new("/api/v1/invoices?limit=0")),
+            new("GetInvoiceFile", "GET", 24,
+                new($"/api/v1/invoices/{Demo.Invoice}/file?format=xml"), new($"/api/v1/invoices/{Demo.Invoice}/file?format=doc")),
+            new("ExportInvoices", "GET", 1,
+                new("/api/v1/invoices/export?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z"), new("/api/v1/invoices/export?from=x")),
+            new("GetBillingDetails", "GET", 24, new("/api/v1/billing-details"), new("/api/v1/billing-details/")),
+            new("SaveBillingDetails", "PUT", 24,
+                new("/api/v1/billing-details", new { name = "Peter", country = "DE" }), new("/api/v1/billing-details", new { name = "" })),
             new("ShowWallet", "GET", 1, new("/api/v1/wallet?limit=5"), new("/api/v1/wallet?limit=0")),
             new("RenameDevice", "PATCH", 10,
                 new($"/api/v1/licenses/{Demo.Subscription(10)}/devices/{Demo.Device}", new { name = "Büro" }),

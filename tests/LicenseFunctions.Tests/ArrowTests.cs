@@ -12,7 +12,7 @@ public sealed class ArrowTests
     private const string Infrastructure = "Infrastructure";
 
     private static readonly string[] Features =
-        ["Validation", "Leases", "Usage", "Suspicion", "Renewals", "PaymentMethods", "Health", "Home", "Operations", "Pages"];
+        ["Validation", "Leases", "Usage", "Suspicion", "Renewals", "PaymentMethods", "Invoices", "Health", "Home", "Operations", "Pages"];
 
     /// <summary>Allowed dependencies between features: from, to, and the reason.</summary>
     public static readonly (string From, string To, string Reason)[] Allowed =

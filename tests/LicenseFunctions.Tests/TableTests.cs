@@ -33,6 +33,7 @@ public sealed partial class TableTests
             "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",
             "reversal_effects", "payment_cases", "payment_comparisons", "refunds", "dispute_evidence",
         ],
+        ["Invoices"] = ["billing_details", "invoice_series", "invoices", "invoiced_entries", "renewals_to_invoice"],
         ["PaymentMethods"] = ["payment_customers", "payment_event_reads"],
         ["Health"] = ["license_health", "license_health_days", "health_marks"],
         ["Operations"] =
@@ -58,6 +59,7 @@ public sealed partial class TableTests
         ("Operations", "dispute_evidence", "a metric"),
         ("Operations", "payment_comparisons", "a metric"),
         ("Renewals", "license_devices", "evidence of a dispute"),
+        ("Invoices", "renewals", "the periods that a payment paid for"),
         ("PaymentMethods", "renewals", "an entry of the wallet names the license"),
         ("Operations", "shadow_alerts", "a metric"),
         ("Operations", "usage_arrivals", "retention"),

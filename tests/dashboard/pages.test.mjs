@@ -43,6 +43,9 @@ before(async () => {
     url: 'https://hooks.example.com/licenses',
     types: ['license.renewed', 'device.added'],
   });
+  backend.sql(`insert into billing_details (user_id, name, address, country, tax_id)
+    values ('${people.nora}', 'Nora Lindqvist', 'Storgatan 5\n111 51 Stockholm', 'SE', 'SE556677889901')`);
+  await backend.addInvoices(licenses.nora);
   backend.sql(`
     insert into payment_cases (provider, reason, subject, amount_minor, currency, detail)
     values ('stripe', 'unknown_renewal', 'pi_3QkExampleOfAnIntent', 2950, 'usd', 'The charge names a renewal that doesn''t exist.');
@@ -90,6 +93,7 @@ const all = [
   ['home', people.sara, '/'],
   ['home-nothing-to-do', people.nora, '/'],
   ['wallet', people.nora, '/wallet'],
+  ['invoices', people.nora, '/invoices'],
   ['licenses', people.nora, '/licenses'],
   ['closing-only', people.paul, `/licenses/${licenses.paul}`],
   ['health', people.sara, `/licenses/${licenses.sara}`],
@@ -119,6 +123,7 @@ const all = [
   ['customer', people.operator, `/customers/${people.nora}`],
   ['audit', people.operator, '/audit'],
   ['all-payments', people.operator, '/payments'],
+  ['reports', people.operator, '/reports'],
   ['system', people.operator, '/system'],
 ];
 

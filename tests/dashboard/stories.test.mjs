@@ -388,6 +388,33 @@ test('the wallet shows its entries with the license they pay for, as a page and 
   assert.equal((await own(null, backend.token('operator', people.operator))).body.field, 'user_id');
 });
 
+test('the next invoice has the billing details, and only its customer and operators can download it', async () => {
+  const page = await open(browser, backend, { as: people.kofi, path: '/invoices' });
+  await page.getByText('No invoices yet.', { exact: false }).waitFor();
+  await page.getByRole('button', { name: 'Add' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name or company').fill('Kofi Trading Ltd');
+  await dialog.getByLabel('Address').fill('Ring Road 1\nAccra');
+  await dialog.getByLabel('Country').selectOption({ label: 'Ghana' });
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Billing details saved.').waitFor();
+  const [license] = backend
+    .sql(`select subscription_id from subscriptions where subscriber_id = '${people.kofi}' limit 1`)
+    .trim()
+    .split('\n');
+  await backend.addInvoices(license);
+  await page.reload();
+  await page.getByText('Credit note for', { exact: false }).waitFor();
+  const downloaded = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'PDF' }).first().click();
+  const name = (await downloaded).suggestedFilename();
+  assert.match(name, /^NW-\d{4}-000002\.pdf$/);
+  await close(page);
+  const file = `/api/v1/invoices/${name.replace('.pdf', '')}/file`;
+  assert.equal((await backend.call('GET', file, backend.token('subscriber', people.nora))).status, 404);
+  assert.equal((await backend.call('GET', file, backend.token('operator', people.operator))).status, 200);
+});
+
 test('frequent customer tasks take three clicks', async () => {
   const done = async (as, clicks, message) => {
     const page = await open(browser, backend, { as, path: '/licenses' });

@@ -106,6 +106,7 @@ const pages = [
   ['home-nothing', people.nora, '/'],
   ['home-grace', people.amara, '/'],
   ['wallet', people.nora, '/wallet'],
+  ['invoices', people.nora, '/invoices'],
   ['licenses', people.yuki, '/licenses'],
   ['closing-only', people.paul, `/licenses/${licenses.paul}`],
   ['health', people.sara, `/licenses/${licenses.sara}`],

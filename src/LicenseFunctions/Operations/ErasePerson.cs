@@ -12,8 +12,10 @@ namespace LicenseFunctions.Operations;
 public sealed record ErasureOrder(string Email, string Reason);
 
 /// <param name="Rows">The number of rows that are deleted or emptied, by table.</param>
+/// <param name="Kept">The number of rows with the person's data that the law asks to keep, by table: issued invoices.</param>
 /// <param name="TellProvider">The customers to delete at the payment provider, such as "stripe cus_123".</param>
-public sealed record Erasure(Guid UserId, IReadOnlyDictionary<string, long> Rows, IReadOnlyList<string> TellProvider);
+public sealed record Erasure(
+    Guid UserId, IReadOnlyDictionary<string, long> Rows, IReadOnlyDictionary<string, long> Kept, IReadOnlyList<string> TellProvider);
 
 /// <summary>Erases a customer, as licensectl erase does: first a preview, then the erasure with the typed mail address.</summary>
 public sealed class ErasePerson(PersonStore persons, CustomerStore customers, LicenseInvalidation invalidation)

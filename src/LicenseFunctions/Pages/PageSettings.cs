@@ -15,6 +15,9 @@ public sealed record PageSettings(
     Uri? Authority, string? ClientId, string? Audience, string Scope, string? StripePublishableKey, Uri? StripeTestApi,
     string? PlacesBy = null)
 {
+    /// <summary>Whether payments have invoices.</summary>
+    public bool HasInvoices { get; init; }
+
     public PageBrand Brand { get; init; } = new(null, Infrastructure.Mail.Brand.Default);
 
     public static PageSettings Read(SettingReader settings)
@@ -32,6 +35,7 @@ public sealed record PageSettings(
                 ? "DB-IP"
                 : null)
         {
+            HasInvoices = settings.HasInvoices(),
             Brand = new PageBrand(settings.Optional("BRAND_NAME"), Infrastructure.Mail.Brand.Read(settings)),
         };
     }

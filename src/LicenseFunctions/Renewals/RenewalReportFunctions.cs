@@ -7,7 +7,7 @@ namespace LicenseFunctions.Renewals;
 
 /// <summary>Lists and reports of the renewals of all licenses, for operators, who can make failed ones due again.</summary>
 public sealed class RenewalReportFunctions(
-    PreviewRenewals preview, CountRenewalFailures failures, ListAllRenewals list, RetryRenewals retry)
+    PreviewRenewals preview, CountRenewalFailures failures, ListAllRenewals list, RetryRenewals retry, ShowReports reports)
 {
     [Function("PreviewRenewals")]
     [Access(CallerRole.Operator)]
@@ -27,6 +27,18 @@ public sealed class RenewalReportFunctions(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request,
         CancellationToken cancellationToken) =>
         (await failures.RunAsync(request.Query["days"], cancellationToken)).ToResult();
+
+    [Function("ShowReports")]
+    [Access(CallerRole.Operator)]
+    [Operation(
+        "Shows revenue, recurring revenue, churn, renewals by status, recovery after declines, and price consents that are awaited, of the "
+        + "last 90 days or from one time to another. Also as CSV (Accept: text/csv).",
+        Reply = typeof(Reports), Media = "text/csv", Query = ["from", "to"])]
+    public async Task<IResult> Reports(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/reports")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        (await reports.RunAsync(request.Query, cancellationToken)).Match(
+            shown => request.PrefersCsv() ? new CsvResult<ReportRow>(shown.Rows) : Results.Json(shown, Json.Options), Problems.ToResult);
 
     [Function("ListAllRenewals")]
     [Access(CallerRole.Operator)]

@@ -46,6 +46,8 @@ public static class RenewalsRegistration
         services.AddSingleton<ListAllRenewals>();
         services.AddSingleton<RetryRenewals>();
         services.AddSingleton<CountRenewalFailures>();
+        services.AddSingleton<ReportStore>();
+        services.AddSingleton<ShowReports>();
         services.AddSingleton<SetAutoRenewal>();
         return services;
     }

@@ -13,6 +13,7 @@ const License = lazy(() => import('./customer/License'));
 const PaymentMethods = lazy(() => import('./customer/PaymentMethods'));
 const ConfirmPayment = lazy(() => import('./customer/ConfirmPayment'));
 const Wallet = lazy(() => import('./customer/Wallet'));
+const Invoices = lazy(() => import('./customer/Invoices'));
 const Price = lazy(() => import('./customer/Price'));
 const WasThisYou = lazy(() => import('./customer/WasThisYou'));
 const Alerts = lazy(() => import('./operator/Alerts'));
@@ -26,6 +27,7 @@ const Webhooks = lazy(() => import('./operator/Webhooks'));
 const System = lazy(() => import('./operator/System'));
 const Audit = lazy(() => import('./operator/Audit'));
 const Customer = lazy(() => import('./operator/Customer'));
+const Reports = lazy(() => import('./operator/Reports'));
 const AllPayments = lazy(() => import('./operator/AllPayments'));
 const Search = lazy(() => import('./operator/Search'));
 
@@ -60,6 +62,7 @@ export function App() {
           ['/', t('nav.home')],
           ['/licenses', t('nav.licenses')],
           ['/wallet', t('nav.wallet')],
+          ...(config?.has_invoices ? [['/invoices', t('nav.invoices')]] : []),
           ['/payment-methods', t('nav.cards')],
         ];
   const onCards = route.pathname.startsWith('/payment-methods');
@@ -105,6 +108,7 @@ export function App() {
               <>
                 <Route path="/" element={<Home />} />
                 <Route path="/wallet" element={<Wallet />} />
+                <Route path="/invoices" element={<Invoices />} />
                 <Route path="/licenses" element={<Licenses />} />
                 <Route path="/payment-methods" element={<PaymentMethods />} />
                 <Route path="/payment-methods/confirm/:subscriptionId" element={<ConfirmPayment />} />
@@ -125,6 +129,7 @@ export function App() {
                 <Route path="/audit" element={<Audit />} />
                 <Route path="/customers/:userId" element={<Customer />} />
                 <Route path="/payments" element={<AllPayments />} />
+                <Route path="/reports" element={<Reports />} />
               </>
             )}
             {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}

@@ -122,7 +122,7 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
 
         await RequestUntilDoneAsync(
             app, database,
-            "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents ReconcileRenewals RetainData RunRenewals "
+            "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents IssueInvoices ReconcileRenewals RetainData RunRenewals "
                 + "ScoreLicenses SumUsage WarnExpiring WatchLicenses");
 
         Assert.Equal("applied", await database.QueryAsync<string>(
@@ -145,8 +145,8 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
 
         await RequestUntilDoneAsync(
             app, database,
-            "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents RetainData ScanUsage ScoreLicenses SumUsage "
-                + "WarnExpiring WatchLicenses");
+            "ComparePayments DeliverEvents DrainOutbox EndLeases FetchPaymentEvents IssueInvoices RetainData ScanUsage ScoreLicenses "
+                + "SumUsage WarnExpiring WatchLicenses");
 
         Assert.Equal(0L, await database.QueryAsync<long>(
             "select count(*) from renewals where subscription_id = @license", new { license }));
@@ -162,8 +162,8 @@ public sealed class TimerFallbackTests(PostgresFixture postgres)
             insert into timer_leases (timer_name, known_since)
             select name, now() - interval '4 days'
             from unnest(
-                '{ComparePayments,DeliverEvents,DrainOutbox,EndLeases,FetchPaymentEvents,ReconcileRenewals,RetainData,RunRenewals}'::text[]
-                || '{ScanUsage,ScoreLicenses,SumUsage,WarnExpiring,WatchLicenses}'::text[]) as name
+                '{ComparePayments,DeliverEvents,DrainOutbox,EndLeases,FetchPaymentEvents,IssueInvoices,ReconcileRenewals}'::text[]
+                || '{RetainData,RunRenewals,ScanUsage,ScoreLicenses,SumUsage,WarnExpiring,WatchLicenses}'::text[]) as name
             """);
         return database;
     }

@@ -160,6 +160,12 @@ export class Backend {
         RATE_LIMIT_PER_MINUTE: '100000',
         VALIDATION_TIMEOUT_SECONDS: '30', // the machine may be busy
         PUBLIC_URL: backend.address,
+        INVOICE_SELLER_NAME: 'Northwind Signals GmbH',
+        INVOICE_SELLER_ADDRESS: 'Hafenstraße 12|20457 Hamburg',
+        INVOICE_SELLER_COUNTRY: 'DE',
+        INVOICE_SELLER_TAX_ID: 'DE123456789',
+        INVOICE_PREFIX: 'NW',
+        INVOICE_TAX_RATES: 'DE=19,AT=20,FR=20,US=0',
         LEASE_SIGNING_KEYS: [randomBytes(32), randomBytes(32)].map((one) => one.toString('base64')).join(','),
         SHADOW_DETECTION_POLICY: 'device_limit=1',
         ...Object.fromEntries(schedules.map((name) => [name, sixMonthsAhead])),
@@ -257,6 +263,31 @@ export class Backend {
       on conflict (provider, kind, provider_id) do update
       set renewal_id = excluded.renewal_id, subscription_id = excluded.subscription_id`);
     return dispute.id;
+  }
+
+  /** Books a paid renewal of a license and a refund of a part of it, and issues the documents. */
+  async addInvoices(license) {
+    this.sql(`
+      with license as (
+        select s.subscription_id, s.subscriber_id from subscriptions s where s.subscription_id = '${license}'
+      ), paid as (
+        insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, paid_with, paid_from, paid_until,
+                              gives_up_at)
+        select subscription_id, subscriber_id, start, 'auto', 'applied', 49.99, 'card', start, start + interval '30 days', start
+        from license, (select now() - interval '300 days' as start) p
+        returning renewal_id, user_id
+      ), wallet as (
+        insert into user_wallets (user_id, balance_usd) select user_id, 0 from paid on conflict do nothing
+      )
+      insert into renewals_to_invoice (renewal_id, marked_at) select renewal_id, now() - interval '1 hour' from paid`);
+    const post = (name, type, amount) =>
+      this.sql(`select ${name}(r.user_id, ${amount}, '${type}', 'License renewal', case when '${type}' <> 'DEPOSIT' then r.renewal_id end)
+        from renewals_to_invoice m join renewals r using (renewal_id)`);
+    post('credit_wallet', 'DEPOSIT', 49.99);
+    post('debit_wallet', 'FEE_SUBSCRIPTION', 49.99);
+    post('credit_wallet', 'REFUND', 10);
+    post('debit_wallet', 'WITHDRAWAL', 10);
+    await this.runTimer('IssueInvoices');
   }
 
   /** The header that the demo sign-in requires. */

@@ -15,17 +15,30 @@ public sealed class CsvResult<T>(IEnumerable<T> rows) : IResult
     }
 }
 
+/// <summary>Answers with rows as CSV while they are read.</summary>
+public sealed class CsvStreamResult<T>(IAsyncEnumerable<T> rows) : IResult
+{
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        httpContext.Response.ContentType = "text/csv; charset=utf-8";
+        return CsvRows.WriteAsync(httpContext.Response.Body, rows, httpContext.RequestAborted);
+    }
+}
+
 /// <summary>Writes rows as CSV (RFC 4180). The header has the names of the JSON fields.</summary>
 public static class CsvRows
 {
-    public static async Task WriteAsync<T>(Stream stream, IEnumerable<T> rows, CancellationToken cancellationToken)
+    private const string FormulaSigns = "=@+-\t\r";
+
+    public static Task WriteAsync<T>(Stream stream, IEnumerable<T> rows, CancellationToken cancellationToken) =>
+        WriteAsync(stream, rows.ToAsyncEnumerable(), cancellationToken);
+
+    public static async Task WriteAsync<T>(Stream stream, IAsyncEnumerable<T> rows, CancellationToken cancellationToken)
     {
         var columns = typeof(T).GetProperties();
-        // Fields that a spreadsheet would execute as a formula start with an apostrophe.
-        await using var csv = CsvWriter.Create(
-            stream, CsvWriterOptions.Default with { Injection = CsvInjection.Escape }, leaveOpen: true);
+        await using var csv = CsvWriter.Create(stream, CsvWriterOptions.Default, leaveOpen: true);
         csv.WriteHeader(Array.ConvertAll(columns, column => JsonNamingPolicy.SnakeCaseLower.ConvertName(column.Name)));
-        foreach (var row in rows)
+        await foreach (var row in rows.WithCancellation(cancellationToken))
             await csv.WriteRecordAsync(Array.ConvertAll(columns, column => Text(column.GetValue(row))), cancellationToken);
     }
 
@@ -36,8 +49,11 @@ public static class CsvRows
         DateTimeOffset time => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
         Enum word => JsonNamingPolicy.SnakeCaseUpper.ConvertName(word.ToString()),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-        _ => value.ToString()!,
+        _ => WithoutFormula(value.ToString()!),
     };
+
+    // A text that a spreadsheet would execute as a formula starts with an apostrophe. A number below 0 is none.
+    private static string WithoutFormula(string text) => text.Length > 0 && FormulaSigns.Contains(text[0]) ? "'" + text : text;
 }
 
 public static class CsvRequest

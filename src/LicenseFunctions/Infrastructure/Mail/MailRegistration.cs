@@ -9,7 +9,7 @@ public static class MailRegistration
     {
         var settings = MailSettings.Read(reader);
         services.AddSingleton(settings);
-        services.AddSingleton(new MailTemplates(settings.CloseOnly, settings.Brand, settings.Language));
+        services.AddSingleton(new MailTemplates(settings.CloseOnly, settings.Brand, settings.Language, reader.HasInvoices()));
         services.AddSingleton<Func<Mailer>>(provider => () => new Mailer(settings, provider.GetRequiredService<MailTemplates>()));
         services.AddSingleton<CustomerLanguages>();
         return services;

@@ -16,6 +16,8 @@ public static class SharedSettings
     /// </summary>
     public static readonly WholeSetting GracePeriodDays = new("RENEWAL_GRACE_PERIOD_DAYS", Default: 3, Min: 0, Max: 29);
 
+    public const string InvoiceSellerName = "INVOICE_SELLER_NAME";
+
     public static int MaxDevices(this SettingReader settings) => Read(settings, MaxDevicesPerLicense);
 
     public static TimeSpan GracePeriod(this SettingReader settings) => TimeSpan.FromDays(Read(settings, GracePeriodDays));
@@ -24,6 +26,9 @@ public static class SharedSettings
     public static TimeSpan CloseOnly(this SettingReader settings) => settings.Days("CLOSE_ONLY_DAYS", 30, 0, 90);
 
     public static bool AutoRenewal(this SettingReader settings) => settings.Flag("AUTO_RENEWAL_ENABLED", true);
+
+    /// <summary>Whether payments have invoices.</summary>
+    public static bool HasInvoices(this SettingReader settings) => settings.Optional(InvoiceSellerName) is not null;
 
     private static int Read(SettingReader settings, WholeSetting setting) =>
         settings.Whole(setting.Name, setting.Default, setting.Min, setting.Max);

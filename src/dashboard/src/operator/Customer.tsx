@@ -4,6 +4,7 @@ import { call, Problem, useAction, useLoad, type Loaded } from '../api';
 import type { AlertRow } from '../alerts';
 import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
+import { InvoiceFiles, type InvoiceList } from '../invoices';
 import type { License } from '../licenses';
 import { texts } from '../texts';
 import { Back, Badge, Button, Confirm, Empty, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
@@ -67,6 +68,7 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
   const devices = useDevices(licenses.data?.licenses);
   const alerts = useLoad<{ alerts: AlertRow[] }>(`/api/v1/licenses/alerts?status=ALL&sort=newest&user_id=${id}&limit=20`);
   const payments = useLoad<{ payments: PaidRenewal[] }>(`/api/v1/payments?user_id=${id}&limit=20`);
+  const invoices = useLoad<InvoiceList>(`/api/v1/invoices?user_id=${id}&limit=100`);
   const renewals = useLoad<{ renewals: Renewal[] }>(`/api/v1/renewals?user_id=${id}&limit=20`);
   const mails = useLoad<{ mails: Mail[] }>(`${path}/mails`);
   const audit = useLoad<{ entries: AuditEntry[] }>(`/api/v1/audit?user_id=${id}&limit=50`);
@@ -214,6 +216,10 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
           )
         }
       </Show>
+      <h2>{words.invoices}</h2>
+      <Show of={invoices} rows={2}>
+        {(reply) => (reply.invoices.length === 0 ? <p>{reply.is_on ? words.noInvoices : words.invoicesOff}</p> : <Invoices of={reply} />)}
+      </Show>
       <h2>{words.mails}</h2>
       <Show of={mails} rows={2}>
         {(reply) => (reply.mails.length === 0 ? <Empty>{words.noMails}</Empty> : <Mails mails={reply.mails} />)}
@@ -250,6 +256,41 @@ function useDevices(licenses: License[] | undefined): Loaded<{ license: License;
     return () => abort.abort();
   }, [licenses, round]);
   return { ...state, reload: () => setRound((n) => n + 1) };
+}
+
+function Invoices({ of }: { of: InvoiceList }) {
+  const file = useAction();
+  return (
+    <>
+      {file.problem && <ProblemBox problem={file.problem} />}
+      <Table
+        label={words.invoices}
+        rows={of.invoices}
+        id={(row) => row.number}
+        columns={[
+          {
+            head: words.number,
+            cell: (row) => (
+              <>
+                {row.number}
+                <div className="small">{words.invoiceKind(row.kind, row.corrects)}</div>
+              </>
+            ),
+          },
+          { head: all.audit.when, cell: (row) => format.moment(row.issued_at) },
+          {
+            head: texts.renewals.amount,
+            number: true,
+            cell: (row) => format.money(row.kind === 'credit_note' ? -row.gross_usd : row.gross_usd),
+          },
+          {
+            head: words.file,
+            cell: (row) => <InvoiceFiles number={row.number} action={file} />,
+          },
+        ]}
+      />
+    </>
+  );
 }
 
 function Mails({ mails }: { mails: Mail[] }) {
@@ -369,7 +410,7 @@ function Export({ path, id, done }: { path: string; id: string; done: () => void
   );
 }
 
-type Erasure = { rows: Record<string, number>; tell_provider: string[] };
+type Erasure = { rows: Record<string, number>; kept: Record<string, number>; tell_provider: string[] };
 
 /** Shows what an erasure would delete. The typed mail address confirms it. */
 function Erase({ customer, path, done }: { customer: Customer; path: string; done: () => void }) {
@@ -425,6 +466,7 @@ function Erase({ customer, path, done }: { customer: Customer; path: string; don
               ))}
             </ul>
           )}
+          {(preview.kept.invoices ?? 0) > 0 && <p>{words.eraseKept(preview.kept.invoices!)}</p>}
           <Provider customers={preview.tell_provider} />
           <Field label={words.typeAddress(customer.email)} value={typed} onChange={setTyped} max={255} auto />
           <Field label={all.reason} value={reason} onChange={setReason} max={500} />

@@ -51,6 +51,7 @@ export default function Renewals() {
       <PageTitle title={words.title}>
         <span className="end">
           <Link to="/payments">{own.payments.link}</Link>
+          <Link to="/reports">{own.reports.link}</Link>
           <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
         </span>
       </PageTitle>

@@ -1,0 +1,15 @@
+using LicenseFunctions.Infrastructure.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LicenseFunctions.Invoices;
+
+public static class InvoicesRegistration
+{
+    public static IServiceCollection AddInvoices(this IServiceCollection services, SettingReader reader) => services
+        .AddSingleton(InvoiceSettings.Read(reader))
+        .AddSingleton<InvoiceStore>()
+        .AddSingleton<IssueInvoices>()
+        .AddSingleton<ListInvoices>()
+        .AddSingleton<BillingDetailsStore>()
+        .AddSingleton<EditBillingDetails>();
+}
