@@ -96,6 +96,8 @@
 \ir installation/migration.psql
 \set migration 0048_event_types
 \ir installation/migration.psql
+\set migration 0050_paypal
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -32,7 +32,7 @@ public sealed partial class TableTests
             "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",
             "reversal_effects", "payment_cases", "payment_comparisons", "refunds", "dispute_evidence",
         ],
-        ["PaymentMethods"] = ["payment_customers", "payment_event_reads"],
+        ["PaymentMethods"] = ["payment_customers", "payment_event_reads", "payment_preferences"],
         ["Health"] = ["license_health", "license_health_days", "health_marks"],
         ["Operations"] =
         [

@@ -17,6 +17,9 @@ public sealed record PageSettings(
 {
     public PageBrand Brand { get; init; } = new(null, Infrastructure.Mail.Brand.Default);
 
+    /// <summary>Whether PayPal accounts can be saved.</summary>
+    public bool Paypal { get; init; }
+
     public static PageSettings Read(SettingReader settings)
     {
         var authority = settings.BaseAddress("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
@@ -32,6 +35,7 @@ public sealed record PageSettings(
                 ? "DB-IP"
                 : null)
         {
+            Paypal = settings.Optional("PAYPAL_CLIENT_ID") is not null,
             Brand = new PageBrand(settings.Optional("BRAND_NAME"), Infrastructure.Mail.Brand.Read(settings)),
         };
     }
