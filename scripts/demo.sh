@@ -22,13 +22,14 @@ fetch_locations() {
   mv "$STATE/geo.new" "$STATE/geo"
 }
 
-# start_demo_services PORT DATA: starts the stand-ins for Stripe and the mail server, unless the environment names real ones, and exports
-# the settings by which the backend finds them.
+# start_demo_services PORT DATA: starts the stand-ins for Stripe, PayPal and the mail server, unless the environment names real ones, and
+# exports the settings by which the backend finds them.
 start_demo_services() {
   local port=$1 data=$2
   APP=$ROOT/src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll
   mkdir -p "$data" "$STATE/log"
   [ -n "${STRIPE_SECRET_KEY:-}" ] || start_stripe_stand_in "$port" "$data"
+  [ -n "${PAYPAL_CLIENT_ID:-}" ] || start_paypal_stand_in "$port" "$data"
   [ -n "${SMTP_URL:-}" ] || start_mail_catcher "$data"
   [ -n "${INVOICE_SELLER_NAME:-}" ] || use_demo_seller
 }
@@ -46,6 +47,16 @@ start_stripe_stand_in() {
   start_child dotnet src/DevServices/StripeStandIn/bin/Release/net10.0/StripeStandIn.dll --urls "$STRIPE_API_BASE" \
     --state "$data/stripe.json" --demo-customers true --webhook-url "http://127.0.0.1:$port/api/v1/stripe/webhook" >"$log" 2>&1
   step "starting the Stripe stand-in" await_port "$stripe" "${CHILDREN[-1]}" "$log"
+}
+
+start_paypal_stand_in() {
+  local port=$1 data=$2 paypal log=$STATE/log/paypal-stand-in.log
+  paypal=$(free_port)
+  export PAYPAL_CLIENT_ID=client_standin PAYPAL_CLIENT_SECRET=secret_standin PAYPAL_WEBHOOK_ID=WHSTANDIN
+  export PAYPAL_API_URL=http://127.0.0.1:$paypal
+  start_child dotnet src/DevServices/PayPalStandIn/bin/Release/net10.0/PayPalStandIn.dll --urls "$PAYPAL_API_URL" \
+    --state "$data/paypal.json" --webhook-url "http://127.0.0.1:$port/api/v1/paypal/webhook" >"$log" 2>&1
+  step "starting the PayPal stand-in" await_port "$paypal" "${CHILDREN[-1]}" "$log"
 }
 
 start_mail_catcher() {
@@ -89,6 +100,9 @@ TEXT
 TEXT
   [ -z "${STRIPE_API_BASE:-}" ] || cat <<TEXT
   Stripe stand-in   STRIPE_API_BASE=$STRIPE_API_BASE STRIPE_SECRET_KEY=$(hide_key "$STRIPE_SECRET_KEY")
+TEXT
+  [ -z "${PAYPAL_API_URL:-}" ] || cat <<TEXT
+  PayPal stand-in   $PAYPAL_API_URL
 TEXT
   [ -n "$empty" ] || cat <<TEXT
   license tokens    demo-tunde (no device yet), demo-nora (two devices), demo-amara (in grace), demo-paul (expired), demo-sara (suspended)

@@ -227,6 +227,14 @@ CREATE FUNCTION public.can_reinstate(subscription_id uuid) RETURNS boolean
     select exists (select from license_suspensions s where s.subscription_id = $1 and s.closed_at is null and is_liftable(s.cause))
 $_$;
 
+CREATE FUNCTION public.card_declined_at(renewal_id uuid, payment_method_id uuid, changed_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $_$
+    select max(a.first_sent_at) from renewal_attempts a
+    where a.renewal_id = $1 and a.payment_method_id = $2 and a.status = 'hard_declined'
+      and (changed_at is null or changed_at <= a.first_sent_at)
+$_$;
+
 CREATE FUNCTION public.close_only_facts(subscription_id uuid, device_key text, since timestamp with time zone) RETURNS TABLE(first_seen_at timestamp with time zone, began_at timestamp with time zone, suspended_at timestamp with time zone, is_fraud boolean)
     LANGUAGE sql STABLE
     AS $_$
@@ -615,6 +623,7 @@ begin
     delete from user_payment_methods where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);
     delete from payment_customers where user_id = person;
+    delete from payment_preferences where user_id = person;
     update payment_events set body = null where exists (select from unnest(names) as name where position(name in body::text) > 0);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('payment_events', touched);
     update outbox set payload = '{}', dead_at = case when sent_at is null then coalesce(dead_at, now()) end, last_error = 'Erased'
@@ -1066,6 +1075,27 @@ CREATE FUNCTION public.measure_rank(measure text) RETURNS integer
     AS $$
     select array_position(array['NONE', 'NOTIFIED', 'ASKED', 'REFUSED', 'SUSPENDED'], measure)
 $$;
+
+CREATE FUNCTION public.next_card(renewal_id uuid, person uuid, declined_at timestamp with time zone) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $_$
+    select jsonb_build_object(
+        'payment_method_id', m.payment_method_id, 'provider', m.payment_provider, 'customer_id', m.provider_customer_id,
+        'payment_id', m.provider_payment_id, 'changed_at', past_time(m.details_changed_at), 'last_four', m.last_four)
+    from payment_preferences p
+    join user_payment_methods m on m.user_id = p.user_id and m.is_active and not m.is_default
+    where p.user_id = person and p.tries_next_method and m.provider_customer_id is not null and m.provider_payment_id is not null
+      -- Not make_date, which fails for a month or year that doesn't exist.
+      and (m.expiry_year is null or (m.expiry_year, coalesce(m.expiry_month, 12))
+          >= (extract(year from now() at time zone 'UTC'), extract(month from now() at time zone 'UTC')))
+      and not exists (select from renewal_attempts a
+                      where a.renewal_id = $1 and a.payment_method_id = m.payment_method_id and a.status = 'hard_declined'
+                        and a.first_sent_at <= coalesce(declined_at, 'infinity'))
+    order by exists (select from renewal_attempts a
+                     where a.renewal_id = $1 and a.payment_method_id = m.payment_method_id and a.first_sent_at > declined_at) desc,
+             m.created_at desc, m.payment_method_id
+    limit 1
+$_$;
 
 CREATE FUNCTION public.note_token_use(token_hash character varying, used_at timestamp with time zone, address inet) RETURNS void
     LANGUAGE plpgsql
@@ -2755,6 +2785,12 @@ CREATE TABLE public.payment_events (
     body jsonb
 );
 
+CREATE TABLE public.payment_preferences (
+    user_id uuid NOT NULL,
+    tries_next_method boolean NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.refunds (
     refund_id uuid NOT NULL,
     renewal_id uuid NOT NULL,
@@ -2840,7 +2876,9 @@ CREATE VIEW public.renewal_facts AS
     ARRAY( SELECT h.first_sent_at
            FROM public.renewal_attempts h
           WHERE (h.renewal_id = r.renewal_id)
-          ORDER BY h.number) AS attempts_at
+          ORDER BY h.number) AS attempts_at,
+    (public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) IS NOT NULL) AS is_card_declined,
+    public.next_card(r.renewal_id, r.user_id, public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at)) AS next_card
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));
@@ -3417,6 +3455,9 @@ ALTER TABLE ONLY public.payment_event_reads
 ALTER TABLE ONLY public.payment_events
     ADD CONSTRAINT payment_events_come_once PRIMARY KEY (provider, event_id);
 
+ALTER TABLE ONLY public.payment_preferences
+    ADD CONSTRAINT payment_preferences_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY public.payment_reversals
     ADD CONSTRAINT payment_reversals_pkey PRIMARY KEY (reversal_id);
 
@@ -3865,6 +3906,9 @@ ALTER TABLE ONLY public.master_pricing
 
 ALTER TABLE ONLY public.payment_customers
     ADD CONSTRAINT payment_customers_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.payment_preferences
+    ADD CONSTRAINT payment_preferences_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.payment_reversals
     ADD CONSTRAINT payment_reversals_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);

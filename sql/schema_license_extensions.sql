@@ -98,6 +98,8 @@
 \ir installation/migration.psql
 \set migration 0049_cheaper_renewals
 \ir installation/migration.psql
+\set migration 0050_paypal
+\ir installation/migration.psql
 \set migration 0053_invoices
 \ir installation/migration.psql
 \set migration 0054_reports

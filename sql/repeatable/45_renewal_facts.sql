@@ -3,6 +3,35 @@ create or replace function latest_attempt(renewal_id uuid) returns setof renewal
     select * from renewal_attempts a where a.renewal_id = $1 order by a.number desc limit 1
 $$;
 
+-- When a payment method was last declined permanently for a renewal; null if it was not, or if its details have changed since.
+create or replace function card_declined_at(renewal_id uuid, payment_method_id uuid, changed_at timestamptz) returns timestamptz
+    language sql stable as $$
+    select max(a.first_sent_at) from renewal_attempts a
+    where a.renewal_id = $1 and a.payment_method_id = $2 and a.status = 'hard_declined'
+      and (changed_at is null or changed_at <= a.first_sent_at)
+$$;
+
+-- The payment method to try once after a permanent decline of the default one; null unless the customer has allowed it. What was tried
+-- after the decline stays the next one, so that there is no third. A method that was declined permanently before is none.
+create or replace function next_card(renewal_id uuid, person uuid, declined_at timestamptz) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'payment_method_id', m.payment_method_id, 'provider', m.payment_provider, 'customer_id', m.provider_customer_id,
+        'payment_id', m.provider_payment_id, 'changed_at', past_time(m.details_changed_at), 'last_four', m.last_four)
+    from payment_preferences p
+    join user_payment_methods m on m.user_id = p.user_id and m.is_active and not m.is_default
+    where p.user_id = person and p.tries_next_method and m.provider_customer_id is not null and m.provider_payment_id is not null
+      -- Not make_date, which fails for a month or year that doesn't exist.
+      and (m.expiry_year is null or (m.expiry_year, coalesce(m.expiry_month, 12))
+          >= (extract(year from now() at time zone 'UTC'), extract(month from now() at time zone 'UTC')))
+      and not exists (select from renewal_attempts a
+                      where a.renewal_id = $1 and a.payment_method_id = m.payment_method_id and a.status = 'hard_declined'
+                        and a.first_sent_at <= coalesce(declined_at, 'infinity'))
+    order by exists (select from renewal_attempts a
+                     where a.renewal_id = $1 and a.payment_method_id = m.payment_method_id and a.first_sent_at > declined_at) desc,
+             m.created_at desc, m.payment_method_id
+    limit 1
+$$;
+
 -- A renewal with all values on which a decision about it depends.
 create or replace view renewal_facts as
 select
@@ -22,7 +51,12 @@ select
         as is_another_awaited,
     (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
     t.is_disputed, t.is_gone, r.debts_usd, t.debt_usd,
-    array(select h.first_sent_at from renewal_attempts h where h.renewal_id = r.renewal_id order by h.number) as attempts_at
+    array(select h.first_sent_at from renewal_attempts h where h.renewal_id = r.renewal_id order by h.number) as attempts_at,
+    t.payment_method_id is not null
+        and card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) is not null as is_card_declined,
+    case when t.payment_method_id is not null then
+        next_card(r.renewal_id, r.user_id, card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at))
+    end as next_card
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true;

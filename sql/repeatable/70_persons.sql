@@ -116,6 +116,7 @@ begin
     delete from user_payment_methods where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('user_payment_methods', touched);
     delete from payment_customers where user_id = person;
+    delete from payment_preferences where user_id = person;
     update payment_events set body = null where exists (select from unnest(names) as name where position(name in body::text) > 0);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('payment_events', touched);
     update outbox set payload = '{}', dead_at = case when sent_at is null then coalesce(dead_at, now()) end, last_error = 'Erased'

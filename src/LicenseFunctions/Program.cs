@@ -5,6 +5,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Geolocation;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Payments.PayPal;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Infrastructure.Telemetry;
@@ -95,6 +96,7 @@ public static class Program
         services.AddOperations(settings);
         services.AddPages(settings);
         services.AddStripe(settings);
+        services.AddPayPal(settings);
         services.AddMail(settings);
         services.AddRenewals(settings);
         services.AddPaymentMethods();

@@ -34,7 +34,7 @@ public sealed partial class TableTests
             "reversal_effects", "payment_cases", "payment_comparisons", "refunds", "dispute_evidence",
         ],
         ["Invoices"] = ["billing_details", "invoice_series", "invoices", "invoiced_entries", "renewals_to_invoice"],
-        ["PaymentMethods"] = ["payment_customers", "payment_event_reads"],
+        ["PaymentMethods"] = ["payment_customers", "payment_event_reads", "payment_preferences"],
         ["Health"] = ["license_health", "license_health_days", "health_marks"],
         ["Operations"] =
         [

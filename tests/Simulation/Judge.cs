@@ -22,6 +22,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private readonly HashSet<string> refundedCases = [];
     private readonly Dictionary<(Guid RenewalId, object? Worker), Seen> seen = [];
     private readonly Dictionary<string, DateTimeOffset> confirmed = [];
+    private readonly Dictionary<Guid, HashSet<(string Intent, string Card)>> nextTried = [];
     private readonly HashSet<Guid> decided = [];
     private readonly HashSet<Guid> lapsed = [];
     private readonly Dictionary<Guid, (int Count, DateTimeOffset At)> announced = [];
@@ -42,6 +43,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         public decimal? SubscribedUsd { get; init; }
         public bool WantsAutoRenewal { get; set; }
         public DateTimeOffset? SwitchedAt { get; set; }
+
+        public bool HasChangedCards { get; set; }
 
         /// <summary>The customer requested a renewal.</summary>
         public bool HasAsked { get; set; }
@@ -178,6 +181,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     public void Confirmed(ScheduleGateway.Intent intent, ChargeRequest request)
     {
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
+        IsTheNextCardAllowed(intent, request);
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
         if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored
@@ -189,6 +193,21 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
     }
+
+    // The next payment method is tried only after a permanent decline, and once, unless the customer asks for another attempt.
+    private void IsTheNextCardAllowed(ScheduleGateway.Intent intent, ChargeRequest request)
+    {
+        if (!request.PaymentId.StartsWith("next_", StringComparison.Ordinal)) return;
+        if (!gateway.WasHardDeclined(request.RenewalId))
+            violation($"{request.RenewalId} is charged to the next method, and no other was declined");
+        if (!nextTried.TryGetValue(request.RenewalId, out var tried)) nextTried[request.RenewalId] = tried = [];
+        tried.Add((intent.Id, request.PaymentId));
+        if (tried.Count > 1 && !customers[request.SubscriptionId].HasAsked && !customers[request.SubscriptionId].HasChangedCards)
+            violation($"{request.RenewalId} is charged to the next method {tried.Count} times");
+    }
+
+    /// <summary>The customer saved another method, or changed what may be tried.</summary>
+    public void CardsChanged(MemoryLicense license) => customers[license.SubscriptionId].HasChangedCards = true;
 
     /// <summary>When the renewal's latest attempt began.</summary>
     public DateTimeOffset? BeganAt(Guid renewalId) => Find(renewalId)?.Attempt?.FirstSentAt;
@@ -408,6 +427,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private bool IsLeftToAPerson(ScheduleGateway.Intent intent) => intent.IsMissing
         && World.Renewals.Any(one => one.IntentId == intent.Id && one.Status is RenewalStatus.Unknown or RenewalStatus.Undecided);
 
+    private bool IsLeftToAPerson(Guid subscriptionId) => World.Renewals.Any(
+        one => one.SubscriptionId == subscriptionId && one.IntentId is { } intent && gateway.Intents[intent].IsMissing);
+
     private PaymentCase? CaseOf(ScheduleGateway.Intent intent) =>
         World.Cases.FirstOrDefault(one => IsAbout(one, intent));
 
@@ -525,9 +547,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"{id}: fees of {license.FeesUsd}, returns of {license.ReturnedUsd}; paid {fromWallet + fromCards}, back {returned}");
         if (license.ExpiresAt + Grace <= clock.Now && license is { IsTokenActive: true, IsGone: false }
             && !World.Renewals.Any(one => one.SubscriptionId == id && World.Cases.Any(concern => concern.RenewalId == one.RenewalId))
-            && !World.Renewals.Any(one => one.SubscriptionId == id && one.IntentId is { } intent && gateway.Intents[intent].IsMissing))
+            && !IsLeftToAPerson(id))
             violation($"{id} expired at {license.ExpiresAt:u} and was not processed");
-        if (customer.IsReliable && applied.Count == 0 && !World.Cases.Any(one => one.SubscriptionId == id))
+        if (customer.IsReliable && applied.Count == 0 && !World.Cases.Any(one => one.SubscriptionId == id) && !IsLeftToAPerson(id))
             violation($"{id} was always able to pay and was not renewed");
     }
 }

@@ -42,6 +42,10 @@ internal sealed record MemoryLicense
     /// <summary>What deferred renewals left open.</summary>
     public decimal DebtUsd { get; set; }
     public SavedCard? Card { get; set; }
+
+    /// <summary>Another payment method, which the customer allows to be tried after a permanent decline of <see cref="Card"/>.</summary>
+    public SavedCard? NextCard { get; set; }
+
     public List<decimal> Ledger { get; private init; } = [];
 
     /// <summary>All subscription fees of the ledger.</summary>
@@ -86,8 +90,22 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         public Renewal Renewal { get; set; } = renewal;
         public DateTimeOffset? LeaseUntil { get; set; }
         public List<DateTimeOffset> AttemptsAt { get; private init; } = [];
+        public Dictionary<Guid, RenewalAttempt> Attempts { get; private init; } = [];
 
-        public Row Copy() => new(Renewal) { LeaseUntil = LeaseUntil, AttemptsAt = [.. AttemptsAt] };
+        public Row Copy() => new(Renewal) { LeaseUntil = LeaseUntil, AttemptsAt = [.. AttemptsAt], Attempts = new(Attempts) };
+
+        /// <summary>When the method was last declined permanently; null if it was not, or if it has changed since.</summary>
+        public DateTimeOffset? DeclinedAt(SavedCard? card)
+        {
+            DateTimeOffset? latest = null;
+            foreach (var attempt in Attempts.Values)
+            {
+                if (attempt.Status is AttemptStatus.HardDeclined && attempt.PaymentMethodId == card?.PaymentMethodId
+                    && !(card.ChangedAt > attempt.FirstSentAt) && !(latest > attempt.FirstSentAt)) latest = attempt.FirstSentAt;
+            }
+
+            return latest;
+        }
     }
 
     public Dictionary<Guid, MemoryLicense> Licenses { get; } = [];
@@ -604,6 +622,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         row.LeaseUntil = writer.Lease > TimeSpan.Zero ? clock.GetUtcNow() + writer.Lease : null;
         if (change.After.Attempt is { } attempt && attempt.AttemptId != row.Renewal.Attempt?.AttemptId)
             row.AttemptsAt.Add(attempt.FirstSentAt);
+        if (change.After.Attempt is { } latest) row.Attempts[latest.AttemptId] = latest;
         row.Renewal = change.Saved;
         if (row.Renewal is { IntentId: null, Attempt.Status: AttemptStatus.Canceled })
         {
@@ -772,6 +791,19 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             DebtUsd = license.DebtUsd,
             AttemptsAt = [.. row.AttemptsAt],
+            IsCardDeclined = row.DeclinedAt(license.Card) is not null,
+            NextCard = license.NextCard is { } next && !WasDeclinedBefore(row, next, row.DeclinedAt(license.Card)) ? next : null,
         };
+    }
+
+    private static bool WasDeclinedBefore(Row row, SavedCard card, DateTimeOffset? at)
+    {
+        foreach (var attempt in row.Attempts.Values)
+        {
+            if (attempt.Status is AttemptStatus.HardDeclined && attempt.PaymentMethodId == card.PaymentMethodId
+                && !(attempt.FirstSentAt > at)) return true;
+        }
+
+        return false;
     }
 }

@@ -19,8 +19,8 @@ internal sealed class PostgresWorld : IWorld, IDisposable
 {
     private const string Tables = """
         users, subscriptions, license_tokens, license_states, license_suspensions, master_pricing, master_price_changes, user_wallets,
-        user_payment_methods, billing_ledger, renewals, renewal_attempts, renewal_requests, license_renewal_history, payment_events,
-        payment_reversals, reversal_effects, payment_cases, outbox, renewal_sweeps
+        user_payment_methods, payment_preferences, billing_ledger, renewals, renewal_attempts, renewal_requests, license_renewal_history,
+        payment_events, payment_reversals, reversal_effects, payment_cases, outbox, renewal_sweeps
         """;
 
     private const string Prepare = """
@@ -183,7 +183,11 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         delete from user_payment_methods where user_id = @UserId;
         insert into user_payment_methods
             (payment_method_id, user_id, payment_provider, provider_customer_id, provider_payment_id, is_default, details_changed_at)
-        select @method, @UserId, 'stripe', @customer, @payment, true, @changedAt where @method is not null
+        select @method::uuid, @UserId, @provider, @customer, @payment, true, @changedAt::timestamptz where @method is not null
+        union all
+        select @nextMethod::uuid, @UserId, @nextProvider, @nextCustomer, @nextPayment, false, null where @nextMethod is not null;
+        insert into payment_preferences (user_id, tries_next_method) values (@UserId, @nextMethod is not null)
+        on conflict (user_id) do update set tries_next_method = excluded.tries_next_method
         """;
 
     public void Changed(MemoryLicense license)
@@ -207,9 +211,14 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         {
             license.UserId,
             method = license.Card?.PaymentMethodId,
+            provider = license.Card?.Provider,
             customer = license.Card?.CustomerId,
             payment = license.Card?.PaymentId,
             changedAt = license.Card?.ChangedAt?.UtcDateTime,
+            nextMethod = license.NextCard?.PaymentMethodId,
+            nextProvider = license.NextCard?.Provider,
+            nextCustomer = license.NextCard?.CustomerId,
+            nextPayment = license.NextCard?.PaymentId,
         });
         transaction.Commit();
         isStale = true;

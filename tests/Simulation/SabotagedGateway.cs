@@ -4,7 +4,7 @@ using Licensing.Renewals;
 namespace Simulation;
 
 /// <summary>A gateway with a deliberate fault that loses money.</summary>
-internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage) : IPaymentGateway
+internal sealed class SabotagedGateway(IPaymentGateway inner, Sabotage sabotage) : IPaymentGateway
 {
     private int calls;
 
@@ -13,6 +13,8 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
     public TimeSpan IdempotencyKeyLifetime => inner.IdempotencyKeyLifetime;
 
     public decimal MinimumChargeUsd => inner.MinimumChargeUsd;
+
+    public bool ReusesIntents => inner.ReusesIntents;
 
     public async Task<IntentSnapshot> CreateIntentAsync(
         ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
@@ -24,8 +26,10 @@ internal sealed class SabotagedGateway(ScheduleGateway inner, Sabotage sabotage)
         if (sabotage is not Sabotage.IntentPerCall)
             return Seen(await inner.ConfirmIntentAsync(intentId, request, idempotencyKey, cancellationToken));
 
-        var fresh = await inner.CreateIntentAsync(request, $"fresh-{++calls}", cancellationToken);
-        return fresh.IntentId is { } id ? await inner.ConfirmIntentAsync(id, request, $"confirm-{calls}", cancellationToken) : fresh;
+        var fresh = await inner.CreateIntentAsync(request, $"fresh-{Provider}-{++calls}", cancellationToken);
+        return fresh.IntentId is { } id
+            ? await inner.ConfirmIntentAsync(id, request, $"confirm-{Provider}-{calls}", cancellationToken)
+            : fresh;
     }
 
     public async Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken)

@@ -1,6 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
-using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
@@ -54,6 +53,9 @@ internal enum Sabotage
 
     /// <summary>A charge whose renewal is unknown opens no payment case.</summary>
     CasesDropped,
+
+    /// <summary>The next payment method is tried although the default one was not declined permanently.</summary>
+    NextCardAtOnce,
 }
 
 /// <summary>
@@ -65,6 +67,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private static readonly DateTimeOffset FirstDay = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly string[] Cards = ["pm_good", "pm_good", "pm_good", "pm_soft", "pm_flaky", "pm_flaky", "pm_hard", "pm_3ds",
         "pm_slow", "pm_gone"];
+    private static readonly string[] NextCards = ["next_good", "next_hard", "next_soft"];
 
     private readonly Random random;
     private readonly ScheduleClock clock = new(FirstDay);
@@ -113,15 +116,16 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         world = judge.World = postgres as IWorld
             ?? new MemoryWorld(memory, sabotage is Sabotage.None ? memory : new SabotagedStore(memory, sabotage));
         (gateway.OnConfirmed, gateway.BeganAt) = (judge.Confirmed, judge.BeganAt);
-        IPaymentGateway used = sabotage is Sabotage.None ? gateway : new SabotagedGateway(gateway, sabotage);
-        policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0,
-            new Dictionary<string, TimeSpan> { [used.Provider] = used.IdempotencyKeyLifetime })
+        var gateways = new RenewalGateways(
+            new[] { gateway, gateway.PayPal }.Select(
+                one => sabotage is Sabotage.None ? one : new SabotagedGateway(one, sabotage)), NewId);
+        policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, gateways.IdempotencyKeyLifetimes)
         {
             RenewsPaused = renewsPaused,
-            MinimumChargesUsd = new Dictionary<string, decimal> { [used.Provider] = used.MinimumChargeUsd },
+            MinimumChargesUsd = gateways.MinimumChargesUsd,
+            OneAttemptProviders = gateways.OneAttemptProviders,
         };
         store = new PausingStore(world, world.Store, scheduler, judge);
-        var gateways = new RenewalGateways([used], NewId);
         var process = new ProcessRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
         run = new RunDueRenewals(store, process, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
         apply = new ApplyPaymentEvent(store, policy, clock);
@@ -161,8 +165,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             PriceUsd = random.Next(10) switch { 0 => 0m, 1 => null, 2 => 0.30m, _ => 49.99m },
             LastPaidUsd = random.Next(6) switch { 0 => 39.99m, 1 => null, _ => 49.99m },
             WalletUsd = random.Next(3) == 0 ? random.Next(100) : 0,
-            Card = random.Next(6) > 0 ? new SavedCard(NewId(), "stripe", "cus_1", card) : null,
+            Card = random.Next(6) > 0 ? NewCard("cus_1", card) : null,
         };
+        if (random.Next(3) == 0) license.NextCard = NewNextCard(license);
         if (random.Next(3) == 0) license.ReservedUsd = license.WalletUsd;
         if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
         var pays = license.PriceUsd == 0 || (!(license.PriceUsd > license.LastPaidUsd)
@@ -414,7 +419,20 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         call();
     }
 
-    private const int Acts = 21;
+    private SavedCard NewCard(string customer, string card) => random.Next(3) > 0
+        ? new SavedCard(NewId(), PaymentProviders.Stripe, customer, card)
+        : new SavedCard(NewId(), PaymentProviders.PayPal, $"payer_{customer}", card);
+
+    // Of either provider, the same as that of the default method or the other one.
+    private SavedCard NewNextCard(MemoryLicense license)
+    {
+        var method = NextCards[random.Next(NextCards.Length)];
+        return license.Card is { } card && random.Next(2) == 0
+            ? new SavedCard(NewId(), card.Provider, card.CustomerId, method)
+            : NewCard("cus_1", method);
+    }
+
+    private const int Acts = 22;
 
     private void Act()
     {
@@ -431,7 +449,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             case 1:
                 license.Card = license.Card is { } renewed && random.Next(3) == 0
                     ? renewed with { ChangedAt = clock.Now }
-                    : new SavedCard(NewId(), "stripe", random.Next(4) == 0 ? "cus_2" : "cus_1", Cards[random.Next(Cards.Length)]);
+                    : NewCard(random.Next(4) == 0 ? "cus_2" : "cus_1", Cards[random.Next(Cards.Length)]);
+                judge.CardsChanged(license);
                 world.Changed(license);
                 world.CardsChanged(license);
                 break;
@@ -510,6 +529,12 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 world.SuspendByPlatform(license, !license.IsSuspendedByPlatform);
                 judge.Suspended(license);
                 return;
+            case 19:
+                license.NextCard = license.NextCard is null ? NewNextCard(license) : null;
+                judge.CardsChanged(license);
+                world.Changed(license);
+                world.CardsChanged(license);
+                break;
             default:
                 judge.Asked(license);
                 var agrees = random.Next(2) == 0;

@@ -5,25 +5,39 @@ namespace Simulation;
 
 /// <summary>
 /// A gateway with Stripe's semantics: it stores a key's first answer for 24 hours, also a 500; after that the key charges again. An intent
-/// succeeds only once. Every change sends a webhook. The faults come from the seed. Its state is what really happened to the money.
+/// succeeds only once. Every change sends a webhook. The faults come from the seed. Its state, with that of <see cref="PayPal"/>, is what
+/// really happened to the money.
 /// </summary>
 internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, Random random, Action<string> violation) : IPaymentGateway
 {
-    private static readonly TimeSpan KeyMemory = TimeSpan.FromHours(24);
+    private const string Stripe = "stripe";
 
-    private readonly Dictionary<string, (DateTimeOffset At, ChargeRequest? Request, string? Intent, IntentSnapshot Answer)> keys = [];
+    private readonly Dictionary<string, Kept> keys = [];
     private readonly HashSet<string> unanswered = [];
     private readonly HashSet<Guid> forgotten = [];
+    private readonly HashSet<Guid> hardDeclined = [];
     private int numbers;
 
-    internal sealed class Intent(string id, ChargeRequest request)
+    private sealed record Kept(DateTimeOffset At, TimeSpan Memory, ChargeRequest? Request, string? Intent, IntentSnapshot Answer);
+
+    internal sealed class Intent(string id, string provider, ChargeRequest request, DateTimeOffset madeAt, ScheduleClock clock)
     {
         public string Id { get; } = id;
+        public string Provider { get; } = provider;
+        public bool IsOrder => Provider != Stripe;
         public ChargeRequest Request { get; } = request;
         public ChargeOutcome State { get; set; } = new ChargeOutcome.Unconfirmed();
 
-        /// <summary>It was made in another account: no call finds it, and no event is about it.</summary>
-        public bool IsMissing { get; set; }
+        /// <summary>No call finds it, and no event is about it: it was made in another account, or is an order that has expired.</summary>
+        public bool IsMissing => IsLost || IsExpired;
+
+        public bool IsLost { get; set; }
+
+        /// <summary>PayPal's only capture of the order was declined after a review.</summary>
+        public bool IsSpent { get; set; }
+
+        private bool IsExpired => IsOrder && !IsSpent && clock.Now - madeAt >= TimeSpan.FromHours(3)
+            && State is not (ChargeOutcome.Succeeded or ChargeOutcome.Processing);
 
         /// <summary>A restore made the backend forget it.</summary>
         public bool IsForgotten { get; set; }
@@ -56,7 +70,18 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         public bool IsTaken => Kind is ReversalKind.Dispute ? State is ReversalState.Lost : State is not ReversalState.Failed;
     }
 
-    public string Provider => "stripe";
+    public string Provider => Stripe;
+
+    /// <summary>
+    /// The same gateway with PayPal's semantics: it stores a key's answer for 6 hours; an order that is not captured expires after 3; a
+    /// declined capture leaves no trace in the order, and sends no webhook; nor does a canceled order.
+    /// </summary>
+    public IPaymentGateway PayPal => payPal ??= new PayPalSide(this);
+
+    private PayPalSide? payPal;
+
+    /// <summary>Whether a charge of the renewal was declined permanently.</summary>
+    public bool WasHardDeclined(Guid renewalId) => hardDeclined.Contains(renewalId);
 
     public TimeSpan IdempotencyKeyLifetime => TimeSpan.FromHours(23);
 
@@ -89,13 +114,20 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public Action<Intent, ChargeRequest> OnConfirmed { get; set; } = (_, _) => { };
 
     public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
-        CallAsync(idempotencyKey, request, null, () =>
+        CreateAsync(Stripe, request, idempotencyKey);
+
+    private Task<IntentSnapshot> CreateAsync(string provider, ChargeRequest request, string idempotencyKey) =>
+        CallAsync(provider, idempotencyKey, request, null, () =>
         {
             if (request.AmountMinor < MinimumChargeUsd * 100)
                 violation($"{request.AmountMinor} cents are charged to a card, less than the minimum");
-            if (request.PaymentId == "pm_gone")
+            if (request.PaymentId == "pm_gone" && provider == Stripe)
+            {
+                hardDeclined.Add(request.RenewalId);
                 return new IntentSnapshot(null, new ChargeOutcome.HardDeclined("payment_method_unusable", ""));
-            var intent = new Intent($"pi_{++numbers}", request);
+            }
+
+            var intent = new Intent($"{(provider == Stripe ? "pi" : "order")}_{++numbers}", provider, request, clock.Now, clock);
             Intents.Add(intent.Id, intent);
             return Show(intent);
         });
@@ -114,14 +146,15 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         // A paid intent can't be charged again, and a repeat gets the stored answer: such a confirmation leaves no outcome open.
         if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled) && !keys.ContainsKey(idempotencyKey)
             && unanswered.Add(intentId)) intent.ConfirmedAfter = numbers;
-        return AnswerAsync(intentId, CallAsync(idempotencyKey, request, intentId, () => Confirm(intent, request)));
+        return AnswerAsync(intentId, CallAsync(intent.Provider, idempotencyKey, request, intentId, () => Confirm(intent, request)));
     }
 
     public Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken) =>
-        AnswerAsync(intentId, CallAsync(null, null, intentId, () => Show(Intents[intentId])));
+        AnswerAsync(intentId, CallAsync(Intents[intentId].Provider, null, null, intentId, () => Show(Intents[intentId])));
 
     public Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken) =>
-        AnswerAsync(intentId, CallAsync(idempotencyKey, null, intentId, () => Cancel(Intents[intentId])));
+        AnswerAsync(
+            intentId, CallAsync(Intents[intentId].Provider, idempotencyKey, null, intentId, () => Cancel(Intents[intentId])));
 
     // No schedule has an operator who sends evidence; refunds come from the provider's dashboard.
     public Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken) =>
@@ -162,7 +195,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         var answer = await call;
         // A confirmation that is still being sent may charge later.
         var isUnderWay = answer.Outcome is ChargeOutcome.Unconfirmed && Delayed.Exists(one => one.Intent == intentId)
-            && clock.Now - BeganAt(Intents[intentId].Request.RenewalId) < IdempotencyKeyLifetime;
+            && clock.Now - BeganAt(Intents[intentId].Request.RenewalId) < Lifetime(Intents[intentId].Provider);
         if (!isUnderWay && answer.Outcome is not (ChargeOutcome.Unknown or ChargeOutcome.Processing)) Heard(intentId);
         return answer;
     }
@@ -179,6 +212,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public void Process(Intent intent, bool pays)
     {
         if (intent.IsMissing || intent.State is not ChargeOutcome.Processing) return;
+        intent.IsSpent = intent.IsOrder && !pays;
         if (pays) Charge(intent);
         else Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
     }
@@ -190,13 +224,15 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     public void Lose(Intent intent)
     {
         if (intent.State is ChargeOutcome.Processing || (intent.Charge is not null && !unanswered.Contains(intent.Id))) return;
-        intent.IsMissing = true;
+        intent.IsLost = true;
         Events.RemoveAll(made => made.Fact is PaymentFact.IntentChanged { Intent.IntentId: var id } && id == intent.Id);
     }
 
     /// <summary>An operator cancels the intent in the provider's dashboard.</summary>
     public IntentSnapshot Cancel(Intent intent)
     {
+        // The only capture of a spent order was declined.
+        if (intent.IsSpent && !intent.IsMissing) return new IntentSnapshot(intent.Id, new ChargeOutcome.Canceled("declined"));
         if (intent.State is not (ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing) && !intent.IsMissing)
             Become(intent, new ChargeOutcome.Canceled("requested"));
         return Show(intent);
@@ -251,14 +287,20 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private void Report(Intent intent, Return one) => Emit(intent, one.Kind, one.Id, one.State, one.AmountMinor);
 
     private void Emit(Intent intent, ReversalKind kind, string id, ReversalState state, long amount) =>
-        Emit(new PaymentFact.Reversed(new PaymentReversal(
+        Emit(intent.Provider, new PaymentFact.Reversed(new PaymentReversal(
             kind, id, state, amount, intent.Charge!.Currency ?? intent.Request.Currency, intent.Id, intent.Charge.TransactionId, null,
             clock.Now)));
 
-    private async Task<IntentSnapshot> CallAsync(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
+    // One hour less than the gateway's memory, because clocks differ.
+    private static TimeSpan Lifetime(string provider) => Memory(provider) - TimeSpan.FromHours(1);
+
+    private static TimeSpan Memory(string provider) => TimeSpan.FromHours(provider == Stripe ? 24 : 6);
+
+    private async Task<IntentSnapshot> CallAsync(
+        string provider, string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
     {
         // Canceling again changes nothing.
-        if (key is not null && request is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= KeyMemory
+        if (key is not null && request is not null && keys.TryGetValue(key, out var before) && clock.Now - before.At >= before.Memory
             && !IsForgotten(request))
             violation($"key {key} was sent again after its lifetime");
         await scheduler.Pause();
@@ -269,27 +311,28 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             case 1:
                 return NoAnswer("429", TimeSpan.FromSeconds(random.Next(1, 900)));
             case 2:
-                Delayed.Add((request is null ? null : intent, () => Answer(key, request, intent, effect)));
+                Delayed.Add((request is null ? null : intent, () => Answer(provider, key, request, intent, effect)));
                 return NoAnswer("timed out");
             case 3:
-                Answer(key, request, intent, () => { effect(); return NoAnswer("500"); });
+                Answer(provider, key, request, intent, () => { effect(); return NoAnswer("500"); });
                 await scheduler.Pause();
                 return NoAnswer("500");
             case 4:
-                Answer(key, request, intent, effect);
+                Answer(provider, key, request, intent, effect);
                 await scheduler.Pause();
                 return NoAnswer("answer lost");
             default:
-                var answer = Answer(key, request, intent, effect);
+                var answer = Answer(provider, key, request, intent, effect);
                 await scheduler.Pause();
                 return answer;
         }
     }
 
-    private IntentSnapshot Answer(string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
+    private IntentSnapshot Answer(
+        string provider, string? key, ChargeRequest? request, string? intent, Func<IntentSnapshot> effect)
     {
         if (key is null) return effect();
-        if (keys.TryGetValue(key, out var known) && clock.Now - known.At < KeyMemory)
+        if (keys.TryGetValue(key, out var known) && clock.Now - known.At < known.Memory)
         {
             if (known.Request == request && known.Intent == intent) return known.Answer;
             // After a restore, the backend may have other values than those that it sent before.
@@ -298,21 +341,23 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         }
 
         var answer = effect();
-        keys[key] = (clock.Now, request, intent, answer);
+        keys[key] = new Kept(clock.Now, Memory(provider), request, intent, answer);
         return answer;
     }
 
     private IntentSnapshot Confirm(Intent intent, ChargeRequest request)
     {
-        if (intent.IsMissing || intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing)
+        if (intent.IsMissing || intent.IsSpent
+            || intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing)
             return Show(intent);
 
         switch (request.PaymentId)
         {
-            case "pm_hard":
+            case "pm_hard" or "next_hard":
+            case "pm_3ds" or "pm_gone" when intent.IsOrder:
                 Become(intent, new ChargeOutcome.HardDeclined("stolen_card", ""));
                 break;
-            case "pm_soft":
+            case "pm_soft" or "next_soft":
             case "pm_flaky" when random.Next(2) == 0:
                 Become(intent, new ChargeOutcome.SoftDeclined("insufficient_funds", ""));
                 break;
@@ -327,7 +372,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
                 break;
         }
 
-        return Show(intent);
+        return new IntentSnapshot(intent.Id, intent.State);
     }
 
     private void Charge(Intent intent)
@@ -356,18 +401,66 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     private void Become(Intent intent, ChargeOutcome state)
     {
         intent.State = state;
-        Emit(new PaymentFact.IntentChanged(
+        if (state is ChargeOutcome.HardDeclined) hardDeclined.Add(intent.Request.RenewalId);
+        if (intent.IsOrder && !intent.IsSpent && state is not (ChargeOutcome.Succeeded or ChargeOutcome.Processing)) return;
+        Emit(intent.Provider, new PaymentFact.IntentChanged(
             Show(intent), intent.Request.RenewalId, intent.Request.SubscriptionId, intent.Request.UserId, intent.Request.DebtsMinor));
     }
 
-    private void Emit(PaymentFact fact)
+    private void Emit(string provider, PaymentFact fact)
     {
-        var made = new PaymentEvent(Provider, $"evt_{++numbers}", fact.GetType().Name, clock.Now, fact);
+        var made = new PaymentEvent(provider, $"evt_{++numbers}", fact.GetType().Name, clock.Now, fact);
         Events.Add(made);
         AllEvents.Add(made);
     }
 
-    private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent.IsMissing ? new ChargeOutcome.Missing() : intent.State);
+    private static IntentSnapshot Show(Intent intent) => new(intent.Id, intent switch
+    {
+        { IsMissing: true } => new ChargeOutcome.Missing(),
+        { IsOrder: true, IsSpent: false, State: ChargeOutcome.SoftDeclined or ChargeOutcome.HardDeclined } =>
+            new ChargeOutcome.Unconfirmed(),
+        _ => intent.State,
+    });
+
+    private sealed class PayPalSide(ScheduleGateway bank) : IPaymentGateway
+    {
+        public string Provider => PaymentProviders.PayPal;
+
+        public TimeSpan IdempotencyKeyLifetime => Lifetime(Provider);
+
+        public bool ReusesIntents => false;
+
+        // The judge knows one minimum.
+        public decimal MinimumChargeUsd => bank.MinimumChargeUsd;
+
+        public Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string key, CancellationToken cancellationToken) =>
+            bank.CreateAsync(Provider, request, key);
+
+        public Task<IntentSnapshot> ConfirmIntentAsync(
+            string intentId, ChargeRequest request, string key, CancellationToken cancellationToken) =>
+            bank.ConfirmIntentAsync(intentId, request, key, cancellationToken);
+
+        public Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken) =>
+            bank.GetIntentAsync(intentId, cancellationToken);
+
+        public Task<IntentSnapshot> CancelIntentAsync(string intentId, string key, CancellationToken cancellationToken) =>
+            bank.CancelIntentAsync(intentId, key, cancellationToken);
+
+        public Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken) =>
+            bank.FindChargeAsync(chargeId, cancellationToken);
+
+        public Task<RefundOutcome> RefundAsync(RefundRequest request, string key, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<RefundOutcome?> FindRefundAsync(RefundRequest request, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<EvidenceOutcome> SendEvidenceAsync(string disputeId, string text, string key, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+    }
 
     private static IntentSnapshot NoAnswer(string reason, TimeSpan? retryAfter = null) =>
         new(null, new ChargeOutcome.Unknown(reason, retryAfter));

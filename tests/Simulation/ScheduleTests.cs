@@ -56,6 +56,7 @@ public sealed class ScheduleTests
     [InlineData(nameof(Sabotage.LapsedOpened))]
     [InlineData(nameof(Sabotage.LockIsWallet))]
     [InlineData(nameof(Sabotage.CasesDropped))]
+    [InlineData(nameof(Sabotage.NextCardAtOnce))]
     public void Schedules_WithADeliberateFault_ViolateARule(string sabotage)
     {
         Assert.NotEmpty(Simulate.Failing(first: 1, schedules: 20_000, Enum.Parse<Sabotage>(sabotage), untilFailure: true));

@@ -294,6 +294,34 @@ test('a card is declined, another card is added, and the license is renewed', as
   await close(page);
 });
 
+test('a PayPal account is saved on PayPal’s page and pays a renewal', async () => {
+  backend.sql(`update license_tokens set expires_at = now() + interval '2 days' where subscription_id = '${licenses.nadia}';
+    update user_wallets set balance_usd = 0 where user_id = '${people.nadia}'`);
+  const page = await open(browser, backend, { as: people.nadia, path: '/payment-methods' });
+  await page.getByRole('button', { name: 'Add PayPal' }).click();
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Add PayPal' }).click();
+  await page.getByRole('button', { name: 'Agree and save' }).click();
+  const added = page.locator('li.card', { hasText: 'PayPal' });
+  await added.waitFor();
+  if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
+  await added.getByText('Default', { exact: true }).waitFor();
+  await assertAccessible(page, 'paypal');
+  await takeScreenshot(page, 'story-paypal');
+
+  await page.goto(`${backend.address}/app/licenses/${licenses.nadia}/renewals`);
+  await page.getByText('PayPal', { exact: true }).first().waitFor();
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Renewed', { exact: true }).waitFor();
+  assert.equal(
+    backend.sql(`select payment_provider from license_renewal_history where subscription_id = '${licenses.nadia}' and status = 'success'
+      order by attempted_at desc limit 1`),
+    'paypal',
+  );
+  await close(page);
+});
+
 test('the bank requires authentication: the customer confirms the payment on the page', async () => {
   const page = await open(browser, backend, { as: people.hana, path: '/payment-methods' });
   await page.getByRole('button', { name: 'Add a card' }).click();

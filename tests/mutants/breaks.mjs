@@ -5,6 +5,7 @@ const rules = 'src/Licensing/Renewals/';
 const drivers = 'src/LicenseFunctions/Renewals/';
 const gateways = 'src/LicenseFunctions/Infrastructure/Payments/';
 const stripe = gateways + 'Stripe/';
+const payPal = gateways + 'PayPal/';
 const sql = 'sql/repeatable/';
 
 export const breaks = [];
@@ -863,6 +864,43 @@ other(
   '(obstacle is not null || status is not (null or RenewalStatus.Due))',
   'true',
   'RenewalForecastTests',
+);
+
+kindOf('two providers');
+money(
+  'next-method-without-a-decline',
+  rules + 'RenewalFacts.cs',
+  'NextCard is not null && (IsCardDeclined || IsDeclined(Renewal.Attempt))',
+  'NextCard is not null',
+  'NextCardTests',
+);
+money(
+  'next-method-again-and-again',
+  rules + 'RenewalPlan.cs',
+  'if (facts.IsNextCardCharged\n',
+  'if (facts.IsNextCardCharged && false\n',
+  'NextCardTests',
+);
+money(
+  'order-of-another-provider-is-kept',
+  rules + 'RenewalPlan.cs',
+  '(last.Provider != card.Provider || last.Request.CustomerId',
+  '(last.Request.CustomerId',
+  'NextCardTests',
+);
+money(
+  'lost-capture-is-declined',
+  payPal + 'PayPalGateway.cs',
+  '{ Status: HttpStatusCode.UnprocessableEntity, Issue: { } issue } => PayPalDeclines',
+  '{ Issue: { } issue } => PayPalDeclines',
+  'PayPalGatewayTests',
+);
+money(
+  'certificates-of-anybody',
+  payPal + 'PayPalCertificates.cs',
+  'host.EndsWith(".paypal.com", StringComparison.OrdinalIgnoreCase)',
+  'host.EndsWith("paypal.com", StringComparison.OrdinalIgnoreCase)',
+  'PayPalWebhooksTests',
 );
 
 kindOf('small amounts');

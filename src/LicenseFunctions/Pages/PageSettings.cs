@@ -20,6 +20,9 @@ public sealed record PageSettings(
 
     public PageBrand Brand { get; init; } = new(null, Infrastructure.Mail.Brand.Default);
 
+    /// <summary>Whether PayPal accounts can be saved.</summary>
+    public bool Paypal { get; init; }
+
     public static PageSettings Read(SettingReader settings)
     {
         var authority = settings.BaseAddress("AUTH_AUTHORITY", "https://login.example.com/tenant", "https", "http");
@@ -36,6 +39,7 @@ public sealed record PageSettings(
                 : null)
         {
             HasInvoices = settings.HasInvoices(),
+            Paypal = settings.Optional("PAYPAL_CLIENT_ID") is not null,
             Brand = new PageBrand(settings.Optional("BRAND_NAME"), Infrastructure.Mail.Brand.Read(settings)),
         };
     }

@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Licenses;
+using Licensing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
@@ -9,6 +10,9 @@ namespace LicenseFunctions.PaymentMethods;
 /// <summary>The caller's saved cards. Other users and operators can't see or change them.</summary>
 public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSetup setup, RemovePaymentMethod remove)
 {
+    private static readonly Refusal EnabledMissing = new(
+        RefusalKind.Invalid, "ENABLED_MISSING", "enabled must be true or false.", "enabled", "Send {\"enabled\": true}.");
+
     [Function("StartCardSetup")]
     [Access(CallerRole.Subscriber)]
     [Operation(
@@ -29,7 +33,28 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payment-methods")] HttpRequest request,
         CancellationToken cancellationToken) =>
         Results.Json(
-            new PaymentMethodList(await store.ListAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)), Json.Options);
+            new PaymentMethodList(
+                await store.ListAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken),
+                await store.TriesNextAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)),
+            Json.Options);
+
+    [Function("SwitchNextPaymentMethod")]
+    [Access(CallerRole.Subscriber)]
+    [Operation(
+        "Allows, or forbids, that the next saved payment method is tried once if the default one is declined permanently.",
+        Body = typeof(NextMethodSwitch), Status = StatusCodes.Status204NoContent)]
+    public async Task<IResult> SwitchNext(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/payment-methods/next")] HttpRequest request,
+        CancellationToken cancellationToken)
+    {
+        var body = await request.ReadAsync<NextMethodSwitch>(cancellationToken);
+        if (body.Refusal is { } refusal) return refusal.ToResult();
+        if (body.Value.Enabled is not { } enabled) return EnabledMissing.ToResult();
+        var caller = request.HttpContext.Caller();
+        return await store.SetTriesNextAsync(caller.UserId!.Value, enabled, caller.ToActor(), cancellationToken)
+            ? Results.NoContent()
+            : PaymentMethodStore.NoSuchUser.ToResult();
+    }
 
     [Function("MakePaymentMethodDefault")]
     [Access(CallerRole.Subscriber)]
@@ -58,4 +83,9 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
     }
 }
 
-public sealed record PaymentMethodList(IReadOnlyList<SavedPaymentMethod> PaymentMethods);
+/// <param name="TriesNextMethod">
+/// Whether the next method is tried once if the default one is declined permanently; the customer has allowed it.
+/// </param>
+public sealed record PaymentMethodList(IReadOnlyList<SavedPaymentMethod> PaymentMethods, bool TriesNextMethod);
+
+public sealed record NextMethodSwitch(bool? Enabled);

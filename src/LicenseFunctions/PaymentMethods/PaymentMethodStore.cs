@@ -170,16 +170,17 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         }, cancellationToken);
 
     private const string ProviderId = """
-        select provider_payment_id from user_payment_methods
+        select payment_provider, provider_payment_id from user_payment_methods
         where user_id = @userId and payment_method_id = @paymentMethodId and is_active
         """;
 
-    /// <returns>The provider's ID; null if the user has no such method.</returns>
-    public async Task<string?> FindAsync(Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
+    /// <returns>The provider and its ID of the method; null if the user has no such method.</returns>
+    public async Task<(string Provider, string PaymentId)?> FindAsync(
+        Guid userId, Guid paymentMethodId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        return await connection.ExecuteScalarAsync<string?>(
+        return await connection.QuerySingleOrDefaultAsync<(string, string)?>(
             new CommandDefinition(ProviderId, new { userId, paymentMethodId }, cancellationToken: cancellationToken));
     }
 
@@ -203,6 +204,40 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
             await connection.ExecuteAsync(new CommandDefinition(ClearDefault, new { userId, paymentMethodId }, cancellationToken: token));
             await connection.ExecuteAsync(new CommandDefinition(SetDefault, new { userId, paymentMethodId }, cancellationToken: token));
             await AuditAsync(connection, by, "payment_method.made_default", paymentMethodId, token);
+            await RenewalStore.CardsChangedAsync(connection, userId, time.GetUtcNow(), token);
+            return true;
+        }, cancellationToken);
+
+    private const string TriesNext = "select exists (select from payment_preferences where user_id = @userId and tries_next_method)";
+
+    /// <summary>Whether the customer has allowed that the next method is tried if the default one is declined permanently.</summary>
+    public async Task<bool> TriesNextAsync(Guid userId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(TriesNext, new { userId }, cancellationToken: session.Token));
+    }
+
+    private const string SetTriesNext = """
+        insert into payment_preferences (user_id, tries_next_method)
+        select user_id, @enabled from users where user_id = @userId
+        on conflict (user_id) do update set tries_next_method = excluded.tries_next_method, changed_at = now()
+        """;
+
+    /// <summary>Renewals that wait for another card may continue at once with the next method.</summary>
+    /// <returns>False if there is no such user.</returns>
+    public Task<bool> SetTriesNextAsync(Guid userId, bool enabled, Actor by, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            if (!await LockAsync(connection, userId, token))
+                return false;
+            await connection.ExecuteAsync(new CommandDefinition(SetTriesNext, new { userId, enabled }, cancellationToken: token));
+            await AuditLog.AddAsync(
+                connection,
+                new AuditRow(
+                    by, "payment_method.next_switched", SubscriptionId: null, userId.ToString(),
+                    After: RowJson.Of(new { TriesNextMethod = enabled })),
+                token);
             await RenewalStore.CardsChangedAsync(connection, userId, time.GetUtcNow(), token);
             return true;
         }, cancellationToken);

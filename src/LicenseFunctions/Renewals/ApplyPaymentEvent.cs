@@ -37,6 +37,12 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
                 return;
             }
 
+            if (facts.Renewal.Attempt is { } latest && latest.Provider != received.Provider)
+            {
+                await store.RecordAsync(received, PaidElsewhere(facts.Renewal, latest, received.Provider, changed), cancellationToken);
+                return;
+            }
+
             if (Settle(facts, received.Provider, changed) is not { } change)
             {
                 await store.RecordAsync(received, concern: null, cancellationToken);
@@ -94,6 +100,16 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
 
         return RenewalSettlement.Settle(facts, changed.Intent, Trigger.Event, policy, now);
     }
+
+    // The intent at the first provider is canceled before the second one is asked. So this happens only if a provider charges a canceled
+    // intent, or if a restore of the database made the backend forget an intent. An operator must decide.
+    private static PaymentCase? PaidElsewhere(
+        Renewal renewal, RenewalAttempt latest, string provider, PaymentFact.IntentChanged changed) =>
+        changed.Intent is { IntentId: { } intentId, Outcome: ChargeOutcome.Succeeded paid }
+            ? new PaymentCase(
+                PaymentCaseReason.PaidTwice, intentId, renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.TransactionId,
+                paid.AmountMinor, paid.Currency, $"Charged by {provider}, and the latest attempt was with {latest.Provider}.")
+            : null;
 
     // A charge without the metadata of a renewal belongs to another system that uses the account.
     private static PaymentCase? UnknownRenewal(PaymentFact.IntentChanged changed) =>

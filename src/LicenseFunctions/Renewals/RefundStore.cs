@@ -14,6 +14,10 @@ internal sealed record ClaimedRefund
     public Guid SubscriptionId { get; init; }
     public string Provider { get; init; } = "";
     public string IntentId { get; init; } = "";
+
+    /// <summary>The charge that paid the renewal.</summary>
+    public string? ChargeId { get; init; }
+
     public long AmountMinor { get; init; }
 
     /// <summary>This try included; 1 for the first.</summary>
@@ -26,7 +30,7 @@ internal sealed record ClaimedRefund
 
     public string Key => $"refund-{RefundId:N}" + (KeyNumber == 1 ? "" : $"-{KeyNumber}");
 
-    public RefundRequest ToRequest() => new(RefundId, IntentId, AmountMinor);
+    public RefundRequest ToRequest() => new(RefundId, IntentId, AmountMinor, ChargeId);
 }
 
 /// <summary>Refunds that operators requested.</summary>
@@ -112,7 +116,10 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
               limit 1
               for update skip locked) due
         where f.refund_id = due.refund_id
-        returning f.refund_id, f.subscription_id, f.provider, f.intent_id, f.amount_minor, f.tries, f.key_number, f.key_used_at
+        returning f.refund_id, f.subscription_id, f.provider, f.intent_id, f.amount_minor, f.tries, f.key_number, f.key_used_at,
+                  (select a.transaction_id from renewal_attempts a
+                   where a.renewal_id = f.renewal_id and a.provider = f.provider and a.status = 'succeeded'
+                   order by a.number desc limit 1) as charge_id
         """;
 
     /// <summary>Claims a refund that is due; other workers can't claim it until the lease expires. Null for none.</summary>

@@ -15,6 +15,10 @@ public sealed class RenewalGateways(IEnumerable<IPaymentGateway> gateways, Func<
     public IReadOnlyDictionary<string, decimal> MinimumChargesUsd =>
         byProvider.ToDictionary(pair => pair.Key, pair => pair.Value.MinimumChargeUsd);
 
+    /// <inheritdoc cref="RenewalPolicy.OneAttemptProviders"/>
+    public IReadOnlySet<string> OneAttemptProviders =>
+        byProvider.Values.Where(gateway => !gateway.ReusesIntents).Select(gateway => gateway.Provider).ToHashSet();
+
     public Guid NewAttemptId() => newId();
 
     /// <returns>Null if the provider is not configured.</returns>

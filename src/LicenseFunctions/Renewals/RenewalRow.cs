@@ -72,11 +72,15 @@ internal sealed record RenewalRow : RenewalTermsRow
     public bool LapsedBlocked { get; init; }
     public bool IsAnotherAwaited { get; init; }
     public DateTime[] AttemptsAt { get; init; } = [];
+    public bool IsCardDeclined { get; init; }
+    public string? NextCard { get; init; }
 
     public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited)
     {
         DebtUsd = DebtUsd,
         AttemptsAt = [.. AttemptsAt.Select(at => new DateTimeOffset(at, TimeSpan.Zero))],
+        IsCardDeclined = IsCardDeclined,
+        NextCard = NextCard is { } next ? JsonSerializer.Deserialize<SavedCard>(next, RowJson.Options) : null,
     };
 
     private Renewal ToRenewal() => new()

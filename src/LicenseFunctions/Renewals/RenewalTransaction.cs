@@ -64,8 +64,11 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         foreach (var change in changes)
         {
             if (change.Case is { } concern)
-                await OpenCaseAsync(
-                    change.After.Attempt?.Provider ?? PaymentProviders.Stripe, change.After, concern, cancellationToken);
+            {
+                var provider = writer.Event?.Provider ?? change.After.Attempt?.Provider ?? PaymentProviders.Stripe;
+                await OpenCaseAsync(provider, change.After, concern, cancellationToken);
+            }
+
             if (change.Payment is { With: PaidWith.Card }) await ApplyReversalsAsync(change.After, cancellationToken);
         }
     }

@@ -53,5 +53,9 @@ public static class RenewalsRegistration
     }
 
     private static RenewalPolicy Policy(RenewalSettings settings, RenewalGateways gateways) =>
-        settings.Policy(gateways.IdempotencyKeyLifetimes) with { MinimumChargesUsd = gateways.MinimumChargesUsd };
+        settings.Policy(gateways.IdempotencyKeyLifetimes) with
+        {
+            MinimumChargesUsd = gateways.MinimumChargesUsd,
+            OneAttemptProviders = gateways.OneAttemptProviders,
+        };
 }

@@ -4,7 +4,8 @@ namespace Licensing.Renewals;
 /// <param name="RefundId">The row's id. Sent as metadata, so that a webhook or a lookup can be assigned to it.</param>
 /// <param name="IntentId">The provider's id of the intent whose charge is refunded.</param>
 /// <param name="AmountMinor">Minor units of the charge's currency, greater than 0.</param>
-public sealed record RefundRequest(Guid RefundId, string IntentId, long AmountMinor);
+/// <param name="ChargeId">The provider's id of the charge; null if it is not known.</param>
+public sealed record RefundRequest(Guid RefundId, string IntentId, long AmountMinor, string? ChargeId = null);
 
 /// <summary>What is known about a refund that was requested. Each gateway maps its provider's codes to these.</summary>
 public abstract record RefundOutcome

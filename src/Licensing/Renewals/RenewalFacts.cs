@@ -28,8 +28,27 @@ public sealed record RenewalFacts(
     /// <summary>When the renewal's attempts began.</summary>
     public IReadOnlyList<DateTimeOffset> AttemptsAt { get; init; } = [];
 
+    /// <summary>An attempt of the renewal with <see cref="Card"/> was declined permanently, and the card has not changed since.</summary>
+    public bool IsCardDeclined { get; init; }
+
+    /// <summary>
+    /// The method to try once after a permanent decline of <see cref="Card"/>; null if the customer has not allowed it, or has no other.
+    /// </summary>
+    public SavedCard? NextCard { get; init; }
+
+    /// <summary>The payment method to charge.</summary>
+    public SavedCard? ChargedCard =>
+        NextCard is not null && (IsCardDeclined || IsDeclined(Renewal.Attempt)) ? NextCard : Card;
+
+    /// <summary>Whether <see cref="ChargedCard"/> takes the place of the default one.</summary>
+    public bool IsNextCardCharged => ChargedCard != Card;
+
     /// <summary>What pays.</summary>
-    public PaymentSource Source(RenewalPolicy policy) => PaymentSource.Of(Price(policy), DebtUsd, WalletUsd, Card, policy);
+    public PaymentSource Source(RenewalPolicy policy) => PaymentSource.Of(Price(policy), DebtUsd, WalletUsd, ChargedCard, policy);
+
+    // An attempt that was declined since the facts were read.
+    private bool IsDeclined(RenewalAttempt? attempt) =>
+        attempt is { Status: AttemptStatus.HardDeclined } && Card is { } card && !card.IsOtherThan(attempt);
 
     /// <inheritdoc cref="RenewalPrice.Of"/>
     public RenewalPrice Price(RenewalPolicy policy) => RenewalPrice.Of(

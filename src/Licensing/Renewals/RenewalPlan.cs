@@ -23,7 +23,7 @@ public static class RenewalPlan
             { IsChargeOpen: true, IntentId: { } intent, Attempt: { } attempt } => ResolveOpenCharge(facts, intent, attempt, policy, now),
             { Status: NeedsAuthentication, IntentId: { } intent, Attempt: { } attempt }
                 when renewal.NextActionAt < renewal.GivesUpAt && !IsUnwanted(facts, policy)
-                    && facts.Card?.IsOtherThan(attempt) is not true =>
+                    && facts.ChargedCard?.IsOtherThan(attempt) is not true =>
                 new RenewalStep.LookUp(intent, attempt),
             _ => Decide(facts, policy, now, attemptId),
         };
@@ -96,7 +96,7 @@ public static class RenewalPlan
     private static RenewalStep Charge(
         Renewal renewal, RenewalFacts facts, RenewalPolicy policy, DateTimeOffset now, Guid attemptId)
     {
-        var card = facts.Card!;
+        var card = facts.ChargedCard!;
         // A manual renewal was declined: without auto-renewal there is no automatic retry.
         if (renewal.Status is SoftDeclined && !policy.AutoRenews(facts.License))
             return Save(renewal with { NextActionAt = renewal.GivesUpAt });
@@ -107,6 +107,11 @@ public static class RenewalPlan
         // The same card would be declined again. The customer got a mail about the decline.
         if (renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !card.IsOtherThan(declined))
             return Wait(renewal with { Status = HardDeclined }, now);
+        // The next method is tried once. The customer may still request another attempt.
+        if (facts.IsNextCardCharged
+            && renewal is { Status: SoftDeclined or HardDeclined, Attempt: { Status: AttemptStatus.SoftDeclined } tried }
+            && !card.IsOtherThan(tried))
+            return Wait(renewal with { Status = HardDeclined }, now);
         if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } unconfirmed }
             && !card.IsOtherThan(unconfirmed))
             return Save(renewal with
@@ -115,9 +120,10 @@ public static class RenewalPlan
                 NextActionAt = RenewalPolicy.Earlier(RenewalPolicy.NextLookup(1, now), renewal.GivesUpAt),
             });
 
-        // An intent belongs to one customer of one provider: a card of another one needs a new intent.
+        // An intent belongs to one customer of one provider, and with some providers to one attempt: otherwise a new intent is needed.
         if (renewal is { IntentId: { } intent, Attempt: { } last }
-            && (last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId))
+            && (last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId
+                || policy.OneAttemptProviders.Contains(last.Provider)))
             return new RenewalStep.CancelIntent(intent, last);
 
         var charging = renewal with

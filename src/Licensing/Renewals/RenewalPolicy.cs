@@ -21,6 +21,9 @@ public sealed record RenewalPolicy(
     /// <summary>For each configured provider, the smallest amount that it charges to a card.</summary>
     public IReadOnlyDictionary<string, decimal> MinimumChargesUsd { get; init; } = new Dictionary<string, decimal>();
 
+    /// <summary>The configured providers whose intents can be confirmed by one attempt only.</summary>
+    public IReadOnlySet<string> OneAttemptProviders { get; init; } = new HashSet<string>();
+
     /// <summary>The largest EXPIRY_WARNING_DAYS.</summary>
     public const int LongestWarningDays = 29;
 

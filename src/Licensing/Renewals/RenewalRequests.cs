@@ -76,7 +76,7 @@ public static class RenewalRequests
             _ when source.With is PaidWith.Card or PaidWith.Deferred && facts.License.IsDisputed =>
                 Refused("PAYMENT_DISPUTED", "A charge of this license is disputed: its card is not charged until the dispute is decided."),
             _ when source.With is PaidWith.Card && renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined
-                && !facts.Card!.IsOtherThan(declined) => Refused(
+                && !facts.ChargedCard!.IsOtherThan(declined) => Refused(
                 "NEEDS_ANOTHER_CARD", "The bank rejected this card permanently.", "The customer must save another card."),
             _ when CardAllowedAt(facts, policy, now) is { } allowedAt => Refused(
                 "TOO_MANY_ATTEMPTS",
@@ -227,7 +227,7 @@ public static class RenewalRequests
 
     /// <summary>Whether the renewal waits for the card that was just saved, changed or made the default, so that it is due now.</summary>
     public static bool IsDueAfterCardChange(RenewalFacts facts, DateTimeOffset now) =>
-        facts is { Card: { } card, Renewal: var renewal }
+        facts is { ChargedCard: { } card, Renewal: var renewal }
         && renewal.Status.IsWaitingForCard() && renewal.NextActionAt > now && renewal.GivesUpAt > now
         // PaymentNeeded waits for any card. The other statuses wait for another card than that of the last attempt.
         && (renewal.Status is PaymentNeeded || (renewal.Attempt is { } attempt && card.IsOtherThan(attempt)));

@@ -55,7 +55,7 @@ public static class RenewalSettlement
                 NeverCharged(renewal, attempt),
             ChargeOutcome.Unconfirmed => Uncertain(renewal, trigger, "not confirmed", null, now),
             _ when trigger is Trigger.Cancel => Uncertain(renewal, trigger, "not canceled", null, now),
-            _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(renewal, attempt, answer.Outcome, trigger, now),
+            _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(facts, attempt, answer.Outcome, trigger, now),
             _ when trigger is Trigger.Event => AskNow(renewal, now),
             _ => Uncertain(renewal, trigger, "the previous attempt was declined", null, now),
         };
@@ -270,23 +270,30 @@ public static class RenewalSettlement
     }
 
     private static RenewalChange Declined(
-        Renewal renewal, RenewalAttempt attempt, ChargeOutcome outcome, Trigger trigger, DateTimeOffset now)
+        RenewalFacts facts, RenewalAttempt attempt, ChargeOutcome outcome, Trigger trigger, DateTimeOffset now)
     {
+        var renewal = facts.Renewal;
         var settled = renewal with { Lookups = 0, UnknownSince = null };
         switch (outcome)
         {
             case ChargeOutcome.SoftDeclined soft:
                 return Soft(settled, attempt with { Status = AttemptStatus.SoftDeclined, Code = soft.Code }, soft.Code, now);
             case ChargeOutcome.HardDeclined hard:
-                return new RenewalChange(settled with
+                var declined = settled with
                 {
                     Status = HardDeclined,
                     Attempt = attempt with { Status = AttemptStatus.HardDeclined, Code = hard.Code },
                     NextActionAt = RenewalPolicy.Earlier(now + RenewalPolicy.RecheckEvery, renewal.GivesUpAt),
-                })
+                };
+                // The next method is tried at once, so there is nothing yet that the customer must do.
+                var triesNext = (facts with { Renewal = declined }).ChargedCard is { } next && next == facts.NextCard
+                    && next.IsOtherThan(attempt) && now < renewal.GivesUpAt;
+                return new RenewalChange(triesNext ? declined with { NextActionAt = now } : declined)
                 {
                     History = new RenewalHistory(attempt.AttemptId, "failed", hard.Code),
-                    Notice = new RenewalNotice("action_needed", $"hard_declined:{DeclineKey(renewal, attempt, now)}", hard.Code),
+                    Notice = triesNext
+                        ? null
+                        : new RenewalNotice("action_needed", $"hard_declined:{DeclineKey(renewal, attempt, now)}", hard.Code),
                 };
             default:
                 var code = ((ChargeOutcome.NeedsAuthentication)outcome).Code;

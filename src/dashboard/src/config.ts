@@ -9,6 +9,7 @@ export type Config = {
   scope: string;
   stripe_publishable_key: string | null;
   stripe_test_api: string | null;
+  paypal: boolean;
   places_by: string | null;
   has_invoices: boolean;
   brand: { name: string | null; color: string; logo_url: string | null; support_email: string | null };

@@ -37,6 +37,7 @@ const brands: Record<string, string> = {
   diners: 'Diners Club',
   jcb: 'JCB',
   mastercard: 'Mastercard',
+  paypal: 'PayPal',
   unionpay: 'UnionPay',
 };
 

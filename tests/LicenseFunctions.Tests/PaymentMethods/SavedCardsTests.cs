@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments.PayPal;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Tests.Infrastructure.Payments;
 using LicenseFunctions.Tests.Support;
@@ -258,7 +259,7 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Single(await store.ListAsync(user, Cancel));
     }
 
-    private RemovePaymentMethod Remove() => new(store, stripe.Cards);
+    private RemovePaymentMethod Remove() => new(store, stripe.Cards, new PayPalServices(null, null));
 
     private Task<Guid> NewUserAsync() =>
         database.QueryAsync<Guid>(

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Tests.Support;
 using StripeStandIn;
 using Xunit;

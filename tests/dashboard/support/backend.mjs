@@ -21,6 +21,7 @@ export const people = {
   hana: demo('115'),
   peter: demo('122'),
   fatima: demo('113'),
+  nadia: demo('121'),
   marco: demo('120'),
   mira: demo('103'),
   jonas: demo('104'),
@@ -37,6 +38,7 @@ export const licenses = {
   hana: demo('315'),
   peter: demo('322'),
   fatima: demo('313'),
+  nadia: demo('321'),
   mira: demo('303'),
   marco: demo('320'),
   jonas: demo('304'),
@@ -121,7 +123,7 @@ export class Backend {
     backend.demoSecret = randomBytes(32).toString('base64');
     const settings = { DATABASE_URL: url, AUTH_SIGNING_KEY: key.toString('base64') };
 
-    const [port, stripe] = [await freePort(), await freePort()];
+    const [port, stripe, payPal] = [await freePort(), await freePort(), await freePort()];
     backend.address = `http://127.0.0.1:${port}`;
     backend.stripe = `http://127.0.0.1:${stripe}`;
     const standIn = launch(
@@ -143,6 +145,12 @@ export class Backend {
       {},
       'listening on',
     );
+    const payPalStandIn = launch(
+      'src/DevServices/PayPalStandIn/bin/Release/net10.0/PayPalStandIn.dll',
+      ['--urls', `http://127.0.0.1:${payPal}`, '--webhook-url', `${backend.address}/api/v1/paypal/webhook`],
+      {},
+      'listening on',
+    );
     const app = launch(
       'src/DevServices/DemoSignIn/bin/Release/net10.0/DemoSignIn.dll',
       [],
@@ -156,6 +164,10 @@ export class Backend {
         STRIPE_PUBLISHABLE_KEY: 'pk_test_standin',
         STRIPE_WEBHOOK_SECRET: 'whsec_standin',
         STRIPE_API_BASE: `http://127.0.0.1:${stripe}`,
+        PAYPAL_CLIENT_ID: 'client_standin',
+        PAYPAL_CLIENT_SECRET: 'secret_standin',
+        PAYPAL_WEBHOOK_ID: 'WHSTANDIN',
+        PAYPAL_API_URL: `http://127.0.0.1:${payPal}`,
         CORS_ALLOWED_ORIGINS: corsOrigin ?? '',
         RATE_LIMIT_PER_MINUTE: '100000',
         VALIDATION_TIMEOUT_SECONDS: '30', // the machine may be busy
@@ -173,8 +185,8 @@ export class Backend {
       },
       `listening on ${backend.address}`,
     );
-    backend.processes = [app, standIn];
-    await Promise.all([app.started, standIn.started]);
+    backend.processes = [app, standIn, payPalStandIn];
+    await Promise.all([app.started, standIn.started, payPalStandIn.started]);
     return backend;
   }
 

@@ -18,6 +18,9 @@ public interface IPaymentGateway
     /// <summary>The smallest amount that the provider charges to a card, in US dollars.</summary>
     decimal MinimumChargeUsd => 0;
 
+    /// <summary>Whether a declined intent can be confirmed again days later. Otherwise each attempt has its own intent.</summary>
+    bool ReusesIntents => true;
+
     /// <summary>Creates the period's intent, unconfirmed: if the answer is lost, nothing is charged.</summary>
     Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);
 

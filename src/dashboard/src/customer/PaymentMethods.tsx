@@ -5,11 +5,14 @@ import { useConfig } from '../config';
 import { format } from '../format';
 import { t } from '../language';
 import { Badge, Button, Confirm, Empty, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
+import { NextMethod } from './NextMethod';
+import { AddPayPal, PayPalReturn } from './PayPal';
 
 const AddCard = lazy(() => import('./AddCard'));
 
 export type Card = {
   payment_method_id: string;
+  payment_provider: string;
   brand: string | null;
   last_four: string | null;
   expiry_month: number | null;
@@ -17,9 +20,13 @@ export type Card = {
   is_default: boolean;
 };
 
+type Methods = { payment_methods: Card[]; tries_next_method: boolean };
+
+const isPayPal = (card: Card) => card.payment_provider === 'paypal';
+
 export default function PaymentMethods() {
   const [awaited, setAwaited] = useState<number>();
-  const cards = useLoad<{ payment_methods: Card[] }>('/api/v1/payment-methods', awaited === undefined ? undefined : 2);
+  const cards = useLoad<Methods>('/api/v1/payment-methods', awaited === undefined ? undefined : 2);
   const config = useConfig();
   const [removing, setRemoving] = useState<Card>();
   const [adding, setAdding] = useState(useSearchParams()[0].has('add'));
@@ -34,6 +41,7 @@ export default function PaymentMethods() {
       <PageTitle title={t('cards.title')} />
       <p>{t('cards.intro')}</p>
       {action.problem && !removing && <ProblemBox problem={action.problem} />}
+      <PayPalReturn saved={cards.reload} />
       <Show of={cards} rows={2}>
         {(list) => (
           <>
@@ -42,7 +50,11 @@ export default function PaymentMethods() {
               {list.payment_methods.map((card) => (
                 <li key={card.payment_method_id} className="card">
                   <div className="spread">
-                    <h2>{t('cards.ending', { brand: format.brand(card.brand), four: card.last_four ?? '????' })}</h2>
+                    <h2>
+                      {isPayPal(card)
+                        ? format.brand('paypal')
+                        : t('cards.ending', { brand: format.brand(card.brand), four: card.last_four ?? '????' })}
+                    </h2>
                     {card.is_default && <Badge of="ACTIVE">{t('cards.default')}</Badge>}
                   </div>
                   {card.expiry_month && card.expiry_year && (
@@ -66,12 +78,15 @@ export default function PaymentMethods() {
                     )}
                     <Button onPress={() => setRemoving(card)}>
                       {t('cards.remove')}
-                      <span className="visually-hidden"> {card.last_four}</span>
+                      <span className="visually-hidden"> {isPayPal(card) ? format.brand('paypal') : card.last_four}</span>
                     </Button>
                   </div>
                 </li>
               ))}
             </ul>
+            {(list.payment_methods.length > 1 || list.tries_next_method) && (
+              <NextMethod enabled={list.tries_next_method} changed={cards.reload} />
+            )}
           </>
         )}
       </Show>
@@ -79,7 +94,9 @@ export default function PaymentMethods() {
         <Button look="main" isDisabled={adding} onPress={() => setAdding(true)}>
           {t('cards.add')}
         </Button>
+        {config?.paypal && <AddPayPal />}
       </div>
+      {config?.paypal && <p className="small">{t('cards.payPalHelp')}</p>}
       {awaited !== undefined && (
         <p role="status" className="notice fair">
           {t('cards.wait')}
@@ -98,8 +115,8 @@ export default function PaymentMethods() {
       )}
       <Confirm
         open={removing !== undefined}
-        title={t('cards.removeTitle')}
-        text={t('cards.removeText')}
+        title={removing && isPayPal(removing) ? t('cards.removePayPalTitle') : t('cards.removeTitle')}
+        text={removing && isPayPal(removing) ? t('cards.removePayPalText') : t('cards.removeText')}
         go={t('cards.remove')}
         look="danger"
         busy={action.busy}

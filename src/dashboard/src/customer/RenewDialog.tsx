@@ -11,6 +11,7 @@ export function means(reply: RenewalList) {
     return t('renewals.walletAfter', { amount: format.money(reply.wallet_usd - total) });
   if (reply.pays_with === 'card' && reply.card_last_four)
     return t('cards.short', { brand: format.brand(reply.card_brand), four: reply.card_last_four });
+  if (reply.pays_with === 'card' && reply.card_brand === 'paypal') return format.brand(reply.card_brand);
   if (reply.pays_with) return word('renewals.with', reply.pays_with) ?? reply.pays_with;
   return reply.amount_usd === null ? t('none') : t('renewals.cannotPay');
 }

@@ -1,0 +1,102 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace PayPalStandIn;
+
+/// <summary>PayPal over HTTP, in memory, for tests and the demo. It must not be used for real payments.</summary>
+public sealed class StandIn : IAsyncDisposable
+{
+    private readonly WebApplication app;
+
+    private StandIn(StandInOptions options, TimeProvider clock)
+    {
+        Options = options;
+        Account = new Account(options, clock) { Address = () => BaseAddress };
+        if (options.StateFile is { } kept && File.Exists(kept))
+            Account.State = JsonSerializer.Deserialize<AccountState>(File.ReadAllBytes(kept))!;
+        Webhooks = new Webhooks(options, Account, clock);
+        Account.OnEvent = Webhooks.Schedule;
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseUrls(options.Url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
+        app = builder.Build();
+        Routes.Map(app, new Pipeline(this, clock), this);
+        AdminRoutes.Map(app, this);
+    }
+
+    public StandInOptions Options { get; }
+
+    public Account Account { get; }
+
+    public FaultScript Faults { get; } = new();
+
+    public Webhooks Webhooks { get; }
+
+    /// <summary>The value for PAYPAL_API_URL.</summary>
+    public Uri BaseAddress => new(app.Urls.First());
+
+    public static async Task<StandIn> StartAsync(
+        StandInOptions? options = null, TimeProvider? clock = null, CancellationToken cancellationToken = default)
+    {
+        var standIn = new StandIn(options ?? new StandInOptions(), clock ?? TimeProvider.System);
+        await standIn.app.StartAsync(cancellationToken);
+        return standIn;
+    }
+
+    /// <summary>Adds a customer with a saved account, as an approved setup does.</summary>
+    /// <param name="behavior">See <see cref="AccountState.Behaviors"/>.</param>
+    public (string CustomerId, string PaymentId) SavedAccount(string behavior = "")
+    {
+        lock (Account.Gate)
+        {
+            var customer = new JsonObject { ["id"] = $"customer{Account.State.PaymentTokens.Count + 1}" };
+            var token = Account.AddToken(customer, behavior);
+            return (customer.Text("id")!, token.Text("id")!);
+        }
+    }
+
+    /// <summary>The ids of the events of one type, the oldest first.</summary>
+    public IReadOnlyList<string> EventsOf(string type)
+    {
+        lock (Account.Gate)
+            return [.. Account.State.Events.Where(made => made.Text("event_type") == type).Select(made => made.Text("id")!)];
+    }
+
+    /// <summary>How many payments moved money.</summary>
+    public int Paid
+    {
+        get
+        {
+            lock (Account.Gate)
+            {
+                return Account.State.Orders.Values.Count(
+                    order => Account.CaptureOf(order)?.Text("status") is "COMPLETED" or "REFUNDED" or "PARTIALLY_REFUNDED");
+            }
+        }
+    }
+
+    /// <summary>Keeps the account for the next run. Atomic: if the process stops in between, the previous file remains.</summary>
+    internal void Save()
+    {
+        if (Options.StateFile is not { } path)
+            return;
+        lock (Account.Gate)
+        {
+            File.WriteAllBytes(path + ".part", JsonSerializer.SerializeToUtf8Bytes(Account.State));
+            File.Move(path + ".part", path, overwrite: true);
+        }
+    }
+
+    public Task WaitAsync(CancellationToken cancellationToken) => app.WaitForShutdownAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+        await Webhooks.DisposeAsync();
+    }
+}

@@ -1,0 +1,23 @@
+namespace PayPalStandIn;
+
+/// <summary>The options of a stand-in account.</summary>
+public sealed record StandInOptions
+{
+    public string ClientId { get; init; } = "client_standin";
+
+    public string ClientSecret { get; init; } = "secret_standin";
+
+    public string WebhookId { get; init; } = "WHSTANDIN";
+
+    /// <summary>The address to which events are posted; null if they wait until an admin delivers them.</summary>
+    public Uri? WebhookUrl { get; init; }
+
+    /// <summary>The delay of every answer.</summary>
+    public TimeSpan Latency { get; init; }
+
+    /// <summary>The file that keeps the account between runs; null for memory only.</summary>
+    public string? StateFile { get; init; }
+
+    /// <summary>The address to listen on; port 0 for a free one.</summary>
+    public string Url { get; init; } = "http://127.0.0.1:0";
+}

@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Text.Json;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Infrastructure.Payments.PayPal;
+
+/// <summary>What an order of this backend says about itself, in its custom_id. Webhooks are assigned to renewals by it.</summary>
+internal sealed record PayPalOrderNote(Guid RenewalId, Guid SubscriptionId, Guid UserId, long DebtsMinor)
+{
+    /// <summary>At most 127 characters, PayPal's limit.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"{RenewalId:N}.{SubscriptionId:N}.{UserId:N}.{DebtsMinor}");
+
+    /// <returns>Null for the custom_id of another system.</returns>
+    public static PayPalOrderNote? Read(string? text) =>
+        text?.Split('.') is [var renewal, var subscription, var user, var debts]
+            && Guid.TryParseExact(renewal, "N", out var renewalId) && Guid.TryParseExact(subscription, "N", out var subscriptionId)
+            && Guid.TryParseExact(user, "N", out var userId)
+            && long.TryParse(debts, NumberStyles.None, CultureInfo.InvariantCulture, out var minor)
+            ? new PayPalOrderNote(renewalId, subscriptionId, userId, minor)
+            : null;
+}
+
+/// <summary>Reads PayPal's objects: orders, captures and refunds.</summary>
+internal static class PayPalObjects
+{
+    private static readonly string[] WithoutDecimals = ["huf", "jpy", "twd"];
+
+    /// <summary>An amount as PayPal writes it, such as "49.99".</summary>
+    public static object Money(long minor, string currency) => new
+    {
+        currency_code = currency.ToUpperInvariant(),
+        value = (WithoutDecimals.Contains(currency) ? minor : minor / 100m).ToString(
+            WithoutDecimals.Contains(currency) ? "0" : "0.00", CultureInfo.InvariantCulture),
+    };
+
+    /// <returns>Minor units and the currency in lower case; null if there is no such amount, or one that can't be stored.</returns>
+    public static (long Minor, string Currency)? Amount(JsonElement money)
+    {
+        if (money.Text("currency_code")?.ToLowerInvariant() is not { } currency || money.Text("value") is not { } text
+            || !decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value))
+            return null;
+        var minor = WithoutDecimals.Contains(currency) ? value : value * 100;
+        return minor == decimal.Truncate(minor) && minor is >= 0 and <= 9_999_999_999 ? (decimal.ToInt64(minor), currency) : null;
+    }
+
+    /// <summary>An order of this backend has one purchase unit.</summary>
+    public static JsonElement Unit(this JsonElement order) => order.Part("purchase_units").First();
+
+    /// <summary>The order's only capture; undefined before it.</summary>
+    public static JsonElement Capture(this JsonElement order) => order.Unit().Part("payments").Part("captures").First();
+
+    public static JsonElement First(this JsonElement list) =>
+        list.ValueKind is JsonValueKind.Array && list.GetArrayLength() > 0 ? list[0] : default;
+
+    /// <summary>Maps an order. One that PayPal shows in an unexpected way is unknown.</summary>
+    public static ChargeOutcome Outcome(JsonElement order)
+    {
+        if (order.Capture() is { ValueKind: JsonValueKind.Object } capture) return CaptureOutcome(capture);
+        return order.Text("status") switch
+        {
+            // The backend replaced the intent, so that the order can't be captured any more.
+            "CREATED" or "SAVED" or "APPROVED" or "PAYER_ACTION_REQUIRED" when order.Text("intent") == "AUTHORIZE" =>
+                new ChargeOutcome.Canceled("canceled"),
+            "CREATED" or "SAVED" or "APPROVED" or "PAYER_ACTION_REQUIRED" => new ChargeOutcome.Unconfirmed(),
+            "VOIDED" => new ChargeOutcome.Canceled("voided"),
+            var status => new ChargeOutcome.Unknown($"status_{status}"),
+        };
+    }
+
+    public static ChargeOutcome CaptureOutcome(JsonElement capture) => capture.Text("status") switch
+    {
+        // What was refunded is reported separately.
+        "COMPLETED" or "REFUNDED" or "PARTIALLY_REFUNDED" when capture.Text("id") is { } id && Amount(capture.Part("amount")) is { } paid =>
+            new ChargeOutcome.Succeeded(id, paid.Minor, paid.Currency),
+        "PENDING" => new ChargeOutcome.Processing(),
+        "DECLINED" or "FAILED" => PayPalDeclines.OfProcessor(
+            capture.Part("processor_response").Text("response_code"),
+            capture.Part("processor_response").Text("payment_advice_code")),
+        var status => new ChargeOutcome.Unknown($"capture_{status}"),
+    };
+
+    /// <summary>The order of a capture; null if PayPal doesn't name it.</summary>
+    public static string? OrderOf(JsonElement capture) =>
+        capture.Part("supplementary_data").Part("related_ids").Text("order_id") ?? Linked(capture, "/checkout/orders/");
+
+    /// <summary>The capture of a refund; null if PayPal doesn't name it.</summary>
+    public static string? CaptureOf(JsonElement refund) =>
+        Linked(refund, "/payments/captures/") ?? refund.Part("supplementary_data").Part("related_ids").Text("capture_id");
+
+    // The link "up" has the id of the object above.
+    private static string? Linked(JsonElement subject, string folder)
+    {
+        if (subject.Part("links") is not { ValueKind: JsonValueKind.Array } links) return null;
+        foreach (var link in links.EnumerateArray())
+        {
+            if (link.Text("rel") == "up" && link.Text("href") is { } href
+                && href.LastIndexOf(folder, StringComparison.Ordinal) is >= 0 and var at
+                && href[(at + folder.Length)..] is { Length: > 0 } id && id.All(char.IsAsciiLetterOrDigit))
+                return id;
+        }
+
+        return null;
+    }
+
+    /// <param name="refund">A refund in an answer or a webhook.</param>
+    /// <param name="orderId">Its order; null if it is not known.</param>
+    /// <param name="chargeId">Its capture; null if PayPal doesn't name it.</param>
+    /// <param name="changedAt">The time of a refund that has none.</param>
+    /// <returns>Null if it can't be read.</returns>
+    public static PaymentReversal? Refund(JsonElement refund, string? orderId, string? chargeId, DateTimeOffset changedAt) =>
+        refund.Text("id") is { } id && Amount(refund.Part("amount")) is { } amount
+            ? new PaymentReversal(
+                ReversalKind.Refund, id, RefundState(refund.Text("status")), amount.Minor, amount.Currency, orderId, chargeId,
+                refund.Part("status_details").Text("reason")?.ToLowerInvariant(),
+                refund.Time("update_time") ?? refund.Time("create_time") ?? changedAt,
+                RefundId: RequestOf(refund))
+            : null;
+
+    /// <summary>The request of this backend that caused the refund; null for another one.</summary>
+    public static Guid? RequestOf(JsonElement refund) => refund.Id("custom_id") ?? refund.Id("invoice_id");
+
+    private static ReversalState RefundState(string? status) => status switch
+    {
+        "FAILED" or "CANCELLED" => ReversalState.Failed,
+        "PENDING" => ReversalState.Pending,
+        _ => ReversalState.Succeeded,
+    };
+}

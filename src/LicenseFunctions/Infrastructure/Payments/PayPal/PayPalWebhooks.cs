@@ -1,0 +1,124 @@
+using System.Globalization;
+using System.IO.Hashing;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Licensing;
+using Licensing.Renewals;
+
+namespace LicenseFunctions.Infrastructure.Payments.PayPal;
+
+/// <summary>The headers of a webhook that PayPal's signature needs.</summary>
+public sealed record PayPalSignature(string? TransmissionId, string? Time, string? Signature, string? CertificateUrl, string? Algorithm);
+
+/// <summary>Verifies PayPal's events and maps them to facts.</summary>
+public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates certificates, TimeProvider clock)
+{
+    /// <summary>The types of events that have an effect here. The webhook at PayPal needs these.</summary>
+    public static readonly IReadOnlyList<string> Types =
+    [
+        "PAYMENT.CAPTURE.COMPLETED", "PAYMENT.CAPTURE.PENDING", "PAYMENT.CAPTURE.DECLINED", "PAYMENT.CAPTURE.DENIED",
+        "PAYMENT.CAPTURE.REFUNDED", "PAYMENT.CAPTURE.REVERSED", "PAYMENT.REFUND.PENDING", "PAYMENT.REFUND.FAILED",
+        "CUSTOMER.DISPUTE.CREATED", "CUSTOMER.DISPUTE.UPDATED", "CUSTOMER.DISPUTE.RESOLVED",
+        "VAULT.PAYMENT-TOKEN.CREATED", "VAULT.PAYMENT-TOKEN.DELETED",
+    ];
+
+    private const string Algorithm = "SHA256withRSA";
+
+    private static readonly Refusal NotPayPal = new(RefusalKind.Invalid, "BAD_SIGNATURE",
+        "The body isn't signed by PayPal for this backend's webhook.", "PAYPAL-TRANSMISSION-SIG",
+        "PAYPAL_WEBHOOK_ID must be the id of this webhook in PayPal's dashboard.");
+
+    /// <param name="body">The request's body, unchanged: the signature covers its bytes.</param>
+    /// <exception cref="HttpRequestException">PayPal's certificate can't be read. PayPal will send the event again.</exception>
+    public async Task<Outcome<PaymentEvent>> ReadAsync(byte[] body, PayPalSignature signature, CancellationToken cancellationToken) =>
+        await IsSignedAsync(body, signature, cancellationToken) ? Map(body) : NotPayPal;
+
+    private async Task<bool> IsSignedAsync(byte[] body, PayPalSignature given, CancellationToken cancellationToken)
+    {
+        if (given is not { TransmissionId.Length: > 0, Time.Length: > 0, Signature.Length: > 0, Algorithm: Algorithm }) return false;
+        var signature = new byte[given.Signature.Length];
+        if (!Convert.TryFromBase64String(given.Signature, signature, out var length)) return false;
+        using var key = await certificates.KeyAsync(given.CertificateUrl, cancellationToken);
+        if (key is null) return false;
+        // The id of the webhook is not sent, only signed: a body that was signed for another webhook doesn't fit.
+        var crc = Crc32.HashToUInt32(body).ToString(CultureInfo.InvariantCulture);
+        var signed = Encoding.UTF8.GetBytes($"{given.TransmissionId}|{given.Time}|{settings.WebhookId}|{crc}");
+        return key.VerifyData(signed, signature.AsSpan(0, length), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+    }
+
+    private PaymentEvent Map(byte[] body)
+    {
+        var made = Parse(body);
+        var (id, type) = (made.Text("id") ?? $"sha256_{Convert.ToHexStringLower(SHA256.HashData(body))}", made.Text("event_type"));
+        var at = made.Time("create_time") ?? clock.GetUtcNow();
+        return new PaymentEvent(
+            PaymentProviders.PayPal, id, type ?? "unreadable", at, Fact(type, id, made.Part("resource"), at));
+    }
+
+    // Only the fields that are used are read, so that a field of another version doesn't make an event unreadable.
+    private static PaymentFact Fact(string? type, string eventId, JsonElement resource, DateTimeOffset at) => type switch
+    {
+        "PAYMENT.CAPTURE.COMPLETED" or "PAYMENT.CAPTURE.PENDING" or "PAYMENT.CAPTURE.DECLINED" or "PAYMENT.CAPTURE.DENIED" =>
+            OfCapture(type, eventId, resource),
+        "PAYMENT.CAPTURE.REFUNDED" or "PAYMENT.REFUND.PENDING" or "PAYMENT.REFUND.FAILED" => OfRefund(type, eventId, resource, at),
+        // PayPal took the money back, for example for a bank. Where there is a dispute, it is reported by itself.
+        "PAYMENT.CAPTURE.REVERSED" => new PaymentFact.Unreadable(resource.Text("id") ?? eventId),
+        "CUSTOMER.DISPUTE.CREATED" or "CUSTOMER.DISPUTE.UPDATED" or "CUSTOMER.DISPUTE.RESOLVED" => OfDispute(eventId, resource, at),
+        "VAULT.PAYMENT-TOKEN.CREATED" => PayPalVault.Saved(resource) is { } saved ? saved : new PaymentFact.Ignored(),
+        "VAULT.PAYMENT-TOKEN.DELETED" when resource.Text("id") is { } token => new PaymentFact.MethodDetached(token),
+        _ => new PaymentFact.Ignored(),
+    };
+
+    private static PaymentFact OfCapture(string type, string eventId, JsonElement capture)
+    {
+        // A capture without a note of this backend belongs to another system that uses the account.
+        if (PayPalOrderNote.Read(capture.Text("custom_id")) is not { } note) return new PaymentFact.Ignored();
+        var outcome = type is "PAYMENT.CAPTURE.DENIED" && capture.Text("status") is "PENDING" or "DENIED"
+            ? new ChargeOutcome.SoftDeclined("payment_declined", "The payment was declined.")
+            : PayPalObjects.CaptureOutcome(capture);
+        if (PayPalObjects.OrderOf(capture) is not { } orderId || outcome is ChargeOutcome.Unknown)
+            return type is "PAYMENT.CAPTURE.COMPLETED"
+                ? new PaymentFact.Unreadable(capture.Text("id") ?? eventId)
+                : new PaymentFact.Ignored();
+        return new PaymentFact.IntentChanged(
+            new IntentSnapshot(orderId, outcome), note.RenewalId, note.SubscriptionId, note.UserId, note.DebtsMinor);
+    }
+
+    private static PaymentFact OfRefund(string type, string eventId, JsonElement refund, DateTimeOffset at)
+    {
+        if (PayPalObjects.CaptureOf(refund) is not { } captureId
+            || PayPalObjects.Refund(refund, orderId: null, captureId, at) is not { } made)
+            return new PaymentFact.Unreadable(refund.Text("id") ?? eventId);
+        return new PaymentFact.Reversed(type is "PAYMENT.REFUND.FAILED" ? made with { State = ReversalState.Failed } : made);
+    }
+
+    private static PaymentFact OfDispute(string eventId, JsonElement dispute, DateTimeOffset at)
+    {
+        var outcome = dispute.Part("dispute_outcome");
+        var state = dispute.Text("status") is not "RESOLVED" ? ReversalState.Open
+            : outcome.Text("outcome_code") is "RESOLVED_BUYER_FAVOUR" or "ACCEPTED" ? ReversalState.Lost
+            : ReversalState.Won;
+        var amount = state is ReversalState.Lost
+            ? PayPalObjects.Amount(outcome.Part("amount_refunded")) ?? PayPalObjects.Amount(dispute.Part("dispute_amount"))
+            : PayPalObjects.Amount(dispute.Part("dispute_amount"));
+        return dispute.Text("dispute_id") is { } id && amount is var (minor, currency)
+            && dispute.Part("disputed_transactions").First().Text("seller_transaction_id") is { } captureId
+            ? new PaymentFact.Reversed(new PaymentReversal(
+                ReversalKind.Dispute, id, state, minor, currency, IntentId: null, captureId, dispute.Text("reason")?.ToLowerInvariant(),
+                dispute.Time("update_time") ?? at, dispute.Time("seller_response_due_date")))
+            : new PaymentFact.Unreadable(dispute.Text("dispute_id") ?? eventId);
+    }
+
+    private static JsonElement Parse(byte[] body)
+    {
+        try
+        {
+            return JsonElement.Parse(body);
+        }
+        catch (JsonException)
+        {
+            return default;
+        }
+    }
+}

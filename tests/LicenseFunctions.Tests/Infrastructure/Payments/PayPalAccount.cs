@@ -1,0 +1,92 @@
+using LicenseFunctions.Infrastructure.Payments.PayPal;
+using Licensing.Renewals;
+using Microsoft.Extensions.Logging.Abstractions;
+using PayPalStandIn;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Infrastructure.Payments;
+
+/// <summary>A stand-in account of PayPal, with the gateway, the vault and the webhooks that use it.</summary>
+internal sealed class PayPalAccount : IAsyncDisposable
+{
+    private readonly HttpClient http = new() { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly PayPalClient client;
+    private readonly PayPalCertificates certificates;
+
+    private PayPalAccount(StandIn standIn, PayPalSettings settings, TimeProvider clock)
+    {
+        StandIn = standIn;
+        client = new PayPalClient(http, settings, clock);
+        certificates = new PayPalCertificates(http, settings, clock);
+        Gateway = new PayPalGateway(client, clock, NullLogger<PayPalGateway>.Instance);
+        Vault = new PayPalVault(client, settings, NullLogger<PayPalVault>.Instance);
+        Webhooks = new PayPalWebhooks(settings, certificates, clock);
+    }
+
+    public StandIn StandIn { get; }
+
+    public PayPalGateway Gateway { get; }
+
+    public PayPalVault Vault { get; }
+
+    public PayPalWebhooks Webhooks { get; }
+
+    public static async Task<PayPalAccount> OpenAsync(
+        Func<PayPalSettings, PayPalSettings>? change = null, TimeProvider? standInClock = null)
+    {
+        var standIn = await StandIn.StartAsync(clock: standInClock, cancellationToken: TestContext.Current.CancellationToken);
+        var settings = new PayPalSettings(
+            standIn.Options.ClientId, standIn.Options.ClientSecret, standIn.Options.WebhookId, standIn.BaseAddress,
+            new Uri("https://licenses.example.com/app/payment-methods"));
+        return new PayPalAccount(standIn, change?.Invoke(settings) ?? settings, TimeProvider.System);
+    }
+
+    /// <summary>A charge of 30 dollars to an account that was saved at the stand-in.</summary>
+    public ChargeRequest Charge(string behavior = "")
+    {
+        var (customer, token) = StandIn.SavedAccount(behavior);
+        return new ChargeRequest(Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), 3000, "usd", customer, token, "License renewal")
+        {
+            DebtsMinor = 50,
+        };
+    }
+
+    /// <summary>The two writes of a charge, the second with this key.</summary>
+    public async Task<IntentSnapshot> PayAsync(ChargeRequest charge, string key = "attempt 1")
+    {
+        var created = await Gateway.CreateIntentAsync(charge, $"order {charge.RenewalId}", TestContext.Current.CancellationToken);
+        return await Gateway.ConfirmIntentAsync(
+            created.IntentId!, charge, $"{key} {charge.RenewalId}", TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>An event of the stand-in as its webhook sends it.</summary>
+    public string Body(string eventId)
+    {
+        lock (StandIn.Account.Gate)
+            return StandIn.Account.State.Events.Single(made => (string?)made["id"] == eventId).ToJsonString();
+    }
+
+    public PayPalSignature Sign(string body, string? webhookId = null)
+    {
+        var headers = StandIn.Webhooks.Sign(body, webhookId);
+        return new PayPalSignature(
+            headers["PAYPAL-TRANSMISSION-ID"], headers["PAYPAL-TRANSMISSION-TIME"], headers["PAYPAL-TRANSMISSION-SIG"],
+            headers["PAYPAL-CERT-URL"], headers["PAYPAL-AUTH-ALGO"]);
+    }
+
+    /// <summary>The latest event of that type, as the webhook endpoint reads it.</summary>
+    public async Task<PaymentEvent> LatestAsync(string type)
+    {
+        var body = Body(StandIn.EventsOf(type)[^1]);
+        return (await Webhooks.ReadAsync(
+            System.Text.Encoding.UTF8.GetBytes(body), Sign(body), TestContext.Current.CancellationToken)).Value;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        certificates.Dispose();
+        http.Dispose();
+        await StandIn.DisposeAsync();
+    }
+}

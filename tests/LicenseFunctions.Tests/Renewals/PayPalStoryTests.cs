@@ -1,0 +1,317 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using LicenseFunctions.Tests.Support;
+using PayPalStandIn;
+using Xunit;
+
+namespace LicenseFunctions.Tests.Renewals;
+
+/// <summary>The backend with both gateways; the stand-ins run in the test. A test triggers each webhook.</summary>
+public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private TestDatabase database = null!;
+    private StandIn payPal = null!;
+    private StripeStandIn.StandIn stripe = null!;
+    private RunningApp app = null!;
+    private Guid user;
+    private Guid license;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private string Owner => "Bearer " + RunningApp.Token("subscriber", user);
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        payPal = await StandIn.StartAsync(cancellationToken: Cancel);
+        stripe = await StripeStandIn.StandIn.StartAsync(cancellationToken: Cancel);
+        app = await RunningApp.StartHereAsync(
+            database,
+            ("STRIPE_SECRET_KEY", stripe.Options.SecretKey),
+            ("STRIPE_PUBLISHABLE_KEY", stripe.Options.PublishableKey),
+            ("STRIPE_WEBHOOK_SECRET", stripe.Options.WebhookSecret),
+            ("STRIPE_API_BASE", stripe.BaseAddress.ToString()),
+            ("PAYPAL_CLIENT_ID", payPal.Options.ClientId),
+            ("PAYPAL_CLIENT_SECRET", payPal.Options.ClientSecret),
+            ("PAYPAL_WEBHOOK_ID", payPal.Options.WebhookId),
+            ("PAYPAL_API_URL", payPal.BaseAddress.ToString()),
+            ("PUBLIC_URL", "https://licenses.example.com"),
+            ("RENEWAL_SCHEDULE", RunningApp.Never),
+            ("RECONCILE_SCHEDULE", RunningApp.Never));
+        payPal.Webhooks.Url = new Uri(app.Client.BaseAddress!, "/api/v1/paypal/webhook");
+        (user, license) = await NewLicenseAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        await payPal.DisposeAsync();
+        await stripe.DisposeAsync();
+        await database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task AnApprovedAccount_IsSavedOnce_PaysTheRenewalOnce_AndIsRemoved()
+    {
+        var setup = await ApproveAsync();
+        var stranger = "Bearer " + RunningApp.Token("subscriber", (await NewLicenseAsync()).UserId);
+        Assert.Equal((404, "PAYPAL_NOT_STARTED"), await CompleteAsync(setup, stranger));
+        await app.PostAsync("/api/v1/payment-methods/paypal", stranger);
+        Assert.Equal((409, "PAYPAL_NOT_APPROVED"), await CompleteAsync(setup, stranger));
+        Assert.Equal((400, "SETUP_TOKEN_INVALID"), await CompleteAsync("../orders", Owner));
+        Assert.Equal((200, null), await CompleteAsync(setup, Owner));
+        Assert.Equal((200, null), await CompleteAsync(setup, Owner));
+        await DeliverAllAsync();
+        var saved = Assert.Single(await MethodsAsync());
+        Assert.Equal(("paypal", "paypal", true), (
+            (string?)saved!["payment_provider"], (string?)saved["payment_type"], (bool)saved["is_default"]!));
+
+        var (status, renewed, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var (again, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal((200, "renewed", 200), (status, (string?)renewed!["status"], again));
+        await DeliverAllAsync();
+        await AssertPaidOnceAsync();
+        Assert.Equal("paypal", await database.QueryAsync<string>("select payment_provider from license_renewal_history"));
+
+        var (removed, _, _) = await app.SendAsync(HttpMethod.Delete, $"/api/v1/payment-methods/{saved["payment_method_id"]}", Owner);
+        Assert.Equal((204, 0, 0), (removed, (await MethodsAsync()).Count, payPal.Account.State.PaymentTokens.Count));
+        await DeliverAllAsync();
+        Assert.Empty(await MethodsAsync());
+    }
+
+    [Fact]
+    public async Task ACompletionThatNeverCame_IsSavedByPayPalsEvent()
+    {
+        var setup = await ApproveAsync();
+        lock (payPal.Account.Gate)
+        {
+            payPal.Account.CreateToken(new JsonObject
+            {
+                ["payment_source"] = new JsonObject { ["token"] = new JsonObject { ["id"] = setup, ["type"] = "SETUP_TOKEN" } },
+            });
+        }
+
+        await DeliverAllAsync();
+
+        Assert.Single(await MethodsAsync());
+    }
+
+    [Theory]
+    [InlineData(FaultKind.ErrorAfter)]
+    [InlineData(FaultKind.DropAfter)]
+    public async Task AChargeWhoseAnswersWereLost_IsPending_AndPaidOnceByWebhookOrLookup(FaultKind fault)
+    {
+        await SaveAsync();
+        payPal.Faults.Add(new Fault(fault, "orders.capture"));
+        payPal.Faults.Add(new Fault(FaultKind.ErrorBefore, "orders.get"));
+        var (status, pending, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal((202, "pending"), (status, (string?)pending!["status"]));
+        // Meanwhile the customer makes a card the default: the open charge must be settled first.
+        await SaveStripeCardAsync(isDefault: true);
+
+        if (fault is FaultKind.ErrorAfter)
+        {
+            var paid = payPal.EventsOf("PAYMENT.CAPTURE.COMPLETED")[0];
+            var answers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => DeliverAsync(paid)));
+            Assert.Contains(HttpStatusCode.OK, answers);
+        }
+        else
+        {
+            await database.ExecuteAsync("update renewals set next_action_at = now(), lease_until = null");
+            await app.RunTimerAsync(database, "ReconcileRenewals");
+        }
+
+        await DeliverAllAsync();
+        await AssertPaidOnceAsync();
+    }
+
+    [Fact]
+    public async Task RefundsAndDisputes_OfTheCharge_ChangeThePeriod()
+    {
+        await SaveAsync();
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var paidUntil = await ExpiryAsync();
+        var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
+        var worker = "Bearer " + RunningApp.Token("operator");
+        payPal.Faults.Add(new Fault(FaultKind.ErrorAfter, "captures.refund"));
+
+        var (status, refund, _) = await app.SendAsync(
+            HttpMethod.Post, $"/api/v1/payments/{renewal}/refund", worker,
+            new { amount_usd = 10, period = "shorten", reason = "asked", refundable_usd = 49.99 });
+        Assert.Equal((202, "requested"), (status, (string?)refund!["state"]));
+        await DeliverAllAsync();
+        await DeliverAllAsync();
+        Assert.Equal("made", await database.QueryAsync<string>("select state from refunds"));
+        Assert.Equal(1000, await database.QueryAsync<long>("select refunded_minor from reversal_effects"));
+        Assert.True(await ExpiryAsync() < paidUntil);
+
+        var capture = await database.QueryAsync<string>("select transaction_id from renewal_attempts");
+        var dispute = payPal.Account.Dispute(capture, "UNAUTHORISED");
+        await DeliverAllAsync();
+        Assert.Equal("open", await database.QueryAsync<string>("select state from payment_reversals where kind = 'dispute'"));
+        payPal.Account.CloseDispute(dispute, won: true);
+        await DeliverAllAsync();
+        Assert.Equal("won", await database.QueryAsync<string>("select state from payment_reversals where kind = 'dispute'"));
+    }
+
+    [Fact]
+    public async Task ForgedWebhooks_AreRefused_AndChangeNothing()
+    {
+        await SaveAsync();
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var body = """{"id":"WH-X","event_type":"PAYMENT.CAPTURE.REFUNDED","resource":{"id":"R"}}""";
+        var good = payPal.Webhooks.Sign(body);
+
+        foreach (var wrong in new[]
+        {
+            payPal.Webhooks.Sign(body, webhookId: "ANOTHER"),
+            payPal.Webhooks.Sign(body + " "),
+            new Dictionary<string, string>(good) { ["PAYPAL-CERT-URL"] = "https://api.paypal.com.example.com/cert" },
+            new Dictionary<string, string>(good) { ["PAYPAL-CERT-URL"] = stripe.BaseAddress.ToString() },
+            new Dictionary<string, string>(),
+        })
+            Assert.Equal(HttpStatusCode.BadRequest, await PostEventAsync(body, wrong));
+
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from payment_events where event_id = 'WH-X'"));
+        Assert.Equal(HttpStatusCode.OK, await PostEventAsync(body, good));
+        Assert.Equal(HttpStatusCode.OK, await PostEventAsync(body, payPal.Webhooks.Sign(body)));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from payment_cases where subject = 'R'"));
+    }
+
+    [Fact]
+    public async Task ACardThatIsDeclinedPermanently_IsFollowedByPayPal_OnlyIfTheCustomerAllowsIt()
+    {
+        await SaveAsync();
+        var card = await SaveStripeCardAsync(isDefault: true);
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "lost_card"));
+
+        var (declined, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal((402, false), (declined, (bool)(await app.GetAsync("/api/v1/payment-methods", Owner)).Body!["tries_next_method"]!));
+        Assert.Equal(0, payPal.Paid);
+        var (invalid, _, _) = await app.SendAsync(HttpMethod.Put, "/api/v1/payment-methods/next", Owner, new { });
+        Assert.Equal(400, invalid);
+
+        var (allowed, _, _) = await app.SendAsync(HttpMethod.Put, "/api/v1/payment-methods/next", Owner, new { enabled = true });
+        Assert.Equal((204, true), (allowed, (bool)(await app.GetAsync("/api/v1/payment-methods", Owner)).Body!["tries_next_method"]!));
+        await app.RunTimerAsync(database, "RunRenewals");
+
+        await AssertPaidOnceAsync();
+        Assert.Equal(
+            ["stripe hard_declined", "paypal succeeded"],
+            await database.QueryAllAsync<string>("select provider || ' ' || status from renewal_attempts order by number"));
+        Assert.Equal(0, stripe.Stats()["charges_succeeded"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task TheNextMethod_IsTriedOnce_AndOneMailTellsTheCustomer()
+    {
+        await app.SendAsync(HttpMethod.Put, "/api/v1/payment-methods/next", Owner, new { enabled = true });
+        await SaveAsync("PAYER_ACCOUNT_RESTRICTED");
+        var card = await SaveStripeCardAsync(isDefault: true);
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "lost_card"));
+
+        var (declined, reply, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal((402, "payer_account_restricted"), (declined, (string?)reply!["code"]));
+        await database.ExecuteAsync("update renewals set next_action_at = now(), lease_until = null");
+        await app.RunTimerAsync(database, "RunRenewals");
+        await app.RunTimerAsync(database, "RunRenewals");
+
+        Assert.Equal(2, await database.QueryAsync<int>("select count(*)::int from renewal_attempts"));
+        Assert.Equal(
+            ["action_needed"],
+            await database.QueryAllAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+    }
+
+    private async Task<string> ApproveAsync(string behavior = "")
+    {
+        var (status, setup, _) = await app.PostAsync("/api/v1/payment-methods/paypal", Owner);
+        Assert.Equal(201, status);
+        Assert.StartsWith(payPal.BaseAddress.ToString(), (string?)setup!["approve_url"], StringComparison.Ordinal);
+        using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
+        using var form = new FormUrlEncodedContent([new("setup", (string)setup["setup_token_id"]!), new("behavior", behavior)]);
+        using var approved = await http.PostAsync((string)setup["approve_url"]!, form, Cancel);
+        Assert.StartsWith(
+            "https://licenses.example.com/app/payment-methods?paypal=approved&approval_token_id=", approved.Headers.Location?.ToString(),
+            StringComparison.Ordinal);
+        return (string)setup["setup_token_id"]!;
+    }
+
+    private async Task SaveAsync(string behavior = "") =>
+        Assert.Equal((200, null), await CompleteAsync(await ApproveAsync(behavior), Owner));
+
+    private async Task<(int Status, string? Code)> CompleteAsync(string setup, string caller)
+    {
+        var (status, body, _) = await app.SendAsync(
+            HttpMethod.Post, "/api/v1/payment-methods/paypal/complete", caller, new { setup_token_id = setup });
+        return (status, (string?)body!["code"]);
+    }
+
+    private async Task<JsonArray> MethodsAsync() =>
+        (await app.GetAsync("/api/v1/payment-methods", Owner)).Body!["payment_methods"]!.AsArray();
+
+    /// <returns>The id of the saved card at Stripe.</returns>
+    private async Task<string> SaveStripeCardAsync(bool isDefault)
+    {
+        var (customer, method) = stripe.SavedCard(StripeStandIn.TestCards.ByName["pm_card_visa"]);
+        await database.ExecuteAsync(
+            """
+            update user_payment_methods set is_default = false where user_id = @user and @isDefault;
+            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
+            values (@user, 'stripe', @customer, @method, @isDefault)
+            """,
+            new { user, customer, method, isDefault });
+        return method;
+    }
+
+    private async Task AssertPaidOnceAsync()
+    {
+        Assert.Equal((1, 0), (payPal.Paid, stripe.Stats()["charges_succeeded"]!.GetValue<int>()));
+        Assert.Equal(0, await database.QueryAsync<decimal>("select balance_usd from user_wallets where user_id = @user", new { user }));
+        Assert.Equal(
+            ["DEPOSIT 49.99", "FEE_SUBSCRIPTION 49.99"],
+            await database.QueryAllAsync<string>(
+                "select entry_type || ' ' || round(amount_usd, 2) from billing_ledger order by entry_type"));
+        Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from renewals where status = 'applied'"));
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from payment_cases"));
+    }
+
+    private Task<DateTime> ExpiryAsync() =>
+        database.QueryAsync<DateTime>("select expires_at from license_tokens where subscription_id = @license", new { license });
+
+    private Task<HttpStatusCode> DeliverAsync(string eventId) => payPal.Webhooks.DeliverAsync(eventId, Cancel);
+
+    /// <summary>All events so far, newest first, because PayPal guarantees no order.</summary>
+    private async Task DeliverAllAsync()
+    {
+        foreach (var id in payPal.Account.State.Events.Select(made => (string)made["id"]!).Reverse().ToList())
+            Assert.Equal((id, HttpStatusCode.OK), (id, await DeliverAsync(id)));
+    }
+
+    private async Task<HttpStatusCode> PostEventAsync(string body, IReadOnlyDictionary<string, string> headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/paypal/webhook") { Content = new StringContent(body) };
+        foreach (var (name, value) in headers) request.Headers.Add(name, value);
+        using var answer = await app.Client.SendAsync(request, Cancel);
+        return answer.StatusCode;
+    }
+
+    private async Task<(Guid UserId, Guid SubscriptionId)> NewLicenseAsync() => await database.QueryAsync<(Guid, Guid)>(
+        """
+        with subscriber as (
+            insert into users (email, password_hash) values (uuid_generate_v4() || '@example.org', 'x') returning user_id
+        ), master as (
+            insert into users (email, password_hash, role) values (uuid_generate_v4() || '@example.org', 'x', 'master') returning user_id
+        ), price as (
+            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from master
+        ), wallet as (
+            insert into user_wallets (user_id) select user_id from subscriber
+        ), subscription as (
+            insert into subscriptions (subscriber_id, master_id) select s.user_id, m.user_id from subscriber s, master m
+            returning subscription_id, subscriber_id
+        ), token as (
+            insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
+            select subscription_id, subscription_id::text, now() + interval '3 days', '{"auto_renew": true}' from subscription
+        )
+        select subscriber_id, subscription_id from subscription
+        """);
+}
