@@ -617,6 +617,9 @@ begin
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_notes', touched);
     delete from customer_languages where user_id = person;
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('customer_languages', touched);
+    -- Issued invoices and credit notes stay as they are: the law asks sellers to keep them.
+    delete from billing_details where user_id = person;
+    get diagnostics touched = row_count; counts := counts || jsonb_build_object('billing_details', touched);
     delete from license_health_days where subscription_id = any (licenses);
     update license_health set score = null, status = null, scored_at = null, contributions = '[]' where subscription_id = any (licenses);
 
@@ -2877,8 +2880,11 @@ CREATE VIEW public.renewal_facts AS
            FROM public.renewal_attempts h
           WHERE (h.renewal_id = r.renewal_id)
           ORDER BY h.number) AS attempts_at,
-    (public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) IS NOT NULL) AS is_card_declined,
-    public.next_card(r.renewal_id, r.user_id, public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at)) AS next_card
+    ((t.payment_method_id IS NOT NULL) AND (public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) IS NOT NULL)) AS is_card_declined,
+        CASE
+            WHEN (t.payment_method_id IS NOT NULL) THEN public.next_card(r.renewal_id, r.user_id, public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at))
+            ELSE NULL::jsonb
+        END AS next_card
    FROM ((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));
@@ -3680,6 +3686,8 @@ CREATE INDEX refunds_to_send ON public.refunds USING btree (next_try_at) WHERE (
 CREATE INDEX renewal_attempts_by_time ON public.renewal_attempts USING btree (first_sent_at);
 
 CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
+
+CREATE INDEX renewals_by_period ON public.renewals USING btree (period_start);
 
 CREATE INDEX renewals_by_status ON public.renewals USING btree (status, updated_at DESC, renewal_id DESC);
 

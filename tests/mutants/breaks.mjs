@@ -130,7 +130,7 @@ money(
 money(
   'intent-of-another-customer',
   rules + 'RenewalPlan.cs',
-  '(last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId)',
+  'last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId',
   'last.Provider != card.Provider',
   'RenewalPlanTests',
 );

@@ -53,7 +53,7 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
         var caller = request.HttpContext.Caller();
         return await store.SetTriesNextAsync(caller.UserId!.Value, enabled, caller.ToActor(), cancellationToken)
             ? Results.NoContent()
-            : PaymentMethodStore.NoSuchUser.ToResult();
+            : CustomerNotFound.Refusal.ToResult();
     }
 
     [Function("MakePaymentMethodDefault")]

@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Payments.PayPal;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
 
@@ -53,7 +54,7 @@ public sealed class SavePayPal(PaymentMethodStore store, PayPalServices payPal, 
         var approval = started.Value;
         var customer = known ?? await store.AddCustomerAsync(
             userId, PaymentProviders.PayPal, approval.CustomerId, replaces: null, cancellationToken);
-        if (customer is null) return PaymentMethodStore.NoSuchUser;
+        if (customer is null) return CustomerNotFound.Refusal;
         // Another request of the user has made the first customer meanwhile.
         return customer == approval.CustomerId
             ? new PayPalSetup(approval.SetupTokenId, approval.ApproveUrl)
