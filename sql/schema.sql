@@ -3943,7 +3943,7 @@ ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
 
 ALTER TABLE ONLY public.renewals_to_invoice
-    ADD CONSTRAINT renewals_to_invoice_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
+    ADD CONSTRAINT renewals_to_invoice_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);

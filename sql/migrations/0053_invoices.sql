@@ -67,7 +67,7 @@ create index invoiced_entries_of_renewal on invoiced_entries (renewal_id);
 -- Renewals with new entries. Every write appends a row and waits for nothing; the job that issues deletes it.
 create table renewals_to_invoice (
     mark_id    bigint generated always as identity primary key,
-    renewal_id uuid not null references renewals (renewal_id),
+    renewal_id uuid not null references renewals (renewal_id) on delete cascade,
     marked_at  timestamptz not null default now()
 );
 create index renewals_to_invoice_by_time on renewals_to_invoice (marked_at, mark_id);
