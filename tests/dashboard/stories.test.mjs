@@ -794,6 +794,7 @@ test('from an alert mail to a decision in four clicks', async () => {
   await page.getByRole('link', { name: 'Review the alerts' }).click();
   await page.getByRole('row', { name: /Used from 9 networks/ }).click();
   await page.getByRole('button', { name: 'Close as resolved…' }).click();
+  await page.getByRole('dialog').locator('textarea:focus').waitFor();
   await page.keyboard.type('He moves between his offices.');
   await page.getByRole('dialog').getByRole('button', { name: 'Close as resolved' }).click();
   await page.getByText('1 alert updated.').waitFor();
