@@ -1094,6 +1094,8 @@ CREATE FUNCTION public.next_card(renewal_id uuid, person uuid, declined_at times
       and not exists (select from renewal_attempts a
                       where a.renewal_id = $1 and a.payment_method_id = m.payment_method_id and a.status = 'hard_declined'
                         and a.first_sent_at <= coalesce(declined_at, 'infinity'))
+      and not exists (select from renewal_attempts a
+                      where a.renewal_id = $1 and a.payment_method_id <> m.payment_method_id and a.first_sent_at > declined_at)
     order by exists (select from renewal_attempts a
                      where a.renewal_id = $1 and a.payment_method_id = m.payment_method_id and a.first_sent_at > declined_at) desc,
              m.created_at desc, m.payment_method_id

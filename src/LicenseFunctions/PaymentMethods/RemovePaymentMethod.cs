@@ -16,16 +16,18 @@ public sealed class RemovePaymentMethod(PaymentMethodStore store, StripeCards ca
     {
         if (await store.FindAsync(userId, paymentMethodId, cancellationToken) is not var (provider, paymentId))
             return PaymentMethodNotFound.Refusal;
-        var isPayPal = provider == PaymentProviders.PayPal && payPal.Vault is not null;
-        var removed = isPayPal
-            ? await payPal.Vault!.DeleteAsync(paymentId, cancellationToken)
-            : await cards.DetachAsync(paymentId, cancellationToken);
-        if (removed.Refusal is { } refusal)
+        if ((await RemoveAtProviderAsync(provider, paymentId, cancellationToken)).Refusal is { } refusal)
             return refusal;
-        await store.RemoveAsync(
-            userId, isPayPal ? PaymentProviders.PayPal : PaymentProviders.Stripe, paymentId, by, cancellationToken);
+        await store.RemoveAsync(userId, provider, paymentId, by, cancellationToken);
         return paymentMethodId;
     }
+
+    // Without its settings, PayPal can't be asked. The account is removed here all the same, so that it is not charged when they are set
+    // again.
+    private Task<Outcome<string>> RemoveAtProviderAsync(string provider, string paymentId, CancellationToken cancellationToken) =>
+        provider != PaymentProviders.PayPal ? cards.DetachAsync(paymentId, cancellationToken)
+        : payPal.Vault is { } vault ? vault.DeleteAsync(paymentId, cancellationToken)
+        : Task.FromResult<Outcome<string>>(paymentId);
 }
 
 internal static class PaymentMethodNotFound
