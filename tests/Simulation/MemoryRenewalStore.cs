@@ -792,16 +792,18 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             DebtUsd = license.DebtUsd,
             AttemptsAt = [.. row.AttemptsAt],
             IsCardDeclined = row.DeclinedAt(license.Card) is not null,
-            NextCard = license.NextCard is { } next && !WasDeclinedBefore(row, next, row.DeclinedAt(license.Card)) ? next : null,
+            NextCard = license.NextCard is { } next && !IsTriedOut(row, next, row.DeclinedAt(license.Card)) ? next : null,
         };
     }
 
-    private static bool WasDeclinedBefore(Row row, SavedCard card, DateTimeOffset? at)
+    private static bool IsTriedOut(Row row, SavedCard card, DateTimeOffset? at)
     {
         foreach (var attempt in row.Attempts.Values)
         {
             if (attempt.Status is AttemptStatus.HardDeclined && attempt.PaymentMethodId == card.PaymentMethodId
                 && !(attempt.FirstSentAt > at)) return true;
+            // Another method was tried in its place.
+            if (attempt.PaymentMethodId != card.PaymentMethodId && attempt.FirstSentAt > at) return true;
         }
 
         return false;
