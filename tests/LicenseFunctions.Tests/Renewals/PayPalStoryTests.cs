@@ -39,7 +39,7 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
             ("RENEWAL_SCHEDULE", RunningApp.Never),
             ("RECONCILE_SCHEDULE", RunningApp.Never));
         payPal.Webhooks.Url = new Uri(app.Client.BaseAddress!, "/api/v1/paypal/webhook");
-        (user, license) = await NewLicenseAsync();
+        (user, license) = await StoryLicense.AddAsync(database);
     }
 
     public async ValueTask DisposeAsync()
@@ -54,7 +54,7 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task AnApprovedAccount_IsSavedOnce_PaysTheRenewalOnce_AndIsRemoved()
     {
         var setup = await ApproveAsync();
-        var stranger = "Bearer " + RunningApp.Token("subscriber", (await NewLicenseAsync()).UserId);
+        var stranger = "Bearer " + RunningApp.Token("subscriber", (await StoryLicense.AddAsync(database)).UserId);
         Assert.Equal((404, "PAYPAL_NOT_STARTED"), await CompleteAsync(setup, stranger));
         await app.PostAsync("/api/v1/payment-methods/paypal", stranger);
         Assert.Equal((409, "PAYPAL_NOT_APPROVED"), await CompleteAsync(setup, stranger));
@@ -294,24 +294,4 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         using var answer = await app.Client.SendAsync(request, Cancel);
         return answer.StatusCode;
     }
-
-    private async Task<(Guid UserId, Guid SubscriptionId)> NewLicenseAsync() => await database.QueryAsync<(Guid, Guid)>(
-        """
-        with subscriber as (
-            insert into users (email, password_hash) values (uuid_generate_v4() || '@example.org', 'x') returning user_id
-        ), master as (
-            insert into users (email, password_hash, role) values (uuid_generate_v4() || '@example.org', 'x', 'master') returning user_id
-        ), price as (
-            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from master
-        ), wallet as (
-            insert into user_wallets (user_id) select user_id from subscriber
-        ), subscription as (
-            insert into subscriptions (subscriber_id, master_id) select s.user_id, m.user_id from subscriber s, master m
-            returning subscription_id, subscriber_id
-        ), token as (
-            insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
-            select subscription_id, subscription_id::text, now() + interval '3 days', '{"auto_renew": true}' from subscription
-        )
-        select subscriber_id, subscription_id from subscription
-        """);
 }

@@ -32,7 +32,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
             ("RENEWAL_SCHEDULE", RunningApp.Never),
             ("RECONCILE_SCHEDULE", RunningApp.Never));
         stripe.Webhooks.Url = new Uri(app.Client.BaseAddress!, "/api/v1/stripe/webhook");
-        (user, license) = await NewLicenseAsync();
+        (user, license) = await StoryLicense.AddAsync(database);
     }
 
     public async ValueTask DisposeAsync()
@@ -144,7 +144,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal(402, status);
 
-        var (stranger, _) = await NewLicenseAsync();
+        var (stranger, _) = await StoryLicense.AddAsync(database);
         var (foreign, problem, _) = await app.PostAsync(
             $"/api/v1/licenses/{license}/confirm-payment", "Bearer " + RunningApp.Token("subscriber", stranger));
         Assert.Equal("LICENSE_NOT_FOUND", (string?)problem!["code"]);
@@ -278,7 +278,7 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SaveCardAsync("pm_card_visa");
         var id = (string)(await CardsAsync())[0]!["payment_method_id"]!;
-        var (stranger, _) = await NewLicenseAsync();
+        var (stranger, _) = await StoryLicense.AddAsync(database);
 
         var (foreign, _, _) = await app.SendAsync(
             HttpMethod.Delete, $"/api/v1/payment-methods/{id}", "Bearer " + RunningApp.Token("subscriber", stranger));
@@ -427,24 +427,4 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         http.DefaultRequestHeaders.Authorization = new("Bearer", key);
         Assert.Equal(HttpStatusCode.OK, (await http.PostAsync(path, form, TestContext.Current.CancellationToken)).StatusCode);
     }
-
-    private async Task<(Guid UserId, Guid SubscriptionId)> NewLicenseAsync() => await database.QueryAsync<(Guid, Guid)>(
-        """
-        with subscriber as (
-            insert into users (email, password_hash) values (uuid_generate_v4() || '@example.org', 'x') returning user_id
-        ), master as (
-            insert into users (email, password_hash, role) values (uuid_generate_v4() || '@example.org', 'x', 'master') returning user_id
-        ), price as (
-            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 49.99 from master
-        ), wallet as (
-            insert into user_wallets (user_id) select user_id from subscriber
-        ), subscription as (
-            insert into subscriptions (subscriber_id, master_id) select s.user_id, m.user_id from subscriber s, master m
-            returning subscription_id, subscriber_id
-        ), token as (
-            insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
-            select subscription_id, subscription_id::text, now() + interval '3 days', '{"auto_renew": true}' from subscription
-        )
-        select subscriber_id, subscription_id from subscription
-        """);
 }

@@ -15,18 +15,10 @@ public sealed record PayPalApproval(string SetupTokenId, Uri ApproveUrl, string 
 /// <summary>Saving and removing PayPal accounts. Only the customer can approve the saving, on PayPal's page.</summary>
 public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, ILogger<PayPalVault> log)
 {
-    private static readonly Refusal Unavailable = new(
-        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider is not available.",
-        Hint: "Try again in a minute; nothing was changed.");
-
     private static readonly Refusal KeyRejected = new(
         RefusalKind.Failed, "PAYMENT_PROVIDER_KEY_REJECTED",
         "The payment provider rejects the credentials of this backend. Nothing was changed.",
         Hint: "Repeating the request is useless. An operator must check PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET.");
-
-    private static readonly Refusal Refused = new(
-        RefusalKind.Conflict, "PAYMENT_PROVIDER_REFUSED", "The payment provider refused the request. Nothing was changed.",
-        Hint: "Repeating the request is useless. The log has the provider's reason.");
 
     /// <summary>The customer has not approved, or the approval has expired.</summary>
     private static readonly Refusal NotApproved = new(
@@ -69,7 +61,7 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
         var made = answer.Value;
         return made.Text("id") is { } id && made.Part("customer").Text("id") is { } owner && ApproveUrl(made) is { } url
             ? new PayPalApproval(id, url, owner)
-            : Unavailable;
+            : ProviderRefusals.Unavailable;
     }
 
     // The browser goes there, so it must be a page.
@@ -91,15 +83,15 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
     {
         var approval = await AskAsync(
             token => client.GetAsync($"v3/vault/setup-tokens/{Uri.EscapeDataString(setupTokenId)}", token), cancellationToken);
-        if (approval.Refusal is { } refusal) return refusal == Refused ? NotApproved : refusal;
+        if (approval.Refusal is { } refusal) return refusal == ProviderRefusals.Refused ? NotApproved : refusal;
         if (approval.Value.Part("customer").Text("id") != customerId) return NotApproved;
 
         var answer = await AskAsync(token => client.PostAsync(
             "v3/vault/payment-tokens",
             new { payment_source = new { token = new { id = setupTokenId, type = "SETUP_TOKEN" } } },
             $"token-{setupTokenId}", token), cancellationToken);
-        if (answer.Refusal is { } refused) return refused == Refused ? NotApproved : refused;
-        return Saved(answer.Value) is { } saved ? saved with { UserId = userId, CustomerId = customerId } : Unavailable;
+        if (answer.Refusal is { } refused) return refused == ProviderRefusals.Refused ? NotApproved : refused;
+        return Saved(answer.Value) is { } saved ? saved with { UserId = userId, CustomerId = customerId } : ProviderRefusals.Unavailable;
     }
 
     /// <param name="token">A payment token in an answer or a webhook.</param>
@@ -117,7 +109,7 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
     {
         var answer = await AskAsync(
             token => client.DeleteAsync($"v3/vault/payment-tokens/{Uri.EscapeDataString(paymentId)}", token), cancellationToken);
-        return answer.Refusal is { } refusal && refusal != Refused ? refusal : paymentId;
+        return answer.Refusal is { } refusal && refusal != ProviderRefusals.Refused ? refusal : paymentId;
     }
 
     private async Task<Outcome<JsonElement>> AskAsync(
@@ -130,15 +122,15 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
             log.LogWarning("PayPal answered {Status} {Issue}, debug id {DebugId}", (int)answer.Status, answer.Issue, answer.DebugId);
             return answer switch
             {
-                { IsFinalRefusal: true } => Refused,
+                { IsFinalRefusal: true } => ProviderRefusals.Refused,
                 { Status: HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden } => KeyRejected,
-                _ => Unavailable,
+                _ => ProviderRefusals.Unavailable,
             };
         }
         catch (Exception lost) when (lost is HttpRequestException or IOException
             || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return Unavailable;
+            return ProviderRefusals.Unavailable;
         }
     }
 }

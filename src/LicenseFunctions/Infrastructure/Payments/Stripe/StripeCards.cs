@@ -116,7 +116,7 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings, IL
         catch (StripeException refused)
         {
             var refusal = StripeRefusals.Of(refused);
-            if (refusal != StripeRefusals.Unavailable)
+            if (refusal != ProviderRefusals.Unavailable)
             {
                 log.LogError("Stripe refused with {Status} {Type} {Code} {Param}, request {Request}", (int)refused.HttpStatusCode,
                     refused.StripeError?.Type, refused.StripeError?.Code, refused.StripeError?.Param, refused.StripeResponse?.RequestId);
@@ -127,7 +127,7 @@ public sealed class StripeCards(StripeClient client, StripeSettings settings, IL
         catch (Exception lost) when (lost is HttpRequestException or WritePaceException
             || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return StripeRefusals.Unavailable;
+            return ProviderRefusals.Unavailable;
         }
     }
 }

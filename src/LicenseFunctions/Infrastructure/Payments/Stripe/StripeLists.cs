@@ -29,11 +29,11 @@ internal sealed class StripeLists(StripeClient client, TimeProvider clock, ILogg
         var read = await GetAsync(query, cancellationToken);
         if (read.Refusal is { } refusal) return refusal;
         // An answer without a list is an error, not an empty list.
-        if (read.Value.Part("data") is not { ValueKind: JsonValueKind.Array } data) return StripeRefusals.Unavailable;
+        if (read.Value.Part("data") is not { ValueKind: JsonValueKind.Array } data) return ProviderRefusals.Unavailable;
 
         IReadOnlyList<JsonElement> items = [.. data.EnumerateArray()];
         if (read.Value.Part("has_more").ValueKind is not JsonValueKind.True) return new StripePage(items, Next: null);
-        return items is [.., var last] && last.Text("id") is { } next ? new StripePage(items, next) : StripeRefusals.Unavailable;
+        return items is [.., var last] && last.Text("id") is { } next ? new StripePage(items, next) : ProviderRefusals.Unavailable;
     }
 
     /// <param name="path">With its query.</param>
@@ -71,7 +71,7 @@ internal sealed class StripeLists(StripeClient client, TimeProvider clock, ILogg
         catch (Exception lost) when (lost is HttpRequestException or JsonException
             || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return StripeRefusals.Unavailable;
+            return ProviderRefusals.Unavailable;
         }
     }
 }

@@ -7,18 +7,10 @@ namespace LicenseFunctions.Infrastructure.Payments.Stripe;
 /// <summary>Tells refusals that a repetition can't change from outages.</summary>
 internal static class StripeRefusals
 {
-    public static readonly Refusal Unavailable = new(
-        RefusalKind.Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE", "The payment provider is not available.",
-        Hint: "Try again in a minute; nothing was changed.");
-
     public static readonly Refusal KeyRejected = new(
         RefusalKind.Failed, "PAYMENT_PROVIDER_KEY_REJECTED",
         "The payment provider rejects the key of this backend. Nothing was changed.",
         Hint: "Repeating the request is useless. An operator must check STRIPE_SECRET_KEY.");
-
-    public static readonly Refusal Refused = new(
-        RefusalKind.Conflict, "PAYMENT_PROVIDER_REFUSED", "The payment provider refused the request. Nothing was changed.",
-        Hint: "Repeating the request is useless. The log has the provider's reason.");
 
     /// <summary>The customer was deleted at Stripe, or belongs to another account.</summary>
     public static readonly Refusal CustomerMissing = new(
@@ -29,9 +21,10 @@ internal static class StripeRefusals
         { StripeError: { Code: "resource_missing", Param: "customer" } } => CustomerMissing,
         { HttpStatusCode: HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden } => KeyRejected,
         // 409 is a key or an object in use.
-        { HttpStatusCode: HttpStatusCode.RequestTimeout or HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests } => Unavailable,
-        { HttpStatusCode: >= HttpStatusCode.BadRequest and < HttpStatusCode.InternalServerError } => Refused,
-        _ => Unavailable,
+        { HttpStatusCode: HttpStatusCode.RequestTimeout or HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests } =>
+            ProviderRefusals.Unavailable,
+        { HttpStatusCode: >= HttpStatusCode.BadRequest and < HttpStatusCode.InternalServerError } => ProviderRefusals.Refused,
+        _ => ProviderRefusals.Unavailable,
     };
 
     /// <summary>
@@ -39,5 +32,5 @@ internal static class StripeRefusals
     /// it.
     /// </summary>
     public static bool IsFinal(StripeException refused) =>
-        refused.StripeError?.Type != "idempotency_error" && (Of(refused) == Refused || Of(refused) == CustomerMissing);
+        refused.StripeError?.Type != "idempotency_error" && (Of(refused) == ProviderRefusals.Refused || Of(refused) == CustomerMissing);
 }

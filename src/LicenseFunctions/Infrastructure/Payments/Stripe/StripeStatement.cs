@@ -53,7 +53,7 @@ public sealed class StripeStatement(StripeClient client, TimeProvider clock, ILo
     }
 
     // Stripe refuses the id of an object that it doesn't have. If it rejects the key, the refusal is another one.
-    private static bool IsMissing(Refusal? refusal) => refusal == StripeRefusals.Refused;
+    private static bool IsMissing(Refusal? refusal) => refusal == ProviderRefusals.Refused;
 
     private static Outcome<bool> Refuse(Refusal refusal) => refusal;
 
