@@ -34,28 +34,6 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Report_APayPalAccount_PaysAsACardDoes()
-    {
-        await using var database = await postgres.NewDatabaseAsync();
-        var license = await MetricScene.NewLicenseAsync(database);
-        await database.ExecuteAsync(
-            """
-            update user_wallets set balance_usd = 0;
-            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
-            select subscriber_id, 'stripe', 'cus_1', 'pm_1', true from subscriptions
-            """);
-
-        var byCard = await Licensectl.RunAsync(database, "report", $"{license}");
-        await database.ExecuteAsync("update user_payment_methods set payment_provider = 'paypal'");
-        var byPayPal = await Licensectl.RunAsync(database, "report", $"{license}");
-        await database.ExecuteAsync("delete from user_payment_methods");
-        var byNone = await Licensectl.RunAsync(database, "report", $"{license}");
-
-        Assert.Equal(byCard, byPayPal);
-        Assert.NotEqual(byCard, byNone);
-    }
-
-    [Fact]
     public async Task Report_UnknownLicense_FailsWithAMessage()
     {
         await using var database = await postgres.NewDatabaseAsync();
