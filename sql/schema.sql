@@ -2868,9 +2868,11 @@ CREATE VIEW public.renewal_facts AS
     t.details_changed_at,
     t.renewal_block,
     r.lapsed_blocked,
-    (EXISTS ( SELECT
+    ((EXISTS ( SELECT
            FROM public.renewals o
-          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND (public.is_awaiting_provider(o.status) OR (public.has_intent_left(o.status, o.intent_id) AND (o.period_start IS DISTINCT FROM t.expires_at)))))) AS is_another_awaited,
+          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND (public.is_awaiting_provider(o.status) OR (public.has_intent_left(o.status, o.intent_id) AND (o.period_start IS DISTINCT FROM t.expires_at)))))) OR (EXISTS ( SELECT
+           FROM public.payment_cases c
+          WHERE ((c.renewal_id = r.renewal_id) AND (c.reason = 'paid_twice'::text) AND (c.decided_at IS NULL))))) AS is_another_awaited,
     ( SELECT f.last_four
            FROM public.user_payment_methods f
           WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,

@@ -50,6 +50,9 @@ select
             where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id
               and (is_awaiting_provider(o.status)
                    or (has_intent_left(o.status, o.intent_id) and o.period_start is distinct from t.expires_at)))
+        -- Another provider charged for this renewal, too: an operator decides before anything else is charged.
+        or exists (select from payment_cases c
+                   where c.renewal_id = r.renewal_id and c.reason = 'paid_twice' and c.decided_at is null)
         as is_another_awaited,
     (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
     t.is_disputed, t.is_gone, r.debts_usd, t.debt_usd,

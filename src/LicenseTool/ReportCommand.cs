@@ -52,13 +52,17 @@ internal static class ReportCommand
         return command;
     }
 
-    // Stripe is assumed to be configured, because an operator's machine doesn't have the backend's secrets.
+    // The providers are assumed to be configured, because an operator's machine doesn't have the backend's secrets.
     private static RenewalPolicy Renewals()
     {
         var reader = new SettingReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
         var settings = RenewalSettings.Read(reader);
         reader.ThrowIfFaulty();
-        return settings.Policy(new Dictionary<string, TimeSpan> { [PaymentProviders.Stripe] = TimeSpan.Zero });
+        return settings.Policy(new Dictionary<string, TimeSpan>
+        {
+            [PaymentProviders.Stripe] = TimeSpan.Zero,
+            [PaymentProviders.PayPal] = TimeSpan.Zero,
+        });
     }
 
     private static Option<int> FromSetting(string name, WholeSetting from)

@@ -182,6 +182,8 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     {
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         IsTheNextCardAllowed(intent, request);
+        if (gateway.Intents.Values.Any(one => one != intent && IsKnownToPay(one, request.RenewalId)))
+            violation($"{request.RenewalId} is charged by {intent.Id} after another charge of it was reported");
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
         if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored
@@ -193,6 +195,12 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (known.IsDisputed) violation($"{request.RenewalId} is charged automatically while a charge is disputed");
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
     }
+
+    // Also after a restore. An operator decides about a charge that can't be booked, and about one of two.
+    private bool IsKnownToPay(ScheduleGateway.Intent intent, Guid renewalId) =>
+        intent.Request.RenewalId == renewalId && intent is { Charge: not null, WentBack: false }
+        && intent.ReportedAt < BeganAt(renewalId) && !decided.Contains(renewalId)
+        && CaseOf(intent) is not { Reason: not PaymentCaseReason.PaidTwice };
 
     // The next payment method is tried only after a permanent decline, and once, unless the customer asks for another attempt.
     private void IsTheNextCardAllowed(ScheduleGateway.Intent intent, ChargeRequest request)

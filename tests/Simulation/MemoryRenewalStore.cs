@@ -655,7 +655,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             var isOfCharge = IsAbout(known, null, row.Renewal.Attempt!.TransactionId)
                 && key.Reason is PaymentCaseReason.LicenseGone or PaymentCaseReason.OtherAmount or PaymentCaseReason.OtherCurrency
                     or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.PaidTwice;
-            if (!(isOfIntent || isOfCharge) || !decisions.TryAdd(key, CaseDecision.Applied)) continue;
+            var isOfAttempt = known.RenewalId == row.Renewal.RenewalId && key.Reason is PaymentCaseReason.PaidBefore;
+            if (!(isOfIntent || isOfCharge || isOfAttempt) || !decisions.TryAdd(key, CaseDecision.Applied)) continue;
             if (isOfCharge && known.Subject != known.TransactionId && Renewals.All(one => one.IntentId != known.Subject))
                 row.Renewal = row.Renewal with { IntentId = known.Subject };
         }
@@ -787,7 +788,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             license.Card,
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId
                 && (other.Renewal.Status.IsAwaitingProvider()
-                    || (other.Renewal.HasIntentLeft && (license.IsGone || other.Renewal.PeriodStart != license.ExpiresAt)))))
+                    || (other.Renewal.HasIntentLeft && (license.IsGone || other.Renewal.PeriodStart != license.ExpiresAt))))
+            || Cases.Any(one => one.Key.Reason is PaymentCaseReason.PaidTwice && one.Value.RenewalId == row.Renewal.RenewalId
+                && !decisions.ContainsKey(one.Key)))
         {
             DebtUsd = license.DebtUsd,
             AttemptsAt = [.. row.AttemptsAt],

@@ -43,6 +43,10 @@ internal sealed class SabotagedGateway(IPaymentGateway inner, Sabotage sabotage)
             ? Task.FromResult(new IntentSnapshot(intentId, new ChargeOutcome.Canceled("sabotaged")))
             : inner.CancelIntentAsync(intentId, idempotencyKey, cancellationToken);
 
+    public Task<IntentSnapshot?> FindPaymentAsync(
+        ChargeRequest request, DateTimeOffset sentAt, CancellationToken cancellationToken) =>
+        inner.FindPaymentAsync(request, sentAt, cancellationToken);
+
     public Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken) =>
         inner.FindChargeAsync(chargeId, cancellationToken);
 

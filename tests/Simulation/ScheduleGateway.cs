@@ -47,6 +47,9 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
         public DateTimeOffset ChargedAt { get; set; }
 
+        /// <summary>When the backend acknowledged the event about the charge; null if it did not, or has forgotten it.</summary>
+        public DateTimeOffset? ReportedAt { get; set; }
+
         public List<Return> Returns { get; } = [];
 
         /// <summary>
@@ -74,7 +77,8 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
     /// <summary>
     /// The same gateway with PayPal's semantics: it stores a key's answer for 6 hours; an order that is not captured expires after 3; a
-    /// declined capture leaves no trace in the order, and sends no webhook; nor does a canceled order.
+    /// declined capture leaves no trace in the order, and sends no webhook; nor does a canceled order. An attempt of a renewal is paid
+    /// once, and a search finds the payment after three hours.
     /// </summary>
     public IPaymentGateway PayPal => payPal ??= new PayPalSide(this);
 
@@ -127,6 +131,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
                 return new IntentSnapshot(null, new ChargeOutcome.HardDeclined("payment_method_unusable", ""));
             }
 
+            if (PaidBefore(provider, request) is { } refused) return refused;
             var intent = new Intent($"{(provider == Stripe ? "pi" : "order")}_{++numbers}", provider, request, clock.Now, clock);
             Intents.Add(intent.Id, intent);
             return Show(intent);
@@ -179,6 +184,27 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
             : new ChargeLookup.Missing();
     }
 
+    // PayPal refuses a second payment with an invoice_id. What the backend gets instead of an order is found by no lookup.
+    private IntentSnapshot? PaidBefore(string provider, ChargeRequest request)
+    {
+        if (provider == Stripe || OrderOf(request) is null) return null;
+        var id = $"invoice_{request.RenewalId}_{request.Attempt}";
+        Intents.TryAdd(id, new Intent(id, provider, request, clock.Now, clock) { IsLost = true });
+        return new IntentSnapshot(id, new ChargeOutcome.PaidBefore());
+    }
+
+    private Intent? OrderOf(ChargeRequest request) => Intents.Values.FirstOrDefault(
+        one => one is { IsOrder: true, Charge: not null } && one.Request.RenewalId == request.RenewalId
+            && one.Request.Attempt == request.Attempt);
+
+    private async Task<IntentSnapshot?> SearchAsync(ChargeRequest request)
+    {
+        await scheduler.Pause();
+        if (OrderOf(request) is not { IsMissing: false } order || clock.Now - order.ChargedAt < TimeSpan.FromHours(3)) return null;
+        Heard(order.Id);
+        return Show(order);
+    }
+
     /// <summary>An operator reads the state of the intent, or the backend gets an event about its last confirmation.</summary>
     public void Heard(string intentId) => unanswered.Remove(intentId);
 
@@ -188,6 +214,13 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         if (received.Fact is PaymentFact.IntentChanged { Intent: { IntentId: { } intentId, Outcome: not ChargeOutcome.Processing } }
             && int.Parse(received.EventId.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture) > Intents[intentId].ConfirmedAfter)
             Heard(intentId);
+    }
+
+    /// <summary>An event was acknowledged.</summary>
+    public void Acknowledged(PaymentEvent received)
+    {
+        if (received.Fact is PaymentFact.IntentChanged { Intent: { IntentId: { } intentId, Outcome: ChargeOutcome.Succeeded } })
+            Intents[intentId].ReportedAt ??= clock.Now;
     }
 
     private async Task<IntentSnapshot> AnswerAsync(string intentId, Task<IntentSnapshot> call)
@@ -350,6 +383,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         if (intent.IsMissing || intent.IsSpent
             || intent.State is ChargeOutcome.Succeeded or ChargeOutcome.Canceled or ChargeOutcome.Processing)
             return Show(intent);
+        if (PaidBefore(intent.Provider, intent.Request) is { } refused) return refused;
 
         switch (request.PaymentId)
         {
@@ -392,7 +426,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     {
         foreach (var key in keys.Values)
             if (key.Request is { } request) forgotten.Add(request.RenewalId);
-        foreach (var intent in Intents.Values) intent.IsForgotten = true;
+        foreach (var intent in Intents.Values) (intent.IsForgotten, intent.ReportedAt) = (true, null);
         unanswered.Clear();
     }
 
@@ -445,6 +479,9 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
         public Task<IntentSnapshot> CancelIntentAsync(string intentId, string key, CancellationToken cancellationToken) =>
             bank.CancelIntentAsync(intentId, key, cancellationToken);
+
+        public Task<IntentSnapshot?> FindPaymentAsync(
+            ChargeRequest request, DateTimeOffset sentAt, CancellationToken cancellationToken) => bank.SearchAsync(request);
 
         public Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken) =>
             bank.FindChargeAsync(chargeId, cancellationToken);

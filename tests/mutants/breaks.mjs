@@ -262,9 +262,10 @@ money(
 );
 money(
   'success-without-an-attempt-dropped',
-  drivers + 'ApplyPaymentEvent.cs',
-  'facts.Renewal.Attempt is null && changed',
-  'facts.Renewal.Attempt is null && changed.RenewalId is null && changed',
+  rules + 'RenewalSettlement.cs',
+  'if (renewal.Attempt?.Provider != provider)',
+  'if (renewal.Attempt is { } latest && latest.Provider != provider)',
+  'SettleEventTests',
   'PaymentEventsTests',
 );
 money(
@@ -898,9 +899,37 @@ money(
 money(
   'certificates-of-anybody',
   payPal + 'PayPalCertificates.cs',
-  'host.EndsWith(".paypal.com", StringComparison.OrdinalIgnoreCase)',
-  'host.EndsWith("paypal.com", StringComparison.OrdinalIgnoreCase)',
+  'url.Host.Equals(host, StringComparison.OrdinalIgnoreCase)',
+  'url.Host.EndsWith("paypal.com", StringComparison.OrdinalIgnoreCase)',
   'PayPalWebhooksTests',
+);
+money(
+  'signed-bodies-are-believed',
+  payPal + 'PayPalWebhooks.cs',
+  'Map(listed.Value, clock.GetUtcNow()) is',
+  'Map(Parse(body), clock.GetUtcNow()) is',
+  'PayPalWebhooksTests',
+);
+money(
+  'success-of-the-other-provider-is-a-case',
+  rules + 'RenewalSettlement.cs',
+  'if (renewal.Status is Applied or Succeeded || renewal is { IsChargeOpen: true, IntentId: not null })',
+  'if (renewal.Attempt is not null || renewal.Status is Applied)',
+  'SettleEventTests',
+);
+money(
+  'charged-while-another-paid',
+  sql + '45_renewal_facts.sql',
+  "c.reason = 'paid_twice' and c.decided_at is null",
+  "c.reason = 'paid_twice' and c.decided_at is not null",
+  'PayPalStoryTests',
+);
+money(
+  'paid-before-is-never-charged',
+  rules + 'RenewalSettlement.cs',
+  'WaitForAPerson(renewal with { IntentId = answer.IntentId }, PaidBefore(renewal, attempt), now)',
+  'NeverCharged(renewal, attempt)',
+  'SettleEventTests',
 );
 
 kindOf('small amounts');

@@ -18,6 +18,9 @@ public sealed class AccountState
     public Dictionary<string, string> Behaviors { get; init; } = [];
 
     public List<JsonObject> Events { get; init; } = [];
+
+    /// <summary>What the search of transactions shows: what moved the balance.</summary>
+    public List<JsonObject> Transactions { get; init; } = [];
 }
 
 /// <summary>The contents of a PayPal account. Not thread-safe: callers lock <see cref="Gate"/>.</summary>
@@ -67,6 +70,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
             || sum <= 0 || decimal.Round(sum, 2) != sum) throw PayPalErrorException.Malformed("amount");
         if (LimitedTexts.Any(name => unit.Text(name) is { Length: > 127 }))
             throw new PayPalErrorException(400, "INVALID_REQUEST", "INVALID_STRING_LENGTH", "The value of a field is too long.");
+        RefuseDuplicate(unit);
         var order = new JsonObject
         {
             ["id"] = NewId(),
@@ -77,6 +81,13 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         };
         State.Orders.Add(order.Text("id")!, order);
         return order;
+    }
+
+    private void RefuseDuplicate(JsonObject unit)
+    {
+        if (unit.Text("invoice_id") is { } invoice && State.Orders.Values.Any(other => Unit(other).Text("invoice_id") == invoice
+            && CaptureOf(other)?.Text("status") is "COMPLETED" or "PENDING" or "REFUNDED" or "PARTIALLY_REFUNDED"))
+            throw PayPalErrorException.Unprocessable("DUPLICATE_INVOICE_ID", "Duplicate Invoice ID detected.");
     }
 
     public void PatchOrder(string id, JsonArray patches)
@@ -104,10 +115,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
             throw PayPalErrorException.Unprocessable("ORDER_NOT_APPROVED", "Payer has not yet approved the Order for payment.");
         if (!State.PaymentTokens.ContainsKey(token))
             throw PayPalErrorException.Unprocessable("TOKEN_ID_NOT_FOUND", "Specified token was not found.");
-        if (unit.Text("invoice_id") is { } invoice && State.Orders.Values.Any(
-            other => other != order && Unit(other).Text("invoice_id") == invoice
-                && CaptureOf(other)?.Text("status") is "COMPLETED" or "PENDING" or "REFUNDED" or "PARTIALLY_REFUNDED"))
-            throw PayPalErrorException.Unprocessable("DUPLICATE_INVOICE_ID", "Duplicate Invoice ID detected.");
+        RefuseDuplicate(unit);
         var behavior = fault?.Kind switch
         {
             FaultKind.Decline => fault.Issue,
@@ -141,6 +149,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         unit["payments"] = new JsonObject { ["captures"] = new JsonArray(capture) };
         order["status"] = "COMPLETED";
         order["payment_source"] = new JsonObject { ["paypal"] = new JsonObject() };
+        if (status == "COMPLETED") Receive(order);
         Emit($"PAYMENT.CAPTURE.{status}", "capture", capture);
         return order;
     }
@@ -155,7 +164,8 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
     /// <summary>PayPal decides about a pending payment.</summary>
     public void Settle(string captureId, bool paid)
     {
-        var (_, capture) = CaptureById(captureId);
+        var (order, capture) = CaptureById(captureId);
+        if (paid) Receive(order);
         capture["status"] = paid ? "COMPLETED" : "DECLINED";
         capture["update_time"] = Now;
         Emit(paid ? "PAYMENT.CAPTURE.COMPLETED" : "PAYMENT.CAPTURE.DENIED", "capture", capture);
@@ -196,6 +206,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         };
         refunds.Add(refund);
         capture["status"] = amount == left ? "REFUNDED" : "PARTIALLY_REFUNDED";
+        Move(refund.Text("id")!, "T1107", -amount, captureId, "TXN", refund);
         Emit("PAYMENT.CAPTURE.REFUNDED", "refund", refund);
         return refund;
     }
@@ -205,8 +216,98 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         var refund = State.Orders.Values.SelectMany(Refunds).Select(one => one!.AsObject()).First(one => one.Text("id") == refundId);
         refund["status"] = "FAILED";
         refund["update_time"] = Now;
+        Move(NewId(), "T1107", Value(refund), refundId, "TXN", refund);
         Emit("PAYMENT.REFUND.FAILED", "refund", refund);
     }
+
+    public JsonObject RefundById(string id) =>
+        State.Orders.Values.SelectMany(Refunds).Select(one => one!.AsObject()).FirstOrDefault(one => one.Text("id") == id)
+        ?? throw PayPalErrorException.Missing();
+
+    // 3.49 % and 49 cents.
+    private void Receive(JsonObject order)
+    {
+        var capture = CaptureOf(order)!;
+        var fee = decimal.Round((Value(capture) * 0.0349m) + 0.49m, 2);
+        Move(capture.Text("id")!, "T0003", Value(capture), order.Text("id")!, "ODR", capture, -fee);
+    }
+
+    private void Move(
+        string id, string code, decimal amount, string reference, string referenceType, JsonObject payment, decimal fee = 0)
+    {
+        JsonObject Money(decimal value) => new()
+        {
+            ["currency_code"] = payment["amount"]!["currency_code"]!.DeepClone(),
+            ["value"] = value.ToString("0.00", CultureInfo.InvariantCulture),
+        };
+        var made = new JsonObject
+        {
+            ["transaction_id"] = id,
+            ["paypal_reference_id"] = reference,
+            ["paypal_reference_id_type"] = referenceType,
+            ["transaction_event_code"] = code,
+            ["transaction_initiation_date"] = ReportTime(clock.GetUtcNow()),
+            ["transaction_amount"] = Money(amount),
+            ["transaction_status"] = "S",
+            ["invoice_id"] = payment.Text("invoice_id"),
+            ["custom_field"] = payment.Text("custom_id"),
+        };
+        if (fee != 0) made["fee_amount"] = Money(fee);
+        State.Transactions.Add(made);
+    }
+
+    // The reports write times in another way than the other objects.
+    private static string ReportTime(DateTimeOffset time) =>
+        time.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'+0000'", CultureInfo.InvariantCulture);
+
+    /// <summary>The search of transactions.</summary>
+    public JsonObject SearchTransactions(DateTimeOffset from, DateTimeOffset to, int size, int page)
+    {
+        if (to < from || to - from > TimeSpan.FromDays(31)) throw PayPalErrorException.Malformed("end_date");
+        var refreshed = clock.GetUtcNow() - options.SearchDelay;
+        var found = State.Transactions.Where(one => DateTimeOffset.Parse(
+            one.Text("transaction_initiation_date")!, CultureInfo.InvariantCulture) is var at && at >= from && at <= to && at <= refreshed)
+            .ToList();
+        size = Math.Min(size, options.LargestPage);
+        return new JsonObject
+        {
+            ["transaction_details"] = new JsonArray([.. found.Skip((page - 1) * size).Take(size)
+                .Select(one => new JsonObject { ["transaction_info"] = one.DeepClone() })]),
+            ["last_refreshed_datetime"] = ReportTime(refreshed),
+            ["page"] = page,
+            ["total_items"] = found.Count,
+            ["total_pages"] = (found.Count + size - 1) / size,
+        };
+    }
+
+    /// <summary>The list of events, the newest first.</summary>
+    public JsonObject ListEvents(DateTimeOffset from, DateTimeOffset to, int size, int skip)
+    {
+        var found = State.Events.AsEnumerable().Reverse().Where(one => DateTimeOffset.Parse(
+            one.Text("create_time")!, CultureInfo.InvariantCulture) is var at && at >= from && at <= to).ToList();
+        size = Math.Min(size, options.LargestPage);
+        var links = new JsonArray();
+        if (found.Count > skip + size)
+        {
+            var query = $"start_time={Time(from)}&end_time={Time(to)}&page_size={size}&skip={skip + size}";
+            links.Add(new JsonObject
+            {
+                ["href"] = new Uri(Address(), $"/v1/notifications/webhooks-events?{query}").ToString(),
+                ["rel"] = "next",
+                ["method"] = "GET",
+            });
+        }
+
+        return new JsonObject
+        {
+            ["events"] = new JsonArray([.. found.Skip(skip).Take(size).Select(one => one.DeepClone())]),
+            ["count"] = Math.Min(size, Math.Max(0, found.Count - skip)),
+            ["links"] = links,
+        };
+    }
+
+    public JsonObject EventById(string id) =>
+        State.Events.Find(one => one.Text("id") == id) ?? throw PayPalErrorException.Missing();
 
     private static JsonArray Refunds(JsonObject order)
     {
@@ -242,6 +343,10 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
     public void CloseDispute(string disputeId, bool won)
     {
         var dispute = DisputeById(disputeId);
+        var wasLost = dispute["dispute_outcome"]?.AsObject().Text("outcome_code") == "RESOLVED_BUYER_FAVOUR";
+        var capture = CaptureById(TransactionOf(dispute)!).Capture;
+        var moved = won ? Value(capture) : -Value(capture);
+        if (won == wasLost) Move(NewId(), won ? "T1202" : "T1106", moved, TransactionOf(dispute)!, "TXN", capture);
         dispute["status"] = "RESOLVED";
         dispute["update_time"] = Now;
         dispute["dispute_outcome"] = won
@@ -252,6 +357,18 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
                 ["amount_refunded"] = dispute["dispute_amount"]!.DeepClone(),
             };
         Emit("CUSTOMER.DISPUTE.RESOLVED", "dispute", dispute);
+    }
+
+    /// <summary>The summaries of a payment's disputes.</summary>
+    public JsonObject ListDisputes(string captureId)
+    {
+        var found = State.Disputes.Values.Where(one => TransactionOf(one) == captureId).Select(one =>
+        {
+            var summary = one.DeepClone().AsObject();
+            foreach (var detail in (string[])["disputed_transactions", "dispute_outcome", "evidences"]) summary.Remove(detail);
+            return summary;
+        });
+        return new JsonObject { ["items"] = new JsonArray([.. found]), ["links"] = new JsonArray() };
     }
 
     public JsonObject DisputeById(string id) =>
@@ -283,6 +400,9 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
             throw PayPalErrorException.Malformed("payment_source");
         var id = NewId();
         var customer = body["customer"]?.DeepClone().AsObject() ?? [];
+        if (customer.Text("id") is { } known && !State.SetupTokens.Values.Concat(State.PaymentTokens.Values).Any(
+            one => one["customer"]!.AsObject().Text("id") == known))
+            throw PayPalErrorException.Unprocessable("CUSTOMER_ID_NOT_FOUND", "The customer does not exist.");
         if (customer.Text("id") is null) customer["id"] = Random.Shared.GetString(Alphabet, 10);
         var token = new JsonObject
         {

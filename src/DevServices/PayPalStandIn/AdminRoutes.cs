@@ -1,20 +1,13 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using StandIns;
 
 namespace PayPalStandIn;
 
 /// <summary>Routes that PayPal doesn't have: they control payments, the network and the webhooks in tests.</summary>
 internal static class AdminRoutes
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
-    };
-
     private sealed record Settlement(bool Paid = true);
 
     private sealed record NewDispute(string Capture, string Reason = "UNAUTHORISED");
@@ -25,39 +18,26 @@ internal static class AdminRoutes
 
     public static void Map(IEndpointRouteBuilder app, StandIn standIn)
     {
-        var admin = app.MapGroup("/_standin");
-        admin.MapPost("/faults", async (HttpRequest request) =>
-        {
-            standIn.Faults.Add(await ReadAsync<Fault>(request));
-            return Results.NoContent();
-        });
-        admin.MapDelete("/faults", () => { standIn.Faults.Clear(); return Results.NoContent(); });
-        admin.MapPut("/webhooks", async (HttpRequest request) =>
-        {
-            standIn.Webhooks.Plan = await ReadAsync<WebhookPlan>(request);
-            return Results.NoContent();
-        });
-        admin.MapPost("/events/{id}/deliver", async (string id, CancellationToken ct) => Results.Ok(
-            new { status = (int)await standIn.Webhooks.DeliverAsync(id, ct) }));
+        var admin = Admin.Map(app, standIn.Faults, standIn.Webhooks);
         admin.MapPut("/payment_tokens/{id}/behavior", async (string id, HttpRequest request) =>
         {
-            var behavior = await ReadAsync<Behavior>(request);
+            var behavior = await Admin.ReadAsync<Behavior>(request);
             return Locked(standIn, account => account.State.Behaviors[id] = behavior.Value);
         });
         admin.MapPost("/captures/{id}/settle", async (string id, HttpRequest request) =>
         {
-            var settlement = await ReadAsync<Settlement>(request);
+            var settlement = await Admin.ReadAsync<Settlement>(request);
             return Locked(standIn, account => account.Settle(id, settlement.Paid));
         });
         admin.MapPost("/disputes", async (HttpRequest request) =>
         {
-            var dispute = await ReadAsync<NewDispute>(request);
+            var dispute = await Admin.ReadAsync<NewDispute>(request);
             lock (standIn.Account.Gate)
                 return Results.Ok(new { id = standIn.Account.Dispute(dispute.Capture, dispute.Reason) });
         });
         admin.MapPost("/disputes/{id}/close", async (string id, HttpRequest request) =>
         {
-            var closing = await ReadAsync<Closing>(request);
+            var closing = await Admin.ReadAsync<Closing>(request);
             return Locked(standIn, account => account.CloseDispute(id, closing.Won));
         });
         admin.MapPost("/refunds/{id}/fail", (string id) => Locked(standIn, account => account.FailRefund(id)));
@@ -71,8 +51,4 @@ internal static class AdminRoutes
         standIn.Save();
         return Results.NoContent();
     }
-
-    private static async Task<T> ReadAsync<T>(HttpRequest request) =>
-        await request.ReadFromJsonAsync<T>(Json, request.HttpContext.RequestAborted)
-        ?? throw new BadHttpRequestException("The body must be a JSON object");
 }

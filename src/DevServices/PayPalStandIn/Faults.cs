@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using StandIns;
 
 namespace PayPalStandIn;
 
@@ -41,43 +42,8 @@ public enum FaultKind
 /// <param name="On">The endpoint's name, such as orders.capture; * for any.</param>
 /// <param name="Times">For how many requests; null until the faults are cleared.</param>
 public sealed record Fault(FaultKind Kind, string On = "*", int? Times = 1, int DelayMs = 0, string Issue = "INSTRUMENT_DECLINED")
+    : ScriptedFault(On, Times)
 {
     [JsonIgnore]
     public bool ChangesThePayment => Kind is FaultKind.Decline or FaultKind.Review;
-}
-
-/// <summary>The scripted faults, used in the order in which they were added.</summary>
-public sealed class FaultScript
-{
-    private readonly Lock gate = new();
-    private readonly List<(Fault Fault, int Left)> waiting = [];
-
-    public void Add(Fault fault)
-    {
-        lock (gate)
-            waiting.Add((fault, fault.Times ?? int.MaxValue));
-    }
-
-    public void Clear()
-    {
-        lock (gate)
-            waiting.Clear();
-    }
-
-    /// <summary>Returns the first fault of this endpoint, and counts its use.</summary>
-    public Fault? Take(string endpoint)
-    {
-        lock (gate)
-        {
-            var at = waiting.FindIndex(entry => entry.Fault.On == "*" || entry.Fault.On == endpoint);
-            if (at < 0)
-                return null;
-            var (fault, left) = waiting[at];
-            if (left > 1)
-                waiting[at] = (fault, fault.Times is null ? left : left - 1);
-            else
-                waiting.RemoveAt(at);
-            return fault;
-        }
-    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
@@ -28,6 +29,14 @@ internal static class Routes
             call => call.Account.Capture(call.Id, Body(call), call.Fault), 201, Orders);
         Add("captures.get", "GET", "/v2/payments/captures/{id}", call => call.Account.CaptureById(call.Id).Capture);
         Add("captures.refund", "POST", "/v2/payments/captures/{id}/refund", call => call.Account.Refund(call.Id, Body(call)), 201, Refunds);
+        Add("refunds.get", "GET", "/v2/payments/refunds/{id}", call => call.Account.RefundById(call.Id));
+        Add("disputes.list", "GET", "/v1/customer/disputes",
+            call => call.Account.ListDisputes(call.Request.Query["disputed_transaction_id"].ToString()));
+        Add("transactions.list", "GET", "/v1/reporting/transactions", call => call.Account.SearchTransactions(
+            Time(call, "start_date"), Time(call, "end_date"), Number(call, "page_size", 100), Number(call, "page", 1)));
+        Add("events.list", "GET", "/v1/notifications/webhooks-events", call => call.Account.ListEvents(
+            Time(call, "start_time"), Time(call, "end_time"), Number(call, "page_size", 10), Number(call, "skip", 0)));
+        Add("events.get", "GET", "/v1/notifications/webhooks-events/{id}", call => call.Account.EventById(call.Id));
         Add("disputes.get", "GET", "/v1/customer/disputes/{id}", call => call.Account.DisputeById(call.Id));
         Add("disputes.provide_evidence", "POST", "/v1/customer/disputes/{id}/provide-evidence",
             call => call.Account.AddEvidence(call.Id, Body(call)["evidences"]![0]!["notes"]!.GetValue<string>()));
@@ -45,6 +54,12 @@ internal static class Routes
         execute(call);
         return null;
     };
+
+    private static DateTimeOffset Time(PayPalCall call, string name) => DateTimeOffset.TryParse(
+        call.Request.Query[name], CultureInfo.InvariantCulture, out var time) ? time : throw PayPalErrorException.Malformed(name);
+
+    private static int Number(PayPalCall call, string name, int otherwise) => int.TryParse(
+        call.Request.Query[name], CultureInfo.InvariantCulture, out var number) ? number : otherwise;
 
     private static JsonObject Body(PayPalCall call) => call.Body as JsonObject ?? throw PayPalErrorException.Malformed("the body");
 

@@ -1,50 +1,38 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
+using StandIns;
 
 namespace PayPalStandIn;
 
 /// <summary>PayPal over HTTP, in memory, for tests and the demo. It must not be used for real payments.</summary>
-public sealed class StandIn : IAsyncDisposable
+public sealed class StandIn : StandInServer
 {
-    private readonly WebApplication app;
-
-    private StandIn(StandInOptions options, TimeProvider clock)
+    private StandIn(StandInOptions options, Account account, Webhooks webhooks, TimeProvider clock)
+        : base(options.Url, webhooks)
     {
-        Options = options;
-        Account = new Account(options, clock) { Address = () => BaseAddress };
+        (Options, Account, Webhooks) = (options, account, webhooks);
+        Account.Address = () => BaseAddress;
         if (options.StateFile is { } kept && File.Exists(kept))
             Account.State = JsonSerializer.Deserialize<AccountState>(File.ReadAllBytes(kept))!;
-        Webhooks = new Webhooks(options, Account, clock);
         Account.OnEvent = Webhooks.Schedule;
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseUrls(options.Url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
-        app = builder.Build();
-        Routes.Map(app, new Pipeline(this, clock), this);
-        AdminRoutes.Map(app, this);
+        Routes.Map(App, new Pipeline(this, clock), this);
+        AdminRoutes.Map(App, this);
     }
 
     public StandInOptions Options { get; }
 
     public Account Account { get; }
 
-    public FaultScript Faults { get; } = new();
+    public FaultScript<Fault> Faults { get; } = new();
 
     public Webhooks Webhooks { get; }
 
-    /// <summary>The value for PAYPAL_API_URL.</summary>
-    public Uri BaseAddress => new(app.Urls.First());
-
-    public static async Task<StandIn> StartAsync(
+    public static Task<StandIn> StartAsync(
         StandInOptions? options = null, TimeProvider? clock = null, CancellationToken cancellationToken = default)
     {
-        var standIn = new StandIn(options ?? new StandInOptions(), clock ?? TimeProvider.System);
-        await standIn.app.StartAsync(cancellationToken);
-        return standIn;
+        (options, clock) = (options ?? new StandInOptions(), clock ?? TimeProvider.System);
+        var account = new Account(options, clock);
+        return StartAsync(new StandIn(options, account, new Webhooks(options, account, clock), clock), cancellationToken);
     }
 
     /// <summary>Adds a customer with a saved account, as an approved setup does.</summary>
@@ -89,14 +77,5 @@ public sealed class StandIn : IAsyncDisposable
             File.WriteAllBytes(path + ".part", JsonSerializer.SerializeToUtf8Bytes(Account.State));
             File.Move(path + ".part", path, overwrite: true);
         }
-    }
-
-    public Task WaitAsync(CancellationToken cancellationToken) => app.WaitForShutdownAsync(cancellationToken);
-
-    public async ValueTask DisposeAsync()
-    {
-        await app.StopAsync();
-        await app.DisposeAsync();
-        await Webhooks.DisposeAsync();
     }
 }

@@ -15,6 +15,12 @@ public sealed record StandInOptions
     /// <summary>The delay of every answer.</summary>
     public TimeSpan Latency { get; init; }
 
+    /// <summary>How long a transaction takes until the search has it. PayPal: three hours at most.</summary>
+    public TimeSpan SearchDelay { get; init; }
+
+    /// <summary>The largest page of a list.</summary>
+    public int LargestPage { get; init; } = 500;
+
     /// <summary>The file that keeps the account between runs; null for memory only.</summary>
     public string? StateFile { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using StandIns;
 
 namespace StripeStandIn;
 
@@ -41,47 +42,19 @@ public enum FaultKind
 /// <param name="Times">For how many requests; null until the faults are cleared.</param>
 public sealed record Fault(
     FaultKind Kind, string On = "*", string? Match = null, int? Times = 1, int DelayMs = 0,
-    string DeclineCode = "generic_decline", string? AdviceCode = null)
+    string DeclineCode = "generic_decline", string? AdviceCode = null) : ScriptedFault(On, Times)
 {
     [JsonIgnore]
     public bool ChangesTheBanksAnswer => Kind is FaultKind.Decline or FaultKind.Authenticate or FaultKind.Process;
 }
 
-/// <summary>The scripted faults, used in the order in which they were added.</summary>
-public sealed class FaultScript
+/// <inheritdoc cref="FaultScript{TFault}"/>
+public sealed class FaultScript : FaultScript<Fault>
 {
-    private readonly Lock gate = new();
-    private readonly List<(Fault Fault, int Left)> waiting = [];
-
-    public void Add(Fault fault)
+    public override void Add(Fault fault)
     {
         if (fault.Kind == FaultKind.Decline && !Declines.IsKnown(fault.DeclineCode))
             throw new ArgumentException($"{fault.DeclineCode} is not a decline code of Stripe", nameof(fault));
-        lock (gate)
-            waiting.Add((fault, fault.Times ?? int.MaxValue));
-    }
-
-    public void Clear()
-    {
-        lock (gate)
-            waiting.Clear();
-    }
-
-    /// <summary>Returns the first fault that matches this request, and counts its use.</summary>
-    public Fault? Take(string endpoint, Func<string, bool> has)
-    {
-        lock (gate)
-        {
-            var at = waiting.FindIndex(
-                entry => (entry.Fault.On == "*" || entry.Fault.On == endpoint) && (entry.Fault.Match is null || has(entry.Fault.Match)));
-            if (at < 0)
-                return null;
-            var (fault, left) = waiting[at];
-            if (left > 1)
-                waiting[at] = (fault, fault.Times is null ? left : left - 1);
-            else
-                waiting.RemoveAt(at);
-            return fault;
-        }
+        base.Add(fault);
     }
 }

@@ -49,8 +49,8 @@ public sealed class Pipeline(
         if (form.Names.FirstOrDefault(name => !endpoint.Parameters.Contains(name) && !Always.Contains(name)) is { } unknown)
             throw StripeErrorException.UnknownParameter(unknown);
 
-        var fault = faults.Take(
-            endpoint.Name, value => id == value || form.Canonical.Contains(Uri.EscapeDataString(value), StringComparison.Ordinal));
+        var fault = faults.Take(endpoint.Name, one => one.Match is not { } value || id == value
+            || form.Canonical.Contains(Uri.EscapeDataString(value), StringComparison.Ordinal));
         switch (fault?.Kind)
         {
             case FaultKind.RateLimit:

@@ -1,40 +1,30 @@
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
+using StandIns;
 
 namespace StripeStandIn;
 
 /// <summary>Stripe over HTTP, in memory, for tests, benchmarks and the demo. It must not be used for real payments.</summary>
-public sealed class StandIn : IAsyncDisposable
+public sealed class StandIn : StandInServer
 {
-    private readonly WebApplication app;
     private readonly WriteRate rate;
 
-    private StandIn(StandInOptions options, TimeProvider clock)
+    private StandIn(StandInOptions options, Account account, Webhooks webhooks, TimeProvider clock)
+        : base(options.Url, webhooks)
     {
-        Options = options;
-        Account = new Account(options, clock);
+        (Options, Account, Webhooks) = (options, account, webhooks);
         if (options.StateFile is { } kept)
             global::StripeStandIn.StateFile.Load(Account, kept);
-        Webhooks = new Webhooks(options, Account, clock);
         Account.OnEvent = Webhooks.Schedule;
         rate = new WriteRate(options.WritesPerSecond, clock);
         var pipeline = new Pipeline(options, Account, new IdempotencyKeys(clock), Faults, rate, clock);
 
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseUrls(options.Url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
-        builder.Services.AddCors();
-        app = builder.Build();
         // Pages of any origin may save cards at Stripe.
-        app.UseCors(policy => policy.AllowAnyOrigin().AllowAnyHeader().AllowAnyMethod());
+        App.UseCors(policy => policy.AllowAnyOrigin().AllowAnyHeader().AllowAnyMethod());
         foreach (var endpoint in Endpoints.All)
-            app.MapMethods(endpoint.Pattern, [endpoint.Method], (Microsoft.AspNetCore.Http.RequestDelegate)(
+            App.MapMethods(endpoint.Pattern, [endpoint.Method], (Microsoft.AspNetCore.Http.RequestDelegate)(
                 context => pipeline.RunAsync(endpoint, context)));
-        AdminRoutes.Map(app, this);
+        AdminRoutes.Map(App, this);
     }
 
     public StandInOptions Options { get; }
@@ -45,15 +35,12 @@ public sealed class StandIn : IAsyncDisposable
 
     public Webhooks Webhooks { get; }
 
-    /// <summary>The value for STRIPE_API_BASE.</summary>
-    public Uri BaseAddress => new(app.Urls.First());
-
-    public static async Task<StandIn> StartAsync(
+    public static Task<StandIn> StartAsync(
         StandInOptions? options = null, TimeProvider? clock = null, CancellationToken cancellationToken = default)
     {
-        var standIn = new StandIn(options ?? new StandInOptions(), clock ?? TimeProvider.System);
-        await standIn.app.StartAsync(cancellationToken);
-        return standIn;
+        (options, clock) = (options ?? new StandInOptions(), clock ?? TimeProvider.System);
+        var account = new Account(options, clock);
+        return StartAsync(new StandIn(options, account, new Webhooks(options, account, clock), clock), cancellationToken);
     }
 
     /// <summary>Adds a customer with a saved card, as a completed SetupIntent does.</summary>
@@ -160,14 +147,5 @@ public sealed class StandIn : IAsyncDisposable
                 ["writes_in_fullest_second"] = rate.Highest,
             };
         }
-    }
-
-    public Task WaitAsync(CancellationToken cancellationToken) => app.WaitForShutdownAsync(cancellationToken);
-
-    public async ValueTask DisposeAsync()
-    {
-        await app.StopAsync();
-        await app.DisposeAsync();
-        await Webhooks.DisposeAsync();
     }
 }

@@ -1,5 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Timers;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
@@ -12,12 +12,12 @@ namespace LicenseFunctions.PaymentMethods;
 public sealed record EventCounts(int Applied);
 
 /// <summary>
-/// Applies the events that no webhook delivered: Stripe stopped trying, the endpoint or its secret was wrong, or the database was
+/// Applies the events that no webhook delivered: the provider stopped trying, the endpoint or its secret was wrong, or the database was
 /// restored. A read continues at the stored time. This time stays before an event that can't be applied, so later reads try that event
 /// again, for a day.
 /// </summary>
 public sealed class FetchPaymentEvents(
-    StripeEvents events, ReceiveStripeEvent receive, PaymentEventReads reads, PaymentBooksStore cases, TimeProvider clock,
+    IEnumerable<IPaymentEventList> lists, ApplyEvent apply, PaymentEventReads reads, PaymentBooksStore cases, TimeProvider clock,
     ILogger<FetchPaymentEvents> log)
 {
     /// <summary>Events younger than this are left to the webhooks, which deliver them within seconds.</summary>
@@ -35,47 +35,68 @@ public sealed class FetchPaymentEvents(
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan Window = TimeSpan.FromHours(1);
 
-    /// <exception cref="InvalidOperationException">Stripe didn't list the events, or an event can't be applied.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A provider didn't list the events, or an event can't be applied. The events of the other provider were applied.
+    /// </exception>
     public async Task<EventCounts> RunAsync(CancellationToken cancellationToken)
     {
-        if (!events.CanRead) return new EventCounts(0);
+        var (applied, failures, all) = (0, new List<string>(), lists.ToList());
+        foreach (var list in all)
+        {
+            try
+            {
+                applied += await RunAsync(list, Tick / all.Count, cancellationToken);
+            }
+            catch (InvalidOperationException broken) when (all.Count > 1)
+            {
+                failures.Add(broken.Message);
+            }
+        }
+
+        return failures.Count == 0 ? new EventCounts(applied) : throw new InvalidOperationException(string.Join(' ', failures));
+    }
+
+    private async Task<int> RunAsync(IPaymentEventList events, TimeSpan longest, CancellationToken cancellationToken)
+    {
         var now = clock.GetUtcNow();
-        var oldest = now - StripeEvents.Kept;
-        var (last, heldSince) = await reads.FindAsync(PaymentProviders.Stripe, cancellationToken);
+        var oldest = now - events.Kept;
+        var (last, heldSince) = await reads.FindAsync(events.Provider, cancellationToken);
         var maySkip = heldSince <= now - LongestHold;
         var from = last - Overlap is { } continued && continued > oldest ? continued : oldest;
 
         var (applied, failed) = (0, new List<string>());
-        for (var until = now - Lag; from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + Tick;)
+        for (var until = now - Lag; from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + longest;)
         {
             var to = from + Window < until ? from + Window : until;
-            if (await ReadWindowAsync(from, to, maySkip, failed, cancellationToken) is not { } done) break;
+            if (await ReadWindowAsync(events, from, to, maySkip, failed, cancellationToken) is not { } done) break;
             applied += done;
-            if (failed.Count == 0) await reads.SaveAsync(PaymentProviders.Stripe, to, cancellationToken);
-            else if (heldSince is null) await reads.HoldAsync(PaymentProviders.Stripe, from, cancellationToken);
+            if (failed.Count == 0) await reads.SaveAsync(events.Provider, to, cancellationToken);
+            else if (heldSince is null) await reads.HoldAsync(events.Provider, from, cancellationToken);
             from = to;
         }
 
-        if (failed.Count == 0 && heldSince is not null) await reads.ReleaseAsync(PaymentProviders.Stripe, cancellationToken);
+        if (failed.Count == 0 && heldSince is not null) await reads.ReleaseAsync(events.Provider, cancellationToken);
 
-        if (applied > 0) log.LogInformation("{Count} events of Stripe were applied that no webhook had delivered", applied);
+        if (applied > 0)
+            log.LogInformation("{Count} events of {Provider} were applied that no webhook had delivered", applied, events.Provider);
         return failed.Count == 0
-            ? new EventCounts(applied)
+            ? applied
             : throw new InvalidOperationException(
-                $"{failed.Count} events of Stripe can't be applied. The first is {failed[0]}.");
+                $"{failed.Count} events of {events.Provider} can't be applied. The first is {failed[0]}.");
     }
 
     /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
     private async Task<int?> ReadWindowAsync(
-        DateTimeOffset from, DateTimeOffset to, bool maySkip, List<string> failed, CancellationToken cancellationToken)
+        IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, bool maySkip, List<string> failed,
+        CancellationToken cancellationToken)
     {
         var (applied, after) = (0, default(string));
         do
         {
             var page = await events.ReadAsync(from, to, after, cancellationToken);
             if (page.Refusal is { } refusal)
-                throw new InvalidOperationException($"Stripe's events can't be read: {refusal.Code}. {refusal.Detail}");
-            applied += await ApplyAsync(page.Value.Events, maySkip, failed, cancellationToken);
+                throw new InvalidOperationException($"The events of {events.Provider} can't be read: {refusal.Code}. {refusal.Detail}");
+            applied += await ApplyAsync(events.Provider, page.Value.Events, maySkip, failed, cancellationToken);
             after = page.Value.Next;
         }
         while (after is not null && !TimeSlice.IsOver);
@@ -84,15 +105,15 @@ public sealed class FetchPaymentEvents(
     }
 
     private async Task<int> ApplyAsync(
-        IReadOnlyList<StripeEventBody> page, bool maySkip, List<string> failed, CancellationToken cancellationToken)
+        string provider, IReadOnlyList<ListedEvent> page, bool maySkip, List<string> failed, CancellationToken cancellationToken)
     {
-        var known = await reads.AppliedAsync(PaymentProviders.Stripe, page.Select(one => one.Id), cancellationToken);
+        var known = await reads.AppliedAsync(provider, page.Select(one => one.Id), cancellationToken);
         var applied = 0;
         foreach (var missing in page.Reverse().Where(one => !known.Contains(one.Id)))
         {
             try
             {
-                await receive.ApplyListedAsync(missing, cancellationToken);
+                await apply.RunAsync(await missing.ReadAsync(cancellationToken), cancellationToken);
                 applied++;
             }
             // An event that can't be applied must not stop the others.
@@ -100,7 +121,7 @@ public sealed class FetchPaymentEvents(
             {
                 log.LogError(broken, "Event {EventId} ({EventType}) can't be applied", missing.Id, missing.Type);
                 if (maySkip && clock.GetUtcNow() - missing.CreatedAt >= LongestHold)
-                    await cases.OpenCasesAsync(PaymentProviders.Stripe, [NotApplied(missing)], cancellationToken);
+                    await cases.OpenCasesAsync(provider, [NotApplied(missing)], cancellationToken);
                 else failed.Add($"{missing.Id} ({missing.Type})");
             }
         }
@@ -112,7 +133,7 @@ public sealed class FetchPaymentEvents(
     private static bool StopsAll(Exception broken) =>
         ConnectionLoss.IsReportedBy(broken) && broken is not PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
 
-    private static PaymentCase NotApplied(StripeEventBody failed) => new(
+    private static PaymentCase NotApplied(ListedEvent failed) => new(
         PaymentCaseReason.UnreadableEvent, failed.Id, null, null, null, null, null, null,
         $"Event {failed.Id} ({failed.Type}) of {failed.CreatedAt:yyyy-MM-dd} can't be applied. Resend it when the cause is corrected.");
 }

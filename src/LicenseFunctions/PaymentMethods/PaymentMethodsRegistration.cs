@@ -9,6 +9,7 @@ public static class PaymentMethodsRegistration
         .AddSingleton<StartCardSetup>()
         .AddSingleton<RemovePaymentMethod>()
         .AddSingleton<SavePayPal>()
+        .AddSingleton<ApplyEvent>()
         .AddSingleton<ReceiveStripeEvent>()
         .AddSingleton<ReceivePayPalEvent>()
         .AddSingleton<PaymentEventReads>()

@@ -1,14 +1,12 @@
 using LicenseFunctions.Infrastructure.Payments.PayPal;
-using LicenseFunctions.Renewals;
 using Licensing;
-using Licensing.Renewals;
 
 namespace LicenseFunctions.PaymentMethods;
 
 /// <summary>
 /// Verifies a webhook of PayPal and applies it to payment methods or renewals. The inbox row is committed with the effect.
 /// </summary>
-public sealed class ReceivePayPalEvent(PayPalServices payPal, ApplyPaymentEvent apply, PaymentMethodStore methods)
+public sealed class ReceivePayPalEvent(PayPalServices payPal, ApplyEvent apply)
 {
     private static readonly Refusal NotConfigured = new(
         RefusalKind.NotFound, "PAYPAL_NOT_OFFERED", "PayPal is not configured.", Hint: "Set PAYPAL_CLIENT_ID.");
@@ -19,10 +17,7 @@ public sealed class ReceivePayPalEvent(PayPalServices payPal, ApplyPaymentEvent 
         if (payPal.Webhooks is not { } webhooks) return NotConfigured;
         var read = await webhooks.ReadAsync(body, signature, cancellationToken);
         if (read.Refusal is { } refusal) return refusal;
-        var received = read.Value;
-        await (received.Fact is PaymentFact.MethodSaved or PaymentFact.MethodDetached
-            ? methods.ApplyAsync(received, cancellationToken)
-            : apply.RunAsync(received, cancellationToken));
-        return new EventReceipt(received.EventId);
+        await apply.RunAsync(read.Value, cancellationToken);
+        return new EventReceipt(read.Value.EventId);
     }
 }

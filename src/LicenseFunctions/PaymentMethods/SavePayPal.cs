@@ -44,6 +44,14 @@ public sealed class SavePayPal(PaymentMethodStore store, PayPalServices payPal, 
 
         var known = await store.FindCustomerAsync(userId, PaymentProviders.PayPal, cancellationToken);
         var started = await vault.StartAsync(userId, known, counted.Value, cancellationToken);
+        var replaced = started.Refusal == PayPalVault.CustomerRefused ? known : null;
+        // PayPal doesn't know the customer any more, for example because the account was changed: it makes another one.
+        if (replaced is not null)
+        {
+            known = null;
+            started = await vault.StartAsync(userId, customerId: null, Guid.NewGuid(), cancellationToken);
+        }
+
         if (started.Refusal is { } refusal)
         {
             await store.UncountSetupAsync(userId, counted.Value, cancellationToken);
@@ -53,7 +61,7 @@ public sealed class SavePayPal(PaymentMethodStore store, PayPalServices payPal, 
         // The customer's id proves later that the approval belongs to this user.
         var approval = started.Value;
         var customer = known ?? await store.AddCustomerAsync(
-            userId, PaymentProviders.PayPal, approval.CustomerId, replaces: null, cancellationToken);
+            userId, PaymentProviders.PayPal, approval.CustomerId, replaced, cancellationToken);
         if (customer is null) return CustomerNotFound.Refusal;
         // Another request of the user has made the first customer meanwhile.
         return customer == approval.CustomerId

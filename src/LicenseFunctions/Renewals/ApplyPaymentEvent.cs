@@ -7,9 +7,11 @@ namespace LicenseFunctions.Renewals;
 /// Applies a webhook with the same transition function as every other answer of the provider, so that repeated, late or unordered events
 /// lead to the same row. Each event is applied, kept until it can be applied, or becomes a payment case.
 /// </summary>
-public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy, TimeProvider clock)
+public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy, TimeProvider clock, Func<Guid>? newId = null)
 {
     private const int Tries = 5;
+
+    private readonly Func<Guid> newId = newId ?? Guid.NewGuid;
 
     /// <exception cref="InvalidOperationException">
     /// Other workers changed the row at every try, or its wallet stays locked. The provider sends the event again.
@@ -37,13 +39,7 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
                 return;
             }
 
-            if (facts.Renewal.Attempt is { } latest && latest.Provider != received.Provider)
-            {
-                await store.RecordAsync(received, PaidElsewhere(facts.Renewal, latest, received.Provider, changed), cancellationToken);
-                return;
-            }
-
-            if (Settle(facts, received.Provider, changed) is not { } change)
+            if (RenewalSettlement.SettleEvent(facts, received.Provider, changed, newId(), policy, clock.GetUtcNow()) is not { } change)
             {
                 await store.RecordAsync(received, concern: null, cancellationToken);
                 return;
@@ -88,28 +84,6 @@ public sealed class ApplyPaymentEvent(IRenewalStore store, RenewalPolicy policy,
         string provider, PaymentFact.IntentChanged changed, CancellationToken cancellationToken) =>
         (changed.Intent.IntentId is { } intent ? await store.FindByIntentAsync(provider, intent, cancellationToken) : null)
         ?? (changed.RenewalId is { } id ? await store.FindAsync(id, cancellationToken) : null);
-
-    private RenewalChange? Settle(RenewalFacts facts, string provider, PaymentFact.IntentChanged changed)
-    {
-        var now = clock.GetUtcNow();
-        if (facts.Renewal.Attempt is null && changed.Intent.Outcome is ChargeOutcome.Succeeded paid)
-        {
-            var recovered = RenewalAttempt.Recovered(facts.Renewal, provider, paid, changed.DebtsMinor, now);
-            facts = facts with { Renewal = facts.Renewal with { Attempt = recovered } };
-        }
-
-        return RenewalSettlement.Settle(facts, changed.Intent, Trigger.Event, policy, now);
-    }
-
-    // The intent at the first provider is canceled before the second one is asked. So this happens only if a provider charges a canceled
-    // intent, or if a restore of the database made the backend forget an intent. An operator must decide.
-    private static PaymentCase? PaidElsewhere(
-        Renewal renewal, RenewalAttempt latest, string provider, PaymentFact.IntentChanged changed) =>
-        changed.Intent is { IntentId: { } intentId, Outcome: ChargeOutcome.Succeeded paid }
-            ? new PaymentCase(
-                PaymentCaseReason.PaidTwice, intentId, renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.TransactionId,
-                paid.AmountMinor, paid.Currency, $"Charged by {provider}, and the latest attempt was with {latest.Provider}.")
-            : null;
 
     // A charge without the metadata of a renewal belongs to another system that uses the account.
     private static PaymentCase? UnknownRenewal(PaymentFact.IntentChanged changed) =>

@@ -25,22 +25,25 @@ public sealed class CompareDays(ReconcilePayments reconcile, PaymentBooksStore b
     public async Task<ComparisonCounts> RunAsync(CancellationToken cancellationToken)
     {
         var counts = new ComparisonCounts(0, 0, 0);
-        if (reconcile.Provider is not { } provider) return counts;
-        var until = clock.GetUtcNow() + Tick;
         var failures = new List<string>();
-        foreach (var day in await books.DueAsync(provider, cancellationToken))
+        var providers = reconcile.Providers;
+        foreach (var provider in providers)
         {
-            if (TimeSlice.IsOver || clock.GetUtcNow() >= until) break;
-            try
+            var until = clock.GetUtcNow() + (Tick / providers.Count);
+            foreach (var day in await books.DueAsync(provider, reconcile.DelayOf(provider), cancellationToken))
             {
-                using var limit = new CancellationTokenSource(LongestDay, clock);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-                counts = counts.Add(await CompareAsync(provider, day, either.Token));
-            }
-            catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !ConnectionLoss.IsReportedBy(broken))
-            {
-                log.LogError(broken, "The payments of {Day} can't be compared", day);
-                failures.Add($"{day:O}: {broken.Message}");
+                if (TimeSlice.IsOver || clock.GetUtcNow() >= until) break;
+                try
+                {
+                    using var limit = new CancellationTokenSource(LongestDay, clock);
+                    using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+                    counts = counts.Add(await CompareAsync(provider, day, either.Token));
+                }
+                catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !ConnectionLoss.IsReportedBy(broken))
+                {
+                    log.LogError(broken, "The payments of {Day} at {Provider} can't be compared", day, provider);
+                    failures.Add($"{day:O} ({provider}): {broken.Message}");
+                }
             }
         }
 
@@ -52,11 +55,12 @@ public sealed class CompareDays(ReconcilePayments reconcile, PaymentBooksStore b
     private async Task<ComparisonCounts> CompareAsync(string provider, DateOnly day, CancellationToken cancellationToken)
     {
         var from = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero);
-        var compared = await reconcile.RunAsync(from, from.AddDays(1), opensCases: true, cancellationToken);
+        var compared = await reconcile.RunAsync(provider, from, from.AddDays(1), opensCases: true, cancellationToken);
         if (compared.Refusal is { } refusal) throw new InvalidOperationException($"{refusal.Code}. {refusal.Detail}");
         var differences = compared.Value.Comparison.Differences.Count;
         await books.SaveAsync(provider, day, differences, cancellationToken);
-        if (differences > 0) log.LogWarning("{Count} payments of {Day} differ between the provider and the books", differences, day);
+        if (differences > 0)
+            log.LogWarning("{Count} payments of {Day} differ between {Provider} and the books", differences, day, provider);
         return new ComparisonCounts(1, differences, compared.Value.CasesOpened);
     }
 }

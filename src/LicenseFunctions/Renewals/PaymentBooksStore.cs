@@ -93,20 +93,20 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
     private const string Due = """
         select (d at time zone 'UTC')::date
         from generate_series(
-            date_trunc('day', now(), 'UTC') - interval '672 hours', now() - interval '25 hours', interval '24 hours') d
+            date_trunc('day', now(), 'UTC') - interval '672 hours', now() - interval '24 hours' - @delay, interval '24 hours') d
         left join payment_comparisons c on c.provider = @provider and c.day = (d at time zone 'UTC')::date
         where c.day is null or (c.differences > 0 and c.compared_at < now() - interval '1 hour')
         order by c.compared_at nulls first, random() -- days that always fail must not delay the same others
         """;
 
     /// <summary>
-    /// The days of the last four weeks that ended at least an hour ago and were not compared yet, then those with differences, every hour.
+    /// The days of the last four weeks that ended the delay ago and were not compared yet, then those with differences, every hour.
     /// </summary>
-    public async Task<IReadOnlyList<DateOnly>> DueAsync(string provider, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<DateOnly>> DueAsync(string provider, TimeSpan delay, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         return (await session.Connection.QueryAsync<DateOnly>(
-            new CommandDefinition(Due, new { provider }, cancellationToken: session.Token))).AsList();
+            new CommandDefinition(Due, new { provider, delay }, cancellationToken: session.Token))).AsList();
     }
 
     private const string Save = """

@@ -91,8 +91,8 @@ public static class PaymentCaseStore
     private const string CloseApplied = """
         update payment_cases set decision = 'applied', decided_at = now()
         where renewal_id = @RenewalId and decided_at is null
-          and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_applied')
-          and (subject = @IntentId or reason = 'not_applied');
+          and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_applied', 'paid_before')
+          and (subject = @IntentId or reason in ('not_applied', 'paid_before'));
         with closed as (
             update payment_cases set decision = 'applied', decided_at = now()
             where provider = @Provider and decided_at is null and @TransactionId in (subject, transaction_id)

@@ -117,8 +117,14 @@ public sealed class ProcessRenewal(
     }
 
     private async Task<RenewalChange?> LookUpAsync(
-        RenewalFacts facts, string intent, RenewalAttempt attempt, CancellationToken cancellationToken) =>
-        Settle(facts, Trigger.LookUp, await gateways.Of(attempt).GetIntentAsync(intent, cancellationToken));
+        RenewalFacts facts, string intent, RenewalAttempt attempt, CancellationToken cancellationToken)
+    {
+        var gateway = gateways.Of(attempt);
+        var answer = await gateway.GetIntentAsync(intent, cancellationToken);
+        if (answer.Outcome is ChargeOutcome.Missing && facts.Renewal.IsChargeOpen)
+            answer = await gateway.FindPaymentAsync(attempt.Request, attempt.FirstSentAt, cancellationToken) ?? answer;
+        return Settle(facts, Trigger.LookUp, answer);
+    }
 
     private RenewalChange? Settle(RenewalFacts facts, Trigger trigger, IntentSnapshot answer) =>
         RenewalSettlement.Settle(

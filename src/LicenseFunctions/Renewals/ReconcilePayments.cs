@@ -1,6 +1,7 @@
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Infrastructure.Payments.PayPal;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Infrastructure.Settings;
 using Licensing;
@@ -22,21 +23,30 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
 
     private static readonly Refusal NoProvider = new(
         RefusalKind.Conflict, "NO_PAYMENT_PROVIDER", "There is nothing to compare, because no payment provider is configured.",
-        Hint: "Set STRIPE_SECRET_KEY.");
+        Hint: "Set STRIPE_SECRET_KEY or PAYPAL_CLIENT_ID.");
 
     private static readonly Refusal TooLong = new(
         RefusalKind.Unavailable, "COMPARISON_TOO_LONG", "Reading the provider's statement takes too long for a request.",
         Hint: "Choose a shorter period, or use licensectl reconcile.");
 
-    private readonly IPaymentStatement? statement = statements.FirstOrDefault();
+    private readonly IReadOnlyList<IPaymentStatement> statements = [.. statements];
 
-    /// <summary>For tools: with the statement of STRIPE_SECRET_KEY.</summary>
+    /// <summary>For tools: with the statements of STRIPE_SECRET_KEY and PAYPAL_CLIENT_ID, whichever are set.</summary>
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
-    public static ReconcilePayments ForTools(SettingReader reader, LicenseDatabase database) =>
-        new([StripeRegistration.OpenStatement(reader)], new PaymentBooksStore(database), TimeProvider.System);
+    public static ReconcilePayments ForTools(SettingReader reader, LicenseDatabase database)
+    {
+        var hasPayPal = reader.Optional("PAYPAL_CLIENT_ID") is not null;
+        List<IPaymentStatement> configured = [];
+        if (!hasPayPal || reader.Optional("STRIPE_SECRET_KEY") is not null) configured.Add(StripeRegistration.OpenStatement(reader));
+        if (hasPayPal) configured.Add(PayPalRegistration.OpenStatement(reader));
+        return new ReconcilePayments(configured, new PaymentBooksStore(database), TimeProvider.System);
+    }
 
-    /// <summary>Null if no payment provider is configured.</summary>
-    public string? Provider => statement?.Provider;
+    /// <summary>The configured payment providers.</summary>
+    public IReadOnlyList<string> Providers => [.. statements.Select(one => one.Provider)];
+
+    /// <summary>How long after a day it can be compared.</summary>
+    public TimeSpan DelayOf(string provider) => statements.Single(one => one.Provider == provider).Delay;
 
     /// <summary>A period of whole days (UTC).</summary>
     public static Outcome<(DateTimeOffset From, DateTimeOffset To)> Period(string? from, string? to, int longestDays)
@@ -51,7 +61,11 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
     }
 
     /// <summary>The comparison for an operator's page. It changes nothing.</summary>
-    public async Task<Outcome<Reconciled>> ShowAsync(string? from, string? to, CancellationToken cancellationToken)
+    /// <param name="from">The first day.</param>
+    /// <param name="to">The day after the last one.</param>
+    /// <param name="provider">Null for the first one that is configured.</param>
+    /// <param name="cancellationToken">Cancels the comparison.</param>
+    public async Task<Outcome<Reconciled>> ShowAsync(string? from, string? to, string? provider, CancellationToken cancellationToken)
     {
         var period = Period(from, to, LongestDays);
         if (period.Refusal is { } invalid) return invalid;
@@ -59,7 +73,7 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await RunAsync(period.Value.From, period.Value.To, opensCases: false, either.Token);
+            return await RunAsync(provider, period.Value.From, period.Value.To, opensCases: false, either.Token);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -67,14 +81,22 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
         }
     }
 
+    /// <param name="provider">Null for the first one that is configured.</param>
     /// <param name="from">Inclusive, the start of a day.</param>
     /// <param name="to">Exclusive, the start of a day.</param>
     /// <param name="opensCases">Whether a charge whose renewal is not known becomes a payment case.</param>
     /// <param name="cancellationToken">Cancels the comparison.</param>
     public async Task<Outcome<Reconciled>> RunAsync(
-        DateTimeOffset from, DateTimeOffset to, bool opensCases, CancellationToken cancellationToken)
+        string? provider, DateTimeOffset from, DateTimeOffset to, bool opensCases, CancellationToken cancellationToken)
     {
-        if (statement is null) return NoProvider;
+        if (statements is not [var first, ..]) return NoProvider;
+        if ((provider is null ? first : statements.FirstOrDefault(one => one.Provider == provider)) is not { } statement)
+        {
+            return new Refusal(
+                RefusalKind.Invalid, "INVALID_PROVIDER", "This payment provider is not configured.", "provider",
+                $"Configured: {string.Join(", ", Providers)}.");
+        }
+
         var (sum, opened) = (PaymentComparison.Empty, 0);
         for (var day = from; day < to; day = day.AddDays(1))
         {
@@ -85,7 +107,7 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
             sum = sum.Add(compared.Value with { NewCases = [] });
         }
 
-        return new Reconciled(statement.Provider, from, to, sum, opened);
+        return new Reconciled(statement.Provider, Providers, from, to, sum, opened);
     }
 
     private async Task<Outcome<PaymentComparison>> CompareAsync(
@@ -134,6 +156,8 @@ public sealed class ReconcilePayments(IEnumerable<IPaymentStatement> statements,
         RefusalKind.Invalid, "INVALID_PERIOD", detail, field, "Days are in UTC. From 2026-11-01 to 2026-11-08 are seven days.");
 }
 
+/// <param name="Providers">The providers that can be compared.</param>
 /// <param name="CasesOpened">Payment cases that were opened for charges whose renewal is not known.</param>
 public sealed record Reconciled(
-    string Provider, DateTimeOffset From, DateTimeOffset To, PaymentComparison Comparison, int CasesOpened);
+    string Provider, IReadOnlyList<string> Providers, DateTimeOffset From, DateTimeOffset To, PaymentComparison Comparison,
+    int CasesOpened);

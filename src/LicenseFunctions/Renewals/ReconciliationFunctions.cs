@@ -13,12 +13,13 @@ public sealed class ReconciliationFunctions(ReconcilePayments reconcile, Compare
     [Operation(
         "Compares the payment provider's statement of some days (UTC) with the books, and names each difference. Also as CSV (Accept: "
         + "text/csv). Renewals that the wallet paid are not part of it.",
-        Reply = typeof(ReconciliationReport), Media = "text/csv", Query = ["from", "to"])]
+        Reply = typeof(ReconciliationReport), Media = "text/csv", Query = ["from", "to", "provider"])]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payments/reconciliation")] HttpRequest request,
         CancellationToken cancellationToken)
     {
-        var shown = await reconcile.ShowAsync(request.Query["from"], request.Query["to"], cancellationToken);
+        var shown = await reconcile.ShowAsync(
+            request.Query["from"], request.Query["to"], request.Query["provider"].FirstOrDefault(), cancellationToken);
         return shown.Match(
             reconciled => request.PrefersCsv()
                 ? new CsvResult<PaymentDifference>(reconciled.Comparison.Differences.OrderBy(one => one.At))

@@ -5,6 +5,8 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>The result of a comparison, as the API and licensectl show it. Amounts are in minor units of their currency.</summary>
+/// <param name="Provider">The payment provider that was compared.</param>
+/// <param name="Providers">Those that can be compared; the query's provider chooses one.</param>
 /// <param name="From">The first day (UTC).</param>
 /// <param name="To">The day after the last one (UTC).</param>
 /// <param name="DifferencesTotal">0 if the provider's statement and the books agree.</param>
@@ -14,8 +16,9 @@ namespace LicenseFunctions.Renewals;
 /// <param name="Decided">Charges that paid no renewal, about which an operator decided.</param>
 /// <param name="OtherSystems">Charges that no renewal made: another system uses the account.</param>
 public sealed record ReconciliationReport(
-    string Provider, DateOnly From, DateOnly To, int DifferencesTotal, IReadOnlyList<PaymentDifference> Differences,
-    IReadOnlyList<StatementTotals> Totals, ChargeSum Booked, ChargeSum Decided, ChargeSum OtherSystems)
+    string Provider, IReadOnlyList<string> Providers, DateOnly From, DateOnly To, int DifferencesTotal,
+    IReadOnlyList<PaymentDifference> Differences, IReadOnlyList<StatementTotals> Totals, ChargeSum Booked, ChargeSum Decided,
+    ChargeSum OtherSystems)
 {
     public const int Most = 1000;
 
@@ -29,8 +32,8 @@ public sealed record ReconciliationReport(
     {
         var found = reconciled.Comparison;
         return new ReconciliationReport(
-            reconciled.Provider, DateOnly.FromDateTime(reconciled.From.UtcDateTime), DateOnly.FromDateTime(reconciled.To.UtcDateTime),
-            found.Differences.Count, [.. found.Differences.OrderBy(one => one.At).Take(most)], found.Totals, found.Booked, found.Decided,
-            found.OtherSystems);
+            reconciled.Provider, reconciled.Providers, DateOnly.FromDateTime(reconciled.From.UtcDateTime),
+            DateOnly.FromDateTime(reconciled.To.UtcDateTime), found.Differences.Count,
+            [.. found.Differences.OrderBy(one => one.At).Take(most)], found.Totals, found.Booked, found.Decided, found.OtherSystems);
     }
 }

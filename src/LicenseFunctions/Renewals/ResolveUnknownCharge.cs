@@ -42,9 +42,10 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalGateways ga
 
         var charge = decision.Paid && facts.Renewal.Status.IsChargeUnknown()
             ? await VerifyAsync(facts.Renewal, decision.TransactionId!.Trim(), cancellationToken)
-            : ((string? ChargeId, long? PaidMinor))(decision.Paid ? decision.TransactionId : null, null);
+            : ((string? ChargeId, string? IntentId, long? PaidMinor))(decision.Paid ? decision.TransactionId : null, null, null);
         if (charge.Refusal is { } wrong) return wrong;
-        var (transaction, paidMinor) = charge.Value;
+        var (transaction, intent, paidMinor) = charge.Value;
+        if (intent is not null) facts = facts with { Renewal = facts.Renewal with { IntentId = intent } };
         var decided = RenewalRequests.ResolveUnknownCharge(
             facts, transaction, decision.Reason.Trim(), policy, clock.GetUtcNow(), paidMinor);
         if (decided.Refusal is { } refusal) return refusal;
@@ -60,16 +61,17 @@ public sealed class ResolveUnknownCharge(IRenewalStore store, RenewalGateways ga
 
     // A wrong id would extend the license for nothing, and the real charge would look like a second payment when it is reported. So the
     // provider is asked, if it is configured.
-    private async Task<Outcome<(string? ChargeId, long? PaidMinor)>> VerifyAsync(
+    private async Task<Outcome<(string? ChargeId, string? IntentId, long? PaidMinor)>> VerifyAsync(
         Renewal renewal, string entered, CancellationToken cancellationToken)
     {
         if (RenewalRequests.RefuseChargeId(renewal, entered) is { } invalid) return invalid;
         if (renewal.Attempt is not { } attempt || gateways.Find(attempt.Provider) is not { } gateway
             || await gateway.FindChargeAsync(entered, cancellationToken) is not { } found)
-            return (entered, null);
+            return (entered, null, null);
         if (RenewalRequests.RefuseCharge(renewal, found) is { } refusal) return refusal;
         var charge = (ChargeLookup.Found)found;
-        return (charge.ChargeId, charge.AmountMinor);
+        // Where each attempt has its own intent, that of the charge may be another one than the renewal's. Refunds need the former.
+        return (charge.ChargeId, policy.OneAttemptProviders.Contains(attempt.Provider) ? charge.IntentId : null, charge.AmountMinor);
     }
 
     private static Refusal? Validate(RenewalDecision decision) => decision switch

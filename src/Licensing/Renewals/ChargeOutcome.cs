@@ -36,6 +36,12 @@ public abstract record ChargeOutcome
     public sealed record Missing : ChargeOutcome;
 
     /// <summary>
+    /// The provider refuses to charge, because it has a payment of this attempt that is not known here, for example after a restore. The
+    /// intent's id names the payment that is looked up.
+    /// </summary>
+    public sealed record PaidBefore : ChargeOutcome;
+
+    /// <summary>
     /// Nothing is certain: a lost answer, a timeout, 5xx, 429, a lock, a key that is in use or was used with other parameters.
     /// This is not a failure. <paramref name="RetryAfter"/> is how long the provider asked to wait; null if it didn't.
     /// </summary>

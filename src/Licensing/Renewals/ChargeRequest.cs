@@ -24,4 +24,10 @@ public sealed record ChargeRequest(
 {
     /// <summary>The part of <see cref="AmountMinor"/> that is for deferred renewals of the license. Sent as metadata.</summary>
     public long DebtsMinor { get; init; }
+
+    /// <summary>
+    /// Number of the attempt that made the request; 0 in requests that are older than this field. With <see cref="RenewalId"/> it names the
+    /// charge for a provider that refuses a second payment of the same name, also after a restore of the database.
+    /// </summary>
+    public int Attempt { get; init; }
 }

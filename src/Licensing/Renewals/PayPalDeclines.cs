@@ -23,7 +23,6 @@ public static class PayPalDeclines
     private static readonly FrozenSet<string> PaidPerhaps = new[]
     {
         "ORDER_ALREADY_CAPTURED", "ORDER_ALREADY_COMPLETED", "ORDER_COMPLETION_IN_PROGRESS", "PREVIOUS_REQUEST_IN_PROGRESS",
-        "DUPLICATE_INVOICE_ID",
     }.ToFrozenSet();
 
     private static readonly FrozenDictionary<string, (string Code, bool IsHard)> Processor = new Dictionary<string, (string, bool)>

@@ -18,6 +18,9 @@ public enum PaymentCaseReason
     /// <summary>It was charged in another currency than asked.</summary>
     OtherCurrency,
 
+    /// <summary>The provider refuses to charge, because it has a payment of the attempt that is not known here.</summary>
+    PaidBefore,
+
     /// <summary>The charge already paid another renewal.</summary>
     ChargeInUse,
 

@@ -134,17 +134,18 @@ public sealed record RenewalAttempt(
     public string ConfirmKey => $"attempt-{AttemptId:N}";
 
     /// <summary>
-    /// The attempt of a charge that succeeded, although this database knows none: it was lost, for example by a restore. Nothing is sent
-    /// for it, so the ids of customer and card are missing.
+    /// The attempt of a charge that succeeded, although this database knows none with its provider: it was lost, for example by a
+    /// restore. Nothing is sent for it, so the ids of customer and card are missing.
     /// </summary>
+    /// <param name="attemptId">The id of the attempt's row.</param>
     /// <param name="renewal">The renewal that the charge names.</param>
     /// <param name="provider">The provider that reports the charge.</param>
     /// <param name="paid">The charge.</param>
     /// <param name="debtsMinor">The part of the charge that is for deferred renewals; limited to the charge.</param>
     /// <param name="now">The present time.</param>
     public static RenewalAttempt Recovered(
-        Renewal renewal, string provider, ChargeOutcome.Succeeded paid, long debtsMinor, DateTimeOffset now) => new(
-        renewal.RenewalId, Number: 1, provider, PaymentMethodId: Guid.Empty,
+        Guid attemptId, Renewal renewal, string provider, ChargeOutcome.Succeeded paid, long debtsMinor, DateTimeOffset now) => new(
+        attemptId, renewal.Attempts + 1, provider, PaymentMethodId: Guid.Empty,
         new ChargeRequest(
             renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, paid.AmountMinor, "usd", "", "", "Recovered")
         {

@@ -11,7 +11,8 @@ namespace Licensing.Renewals;
 /// <param name="Card">The default payment method.</param>
 /// <param name="IsAnotherAwaited">
 /// Another renewal of the license waits for the provider or the bank (<see cref="RenewalStatuses.IsAwaitingProvider"/>), or is for
-/// another expiry than the present one and has an intent that is not canceled yet (<see cref="Renewal.HasIntentLeft"/>).
+/// another expiry than the present one and has an intent that is not canceled yet (<see cref="Renewal.HasIntentLeft"/>). Or an operator
+/// must decide first about a charge of this renewal by another provider.
 /// </param>
 public sealed record RenewalFacts(
     Renewal Renewal,

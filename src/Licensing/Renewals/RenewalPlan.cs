@@ -109,7 +109,10 @@ public static class RenewalPlan
             return Wait(renewal with { Status = HardDeclined }, now);
         // The next method is tried once. The customer may still request another attempt.
         if (facts.IsNextCardCharged
-            && renewal is { Status: SoftDeclined or HardDeclined, Attempt: { Status: AttemptStatus.SoftDeclined } tried }
+            && renewal is
+            {
+                Status: SoftDeclined or HardDeclined, Attempt: { Status: AttemptStatus.SoftDeclined or AttemptStatus.Canceled } tried
+            }
             && !card.IsOtherThan(tried))
             return Wait(renewal with { Status = HardDeclined }, now);
         if (renewal is { IntentId: not null, Attempt: { Status: AttemptStatus.NeedsAuthentication } unconfirmed }
@@ -162,6 +165,7 @@ public static class RenewalPlan
         $"License renewal from {renewal.PeriodStart:yyyy-MM-dd}")
     {
         DebtsMinor = decimal.ToInt64(renewal.DebtsUsd * 100),
+        Attempt = renewal.Attempts + 1,
     };
 
     // An intent that could still succeed is canceled before the period is paid in another way, closed or given up.

@@ -54,11 +54,41 @@ public static class RenewalSettlement
             ChargeOutcome.Unconfirmed when trigger is Trigger.LookUp && renewal.IsChargeOpen && !policy.CanReplay(attempt, now) =>
                 NeverCharged(renewal, attempt),
             ChargeOutcome.Unconfirmed => Uncertain(renewal, trigger, "not confirmed", null, now),
+            // The refused intent could be taken for one that was never charged, so the renewal waits for the other one.
+            ChargeOutcome.PaidBefore => WaitForAPerson(renewal with { IntentId = answer.IntentId }, PaidBefore(renewal, attempt), now),
             _ when trigger is Trigger.Cancel => Uncertain(renewal, trigger, "not canceled", null, now),
             _ when IsCurrent(renewal, attempt, trigger, policy, now) => Declined(facts, attempt, answer.Outcome, trigger, now),
             _ when trigger is Trigger.Event => AskNow(renewal, now),
             _ => Uncertain(renewal, trigger, "the previous attempt was declined", null, now),
         };
+    }
+
+    /// <summary>
+    /// Settles an event that names its renewal. A success is booked also if this database doesn't know its attempt, which a restore may
+    /// have lost: otherwise the period would be charged again.
+    /// </summary>
+    /// <param name="facts">The renewal and everything a decision needs.</param>
+    /// <param name="provider">The provider of the event.</param>
+    /// <param name="changed">The event.</param>
+    /// <param name="attemptId">The id of the new attempt, if the charge needs one.</param>
+    /// <param name="policy">The settings of this installation.</param>
+    /// <param name="now">The present time.</param>
+    /// <returns>The change; null if the event changes nothing.</returns>
+    public static RenewalChange? SettleEvent(
+        RenewalFacts facts, string provider, PaymentFact.IntentChanged changed, Guid attemptId, RenewalPolicy policy, DateTimeOffset now)
+    {
+        var renewal = facts.Renewal;
+        if (renewal.Attempt?.Provider != provider)
+        {
+            if (changed.Intent.Outcome is not ChargeOutcome.Succeeded paid) return null;
+            // An intent of the other provider may still be charged. While the case is open, no further attempt is made.
+            if (renewal.Status is Applied or Succeeded || renewal is { IsChargeOpen: true, IntentId: not null })
+                return PaidElsewhere(renewal, provider, changed.Intent.IntentId, paid);
+            var recovered = RenewalAttempt.Recovered(attemptId, renewal, provider, paid, changed.DebtsMinor, now);
+            facts = facts with { Renewal = renewal with { Attempt = recovered } };
+        }
+
+        return Settle(facts, changed.Intent, Trigger.Event, policy, now);
     }
 
     /// <summary>
@@ -151,6 +181,23 @@ public static class RenewalSettlement
             Audit = "renewal.applied",
             Reason = EnumWords.Of(payment.With),
         };
+
+    private static RenewalChange PaidElsewhere(Renewal renewal, string provider, string? intentId, ChargeOutcome.Succeeded paid) =>
+        new(renewal)
+        {
+            Audit = "renewal.paid_twice",
+            Reason = $"{intentId} {paid.TransactionId}",
+            Case = PaymentCase.Of(
+                PaymentCaseReason.PaidTwice, renewal, intentId, paid,
+                renewal.Attempt is { } latest
+                    ? $"Charged by {provider}, and the latest attempt was with {latest.Provider}."
+                    : "The period was already paid in another way."),
+        };
+
+    private static PaymentCase PaidBefore(Renewal renewal, RenewalAttempt attempt) => new(
+        PaymentCaseReason.PaidBefore, attempt.AttemptId.ToString(), renewal.RenewalId, renewal.SubscriptionId, renewal.UserId,
+        TransactionId: null, AmountMinor: null, Currency: null,
+        $"{attempt.Provider} has a payment of attempt {attempt.Number} that is not known here.");
 
     // The intent is canceled before a period is paid in another way. So this happens only if a provider charges a canceled intent, or if a
     // restore of the database made the backend forget an intent. An operator must refund the charge. Or an operator decided that another

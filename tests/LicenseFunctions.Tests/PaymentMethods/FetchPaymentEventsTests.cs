@@ -81,7 +81,7 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
 
         var failed = await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
 
-        Assert.Contains("1 events of Stripe can't be applied", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("1 events of stripe can't be applied", failed.Message, StringComparison.Ordinal);
         Assert.Equal(1, await RecordedAsync());
         // The days before the event are read.
         Assert.InRange(await ReadUntilAsync(), TimeProvider.System.GetUtcNow().AddDays(-2), TimeProvider.System.GetUtcNow().AddHours(-1));

@@ -161,6 +161,8 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         var body = """{"id":"WH-X","event_type":"PAYMENT.CAPTURE.REFUNDED","resource":{"id":"R"}}""";
         var good = payPal.Webhooks.Sign(body);
+        Assert.Equal(HttpStatusCode.BadRequest, await PostEventAsync(body, good)); // PayPal's list doesn't have it
+        lock (payPal.Account.Gate) payPal.Account.State.Events.Add(JsonNode.Parse(body)!.AsObject());
 
         foreach (var wrong in new[]
         {
@@ -220,6 +222,202 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(
             ["action_needed"],
             await database.QueryAllAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+    }
+
+    // What a restore leaves: the order was charged, and the database knows only an attempt with a card.
+    [Fact]
+    public async Task ASuccessOfTheOtherProvider_PaysTheRenewal_AndTheCardIsNotChargedAgain()
+    {
+        await SaveAsync();
+        var card = await SaveStripeCardAsync(isDefault: true);
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "insufficient_funds"));
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242"));
+        await PayAtPayPalAsync(attempt: 7);
+
+        await DeliverAllAsync();
+        await DeliverAllAsync();
+        await database.ExecuteAsync("update renewals set next_action_at = now(), lease_until = null where status <> 'applied'");
+        await app.RunTimerAsync(database, "RunRenewals");
+
+        await AssertPaidOnceAsync();
+        Assert.Equal(
+            ["stripe soft_declined", "paypal succeeded"],
+            await database.QueryAllAsync<string>("select provider || ' ' || status from renewal_attempts order by number"));
+    }
+
+    // The first charge is open, so which of both paid is not known yet: when it is declined, nothing more is charged until an operator
+    // has decided.
+    [Fact]
+    public async Task ASuccessOfTheOtherProvider_WhileACardIsCharged_IsACase_AndNoFurtherAttemptIsMade()
+    {
+        await SaveAsync();
+        var card = await SaveStripeCardAsync(isDefault: true);
+        stripe.Faults.Add(new StripeStandIn.Fault(StripeStandIn.FaultKind.DropBefore, "payment_intents.confirm", Times: 2));
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        Assert.Equal("unknown", await database.QueryAsync<string>("select status from renewals"));
+        await PayAtPayPalAsync(attempt: 7);
+        await DeliverAllAsync();
+        Assert.Equal(["paid_twice"], await database.QueryAllAsync<string>("select reason from payment_cases"));
+
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "insufficient_funds"));
+        await RunDueAsync("ReconcileRenewals");
+        var attempts = await database.QueryAsync<int>("select count(*)::int from renewal_attempts");
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242"));
+        await RunDueAsync("RunRenewals");
+        Assert.Equal((attempts, 1, 0), (
+            await database.QueryAsync<int>("select count(*)::int from renewal_attempts"), payPal.Paid,
+            stripe.Stats()["charges_succeeded"]!.GetValue<int>()));
+
+        await database.ExecuteAsync("update payment_cases set decision = 'dismissed', decided_at = now()");
+        await RunDueAsync("RunRenewals");
+        Assert.Equal("applied", await database.QueryAsync<string>("select status from renewals"));
+    }
+
+    [Fact]
+    public async Task AnAttemptThatPayPalHasBefore_WaitsForAPerson_AndIsBookedWhenItsPaymentIsFound()
+    {
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        await SaveAsync();
+        await PayAtPayPalAsync(attempt: 1);
+        payPal.Faults.Add(new Fault(FaultKind.Refuse, "transactions.list", Times: null));
+
+        var (status, _, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        await RunDueAsync("ReconcileRenewals");
+
+        Assert.Equal((202, "undecided", 1), (status, await database.QueryAsync<string>("select status from renewals"), payPal.Paid));
+        Assert.Equal(["paid_before"], await database.QueryAllAsync<string>("select reason from payment_cases where decided_at is null"));
+        payPal.Faults.Clear();
+        await RunDueAsync("ReconcileRenewals");
+        Assert.Equal(
+            ("applied", "applied", 1),
+            (await database.QueryAsync<string>("select status from renewals"),
+                await database.QueryAsync<string>("select decision from payment_cases"), payPal.Paid));
+        Assert.Equal(
+            payPal.Account.State.Orders.Keys.Single(), await database.QueryAsync<string>("select intent_id from renewals"));
+    }
+
+    [Fact]
+    public async Task AnAttemptThatPayPalHasBefore_IsDecidedByAnOperator_AndCanBeRefunded()
+    {
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        await SaveAsync();
+        var capture = await PayAtPayPalAsync(attempt: 1);
+        payPal.Faults.Add(new Fault(FaultKind.Refuse, "transactions.list", Times: null));
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
+        var worker = "Bearer " + RunningApp.Token("operator");
+
+        var (decided, _, _) = await app.SendAsync(
+            HttpMethod.Post, $"/api/v1/renewals/{renewal}/decision", worker,
+            new { paid = true, transaction_id = capture, reason = "PayPal shows it" });
+        payPal.Faults.Add(new Fault(FaultKind.ErrorAfter, "captures.refund"));
+        await app.SendAsync(
+            HttpMethod.Post, $"/api/v1/payments/{renewal}/refund", worker,
+            new { amount_usd = 10, period = "keep", reason = "asked", refundable_usd = 49.99 });
+        await database.ExecuteAsync("update refunds set next_try_at = now()");
+        await app.RunTimerAsync(database, "ReconcileRenewals");
+
+        Assert.Equal((200, "made"), (decided, await database.QueryAsync<string>("select state from refunds")));
+    }
+
+    [Fact]
+    public async Task LostWebhooks_AreFetched_AndTheBooksAreComparedWithPayPal()
+    {
+        await SaveAsync();
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var capture = await database.QueryAsync<string>("select transaction_id from renewal_attempts");
+        var refund = payPal.Account.Refund(capture, new JsonObject
+        {
+            ["amount"] = new JsonObject { ["currency_code"] = "USD", ["value"] = "10.00" },
+        });
+        payPal.Account.CloseDispute(payPal.Account.Dispute(capture, "UNAUTHORISED"), won: false);
+        Assert.Equal(["DISPUTE_NOT_IN_BOOKS", "REFUND_NOT_IN_BOOKS"], await DifferencesAsync());
+        // The list is read only up to ten minutes ago.
+        lock (payPal.Account.Gate)
+        {
+            foreach (var made in payPal.Account.State.Events)
+                made["create_time"] = TimeProvider.System.GetUtcNow().AddHours(-1).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", null);
+        }
+
+        await app.RunTimerAsync(database, "FetchPaymentEvents");
+        await app.RunTimerAsync(database, "FetchPaymentEvents");
+
+        Assert.Equal(
+            ["dispute lost", "refund succeeded"],
+            await database.QueryAllAsync<string>(
+                "select kind || ' ' || state from payment_reversals where applied_at is not null order by kind"));
+        Assert.Equal((string?)refund["id"], await database.QueryAsync<string>(
+            "select provider_id from payment_reversals where kind = 'refund'"));
+        Assert.Empty(await DifferencesAsync());
+        await app.RunTimerAsync(database, "ComparePayments");
+        Assert.Equal(
+            ["paypal", "stripe"], await database.QueryAllAsync<string>("select distinct provider from payment_comparisons order by 1"));
+        var (unknown, problem, _) = await app.GetAsync(
+            "/api/v1/payments/reconciliation?from=2026-11-01&to=2026-11-02&provider=x", "Bearer " + RunningApp.Token("operator"));
+        Assert.Equal((400, "INVALID_PROVIDER"), (unknown, (string?)problem!["code"]));
+
+        // One provider that fails doesn't stop the other one.
+        payPal.Faults.Add(new Fault(FaultKind.ErrorBefore, "events.list", Times: null));
+        await database.ExecuteAsync("delete from payment_event_reads");
+        await app.RunTimerAsync(database, "FetchPaymentEvents");
+        Assert.Equal(["stripe"], await database.QueryAllAsync<string>("select provider from payment_event_reads"));
+    }
+
+    [Fact]
+    public async Task ACustomerThatPayPalDoesNotKnow_IsReplaced()
+    {
+        await SaveAsync();
+        lock (payPal.Account.Gate)
+        {
+            payPal.Account.State.SetupTokens.Clear();
+            payPal.Account.State.PaymentTokens.Clear();
+        }
+
+        await SaveAsync();
+
+        Assert.Equal(payPal.Account.State.PaymentTokens.Keys, await database.QueryAllAsync<string>(
+            "select provider_payment_id from user_payment_methods where is_active"));
+    }
+
+    private async Task<string[]> DifferencesAsync()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var (status, report, _) = await app.GetAsync(
+            $"/api/v1/payments/reconciliation?from={now.AddDays(-1):yyyy-MM-dd}&to={now.AddDays(2):yyyy-MM-dd}&provider=paypal",
+            "Bearer " + RunningApp.Token("operator"));
+        Assert.Equal((200, "paypal"), (status, (string?)report!["provider"]));
+        return [.. report["differences"]!.AsArray().Select(one => (string)one!["kind"]!).Order()];
+    }
+
+    private async Task RunDueAsync(string timer)
+    {
+        await database.ExecuteAsync("update renewals set next_action_at = now(), lease_until = null where next_action_at is not null");
+        await app.RunTimerAsync(database, timer);
+    }
+
+    /// <summary>An order of the renewal that the database doesn't know, paid with the saved account. No webhook tells it.</summary>
+    /// <returns>The capture.</returns>
+    private async Task<string> PayAtPayPalAsync(int attempt)
+    {
+        var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
+        lock (payPal.Account.Gate)
+        {
+            var order = payPal.Account.CreateOrder(new JsonObject
+            {
+                ["intent"] = "CAPTURE",
+                ["purchase_units"] = new JsonArray(new JsonObject
+                {
+                    ["invoice_id"] = $"{renewal}-{attempt}",
+                    ["custom_id"] = $"{renewal:N}.{license:N}.{user:N}.0",
+                    ["amount"] = new JsonObject { ["currency_code"] = "USD", ["value"] = "49.99" },
+                }),
+            });
+            var source = new JsonObject { ["vault_id"] = payPal.Account.State.PaymentTokens.Keys.First() };
+            payPal.Account.Capture(
+                (string)order["id"]!, new JsonObject { ["payment_source"] = new JsonObject { ["paypal"] = source } }, fault: null);
+            return (string)Account.CaptureOf(order)!["id"]!;
+        }
     }
 
     private async Task<string> ApproveAsync(string behavior = "")

@@ -39,11 +39,12 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
         Books = new PaymentBooksStore(database.Database);
         Reconcile = new ReconcilePayments([Statement], Books, TimeProvider.System);
         Days = new CompareDays(Reconcile, Books, TimeProvider.System, NullLogger<CompareDays>.Instance);
-        Receive = new ReceiveStripeEvent(
-            stripe.Webhooks, new ApplyPaymentEvent(world.Store, Policy, TimeProvider.System),
+        var apply = new ApplyEvent(
+            new ApplyPaymentEvent(world.Store, Policy, TimeProvider.System),
             new PaymentMethodStore(database.Database, TimeProvider.System));
+        Receive = new ReceiveStripeEvent(stripe.Webhooks, apply);
         Fetch = new FetchPaymentEvents(
-            new StripeEvents(client, stripe.Settings, clock, NullLogger<StripeEvents>.Instance), Receive,
+            [new StripeEvents(client, stripe.Webhooks, clock, NullLogger<StripeEvents>.Instance)], apply,
             new PaymentEventReads(database.Database), Books, TimeProvider.System, NullLogger<FetchPaymentEvents>.Instance);
     }
 
@@ -117,7 +118,7 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
     public async Task<PaymentComparison> CompareAsync(bool opensCases = false)
     {
         var today = new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero);
-        return (await Reconcile.RunAsync(today.AddDays(-2), today.AddDays(1), opensCases, Token)).Value.Comparison;
+        return (await Reconcile.RunAsync("stripe", today.AddDays(-2), today.AddDays(1), opensCases, Token)).Value.Comparison;
     }
 
     /// <summary>What a restore of an old backup does: the renewal is gone, and so are its attempt and what follows from them.</summary>

@@ -178,7 +178,7 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
         scene.Stripe.StandIn.Faults.Add(new Fault(fault, "balance_transactions.list", Match: "starting_after", Times: null));
 
         var from = new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero).AddDays(-1);
-        var failed = await scene.Reconcile.RunAsync(from, from.AddDays(2), opensCases: true, Token);
+        var failed = await scene.Reconcile.RunAsync("stripe", from, from.AddDays(2), opensCases: true, Token);
 
         Assert.Equal("PAYMENT_PROVIDER_UNAVAILABLE", failed.Refusal?.Code);
     }
@@ -192,7 +192,7 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
             new Fault(FaultKind.ErrorBefore, "balance_transactions.list", Match: ChargeOf(license).Id(), Times: null));
 
         var from = new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero).AddDays(-1);
-        Assert.NotNull((await scene.Reconcile.RunAsync(from, from.AddDays(3), opensCases: true, Token)).Refusal);
+        Assert.NotNull((await scene.Reconcile.RunAsync("stripe", from, from.AddDays(3), opensCases: true, Token)).Refusal);
     }
 
     [Fact]
@@ -271,7 +271,7 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
     {
         var reconcile = new ReconcilePayments([], scene.Books, TimeProvider.System);
 
-        Assert.Equal("NO_PAYMENT_PROVIDER", (await reconcile.ShowAsync("2026-11-01", "2026-11-02", Token)).Refusal?.Code);
+        Assert.Equal("NO_PAYMENT_PROVIDER", (await reconcile.ShowAsync("2026-11-01", "2026-11-02", provider: null, Token)).Refusal?.Code);
     }
 
     /// <summary>Charges of another system that uses the account, 10 dollars each.</summary>

@@ -78,14 +78,39 @@ public sealed class ReconcileCommandTests(PostgresFixture postgres) : IAsyncLife
         Assert.Contains("STRIPE_SECRET_KEY is missing", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Reconcile_TwoProviders_ComparesEach_OrTheChosenOne()
+    {
+        await scene.ChargeAsync();
+        await using var payPal = await PayPalStandIn.StandIn.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        (string, string)[] both =
+        [
+            .. Environment, ("PAYPAL_CLIENT_ID", payPal.Options.ClientId), ("PAYPAL_CLIENT_SECRET", payPal.Options.ClientSecret),
+            ("PAYPAL_API_URL", payPal.BaseAddress.ToString()),
+        ];
+        Task<(int Code, string Output)> Run(params string[] more) => Licensectl.RunAsync(both, [.. Period, .. more]);
+
+        var nothing = $"PayPal: Nothing differs from {Day(-2)} to {Day(1)}: PayPal's balance has no entries.\n";
+        var (code, output) = await Run();
+        Assert.Equal(0, code);
+        Assert.StartsWith("Stripe: Nothing differs from ", output, StringComparison.Ordinal);
+        Assert.EndsWith(nothing, output, StringComparison.Ordinal);
+        Assert.Equal((0, nothing), await Run("--provider", "paypal"));
+        Assert.StartsWith("Two providers are configured", (await Run("--json")).Output, StringComparison.Ordinal);
+        Assert.Equal("paypal", (string?)JsonNode.Parse((await Run("--provider", "paypal", "--json")).Output)!["provider"]);
+    }
+
     private string ChargeId() => scene.Stripe.StandIn.Account.Charges.Keys.Single();
 
     private string Day(int days) => today.AddDays(days).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private Task<(int Code, string Output)> RunAsync(params string[] more) => Licensectl.RunAsync(
-        [
-            ("DATABASE_URL", scene.Database.ConnectionString), ("STRIPE_SECRET_KEY", scene.Stripe.Settings.SecretKey!),
-            ("STRIPE_API_BASE", scene.Stripe.Settings.ApiBase!.ToString()),
-        ],
-        ["reconcile", "--from", Day(-2), "--to", Day(1), .. more]);
+    private (string, string)[] Environment =>
+    [
+        ("DATABASE_URL", scene.Database.ConnectionString), ("STRIPE_SECRET_KEY", scene.Stripe.Settings.SecretKey!),
+        ("STRIPE_API_BASE", scene.Stripe.Settings.ApiBase!.ToString()),
+    ];
+
+    private string[] Period => ["reconcile", "--from", Day(-2), "--to", Day(1)];
+
+    private Task<(int Code, string Output)> RunAsync(params string[] more) => Licensectl.RunAsync(Environment, [.. Period, .. more]);
 }

@@ -85,6 +85,7 @@ public sealed class NextCardTests
     [InlineData(AttemptStatus.HardDeclined, RenewalStatus.HardDeclined)]
     [InlineData(AttemptStatus.SoftDeclined, RenewalStatus.SoftDeclined)]
     [InlineData(AttemptStatus.SoftDeclined, RenewalStatus.HardDeclined)]
+    [InlineData(AttemptStatus.Canceled, RenewalStatus.SoftDeclined)]
     public void TheNextMethod_IsTriedOnce(AttemptStatus attempt, RenewalStatus status)
     {
         var tried = Declined with { Status = status, IntentId = null, Attempt = OfNext(attempt), NextActionAt = Expiry };

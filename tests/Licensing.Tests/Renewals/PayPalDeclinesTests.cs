@@ -17,7 +17,6 @@ public sealed class PayPalDeclinesTests
     [InlineData("TOKEN_ID_NOT_FOUND", typeof(ChargeOutcome.HardDeclined))]
     [InlineData("AGREEMENT_ALREADY_CANCELLED", typeof(ChargeOutcome.HardDeclined))]
     // Money may have moved.
-    [InlineData("DUPLICATE_INVOICE_ID", typeof(ChargeOutcome.Unknown))]
     [InlineData("ORDER_ALREADY_CAPTURED", typeof(ChargeOutcome.Unknown))]
     [InlineData("ORDER_COMPLETION_IN_PROGRESS", typeof(ChargeOutcome.Unknown))]
     [InlineData("PREVIOUS_REQUEST_IN_PROGRESS", typeof(ChargeOutcome.Unknown))]

@@ -32,7 +32,10 @@ public sealed class RenewalSettlementTests
     public void Settle_ARecoveredCharge_BooksTheDebtThatItNames(long debtsMinor, double amount, double debts)
     {
         var paid = new ChargeOutcome.Succeeded("ch_1", 60);
-        var renewal = Charging with { Attempt = RenewalAttempt.Recovered(Charging, "stripe", paid, debtsMinor, Expiry) };
+        var renewal = Charging with
+        {
+            Attempt = RenewalAttempt.Recovered(Charging.RenewalId, Charging, "stripe", paid, debtsMinor, Expiry),
+        };
 
         var payment = Settle(renewal, paid)!.Payment!;
 
@@ -43,7 +46,7 @@ public sealed class RenewalSettlementTests
     public void Settle_ARecoveredChargeInAnotherCurrency_IsNotBookedAsDollars()
     {
         var paid = new ChargeOutcome.Succeeded("ch_1", 4999, "eur");
-        var renewal = Charging with { Attempt = RenewalAttempt.Recovered(Charging, "stripe", paid, 0, Expiry) };
+        var renewal = Charging with { Attempt = RenewalAttempt.Recovered(Charging.RenewalId, Charging, "stripe", paid, 0, Expiry) };
 
         var change = Settle(renewal, paid)!;
 

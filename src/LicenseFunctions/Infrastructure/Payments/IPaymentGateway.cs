@@ -38,6 +38,16 @@ public interface IPaymentGateway
     /// <returns>Null if the provider can't look up charges.</returns>
     Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken) => Task.FromResult<ChargeLookup?>(null);
 
+    /// <summary>
+    /// Searches the provider's account for the payment of an attempt whose intent is missing, or was never known here.
+    /// </summary>
+    /// <param name="request">The request of the attempt.</param>
+    /// <param name="sentAt">When the attempt began.</param>
+    /// <param name="cancellationToken">Cancels the search.</param>
+    /// <returns>The intent that succeeded; null if none is found, or if the provider has no such search.</returns>
+    Task<IntentSnapshot?> FindPaymentAsync(ChargeRequest request, DateTimeOffset sentAt, CancellationToken cancellationToken) =>
+        Task.FromResult<IntentSnapshot?>(null);
+
     /// <summary>Refunds a part of the intent's charge, or all of it.</summary>
     Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken);
 

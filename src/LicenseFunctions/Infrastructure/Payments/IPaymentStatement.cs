@@ -3,7 +3,7 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Infrastructure.Payments;
 
-/// <param name="Entries">At most 100, the newest first.</param>
+/// <param name="Entries">At most 500, in any order.</param>
 /// <param name="Next">The entry after which the next page begins; null if this page is the last.</param>
 public sealed record StatementPage(IReadOnlyList<StatementEntry> Entries, string? Next);
 
@@ -14,6 +14,9 @@ public interface IPaymentStatement
 {
     /// <summary>The value of user_payment_methods.payment_provider.</summary>
     string Provider { get; }
+
+    /// <summary>How long after the end of a period all its entries can be read.</summary>
+    TimeSpan Delay => TimeSpan.FromHours(1);
 
     /// <summary>One page of the entries that were created in the interval.</summary>
     /// <param name="from">Inclusive; whole seconds.</param>

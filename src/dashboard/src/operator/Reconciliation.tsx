@@ -1,9 +1,10 @@
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
+import { useConfig } from '../config';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Back, Button, Empty, PageTitle, Show, Table } from '../ui/kit';
+import { Back, Button, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
 
 type Sum = { charges: number; amount_minor: number };
 type Totals = {
@@ -50,9 +51,16 @@ export default function Reconciliation() {
   const [query, setQuery] = useSearchParams();
   const [first, setFirst] = useState(query.get('first') ?? day(-6));
   const [last, setLast] = useState(query.get('last') ?? day(0));
-  const shown = { first: query.get('first') ?? '', last: query.get('last') ?? '' };
+  const [provider, setProvider] = useState(query.get('provider') ?? 'stripe');
+  const config = useConfig();
+  // With one provider, there is nothing to choose, and the backend compares that one.
+  const chosen = config?.paypal && config.stripe_publishable_key ? { provider } : undefined;
+  const shown = { first: query.get('first') ?? '', last: query.get('last') ?? '', provider: query.get('provider') };
   const path =
-    isDay(shown.first) && isDay(shown.last) ? `/api/v1/payments/reconciliation?from=${shown.first}&to=${next(shown.last)}` : null;
+    isDay(shown.first) && isDay(shown.last)
+      ? `/api/v1/payments/reconciliation?from=${shown.first}&to=${next(shown.last)}` +
+        (shown.provider ? `&provider=${encodeURIComponent(shown.provider)}` : '')
+      : null;
   const report = useLoad<Report>(path);
   return (
     <>
@@ -63,12 +71,23 @@ export default function Reconciliation() {
         className="filters"
         onSubmit={(event) => {
           event.preventDefault();
-          if (first === shown.first && last === shown.last) report.reload();
-          else setQuery({ first, last }, { replace: true });
+          if (first === shown.first && last === shown.last && (chosen?.provider ?? null) === shown.provider) report.reload();
+          else setQuery({ first, last, ...chosen }, { replace: true });
         }}
       >
         <Day label={words.first} value={first} onChange={setFirst} />
         <Day label={words.last} value={last} onChange={setLast} />
+        {chosen && (
+          <Choice
+            label={words.provider}
+            value={provider}
+            options={[
+              ['stripe', 'Stripe'],
+              ['paypal', 'PayPal'],
+            ]}
+            onChange={setProvider}
+          />
+        )}
         <Button type="submit" look="main" isDisabled={!isDay(first) || !isDay(last) || last < first || report.loading}>
           {words.compare}
         </Button>

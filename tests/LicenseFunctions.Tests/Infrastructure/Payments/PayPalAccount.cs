@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Payments.PayPal;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -9,19 +10,38 @@ namespace LicenseFunctions.Tests.Infrastructure.Payments;
 /// <summary>A stand-in account of PayPal, with the gateway, the vault and the webhooks that use it.</summary>
 internal sealed class PayPalAccount : IAsyncDisposable
 {
-    private readonly HttpClient http = new() { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient http;
     private readonly PayPalClient client;
     private readonly PayPalCertificates certificates;
 
-    private PayPalAccount(StandIn standIn, PayPalSettings settings, TimeProvider clock)
+    private PayPalAccount(StandIn standIn, PayPalSettings settings, TimeProvider clock, HttpMessageHandler handler)
     {
+        http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        Settings = settings;
         StandIn = standIn;
         client = new PayPalClient(http, settings, clock);
         certificates = new PayPalCertificates(http, settings, clock);
         Gateway = new PayPalGateway(client, clock, NullLogger<PayPalGateway>.Instance);
         Vault = new PayPalVault(client, settings, NullLogger<PayPalVault>.Instance);
-        Webhooks = new PayPalWebhooks(settings, certificates, clock);
+        Events = new PayPalEvents(client, Impatient, NullLogger<PayPalEvents>.Instance);
+        Webhooks = new PayPalWebhooks(settings, certificates, Events, clock);
+        Statement = new PayPalStatement(client, Impatient, NullLogger<PayPalStatement>.Instance);
     }
+
+    /// <summary>Pauses between tries take no time.</summary>
+    private static readonly TimeProvider Impatient = new ImpatientClock();
+
+    private sealed class ImpatientClock : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            System.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? TimeSpan.Zero : dueTime, period);
+    }
+
+    public PayPalSettings Settings { get; }
+
+    public PayPalEvents Events { get; }
+
+    public PayPalStatement Statement { get; }
 
     public StandIn StandIn { get; }
 
@@ -32,13 +52,14 @@ internal sealed class PayPalAccount : IAsyncDisposable
     public PayPalWebhooks Webhooks { get; }
 
     public static async Task<PayPalAccount> OpenAsync(
-        Func<PayPalSettings, PayPalSettings>? change = null, TimeProvider? standInClock = null)
+        Func<PayPalSettings, PayPalSettings>? change = null, TimeProvider? standInClock = null, StandInOptions? options = null,
+        HttpMessageHandler? handler = null)
     {
-        var standIn = await StandIn.StartAsync(clock: standInClock, cancellationToken: TestContext.Current.CancellationToken);
+        var standIn = await StandIn.StartAsync(options, standInClock, TestContext.Current.CancellationToken);
         var settings = new PayPalSettings(
             standIn.Options.ClientId, standIn.Options.ClientSecret, standIn.Options.WebhookId, standIn.BaseAddress,
             new Uri("https://licenses.example.com/app/payment-methods"));
-        return new PayPalAccount(standIn, change?.Invoke(settings) ?? settings, TimeProvider.System);
+        return new PayPalAccount(standIn, change?.Invoke(settings) ?? settings, TimeProvider.System, handler ?? new SocketsHttpHandler());
     }
 
     /// <summary>A charge of 30 dollars to an account that was saved at the stand-in.</summary>
@@ -48,6 +69,7 @@ internal sealed class PayPalAccount : IAsyncDisposable
         return new ChargeRequest(Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), 3000, "usd", customer, token, "License renewal")
         {
             DebtsMinor = 50,
+            Attempt = 1,
         };
     }
 
@@ -57,6 +79,12 @@ internal sealed class PayPalAccount : IAsyncDisposable
         var created = await Gateway.CreateIntentAsync(charge, $"order {charge.RenewalId}", TestContext.Current.CancellationToken);
         return await Gateway.ConfirmIntentAsync(
             created.IntentId!, charge, $"{key} {charge.RenewalId}", TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Adds an event to the list of the stand-in's events.</summary>
+    public void Publish(string body)
+    {
+        lock (StandIn.Account.Gate) StandIn.Account.State.Events.Add(JsonNode.Parse(body)!.AsObject());
     }
 
     /// <summary>An event of the stand-in as its webhook sends it.</summary>

@@ -123,19 +123,13 @@ public sealed class PayPalGatewayTests
     }
 
     [Fact]
-    public async Task APaidOrder_CannotBeCanceled_AndNoOtherOrderPaysTheRenewal()
+    public async Task APaidOrder_CannotBeCanceled()
     {
         await using var account = await PayPalAccount.OpenAsync();
         var charge = account.Charge();
         var paid = await account.PayAsync(charge);
 
         Assert.Equal(paid.Outcome, (await account.Gateway.CancelIntentAsync(paid.IntentId!, "cancel", Cancel)).Outcome);
-
-        // As after a restore of the database, which forgot the first order.
-        var second = await account.Gateway.CreateIntentAsync(charge, "another key", Cancel);
-        var twice = await account.Gateway.ConfirmIntentAsync(second.IntentId!, charge, "another attempt", Cancel);
-        Assert.Equal("duplicate_invoice_id", Assert.IsType<ChargeOutcome.Unknown>(twice.Outcome).Reason);
-        Assert.Equal(1, account.StandIn.Paid);
     }
 
     [Fact]
@@ -161,6 +155,71 @@ public sealed class PayPalGatewayTests
 
         Assert.IsType<ChargeOutcome.SoftDeclined>((await account.Gateway.CreateIntentAsync(account.Charge(), "one", Cancel)).Outcome);
         Assert.IsType<ChargeOutcome.Unknown>((await account.Gateway.CreateIntentAsync(account.Charge(), "two", Cancel)).Outcome);
+    }
+
+    // The database was restored: the attempt has the number of one that was paid. Another attempt of the renewal is not affected.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AnAttemptThatWasPaidBefore_IsNotChargedAgain_AndItsPaymentIsFound(bool isRefusedAtOnce)
+    {
+        await using var account = await PayPalAccount.OpenAsync();
+        var charge = account.Charge();
+        var early = isRefusedAtOnce ? null : await account.Gateway.CreateIntentAsync(charge, "early", Cancel);
+        var paid = await account.PayAsync(charge);
+
+        var refused = early is null
+            ? await account.Gateway.CreateIntentAsync(charge, "another key", Cancel)
+            : await account.Gateway.ConfirmIntentAsync(early.IntentId!, charge, "another attempt", Cancel);
+
+        Assert.IsType<ChargeOutcome.PaidBefore>(refused.Outcome);
+        Assert.NotEqual(early?.IntentId, refused.IntentId);
+        Assert.IsType<ChargeOutcome.Missing>((await account.Gateway.GetIntentAsync(refused.IntentId!, Cancel)).Outcome);
+        Assert.Equal(paid, await account.Gateway.FindPaymentAsync(charge, TimeProvider.System.GetUtcNow(), Cancel));
+        Assert.Null(await account.Gateway.FindPaymentAsync(charge with { Attempt = 3 }, TimeProvider.System.GetUtcNow(), Cancel));
+        account.StandIn.Faults.Add(new Fault(FaultKind.Refuse, "transactions.list", Times: null));
+        Assert.Null(await account.Gateway.FindPaymentAsync(charge, TimeProvider.System.GetUtcNow(), Cancel));
+        Assert.Equal(1, account.StandIn.Paid);
+
+        var next = charge with { Attempt = 2 };
+        var order = await account.Gateway.CreateIntentAsync(next, "next", Cancel);
+        Assert.IsType<ChargeOutcome.Succeeded>((await account.Gateway.ConfirmIntentAsync(order.IntentId!, next, "last", Cancel)).Outcome);
+    }
+
+    [Fact]
+    public async Task ATokenThatTakesTooLong_IsUnknown_AlsoForTheRequestsThatWaitForIt()
+    {
+        await using var account = await PayPalAccount.OpenAsync(
+            settings => settings with { SendTimeout = TimeSpan.FromSeconds(1), ApiUrl = new Uri("http://127.0.0.1:1/") },
+            handler: new NeverAnswers());
+        var charge = account.Charge();
+
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(number => account.Gateway.CreateIntentAsync(charge, $"{number}", Cancel)))
+            .WaitAsync(TimeSpan.FromSeconds(7), Cancel);
+
+        Assert.All(answers, answer => Assert.Equal("time_out", Assert.IsType<ChargeOutcome.Unknown>(answer.Outcome).Reason));
+    }
+
+    private sealed class NeverAnswers : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            throw new InvalidOperationException();
+        }
+    }
+
+    [Fact]
+    public async Task APaymentTokenThatPayPalRefusesToDelete_IsNotRemoved()
+    {
+        await using var account = await PayPalAccount.OpenAsync();
+        var token = account.Charge().PaymentId;
+        account.StandIn.Faults.Add(new Fault(FaultKind.Refuse, "payment_tokens.delete"));
+
+        Assert.Equal("PAYMENT_PROVIDER_REFUSED", (await account.Vault.DeleteAsync(token, Cancel)).Refusal?.Code);
+        Assert.Null((await account.Vault.DeleteAsync(token, Cancel)).Refusal);
+        Assert.Null((await account.Vault.DeleteAsync(token, Cancel)).Refusal);
     }
 
     [Fact]

@@ -47,6 +47,19 @@ public sealed class PayPalSettingsTests
         Assert.Contains($"Example: {name}=", fault, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void ReadForTools_NeedsNoWebhookAndNoPages()
+    {
+        string[] unneeded = ["PAYPAL_WEBHOOK_ID", "PUBLIC_URL"];
+        SettingReader Reader(string? without) => new(new ConfigurationBuilder().AddInMemoryCollection(
+            Complete.Where(one => !unneeded.Contains(one.Key) && one.Key != without)).Build());
+
+        Assert.Equal("client", PayPalSettings.ReadForTools(Reader(null))?.ClientId);
+        var faulty = Reader("PAYPAL_API_URL");
+        Assert.Null(PayPalSettings.ReadForTools(faulty));
+        Assert.Contains("PAYPAL_API_URL", Assert.Throws<SettingsException>(faulty.ThrowIfFaulty).Message, StringComparison.Ordinal);
+    }
+
     private static PayPalSettings? Read(IReadOnlyDictionary<string, string?> values, out IReadOnlyList<string> faults)
     {
         var reader = new SettingReader(new ConfigurationBuilder().AddInMemoryCollection(values).Build());

@@ -1,7 +1,10 @@
+using System.IO.Hashing;
+using System.Net;
 using System.Text;
 using LicenseFunctions.Infrastructure.Payments.PayPal;
 using Licensing;
 using Licensing.Renewals;
+using Microsoft.Extensions.Time.Testing;
 using PayPalStandIn;
 using Xunit;
 
@@ -20,6 +23,7 @@ public sealed class PayPalWebhooksTests
         await using var account = await PayPalAccount.OpenAsync();
         await using var other = await StandIn.StartAsync(cancellationToken: Cancel);
         var good = account.Sign(Event);
+        account.Publish(Event);
 
         Assert.Equal("WH-1", (await ReadAsync(Event, good)).Value.EventId);
         Assert.IsType<PaymentFact.Ignored>((await ReadAsync(Event, good)).Value.Fact);
@@ -42,8 +46,9 @@ public sealed class PayPalWebhooksTests
             Signature = stranger["PAYPAL-TRANSMISSION-SIG"],
             CertificateUrl = stranger["PAYPAL-CERT-URL"],
         });
-        // A page of PayPal that is no certificate.
-        await RefusedAsync(Event, good with { CertificateUrl = new Uri(account.StandIn.BaseAddress, "/nothing").ToString() });
+        // An address of PayPal that is no certificate, or is none of those of certificates.
+        await RefusedAsync(Event, good with { CertificateUrl = $"{account.StandIn.BaseAddress}v1/notifications/certs/NONE" });
+        await RefusedAsync(Event, good with { CertificateUrl = $"{account.StandIn.BaseAddress}v1/notifications/webhooks-events/WH-1" });
 
         async Task RefusedAsync(string body, PayPalSignature signature) =>
             Assert.Equal((RefusalKind.Invalid, "BAD_SIGNATURE"), await ReadAsync(body, signature) is { Refusal: { } refusal }
@@ -60,7 +65,11 @@ public sealed class PayPalWebhooksTests
     [InlineData("https://api.paypal.com.example.com/cert")]
     [InlineData("https://paypal.com@example.com/cert")]
     [InlineData("https://notpaypal.com/cert")]
-    [InlineData("https://api.paypal.com:8443/cert")]
+    [InlineData("https://api.paypal.com:8443/v1/notifications/certs/CERT-1")]
+    [InlineData("https://www.paypal.com/v1/notifications/certs/CERT-1")]
+    [InlineData("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs/../webhooks")]
+    [InlineData("https://api.paypal.com/sdk/cert.pem")]
     [InlineData("file:///etc/ssl/cert.pem")]
     [InlineData("/v1/notifications/certs/CERT-1")]
     [InlineData("")]
@@ -75,6 +84,120 @@ public sealed class PayPalWebhooksTests
         Assert.Null(await certificates.KeyAsync(url, Cancel));
         await Assert.ThrowsAsync<HttpRequestException>(
             () => certificates.KeyAsync("https://api.paypal.com/v1/notifications/certs/CERT-1", Cancel));
+    }
+
+    [Theory]
+    [InlineData("https://api-m.sandbox.paypal.com/", "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1", true)]
+    [InlineData("https://api-m.sandbox.paypal.com/", "https://api.paypal.com/v1/notifications/certs/CERT-1", false)]
+    public async Task TheSandbox_ReadsItsOwnCertificates(string api, string url, bool isRead)
+    {
+        using var http = new HttpClient(new NoNetwork());
+        var settings = new PayPalSettings("id", "secret", "WH", new Uri(api), new Uri("https://licenses.example.com/"));
+        using var certificates = new PayPalCertificates(http, settings, TimeProvider.System);
+
+        Assert.Equal(isRead, await Record.ExceptionAsync(() => certificates.KeyAsync(url, Cancel)) is HttpRequestException);
+    }
+
+    [Fact]
+    public async Task AFloodOfInventedCertificates_IsNotAskedFor()
+    {
+        var asked = new NotFound();
+        using var http = new HttpClient(asked);
+        var settings = new PayPalSettings(
+            "id", "secret", "WH", new Uri("https://api-m.paypal.com/"), new Uri("https://licenses.example.com/"));
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var certificates = new PayPalCertificates(http, settings, clock);
+        static string Address(int number) => $"https://api.paypal.com/v1/notifications/certs/CERT-{number}";
+
+        for (var number = 0; number < 8; number++) Assert.Null(await certificates.KeyAsync(Address(number), Cancel));
+        Assert.Null(await certificates.KeyAsync(Address(0), Cancel));
+        await Assert.ThrowsAsync<HttpRequestException>(() => certificates.KeyAsync(Address(8), Cancel));
+        Assert.Equal(8, asked.Requests);
+        clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.Null(await certificates.KeyAsync(Address(0), Cancel));
+        Assert.Null(await certificates.KeyAsync(Address(8), Cancel));
+        Assert.Equal(9, asked.Requests);
+        clock.Advance(TimeSpan.FromMinutes(10));
+        Assert.Null(await certificates.KeyAsync(Address(0), Cancel));
+        Assert.Equal(10, asked.Requests);
+    }
+
+    private sealed class NotFound : HttpMessageHandler
+    {
+        public int Requests { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Requests++;
+            return Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
+        }
+    }
+
+    [Theory]
+    [InlineData(-4 * 24 * 60 - 1, false)]
+    [InlineData(-4 * 24 * 60 + 1, true)]
+    [InlineData(4, true)]
+    [InlineData(6, false)]
+    public async Task ASignature_CountsForSomeDays(int minutes, bool isAccepted)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        await using var account = await PayPalAccount.OpenAsync(standInClock: new FakeTimeProvider(now.AddMinutes(minutes)));
+        account.Publish(Event);
+        var signature = account.Sign(Event);
+
+        var read = await account.Webhooks.ReadAsync(Encoding.UTF8.GetBytes(Event), signature, Cancel);
+
+        Assert.Equal(isAccepted, read.Refusal is null);
+    }
+
+    [Fact]
+    public async Task ABodyWithTheChecksumOfAnother_TellsOnlyThatThereIsAnEvent()
+    {
+        await using var account = await PayPalAccount.OpenAsync();
+        var paid = await account.PayAsync(account.Charge());
+        var real = account.Body(account.StandIn.EventsOf("PAYMENT.CAPTURE.COMPLETED")[^1]);
+        var (leaked, wanted) = (account.Sign(real), Crc32.HashToUInt32(Encoding.UTF8.GetBytes(real)));
+
+        // What PayPal never sent, with an id that it doesn't have.
+        var unknown = WithChecksum(wanted, real.Replace("\"id\":\"WH-", "\"id\":\"XX-", StringComparison.Ordinal)
+            .Replace("30.00", "9999.00", StringComparison.Ordinal));
+        Assert.Equal("EVENT_NOT_FOUND", (await account.Webhooks.ReadAsync(unknown, leaked, Cancel)).Refusal?.Code);
+        // The id of a real event with other contents: PayPal's contents count.
+        var changed = WithChecksum(wanted, real.Replace("30.00", "9999.00", StringComparison.Ordinal));
+        var fact = Assert.IsType<PaymentFact.IntentChanged>((await account.Webhooks.ReadAsync(changed, leaked, Cancel)).Value.Fact);
+        Assert.Equal(paid.Outcome, fact.Intent.Outcome);
+
+        account.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "events.get", Times: null));
+        Assert.Equal(
+            RefusalKind.Unavailable, (await account.Webhooks.ReadAsync(Encoding.UTF8.GetBytes(real), leaked, Cancel)).Refusal?.Kind);
+    }
+
+    // Appends spaces, tabs and line ends, which JSON ignores, until the checksum fits: a linear system of 32 equations.
+    private static byte[] WithChecksum(uint wanted, string body)
+    {
+        const int Bits = 64;
+        var start = Encoding.UTF8.GetBytes(body);
+        byte[] Padded(ulong choice) =>
+            [.. start, .. Enumerable.Range(0, Bits).Select(bit => (choice >> bit & 1) == 0 ? (byte)' ' : (byte)'\t')];
+        var none = Crc32.HashToUInt32(Padded(0));
+        // Each row is the change of the checksum by a choice of pads.
+        var rows = new List<(uint Change, ulong Choice)>();
+        for (var bit = 0; bit < Bits; bit++)
+        {
+            var (change, choice) = (Crc32.HashToUInt32(Padded(1UL << bit)) ^ none, 1UL << bit);
+            foreach (var row in rows)
+                if ((change ^ row.Change) < change) (change, choice) = (change ^ row.Change, choice ^ row.Choice);
+            if (change != 0) rows.Add((change, choice));
+            rows.Sort((one, other) => other.Change.CompareTo(one.Change));
+        }
+
+        var (left, made) = (wanted ^ none, 0UL);
+        foreach (var row in rows)
+            if ((left ^ row.Change) < left) (left, made) = (left ^ row.Change, made ^ row.Choice);
+        Assert.Equal(0u, left);
+        var forged = Padded(made);
+        Assert.Equal(wanted, Crc32.HashToUInt32(forged));
+        return forged;
     }
 
     private sealed class NoNetwork : HttpMessageHandler
@@ -142,11 +265,12 @@ public sealed class PayPalWebhooksTests
     [InlineData("\"VAULT.PAYMENT-TOKEN.CREATED\"", """{"id": "tok"}""", typeof(PaymentFact.Ignored))]
     [InlineData("\"VAULT.PAYMENT-TOKEN.DELETED\"", """{"id": "tok"}""", typeof(PaymentFact.MethodDetached))]
     [InlineData("7", "null", typeof(PaymentFact.Ignored))]
-    [InlineData("", "not JSON", typeof(PaymentFact.Ignored))]
     public async Task ADamagedEvent_IsIgnoredOrShownToAnOperator(string type, string resource, Type fact)
     {
         await using var account = await PayPalAccount.OpenAsync();
         var body = $$"""{"id": "WH", "event_type": {{type}}, "resource": {{resource}}}""";
+
+        account.Publish(body);
 
         var read = await account.Webhooks.ReadAsync(Encoding.UTF8.GetBytes(body), account.Sign(body), Cancel);
 

@@ -71,6 +71,10 @@ public sealed class PayPalClient(HttpClient http, PayPalSettings settings, TimeP
     private async Task<PayPalAnswer> SendAsync(
         HttpMethod method, string path, Func<HttpContent>? body, string? requestId, CancellationToken cancellationToken)
     {
+        // The limit includes the wait for a token that another request is getting.
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(settings.SendTimeout);
+        cancellationToken = timeout.Token;
         var access = await TokenAsync(rejected: null, cancellationToken);
         if (access.Refusal is { } refused) return refused;
         var answer = await SendOnceAsync(method, path, body, requestId, access.Token!, cancellationToken);
@@ -127,10 +131,8 @@ public sealed class PayPalClient(HttpClient http, PayPalSettings settings, TimeP
 
     private async Task<PayPalAnswer> AnswerAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(settings.SendTimeout);
-        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, timeout.Token);
-        var text = await response.Content.ReadAsStringAsync(timeout.Token);
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        var text = await response.Content.ReadAsStringAsync(cancellationToken);
         return new PayPalAnswer(response.StatusCode, Parse(text), response.Headers.RetryAfter?.Delta);
     }
 

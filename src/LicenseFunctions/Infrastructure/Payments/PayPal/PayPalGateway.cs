@@ -9,12 +9,22 @@ namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
 /// <summary>
 /// PayPal's orders, without the customer: an order is created without a payment source, which charges nothing, and captured with the
-/// saved payment token. PayPal allows one capture for an order, and its invoice_id, the renewal's id, only one payment.
+/// saved payment token. PayPal allows one capture for an order, and one payment for its invoice_id, which names the attempt.
 /// </summary>
 public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogger<PayPalGateway> log) : IPaymentGateway
 {
+    /// <summary>Begins the id of an intent whose order is not known, only its invoice_id.</summary>
+    private const string ByInvoice = "invoice-";
+
+    /// <summary>How long before an attempt its payment is searched: a restored database makes an attempt that was made before.</summary>
+    private static readonly TimeSpan MadeBefore = TimeSpan.FromDays(30);
+
+    private readonly PayPalTransactions transactions = new(client, clock, log);
+
     /// <summary>PayPal's limit for notes of evidence.</summary>
     private const int LongestNotes = 2_000;
+
+    private const string DuplicateInvoice = "DUPLICATE_INVOICE_ID";
 
     public string Provider => PaymentProviders.PayPal;
 
@@ -38,7 +48,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
                     new
                     {
                         reference_id = "default",
-                        invoice_id = request.RenewalId.ToString(),
+                        invoice_id = InvoiceOf(request),
                         custom_id = note.ToString(),
                         description = request.Description,
                         amount = PayPalObjects.Money(request.AmountMinor, request.Currency),
@@ -50,8 +60,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
         {
             null => new IntentSnapshot(null, new ChargeOutcome.Unknown(unknown!)),
             { IsSuccess: true } when answer.Body.Text("id") is { } id => new IntentSnapshot(id, PayPalObjects.Outcome(answer.Body)),
-            // The renewal was paid by an order that this database doesn't know, for example after a restore.
-            { Issue: "DUPLICATE_INVOICE_ID" } => new IntentSnapshot(null, new ChargeOutcome.Unknown("duplicate_invoice_id")),
+            { Issue: DuplicateInvoice } => PaidBefore(request),
             // A creation charges nothing, so its refusal is certain.
             { IsFinalRefusal: true } => new IntentSnapshot(
                 null, new ChargeOutcome.SoftDeclined("provider_refused", answer.Detail ?? answer.Reason)),
@@ -68,6 +77,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
             idempotencyKey, token), cancellationToken);
         if (answer is { Status: HttpStatusCode.UnprocessableEntity, Issue: "ORDER_ALREADY_CAPTURED" or "ORDER_ALREADY_COMPLETED" })
             return await GetIntentAsync(intentId, cancellationToken);
+        if (answer is { Status: HttpStatusCode.UnprocessableEntity, Issue: DuplicateInvoice }) return PaidBefore(request);
         return new IntentSnapshot(intentId, answer switch
         {
             null => new ChargeOutcome.Unknown(unknown!),
@@ -81,8 +91,20 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
         });
     }
 
+    // The attempt was paid by an order that this database doesn't know, for example after a restore.
+    private static IntentSnapshot PaidBefore(ChargeRequest request) =>
+        new(ByInvoice + InvoiceOf(request), new ChargeOutcome.PaidBefore());
+
+    /// <summary>
+    /// Names the attempt by the renewal's id and the attempt's number. Both are the same after a restore, so that PayPal refuses a payment
+    /// that it has already. A charge that went back doesn't prevent a later attempt.
+    /// </summary>
+    private static string InvoiceOf(ChargeRequest request) =>
+        request.Attempt == 0 ? request.RenewalId.ToString() : $"{request.RenewalId}-{request.Attempt}";
+
     public async Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken)
     {
+        if (intentId.StartsWith(ByInvoice, StringComparison.Ordinal)) return new IntentSnapshot(intentId, new ChargeOutcome.Missing());
         var (answer, unknown) = await AskAsync(
             $"order {intentId}", token => client.GetAsync($"v2/checkout/orders/{Uri.EscapeDataString(intentId)}", token),
             cancellationToken);
@@ -136,6 +158,32 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
         };
     }
 
+    public async Task<IntentSnapshot?> FindPaymentAsync(
+        ChargeRequest request, DateTimeOffset sentAt, CancellationToken cancellationToken)
+    {
+        var invoice = InvoiceOf(request);
+        var (from, until) = (sentAt - MadeBefore, sentAt - MadeBefore + PayPalTransactions.LongestPeriod);
+        for (string? after = null; ;)
+        {
+            var page = await transactions.ReadAsync(from, until, after, cancellationToken);
+            if (page.Refusal is not null) return null;
+            foreach (var info in page.Value.Items)
+            {
+                if (info.Text("invoice_id") != invoice || info.Text("transaction_id") is not { } captureId) continue;
+                // A refund may have the same invoice_id. The capture itself says whether it was paid.
+                if (await FindChargeAsync(captureId, cancellationToken) is ChargeLookup.Found { IsPaid: true } paid
+                    && paid.RenewalId == request.RenewalId)
+                {
+                    return new IntentSnapshot(
+                        paid.IntentId ?? paid.ChargeId, new ChargeOutcome.Succeeded(paid.ChargeId, paid.AmountMinor, paid.Currency));
+                }
+            }
+
+            after = page.Value.Next;
+            if (after is null) return null;
+        }
+    }
+
     private static ChargeLookup Found(JsonElement capture, string? orderId)
     {
         if (capture.Text("id") is not { } id || PayPalObjects.Amount(capture.Part("amount")) is not { } amount)
@@ -165,7 +213,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
             { IsSuccess: true } when PayPalObjects.Refund(answer.Body, request.IntentId, captureId, clock.GetUtcNow()) is { } made =>
                 new RefundOutcome.Made(made with { RefundId = request.RefundId }),
             { IsSuccess: true } => new RefundOutcome.Unknown("unreadable"),
-            { Issue: "DUPLICATE_INVOICE_ID" } =>
+            { Issue: DuplicateInvoice } =>
                 await FindRefundAsync(request, cancellationToken) ?? new RefundOutcome.Unknown("duplicate_invoice_id"),
             { Issue: "PREVIOUS_REQUEST_IN_PROGRESS" } => new RefundOutcome.Unknown("previous_request_in_progress"),
             { IsFinalRefusal: true, Issue: "TRANSACTION_DISPUTED" or "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK" } =>

@@ -24,6 +24,9 @@ internal sealed record PayPalOrderNote(Guid RenewalId, Guid SubscriptionId, Guid
 /// <summary>Reads PayPal's objects: orders, captures and refunds.</summary>
 internal static class PayPalObjects
 {
+    /// <summary>The largest amount in minor units that the tables of the platform can store.</summary>
+    private const decimal Largest = 9_999_999_999;
+
     private static readonly string[] WithoutDecimals = ["huf", "jpy", "twd"];
 
     /// <summary>An amount as PayPal writes it, such as "49.99".</summary>
@@ -35,14 +38,30 @@ internal static class PayPalObjects
     };
 
     /// <returns>Minor units and the currency in lower case; null if there is no such amount, or one that can't be stored.</returns>
-    public static (long Minor, string Currency)? Amount(JsonElement money)
+    public static (long Minor, string Currency)? Amount(JsonElement money) =>
+        SignedAmount(money) is { Minor: >= 0 } amount ? amount : null;
+
+    /// <summary>The same, also of money that left.</summary>
+    public static (long Minor, string Currency)? SignedAmount(JsonElement money)
     {
+        const NumberStyles Style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign;
         if (money.Text("currency_code")?.ToLowerInvariant() is not { } currency || money.Text("value") is not { } text
-            || !decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value))
+            || !decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out var value))
             return null;
         var minor = WithoutDecimals.Contains(currency) ? value : value * 100;
-        return minor == decimal.Truncate(minor) && minor is >= 0 and <= 9_999_999_999 ? (decimal.ToInt64(minor), currency) : null;
+        return minor == decimal.Truncate(minor) && minor is >= -Largest and <= Largest ? (decimal.ToInt64(minor), currency) : null;
     }
+
+    /// <summary>A time as the reports write it, such as 2026-11-01T10:00:00+0000.</summary>
+    public static DateTimeOffset? ReportedTime(this JsonElement subject, string name) =>
+        Time(subject.Text(name));
+
+    /// <returns>The time in UTC; null if it is none.</returns>
+    public static DateTimeOffset? Time(string? text) =>
+        DateTimeOffset.TryParse(
+            text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
+            ? time
+            : null;
 
     /// <summary>An order of this backend has one purchase unit.</summary>
     public static JsonElement Unit(this JsonElement order) => order.Part("purchase_units").First();
@@ -120,7 +139,29 @@ internal static class PayPalObjects
     /// <summary>The request of this backend that caused the refund; null for another one.</summary>
     public static Guid? RequestOf(JsonElement refund) => refund.Id("custom_id") ?? refund.Id("invoice_id");
 
-    private static ReversalState RefundState(string? status) => status switch
+    /// <param name="dispute">A dispute in an answer or a webhook.</param>
+    /// <param name="changedAt">The time of a dispute that has none.</param>
+    /// <returns>Null if it can't be read.</returns>
+    public static PaymentReversal? Dispute(JsonElement dispute, DateTimeOffset changedAt)
+    {
+        var (state, disputed) = (DisputeState(dispute), Amount(dispute.Part("dispute_amount")));
+        var amount = state is ReversalState.Lost
+            ? Amount(dispute.Part("dispute_outcome").Part("amount_refunded")) ?? disputed
+            : disputed;
+        return dispute.Text("dispute_id") is { } id && amount is var (minor, currency)
+            && dispute.Part("disputed_transactions").First().Text("seller_transaction_id") is { } captureId
+            ? new PaymentReversal(
+                ReversalKind.Dispute, id, state, minor, currency, IntentId: null, captureId, dispute.Text("reason")?.ToLowerInvariant(),
+                dispute.Time("update_time") ?? changedAt, dispute.Time("seller_response_due_date"))
+            : null;
+    }
+
+    public static ReversalState DisputeState(JsonElement dispute) =>
+        dispute.Text("status") is not "RESOLVED" ? ReversalState.Open
+        : dispute.Part("dispute_outcome").Text("outcome_code") is "RESOLVED_BUYER_FAVOUR" or "ACCEPTED" ? ReversalState.Lost
+        : ReversalState.Won;
+
+    public static ReversalState RefundState(string? status) => status switch
     {
         "FAILED" or "CANCELLED" => ReversalState.Failed,
         "PENDING" => ReversalState.Pending,

@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
@@ -18,11 +19,24 @@ public static class PayPalRegistration
         services.AddSingleton(provider => new PayPalClient(Http(), settings, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new PayPalCertificates(Http(), settings, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<PayPalVault>();
+        services.AddSingleton<PayPalEvents>();
+        services.AddSingleton<IPaymentEventList>(provider => provider.GetRequiredService<PayPalEvents>());
+        services.AddSingleton<IPaymentStatement, PayPalStatement>();
         services.AddSingleton<PayPalWebhooks>();
         services.AddSingleton(provider => new PayPalServices(
             provider.GetRequiredService<PayPalVault>(), provider.GetRequiredService<PayPalWebhooks>()));
         services.AddSingleton<IPaymentGateway, PayPalGateway>();
         return services;
+    }
+
+    /// <summary>The statement, for tools that use nothing else of PayPal.</summary>
+    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    public static IPaymentStatement OpenStatement(SettingReader reader)
+    {
+        var settings = PayPalSettings.ReadForTools(reader);
+        reader.ThrowIfFaulty();
+        return new PayPalStatement(
+            new PayPalClient(Http(), settings!, TimeProvider.System), TimeProvider.System, NullLogger<PayPalStatement>.Instance);
     }
 
     // The timeout is that of each request: PayPalSettings.SendTimeout.

@@ -40,6 +40,18 @@ public sealed record PayPalSettings(string ClientId, string ClientSecret, string
             : new PayPalSettings(id, secret, webhook, Folder(api), new Uri(Folder(pages), "app/payment-methods"));
     }
 
+    /// <summary>For tools that only read: the webhook and the pages are not needed.</summary>
+    /// <returns>Null if a setting is missing or wrong, which is a fault.</returns>
+    public static PayPalSettings? ReadForTools(SettingReader reader)
+    {
+        foreach (var (name, example) in All.Where(setting => setting.Name != Webhook && reader.Optional(setting.Name) is null))
+            reader.Fault(name, "is missing", example, 0);
+        var (id, secret) = (reader.Secret(Id, All[0].Example), reader.Secret(Secret, All[1].Example));
+        return reader.BaseAddress(Api, All[3].Example, "https", "http") is { } api && id is not null && secret is not null
+            ? new PayPalSettings(id, secret, WebhookId: "", Folder(api), ReturnUrl: api)
+            : null;
+    }
+
     /// <summary>Keeps the secret out of logs.</summary>
     public override string ToString() => $"PayPal at {ApiUrl}";
 

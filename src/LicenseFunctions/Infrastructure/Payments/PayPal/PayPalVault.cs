@@ -25,6 +25,12 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
         RefusalKind.Conflict, "PAYPAL_NOT_APPROVED", "PayPal says that the account is not approved. Nothing was saved.", "setup_token_id",
         "Start again with POST /api/v1/payment-methods/paypal.");
 
+    /// <summary>PayPal doesn't have the object.</summary>
+    private static readonly Refusal Missing = ProviderRefusals.Refused with { Field = "id" };
+
+    /// <summary>PayPal refuses an approval for the customer that it was given; it may not know them.</summary>
+    internal static readonly Refusal CustomerRefused = ProviderRefusals.Refused with { Field = "customer" };
+
     /// <param name="userId">The user; PayPal's events about the account name them.</param>
     /// <param name="customerId">The user's customer at PayPal; null before the first account.</param>
     /// <param name="setup">A number of this request, so that a repetition by the network makes no second approval.</param>
@@ -57,7 +63,8 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
                 },
             },
             $"setup-{setup:N}", token), cancellationToken);
-        if (answer.Refusal is { } refusal) return refusal;
+        if (answer.Refusal is { } refusal)
+            return !IsFinal(refusal) ? refusal : customerId is null ? ProviderRefusals.Refused : CustomerRefused;
         var made = answer.Value;
         return made.Text("id") is { } id && made.Part("customer").Text("id") is { } owner && ApproveUrl(made) is { } url
             ? new PayPalApproval(id, url, owner)
@@ -83,14 +90,14 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
     {
         var approval = await AskAsync(
             token => client.GetAsync($"v3/vault/setup-tokens/{Uri.EscapeDataString(setupTokenId)}", token), cancellationToken);
-        if (approval.Refusal is { } refusal) return refusal == ProviderRefusals.Refused ? NotApproved : refusal;
+        if (approval.Refusal is { } refusal) return IsFinal(refusal) ? NotApproved : refusal;
         if (approval.Value.Part("customer").Text("id") != customerId) return NotApproved;
 
         var answer = await AskAsync(token => client.PostAsync(
             "v3/vault/payment-tokens",
             new { payment_source = new { token = new { id = setupTokenId, type = "SETUP_TOKEN" } } },
             $"token-{setupTokenId}", token), cancellationToken);
-        if (answer.Refusal is { } refused) return refused == ProviderRefusals.Refused ? NotApproved : refused;
+        if (answer.Refusal is { } refused) return IsFinal(refused) ? NotApproved : refused;
         return Saved(answer.Value) is { } saved ? saved with { UserId = userId, CustomerId = customerId } : ProviderRefusals.Unavailable;
     }
 
@@ -109,8 +116,10 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
     {
         var answer = await AskAsync(
             token => client.DeleteAsync($"v3/vault/payment-tokens/{Uri.EscapeDataString(paymentId)}", token), cancellationToken);
-        return answer.Refusal is { } refusal && refusal != ProviderRefusals.Refused ? refusal : paymentId;
+        return answer.Refusal is { } refusal && refusal != Missing ? refusal : paymentId;
     }
+
+    private static bool IsFinal(Refusal refusal) => refusal == ProviderRefusals.Refused || refusal == Missing;
 
     private async Task<Outcome<JsonElement>> AskAsync(
         Func<CancellationToken, Task<PayPalAnswer>> ask, CancellationToken cancellationToken)
@@ -122,6 +131,7 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
             log.LogWarning("PayPal answered {Status} {Issue}, debug id {DebugId}", (int)answer.Status, answer.Issue, answer.DebugId);
             return answer switch
             {
+                { Status: HttpStatusCode.NotFound } => Missing,
                 { IsFinalRefusal: true } => ProviderRefusals.Refused,
                 { Status: HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden } => KeyRejected,
                 _ => ProviderRefusals.Unavailable,

@@ -11,8 +11,11 @@ namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 /// <summary>The headers of a webhook that PayPal's signature needs.</summary>
 public sealed record PayPalSignature(string? TransmissionId, string? Time, string? Signature, string? CertificateUrl, string? Algorithm);
 
-/// <summary>Verifies PayPal's events and maps them to facts.</summary>
-public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates certificates, TimeProvider clock)
+/// <summary>
+/// Verifies PayPal's events and maps them to facts. PayPal signs only a checksum of the body, for which another body can be made. So a
+/// webhook only says that there is an event: what happened is read from PayPal's own list.
+/// </summary>
+public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates certificates, PayPalEvents events, TimeProvider clock)
 {
     /// <summary>The types of events that have an effect here. The webhook at PayPal needs these.</summary>
     public static readonly IReadOnlyList<string> Types =
@@ -25,18 +28,34 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
 
     private const string Algorithm = "SHA256withRSA";
 
+    /// <summary>PayPal sends an event for three days. A request that was signed before was recorded.</summary>
+    private static readonly TimeSpan Oldest = TimeSpan.FromDays(4);
+
+    /// <summary>How much PayPal's clock may be ahead.</summary>
+    private static readonly TimeSpan Ahead = TimeSpan.FromMinutes(5);
+
     private static readonly Refusal NotPayPal = new(RefusalKind.Invalid, "BAD_SIGNATURE",
-        "The body isn't signed by PayPal for this backend's webhook.", "PAYPAL-TRANSMISSION-SIG",
+        "The body isn't signed by PayPal for this backend's webhook, or was signed too long ago.", "PAYPAL-TRANSMISSION-SIG",
         "PAYPAL_WEBHOOK_ID must be the id of this webhook in PayPal's dashboard.");
+
+    private static readonly Refusal NoSuchEvent = new(RefusalKind.Invalid, "EVENT_NOT_FOUND",
+        "PayPal's list of events doesn't have this event.", "id", "PAYPAL_CLIENT_ID must be of the app to which the webhook belongs.");
 
     /// <param name="body">The request's body, unchanged: the signature covers its bytes.</param>
     /// <exception cref="HttpRequestException">PayPal's certificate can't be read. PayPal will send the event again.</exception>
-    public async Task<Outcome<PaymentEvent>> ReadAsync(byte[] body, PayPalSignature signature, CancellationToken cancellationToken) =>
-        await IsSignedAsync(body, signature, cancellationToken) ? Map(body) : NotPayPal;
+    public async Task<Outcome<PaymentEvent>> ReadAsync(byte[] body, PayPalSignature signature, CancellationToken cancellationToken)
+    {
+        if (!await IsSignedAsync(body, signature, cancellationToken)) return NotPayPal;
+        if (Parse(body).Text("id") is not { } id) return NoSuchEvent;
+        var listed = await events.FindAsync(id, cancellationToken);
+        if (listed.Refusal is { } refusal) return refusal == ProviderRefusals.Refused ? NoSuchEvent : refusal;
+        return listed.Value.Text("id") == id && Map(listed.Value, clock.GetUtcNow()) is { } received ? received : NoSuchEvent;
+    }
 
     private async Task<bool> IsSignedAsync(byte[] body, PayPalSignature given, CancellationToken cancellationToken)
     {
         if (given is not { TransmissionId.Length: > 0, Time.Length: > 0, Signature.Length: > 0, Algorithm: Algorithm }) return false;
+        if (!IsRecent(given.Time)) return false;
         var signature = new byte[given.Signature.Length];
         if (!Convert.TryFromBase64String(given.Signature, signature, out var length)) return false;
         using var key = await certificates.KeyAsync(given.CertificateUrl, cancellationToken);
@@ -47,11 +66,19 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
         return key.VerifyData(signed, signature.AsSpan(0, length), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
     }
 
-    private PaymentEvent Map(byte[] body)
+    private bool IsRecent(string time)
     {
-        var made = Parse(body);
-        var (id, type) = (made.Text("id") ?? $"sha256_{Convert.ToHexStringLower(SHA256.HashData(body))}", made.Text("event_type"));
-        var at = made.Time("create_time") ?? clock.GetUtcNow();
+        var now = clock.GetUtcNow();
+        return PayPalObjects.Time(time) is { } sent && sent > now - Oldest && sent < now + Ahead;
+    }
+
+    /// <param name="made">An event of PayPal's list.</param>
+    /// <param name="now">The time of an event that has none.</param>
+    /// <returns>Null if it has no id.</returns>
+    internal static PaymentEvent? Map(JsonElement made, DateTimeOffset now)
+    {
+        if (made.Text("id") is not { } id) return null;
+        var (type, at) = (made.Text("event_type"), made.Time("create_time") ?? now);
         return new PaymentEvent(
             PaymentProviders.PayPal, id, type ?? "unreadable", at, Fact(type, id, made.Part("resource"), at));
     }
@@ -93,22 +120,10 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
         return new PaymentFact.Reversed(type is "PAYMENT.REFUND.FAILED" ? made with { State = ReversalState.Failed } : made);
     }
 
-    private static PaymentFact OfDispute(string eventId, JsonElement dispute, DateTimeOffset at)
-    {
-        var outcome = dispute.Part("dispute_outcome");
-        var state = dispute.Text("status") is not "RESOLVED" ? ReversalState.Open
-            : outcome.Text("outcome_code") is "RESOLVED_BUYER_FAVOUR" or "ACCEPTED" ? ReversalState.Lost
-            : ReversalState.Won;
-        var amount = state is ReversalState.Lost
-            ? PayPalObjects.Amount(outcome.Part("amount_refunded")) ?? PayPalObjects.Amount(dispute.Part("dispute_amount"))
-            : PayPalObjects.Amount(dispute.Part("dispute_amount"));
-        return dispute.Text("dispute_id") is { } id && amount is var (minor, currency)
-            && dispute.Part("disputed_transactions").First().Text("seller_transaction_id") is { } captureId
-            ? new PaymentFact.Reversed(new PaymentReversal(
-                ReversalKind.Dispute, id, state, minor, currency, IntentId: null, captureId, dispute.Text("reason")?.ToLowerInvariant(),
-                dispute.Time("update_time") ?? at, dispute.Time("seller_response_due_date")))
+    private static PaymentFact OfDispute(string eventId, JsonElement dispute, DateTimeOffset at) =>
+        PayPalObjects.Dispute(dispute, at) is { } read
+            ? new PaymentFact.Reversed(read)
             : new PaymentFact.Unreadable(dispute.Text("dispute_id") ?? eventId);
-    }
 
     private static JsonElement Parse(byte[] body)
     {

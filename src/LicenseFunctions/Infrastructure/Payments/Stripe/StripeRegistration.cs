@@ -15,11 +15,11 @@ public static class StripeRegistration
         services.AddSingleton(provider => Client(settings, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<StripeCards>();
         services.AddSingleton<StripeWebhooks>();
-        services.AddSingleton<StripeEvents>();
         if (settings.CanCharge)
         {
             services.AddSingleton<IPaymentGateway, StripeGateway>();
             services.AddSingleton<IPaymentStatement, StripeStatement>();
+            services.AddSingleton<IPaymentEventList, StripeEvents>();
         }
 
         return services;

@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace StandIns;
+
+/// <summary>A payment provider over HTTP, in memory, for tests and the demo. It must not be used for real payments.</summary>
+public abstract class StandInServer : IAsyncDisposable
+{
+    private readonly WebhookSender webhooks;
+
+    /// <param name="url">The address to listen on; port 0 for a free one.</param>
+    /// <param name="webhooks">Ends with the server.</param>
+    protected StandInServer(string url, WebhookSender webhooks)
+    {
+        this.webhooks = webhooks;
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseUrls(url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
+        builder.Services.AddCors();
+        App = builder.Build();
+    }
+
+    protected WebApplication App { get; }
+
+    /// <summary>The address of the provider's API.</summary>
+    public Uri BaseAddress => new(App.Urls.First());
+
+    protected static async Task<T> StartAsync<T>(T standIn, CancellationToken cancellationToken)
+        where T : StandInServer
+    {
+        await standIn.App.StartAsync(cancellationToken);
+        return standIn;
+    }
+
+    public Task WaitAsync(CancellationToken cancellationToken) => App.WaitForShutdownAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await App.StopAsync();
+        await App.DisposeAsync();
+        await webhooks.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+}
