@@ -70,7 +70,7 @@ test('a page whose file or settings can’t be loaded offers a retry', async () 
   await page.getByRole('link', { name: 'Wallet' }).click();
   await page.getByRole('heading', { name: 'This could not be loaded.' }).waitFor();
   // The rest of the pages works.
-  await page.getByRole('banner').getByRole('link', { name: 'Licenses' }).click();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Licenses' }).click();
   await page.getByRole('heading', { name: 'My licenses' }).waitFor();
   await page.getByRole('link', { name: 'Wallet' }).click();
   await page.unroute('**/assets/Wallet-*.js');

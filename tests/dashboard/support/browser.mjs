@@ -270,6 +270,12 @@ function findUntidy() {
     if (innerWidth >= 1280) faults.push(`cut off on a wide screen: ${name(one)}`);
   }
 
+  // The active link of a line of links is in view.
+  for (const active of shown('nav.scrolls .active')) {
+    const nav = active.closest('nav');
+    if (box(active).right > box(nav).right + 1 || box(active).left < box(nav).left - 1) faults.push(`out of view: ${name(active)}`);
+  }
+
   // What is wider than its cell covers the next one.
   for (const cell of shown('td')) if (cell.scrollWidth > cell.clientWidth + 1) faults.push(`wider than its cell: ${name(cell)}`);
 

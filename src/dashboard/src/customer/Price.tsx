@@ -55,11 +55,11 @@ export default function Price() {
           <Facts
             rows={[
               ...(question.master ? [[t('confirm.license'), question.master] as [string, string]] : []),
+              [t('renewals.expires'), format.day(question.expires_at)],
               // The price so far may not be known.
               ...(question.old_amount_usd === null ? [] : [[t('price.old'), format.money(question.old_amount_usd)] as [string, string]]),
               [t('price.new'), format.money(question.amount_usd)],
               [t('renewals.paysWith'), means(question)],
-              [t('renewals.expires'), format.day(question.expires_at)],
             ]}
           />
           {question.debt_usd > 0 && <p>{t('price.debt', { amount: format.money(question.debt_usd) })}</p>}
