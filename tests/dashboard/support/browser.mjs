@@ -198,18 +198,23 @@ export async function assertNoLayoutShift(page, what) {
   assert.ok(total < 0.01, `${what}: the layout shifts by ${total}: ${JSON.stringify(shifts, null, 2)}`);
 }
 
-/** Asserts that axe reports no finding, however small: by all its rules or by these, on the page or within one element. */
-export async function assertAccessible(page, what, { rules, within } = {}) {
+/** Asserts that axe reports no finding, however small: by all its rules, by these or without those, on the page or within one element. */
+export async function assertAccessible(page, what, { rules, without = [], within } = {}) {
   await waitUntilLoaded(page);
   if (await page.evaluate(() => !globalThis.axe)) await page.evaluate(axe);
   // React Aria's announcer has short-lived texts for screen readers. It refers to elements that may no longer exist.
   const { violations } = await page.evaluate(
-    ([only, include]) =>
+    ([only, off, include]) =>
       globalThis.axe.run(
         { exclude: [['[data-live-announcer]']], ...(include && { include: [[include]] }) },
-        { resultTypes: ['violations'], preload: false, ...(only && { runOnly: only }) },
+        {
+          resultTypes: ['violations'],
+          preload: false,
+          rules: Object.fromEntries(off.map((rule) => [rule, { enabled: false }])),
+          ...(only && { runOnly: only }),
+        },
       ),
-    [rules, within],
+    [rules, without, within],
   );
   assert.deepEqual(
     violations.map((one) => `${one.id} (${one.impact}): ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`),
