@@ -9,8 +9,8 @@ select ('00000000-0000-4000-8000-000000000' || 800 + n)::uuid, now() - ago, s.su
        case when evidence like '%ASKED%' then now() - ago end
 from (values
     (7, interval '5 hours', 'CONCURRENT_SESSIONS', 'HIGH',
-        'Concurrent sessions detected: 2 active devices while a third, from another location and account, requested a slot',
-        '{"active_devices": 2, "measure": "SUSPENDED", "device_key": "880731|EA-SARA-3", '
+        'Concurrent sessions detected: 2 active devices',
+        '{"measure": "SUSPENDED", "device_key": "880731|EA-SARA-3", "max_devices": 2, '
         '"refused_device": {"ea_instance_id": "EA-SARA-3", "mt5_account_number": 880731, "ip_address": "203.0.113.73", "country": "GB", '
         '"city": "Leeds"}}', 'OPEN', null, 'SUSPENDED'),
     (8, interval '3 hours', 'UNUSUAL_USAGE_PATTERN', 'LOW', 'A third device was refused: both slots are in use',

@@ -96,6 +96,8 @@ test('every mail is readable in each width, light and dark, and has nothing to l
       if (language === 'en') {
         await assertAccessible(page, `${name}, ${scheme}`, {
           rules: scheme === 'dark' ? ['color-contrast', 'link-in-text-block'] : undefined,
+          // A mail is shown within the page of a mail program, which has these landmarks.
+          without: ['landmark-one-main', 'region'],
         });
       }
     }

@@ -1,4 +1,5 @@
-// Each page on a phone and on a wide screen, light and dark: accessibility, layout shift, policy, origins. Also the first view's size.
+// Each page on a phone, a tablet and a wide screen, light and dark: accessibility, layout shift, policy, origins. Also the size of the
+// first view.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
@@ -6,6 +7,8 @@ import { gzipSync } from 'node:zlib';
 import { Backend, licenses, people } from './support/backend.mjs';
 import {
   assertAccessible,
+  assertAccessibleInSchemes,
+  assertAccessibleInView,
   assertNoLayoutShift,
   assertTidy,
   close,
@@ -136,11 +139,12 @@ for (const [name, as, path] of all) {
     ]) {
       const page = await open(browser, backend, { as, path, ...options });
       await assertNoLayoutShift(page, `${name} ${how}`);
-      await assertAccessible(page, `${name} ${how}`);
+      await assertAccessibleInSchemes(page, `${name} ${how}`);
       await assertTidy(page, `${name} ${how}`);
       await takeScreenshots(page, `${name}-${how}`);
       if (how === 'wide') {
         await page.setViewportSize(tablet);
+        await assertAccessibleInView(page, `${name} tablet`);
         await assertTidy(page, `${name} tablet`);
         await takeScreenshots(page, `${name}-tablet`);
       }

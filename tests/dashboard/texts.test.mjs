@@ -31,6 +31,31 @@ test('each language has each key, with the same placeholders', () => {
   }
 });
 
+// Words that are English only: a German text that has one was not translated.
+const onlyEnglish = /\b(the|your|you|and|is|are|not|please|license|renewal|card|until|when|with|this|by|of|to|for)\b/i;
+
+test('no German text has an English word', () => {
+  const wrong = Object.entries(catalogs.de).filter(([, text]) =>
+    onlyEnglish.test(text.replace(/{(\w+),? ?(plural,)?|\.\/dev [\w ]+/g, '')),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('no page of a customer has a text of its own', () => {
+  const files = readdirSync(source, { recursive: true }).filter((file) =>
+    /^(customer|ui|widget)\/.*\.tsx$|^(App|SignIn|invoices)\.tsx$/.test(file),
+  );
+  const own = [
+    /(?<![=-])>\s*([A-Z][a-z]+(?: [\w’,.]+)*[.!?]?)\s*<\//g,
+    /\b(?:label|title|alt|placeholder|help|text|aria-label)="([^"]*[a-z]{2}[^"]*)"/g,
+  ];
+  const found = files.flatMap((file) => {
+    const code = readFileSync(source + file, 'utf8');
+    return own.flatMap((kind) => [...code.matchAll(kind)].map(([, text]) => `${file}: ${text}`));
+  });
+  assert.deepEqual(found, []);
+});
+
 test('each text is used by a page', () => {
   const code = readdirSync(source, { recursive: true })
     .filter((file) => /\.tsx?$/.test(file))
@@ -99,6 +124,7 @@ async function findEnglish(page, what) {
 
 const assertGerman = async (page, what) => assert.deepEqual(await findEnglish(page, what), []);
 
+// With the buttons that open a dialog.
 const pages = [
   ['sign-in', null, '/'],
   ['not-found', people.nora, '/nowhere'],
@@ -106,19 +132,19 @@ const pages = [
   ['home-nothing', people.nora, '/'],
   ['home-grace', people.amara, '/'],
   ['wallet', people.nora, '/wallet'],
-  ['invoices', people.nora, '/invoices'],
+  ['invoices', people.nora, '/invoices', 'Hinzufügen'],
   ['licenses', people.yuki, '/licenses'],
   ['closing-only', people.paul, `/licenses/${licenses.paul}`],
   ['health', people.sara, `/licenses/${licenses.sara}`],
   ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
-  ['devices', people.sara, `/licenses/${licenses.sara}/devices`],
+  ['devices', people.sara, `/licenses/${licenses.sara}/devices`, 'Umbenennen', 'Entfernen', 'Dieses behalten …'],
   ['renewals', people.amara, `/licenses/${licenses.amara}/renewals`],
   ['renewals-early', people.nora, `/licenses/${licenses.nora}/renewals`],
-  ['activity', people.sara, `/licenses/${licenses.sara}/activity`],
+  ['activity', people.sara, `/licenses/${licenses.sara}/activity`, 'Token ändern'],
   ['activity-question', people.marco, `/licenses/${licenses.marco}/activity`],
   ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
   ['suspension-expired', people.paul, `/licenses/${licenses.paul}/suspension`],
-  ['cards', people.amara, '/payment-methods'],
+  ['cards', people.amara, '/payment-methods', 'Entfernen'],
   ['add-card', people.amara, '/payment-methods?add'],
   ['confirm', people.hana, `/payment-methods/confirm/${licenses.hana}`],
   ['price', null, '/price#nonsense'],
@@ -127,7 +153,7 @@ const pages = [
 
 test('in German, no page of a customer has an English text, and each is accessible, tidy and does not shift', async () => {
   const wrong = [];
-  for (const [name, as, path] of pages) {
+  for (const [name, as, path, ...dialogs] of pages) {
     const page = await open(browser, backend, { as, path, size: phone, locale: 'de-DE', answers: 'first' });
     await assertNoLayoutShift(page, `${name} in German`);
     wrong.push(...(await findEnglish(page, name)));
@@ -140,6 +166,14 @@ test('in German, no page of a customer has an English text, and each is accessib
     await page.setViewportSize(tablet);
     await assertTidy(page, `${name} in German, tablet`);
     await takeScreenshot(page, `german-${name}-tablet`);
+    for (const button of dialogs) {
+      await page.getByRole('button', { name: button }).first().click();
+      await page.getByRole('dialog').waitFor();
+      wrong.push(...(await findEnglish(page, `${name}, ${button}`)));
+      await takeScreenshot(page, `german-${name}-${button.replace(/\W+/g, '')}`);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
     await close(page);
   }
   assert.deepEqual(wrong, []);
@@ -169,14 +203,24 @@ test('dialogs and problems are in German, too', async () => {
   await close(keep);
 });
 
+const languageOf = (person) => backend.sql(`select language from customer_languages where user_id = '${person}'`);
+
+test('mails are in the language in which the pages were shown first, until the customer chooses one', async () => {
+  await close(await open(browser, backend, { as: people.kofi, path: '/wallet', locale: 'de-CH' }));
+  assert.equal(languageOf(people.kofi), 'de');
+  await close(await open(browser, backend, { as: people.kofi, path: '/wallet' }));
+  assert.equal(languageOf(people.kofi), 'de');
+});
+
 test('the language is chosen in the header and remembered; operators’ pages are in English', async () => {
-  const page = await open(browser, backend, { as: people.nora, path: '/' });
+  const page = await open(browser, backend, { as: people.mira, path: '/' });
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  assert.equal(languageOf(people.mira), 'en');
   const saved = page.waitForResponse((response) => response.url().endsWith('/api/v1/me/language'));
   await page.getByLabel('Language').selectOption({ label: 'Deutsch' });
   await page.getByRole('heading', { name: 'Ihre Lizenzen' }).waitFor();
   assert.equal((await saved).status(), 204);
-  assert.equal(backend.sql(`select language from customer_languages where user_id = '${people.nora}'`), 'de');
+  assert.equal(languageOf(people.mira), 'de');
   await page.reload();
   await page.getByRole('heading', { name: 'Ihre Lizenzen' }).waitFor();
   await page.getByRole('button', { name: 'Abmelden' }).click();

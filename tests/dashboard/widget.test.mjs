@@ -54,7 +54,8 @@ test('with a token: score, status, devices, expiry and suspicious activities, as
   assert.match(text, /Devices2 of 2/);
   assert.match(text, /Expires today/);
   assert.match(text, /License health: alpine.trend/);
-  await assertAccessible(page, 'widget');
+  // The host page decides which headings are above the widget's.
+  await assertAccessible(page, 'widget', { without: ['heading-order'] });
   await takeScreenshot(page, 'widget');
   await page.close();
 });

@@ -4,9 +4,10 @@ using Licensing;
 namespace LicenseFunctions.Licenses;
 
 /// <param name="Language">For example de.</param>
-public sealed record LanguageChoice(string? Language);
+/// <param name="IfNone">Keep it only if the customer has no language yet: the page shows it, but the customer did not choose it.</param>
+public sealed record LanguageChoice(string? Language, bool IfNone = false);
 
-/// <summary>Keeps the language that a customer chose on the pages, for the mails to the customer.</summary>
+/// <summary>Keeps the language of the customer's pages, for the mails to the customer.</summary>
 public sealed class ChooseLanguage(CustomerLanguages languages)
 {
     private static readonly Refusal Unknown = new(
@@ -17,7 +18,7 @@ public sealed class ChooseLanguage(CustomerLanguages languages)
     {
         if (choice.Language is not { } language || !MailTemplates.Languages.Contains(language))
             return Unknown;
-        await languages.ChooseAsync(userId, language, cancellationToken);
+        await languages.ChooseAsync(userId, language, choice.IfNone, cancellationToken);
         return true;
     }
 }

@@ -20,6 +20,7 @@ public static class ClosedHow
 /// <param name="Evidence">JSON.</param>
 /// <param name="DeviceKey">The new device that caused it; null if none did.</param>
 /// <param name="MailTemplate">Null if the customer gets another mail.</param>
+/// <param name="Summary">What was seen, as a code with values, for the mail; null where the cause alone says it.</param>
 public sealed record NewSuspension(
     Guid SubscriptionId,
     string Cause,
@@ -28,7 +29,8 @@ public sealed record NewSuspension(
     string Evidence = "{}",
     string? DeviceKey = null,
     Guid? AlertId = null,
-    string? MailTemplate = "suspended");
+    string? MailTemplate = "suspended",
+    object? Summary = null);
 
 /// <param name="Causes">The open suspensions to close, by cause.</param>
 /// <param name="How">One of <see cref="ClosedHow"/>.</param>
@@ -49,6 +51,9 @@ public sealed record SuspensionRow
     public required string Cause { get; init; }
 
     public required string Reason { get; init; }
+
+    /// <summary>JSON.</summary>
+    public required string Evidence { get; init; }
 
     public string? DeviceKey { get; init; }
 
@@ -83,8 +88,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         connection.ExecuteAsync(new CommandDefinition(Lock, new { subscriptionId }, cancellationToken: cancellationToken));
 
     private const string Open = """
-        select suspension_id, cause, reason, device_key, alert_id, previous_state::text, previous_paused_reason,
-               past_time(previous_paused_at) as previous_paused_at, token_ids, suspended_at
+        select suspension_id, cause, reason, evidence::text as evidence, device_key, alert_id, previous_state::text,
+               previous_paused_reason, past_time(previous_paused_at) as previous_paused_at, token_ids, suspended_at
         from license_suspensions
         where subscription_id = @subscriptionId and closed_at is null
         order by suspended_at, suspension_id
@@ -200,7 +205,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 suspension.SubscriptionId,
                 SuspensionId = id,
                 suspension.Cause,
-                Reason = suspension.Texts.PausedReason,
+                suspension.Summary,
+                Note = SuspensionTexts.WordsOfOperator(suspension.Cause, suspension.Texts.PausedReason),
                 OwnerMayLift = await CanSubscriberLiftAsync(
                     connection, suspension.SubscriptionId, suspension.Cause, time.GetUtcNow(), cancellationToken),
                 LiftIntervalDays = SubscriberLift.Interval.Days,

@@ -6,7 +6,8 @@ namespace LicenseFunctions.Suspicion;
 
 /// <param name="City">Null if it is not known.</param>
 /// <param name="Country">Its code.</param>
-public sealed record NamedDevice(string? EaInstanceId, string? City, string? Country);
+/// <param name="Mt5AccountNumber">Of a refused device, which the customer has to recognize.</param>
+public sealed record NamedDevice(string? EaInstanceId, string? City, string? Country, long? Mt5AccountNumber = null);
 
 /// <summary>
 /// What an alert's description says, as a code with values, so that mails and pages can say it in the customer's language. Values that the
@@ -42,7 +43,7 @@ public sealed record AlertSummary(
                 return root.Deserialize<Evidence>(SuspicionStore.Json) is { Devices: not null } found ? Of(found) : null;
             return (root.TryGetProperty("refused_device", out var device) || root.TryGetProperty("newcomer", out device))
                 && device.Deserialize<NamedDevice>(SuspicionStore.Json) is { } refused
-                ? new AlertSummary(DeviceRefused, null, null, null, 1, null, null, null, [refused])
+                ? new AlertSummary(DeviceRefused, null, null, null, 1, LimitIn(root), null, null, [refused])
                 : null;
         }
         catch (JsonException)
@@ -50,6 +51,13 @@ public sealed record AlertSummary(
             return null;
         }
     }
+
+    // The platform's alerts have other fields.
+    private static int? LimitIn(JsonElement evidence) =>
+        evidence.TryGetProperty("max_devices", out var limit) && limit.ValueKind == JsonValueKind.Number
+            && limit.TryGetInt32(out var number)
+            ? number
+            : null;
 
     public static AlertSummary Of(Evidence evidence)
     {

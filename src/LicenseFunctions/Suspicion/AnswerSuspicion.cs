@@ -13,9 +13,11 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="CanAppeal">False if the suspension already has an appeal, and if only a renewal ends it.</param>
 /// <param name="NeedsRenewal">The license expired: only a renewal ends the suspension.</param>
 /// <param name="RefusedDevice">The device that was refused while all slots were in use; it is refused also after a lift.</param>
+/// <param name="Summary">What was seen, as a code with values; null if only the cause is known.</param>
+/// <param name="Note">The operator's own words; null if no operator suspended the license.</param>
 public sealed record SuspensionReason(
     string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal,
-    SuspendingDevice? RefusedDevice);
+    SuspendingDevice? RefusedDevice, AlertSummary? Summary, string? Note);
 
 public sealed record SuspendingDevice(string EaInstanceId, long Mt5AccountNumber);
 
@@ -75,7 +77,8 @@ public sealed class AnswerSuspicion(
             var isLiftable = SuspensionCause.IsLiftable(open.Cause);
             reasons.Add(new SuspensionReason(
                 open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, CanAppeal: isLiftable && appealedAt is null,
-                NeedsRenewal: !isLiftable, RefusedDevice(open)));
+                NeedsRenewal: !isLiftable, RefusedDevice(open), AlertSummary.Of(open.Evidence),
+                SuspensionTexts.WordsOfOperator(open.Cause, open.Reason)));
         }
 
         return new SuspensionView(

@@ -236,7 +236,7 @@ public sealed class ScanUsage(
         var alert = await AlertLog.RaiseAsync(connection, raise with { Incident = finding.Incident }, cancellationToken);
         var suspended = finding.Action == FindingAction.Suspend && await suspensions.SuspendAsync(connection, new NewSuspension(
             license.SubscriptionId, SuspensionCause.Detector, SuspensionTexts.Automatic(Cut(finding.Description)), Actor.System,
-            evidence, AlertId: alert.AlertId), cancellationToken) is not null;
+            evidence, AlertId: alert.AlertId, Summary: AlertSummary.Of(finding.Evidence)), cancellationToken) is not null;
         if (strongest is FindingAction.Ask or FindingAction.Refuse)
             await AlertStore.MarkAskedAsync(connection, alert.AlertId, now, cancellationToken);
         if (strongest is FindingAction.Notify or FindingAction.Ask or FindingAction.Refuse && alert.UserId is { } userId)

@@ -150,7 +150,8 @@ public sealed class AdmitDevice(
             connection, device.SubscriptionId, device.TokenHash, suspends.Violation, evidence, device.Now, cancellationToken);
         var texts = SuspensionTexts.Automatic(suspends.Violation);
         await suspensions.SuspendAsync(connection, new NewSuspension(
-            device.SubscriptionId, SuspensionCause.DeviceLimit, texts, Actor.System, evidence, device.Key, alertId), cancellationToken);
+            device.SubscriptionId, SuspensionCause.DeviceLimit, texts, Actor.System, evidence, device.Key, alertId,
+            Summary: AlertSummary.Of(evidence)), cancellationToken);
         return Reply(device, verdict.SuspendedByDevice(texts.PausedReason), license);
     }
 

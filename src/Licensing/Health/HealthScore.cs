@@ -75,13 +75,13 @@ public static class HealthScore
             case LicenseStatus.Suspended when facts.Code == LicenseCode.LockedNoFunds:
                 yield return Loss(
                     HealthPart.Status, StatusPoints,
-                    new Why(HealthReason.LockedNoFunds, "The platform has locked the subscription: no funds"),
+                    new Why(HealthReason.LockedNoFunds, "The platform has locked the subscription because funds are missing"),
                     HealthAction.ContactSupport, "Top up the wallet, or ask the platform's support");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.PausedToxic:
                 yield return Loss(
                     HealthPart.Status, StatusPoints,
-                    new Why(HealthReason.PausedToxic, "The platform has paused the subscription: toxic trading conditions"),
+                    new Why(HealthReason.PausedToxic, "The platform has paused the subscription because of poor market conditions"),
                     HealthAction.ContactSupport, "Ask the platform's support when trading continues");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.Inactive:
@@ -106,8 +106,8 @@ public static class HealthScore
                 break;
             case LicenseStatus.Grace:
                 yield return Loss(
-                    HealthPart.Status, 25, new Why(HealthReason.InGrace, "The license has expired and is in its grace days"),
-                    HealthAction.Renew, "Renew now: the license stops when the grace days end");
+                    HealthPart.Status, 25, new Why(HealthReason.InGrace, "The license has expired and is in its grace period"),
+                    HealthAction.Renew, "Renew now: the license stops when the grace period ends");
                 break;
             default:
                 foreach (var loss in Payment(facts))
@@ -242,7 +242,7 @@ public static class HealthScore
             ? Loss(
                 HealthPart.Suspicion, points, new Why(HealthReason.AlertOpen, reason, values),
                 HealthAction.AnswerAlert, "Answer the alert: say whether it was you")
-            : new Why(HealthReason.AlertInReview, $"{reason}; an operator reviews it", values)
+            : new Why(HealthReason.AlertInReview, $"{reason} and under review", values)
                 .ToContribution(HealthPart.Suspicion, -points);
     });
 

@@ -1,11 +1,11 @@
 namespace Licensing.Suspicion;
 
 /// <summary>
-/// Terminals on one network that keep hours of their own: each is absent for long times in which others are at work. The terminals of an
-/// account manager run together, and one terminal with accounts in turn has one of them at a time.
+/// Terminals on one network that are used at different hours: each is absent for long times in which others are at work. The terminals of
+/// an account manager run together, and one terminal with accounts in turn has one of them at a time.
 /// </summary>
 /// <param name="Identities">The indexes of the identities on the network.</param>
-/// <param name="OfOwnHours">How many of them keep hours of their own.</param>
+/// <param name="OfOwnHours">How many of them are used at different hours.</param>
 internal sealed record Crowd(IReadOnlyList<int> Identities, int OfOwnHours, long From, long To)
 {
     public static Crowd? Measure(DetectionState state, DetectionPolicy policy)

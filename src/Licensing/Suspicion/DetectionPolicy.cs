@@ -282,11 +282,11 @@ public sealed record DetectionPolicy
     [Number(1, 64)]
     public int NewAccountsInWeek { get; init; } = 12;
 
-    /// <summary>Terminals on one network from which those are counted that keep hours of their own.</summary>
+    /// <summary>Terminals on one network from which those are counted that are used at different hours.</summary>
     [Number(2, 64)]
     public int CrowdLimit { get; init; } = 8;
 
-    /// <summary>Terminals among them that keep hours of their own.</summary>
+    /// <summary>Terminals among them that are used at different hours.</summary>
     [Number(1, 64)]
     public int OwnHoursLimit { get; init; } = 4;
 

@@ -67,7 +67,7 @@ public enum Rule
     /// <summary>Many new accounts in a week.</summary>
     NewAccounts,
 
-    /// <summary>Many terminals on one network that keep hours of their own.</summary>
+    /// <summary>Many terminals on one network that are used at different hours.</summary>
     Crowd,
 
     /// <summary>Many networks in 24 hours.</summary>

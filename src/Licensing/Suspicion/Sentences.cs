@@ -30,13 +30,13 @@ internal static class Sentences
             Rule.ClonedIdentity => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
                 + $"{Length(evidence.Measured)} {when}: {devices}.",
             Rule.TwoCopies => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
-                + $"{Length(evidence.MinutesAtOnce)} {when}, as a standby or a copy is: {devices}.",
+                + $"{Length(evidence.MinutesAtOnce)} {when}, like a standby or a copy: {devices}.",
             Rule.Accounts => $"{evidence.People} accounts were in use {when}; the license allows {evidence.AccountLimit}: {devices}.",
             Rule.Strangers => $"{Number(evidence.Measured)} new people used the license within a week {when}; none of them shares an "
                 + $"account, EA or network with those before: {devices}.",
             Rule.NewAccounts => $"{Number(evidence.Measured)} new accounts were in use within a week {when}: {devices}.",
             Rule.Crowd => $"{evidence.Devices.Count} terminals on one network were in use {when}; "
-                + $"{Number(evidence.Measured)} of them keep hours of their own: {devices}.",
+                + $"{Number(evidence.Measured)} of them are used at different hours: {devices}.",
             Rule.Networks => $"{Number(evidence.Measured)} networks were in use within 24 hours {when}: {devices}.",
             Rule.NetworkChanges => $"One device changed its network {Number(evidence.Measured)} times within an hour {when}: "
                 + $"{devices}.",

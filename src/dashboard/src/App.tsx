@@ -4,6 +4,7 @@ import { useConfig } from './config';
 import { t } from './language';
 import { session, useSession } from './session';
 import { SignIn } from './SignIn';
+import { Boundary } from './ui/Boundary';
 import { Button, Links, Notifications, PageTitle, Skeleton } from './ui/kit';
 import { LanguageChoice, Who } from './ui/Who';
 
@@ -99,43 +100,45 @@ export function App() {
         )}
       </header>
       <main id="content" ref={main}>
-        <Suspense fallback={<Skeleton rows={6} />}>
-          <Routes>
-            <Route path="/price" element={<Price />} />
-            <Route path="/was-this-you" element={<WasThisYou />} />
-            {who === null && <Route path="*" element={<SignIn />} />}
-            {who?.role === 'subscriber' && (
-              <>
-                <Route path="/" element={<Home />} />
-                <Route path="/wallet" element={<Wallet />} />
-                <Route path="/invoices" element={<Invoices />} />
-                <Route path="/licenses" element={<Licenses />} />
-                <Route path="/payment-methods" element={<PaymentMethods />} />
-                <Route path="/payment-methods/confirm/:subscriptionId" element={<ConfirmPayment />} />
-              </>
-            )}
-            {who?.role === 'operator' && (
-              <>
-                <Route path="/" element={<Navigate to="/alerts" replace />} />
-                <Route path="/alerts" element={<Alerts />} />
-                <Route path="/alerts/shadow" element={<ShadowAlerts />} />
-                <Route path="/alerts/:alertId" element={<Alert />} />
-                <Route path="/licenses" element={<AllLicenses />} />
-                <Route path="/renewals" element={<Renewals />} />
-                <Route path="/renewals/reconciliation" element={<Reconciliation />} />
-                <Route path="/usage" element={<Usage />} />
-                <Route path="/webhooks" element={<Webhooks />} />
-                <Route path="/system" element={<System />} />
-                <Route path="/audit" element={<Audit />} />
-                <Route path="/customers/:userId" element={<Customer />} />
-                <Route path="/payments" element={<AllPayments />} />
-                <Route path="/reports" element={<Reports />} />
-              </>
-            )}
-            {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}
-            <Route path="*" element={<NotFound />} />
-          </Routes>
-        </Suspense>
+        <Boundary at={route.pathname}>
+          <Suspense fallback={<Skeleton rows={6} />}>
+            <Routes>
+              <Route path="/price" element={<Price />} />
+              <Route path="/was-this-you" element={<WasThisYou />} />
+              {who === null && <Route path="*" element={<SignIn />} />}
+              {who?.role === 'subscriber' && (
+                <>
+                  <Route path="/" element={<Home />} />
+                  <Route path="/wallet" element={<Wallet />} />
+                  <Route path="/invoices" element={<Invoices />} />
+                  <Route path="/licenses" element={<Licenses />} />
+                  <Route path="/payment-methods" element={<PaymentMethods />} />
+                  <Route path="/payment-methods/confirm/:subscriptionId" element={<ConfirmPayment />} />
+                </>
+              )}
+              {who?.role === 'operator' && (
+                <>
+                  <Route path="/" element={<Navigate to="/alerts" replace />} />
+                  <Route path="/alerts" element={<Alerts />} />
+                  <Route path="/alerts/shadow" element={<ShadowAlerts />} />
+                  <Route path="/alerts/:alertId" element={<Alert />} />
+                  <Route path="/licenses" element={<AllLicenses />} />
+                  <Route path="/renewals" element={<Renewals />} />
+                  <Route path="/renewals/reconciliation" element={<Reconciliation />} />
+                  <Route path="/usage" element={<Usage />} />
+                  <Route path="/webhooks" element={<Webhooks />} />
+                  <Route path="/system" element={<System />} />
+                  <Route path="/audit" element={<Audit />} />
+                  <Route path="/customers/:userId" element={<Customer />} />
+                  <Route path="/payments" element={<AllPayments />} />
+                  <Route path="/reports" element={<Reports />} />
+                </>
+              )}
+              {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}
+              <Route path="*" element={<NotFound />} />
+            </Routes>
+          </Suspense>
+        </Boundary>
       </main>
       {config?.places_by && who && (
         <footer className="small">

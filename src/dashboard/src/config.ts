@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { call } from './api';
+import { call, type Loaded, type Problem } from './api';
 
 /** The settings that the backend publishes without a sign-in. */
 export type Config = {
@@ -23,8 +23,17 @@ export const loadConfig = () =>
     throw failure;
   }));
 
-export function useConfig(): Config | undefined {
-  const [config, setConfig] = useState<Config>();
-  useEffect(() => void loadConfig().then(setConfig, () => {}), []);
-  return config;
+/** The settings, for a part of a page that can't work without them. */
+export function useLoadedConfig(): Loaded<Config> {
+  const [state, setState] = useState<{ data?: Config; problem?: Problem; loading: boolean }>({ loading: true });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    loadConfig().then(
+      (data) => setState({ data, loading: false }),
+      (problem: Problem) => setState({ problem, loading: false }),
+    );
+  }, [round]);
+  return { ...state, reload: () => setRound((n) => n + 1) };
 }
+
+export const useConfig = (): Config | undefined => useLoadedConfig().data;

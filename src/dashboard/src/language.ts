@@ -47,7 +47,9 @@ export const language = {
   /** What the user chose; undefined if nothing. */
   chosen: () => read('localStorage', key),
   /** The language of the mail that led here, else what the user chose, else the first of the browser's languages that has a catalog. */
-  preferred: () => read('sessionStorage', linkKey) ?? language.chosen() ?? navigator.languages.map(known).find(Boolean) ?? 'en',
+  preferred: () => read('sessionStorage', linkKey) ?? language.chosen() ?? language.ofBrowser(),
+  /** The first of the browser's languages that has a catalog. */
+  ofBrowser: () => navigator.languages.map(known).find(Boolean) ?? 'en',
   /** Takes the language from the address of a mail's link, which then has none, so that a copy of it shows the copier's language. */
   takeFromLink() {
     const address = new URL(location.href);

@@ -273,6 +273,8 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
 
         Assert.Equal(400, (await app.PostAsync(License + "/suspend", caller, new { reason = "" })).Status);
         Assert.Equal("SUSPENDED", (string)(await app.PostAsync(License + "/suspend", caller, new { reason = "Leaked" })).Body!["status"]!);
+        var reason = (await app.GetAsync(License + "/suspension", Owner)).Body!["suspensions"]![0]!;
+        Assert.Equal(("OPERATOR", "Leaked"), ((string)reason["cause"]!, (string)reason["note"]!));
         var refused = (await ValidateAsync("EA-1", 1)).Body!;
         Assert.Equal(("SUSPENDED", "License suspended: Leaked"), ((string)refused["code"]!, (string)refused["detail"]!));
         Assert.Equal(409, (await app.PostAsync(License + "/suspend", caller, new { reason = "Leaked" })).Status);

@@ -47,9 +47,9 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         var users = await database.QueryAllAsync<Guid>(
             "insert into users (email) values ('a@example.com'), ('b@example.com') returning user_id");
         var languages = new CustomerLanguages(database.Database);
-        await languages.ChooseAsync(users[0], "en", Cancel);
-        await languages.ChooseAsync(users[0], "de", Cancel);
-        await languages.ChooseAsync(Guid.NewGuid(), "de", Cancel); // nobody
+        await languages.ChooseAsync(users[0], "en", ifNone: false, Cancel);
+        await languages.ChooseAsync(users[0], "de", ifNone: false, Cancel);
+        await languages.ChooseAsync(Guid.NewGuid(), "de", ifNone: false, Cancel); // nobody
         await database.Database.InTransactionAsync(async (connection, token) =>
         {
             await EmailOutbox.AddAsync(

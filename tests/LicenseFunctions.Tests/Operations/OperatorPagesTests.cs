@@ -99,11 +99,15 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
 
         const string choice = "/api/v1/me/language";
         var self = "Bearer " + RunningApp.Token("subscriber", person);
+        var (first, _, _) = await app.SendAsync(HttpMethod.Put, choice, self, new { language = "en", if_none = true });
+        var (_, before, _) = await app.GetAsync("/api/v1/me", self);
         var (chosen, _, _) = await app.SendAsync(HttpMethod.Put, choice, self, new { language = "de" });
+        var (other, _, _) = await app.SendAsync(HttpMethod.Put, choice, self, new { language = "en", if_none = true });
         var (unknown, _, _) = await app.SendAsync(HttpMethod.Put, choice, self, new { language = "xx" });
         var (noCustomersChoice, _, _) = await app.SendAsync(HttpMethod.Put, choice, Operator, new { language = "de" });
         var (_, me, _) = await app.GetAsync("/api/v1/me", self);
-        Assert.Equal((204, 400, 403, "de"), (chosen, unknown, noCustomersChoice, (string)me!["language"]!));
+        Assert.Equal((204, "en", 204, 204), (first, (string)before!["language"]!, chosen, other));
+        Assert.Equal((400, 403, "de"), (unknown, noCustomersChoice, (string)me!["language"]!));
 
         var (noText, refused, _) = await app.PostAsync($"{path}/notes", Operator, new { text = " " });
         var (added, note, _) = await app.PostAsync($"{path}/notes", Operator, new { text = " Asked for an invoice. " });

@@ -37,10 +37,19 @@ public sealed class AlertSummaryTests
     [InlineData("refused_device")]
     [InlineData("newcomer")]
     public void Of_ARefusal_NamesTheDevice(string field) => Assert.Equal(
-        ("DEVICE_REFUSED", new NamedDevice("EA-3", "Bonn", "DE")),
-        AlertSummary.Of($$$"""{"device_key":"3|EA-3","{{{field}}}":{"ea_instance_id":"EA-3","city":"Bonn","country":"DE"}}""") is { } found
-            ? (found.Code, Assert.Single(found.Named))
+        ("DEVICE_REFUSED", 2, new NamedDevice("EA-3", "Bonn", "DE", 3)),
+        AlertSummary.Of($$$"""
+            {"device_key":"3|EA-3","max_devices":2,
+             "{{{field}}}":{"ea_instance_id":"EA-3","mt5_account_number":3,"city":"Bonn","country":"DE"}}
+            """) is { } found
+            ? (found.Code, found.Limit, Assert.Single(found.Named))
             : default);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(""","max_devices":"two" """)]
+    public void Of_ARefusalWithoutALimit_HasNone(string limit) =>
+        Assert.Null(AlertSummary.Of($$"""{"refused_device":{"ea_instance_id":"EA-3"}{{limit}}}""")!.Limit);
 
     [Theory]
     [InlineData(null)]

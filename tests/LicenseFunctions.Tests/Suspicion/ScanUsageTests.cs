@@ -38,6 +38,11 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         Assert.StartsWith("License suspended: ", reason, StringComparison.Ordinal);
         Assert.Equal(["alert_webhook", "email operator_alerts", "email suspended"], await scene.Database.QueryAllAsync<string>(
             "select trim(kind || ' ' || coalesce(payload ->> 'template', '')) from outbox order by 1"));
+        Assert.Equal("PEOPLE_AT_ONCE 3", await scene.Database.QueryAsync<string>(
+            """
+            select (payload #>> '{model,summary,code}') || ' ' || (payload #>> '{model,summary,people}')
+            from outbox where payload ->> 'template' = 'suspended'
+            """));
     }
 
     [Fact]

@@ -1,5 +1,7 @@
+using System.Text.Json.Nodes;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
@@ -150,7 +152,14 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         Assert.Equal(1, await scene.CountAsync(
             "license_suspensions where cause = 'DEVICE_LIMIT' and closed_at is null and previous_state = 'DEGRADED_GAP'"));
         Assert.Equal(1, await scene.CountAsync("audit_log where action = 'license.suspended'"));
-        Assert.Equal(1, await scene.CountAsync("outbox where kind = 'email' and payload ->> 'template' = 'suspended'"));
+        var mail = JsonNode.Parse(await scene.Database.QueryAsync<string>(
+            "select (payload -> 'model')::text from outbox where kind = 'email' and payload ->> 'template' = 'suspended'"))!.AsObject();
+        Assert.Contains(
+            "Die Lizenz erlaubt 2 Geräte. Alle Plätze waren belegt, als ein weiteres Gerät um einen bat: EA-3 (MT5-Konto 3, London).",
+            new MailTemplates().Render("suspended", mail, null, "de").Text, StringComparison.Ordinal);
+        // The sample that tests look at is what the check writes.
+        Assert.Equal(
+            MailSamples.Model("suspended-devices").Select(value => value.Key).Order(), mail.Select(value => value.Key).Order());
         Assert.Equal(reply.Verdict.Reasons, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Reasons);
         Assert.Equal([LicenseCode.Suspended], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
     }

@@ -198,26 +198,57 @@ export async function assertNoLayoutShift(page, what) {
   assert.ok(total < 0.01, `${what}: the layout shifts by ${total}: ${JSON.stringify(shifts, null, 2)}`);
 }
 
-/** Asserts that axe reports no serious or critical finding: by all its rules or by these, on the page or within one element. */
-export async function assertAccessible(page, what, { rules, within } = {}) {
+/** Asserts that axe reports no finding, however small: by all its rules, by these or without those, on the page or within one element. */
+export async function assertAccessible(page, what, { rules, without = [], within } = {}) {
   await waitUntilLoaded(page);
   if (await page.evaluate(() => !globalThis.axe)) await page.evaluate(axe);
   // React Aria's announcer has short-lived texts for screen readers. It refers to elements that may no longer exist.
   const { violations } = await page.evaluate(
-    ([only, include]) =>
+    ([only, off, include]) =>
       globalThis.axe.run(
         { exclude: [['[data-live-announcer]']], ...(include && { include: [[include]] }) },
-        { resultTypes: ['violations'], ...(only && { runOnly: only }) },
+        {
+          resultTypes: ['violations'],
+          preload: false,
+          rules: Object.fromEntries(off.map((rule) => [rule, { enabled: false }])),
+          ...(only && { runOnly: only }),
+        },
       ),
-    [rules, within],
+    [rules, without, within],
   );
-  const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
   assert.deepEqual(
-    serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`),
+    violations.map((one) => `${one.id} (${one.impact}): ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`),
     [],
     what,
   );
 }
+
+// What the colors or the space of a view can change. The other rules are about the document, which is the same in each view.
+const ofViews = [
+  'color-contrast',
+  'link-in-text-block',
+  'target-size',
+  'scrollable-region-focusable',
+  'heading-order',
+  'landmark-unique',
+  'page-has-heading-one',
+  'empty-table-header',
+  'region',
+];
+
+/** The same light and dark, beginning with the scheme that the page has. */
+export async function assertAccessibleInSchemes(page, what, { rules } = {}) {
+  const [first, second] = (await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches))
+    ? ['dark', 'light']
+    : ['light', 'dark'];
+  await assertAccessible(page, `${what}, ${first}`, { rules });
+  await page.emulateMedia({ colorScheme: second });
+  await assertAccessible(page, `${what}, ${second}`, { rules: ofViews });
+  await page.emulateMedia({ colorScheme: first });
+}
+
+/** Both again, in a view of another size. */
+export const assertAccessibleInView = (page, what) => assertAccessibleInSchemes(page, what, { rules: ofViews });
 
 /** Asserts what axe doesn't look for: a page that is hard to read. `page` is at the size that is looked at. */
 export async function assertTidy(page, what) {
@@ -242,6 +273,12 @@ function findUntidy() {
     if (!isCued) faults.push(`nothing shows that it continues: ${name(one)}`);
     if (innerWidth < 640 && one.querySelector('.stacks')) faults.push(`too wide for a phone: ${name(one)}`);
     if (innerWidth >= 1280) faults.push(`cut off on a wide screen: ${name(one)}`);
+  }
+
+  // The active link of a line of links is in view.
+  for (const active of shown('nav.scrolls .active')) {
+    const nav = active.closest('nav');
+    if (box(active).right > box(nav).right + 1 || box(active).left < box(nav).left - 1) faults.push(`out of view: ${name(active)}`);
   }
 
   // What is wider than its cell covers the next one.

@@ -12,8 +12,8 @@ public sealed record OutboxMail(string DedupKey, string Template, Guid UserId, o
 }
 
 /// <summary>
-/// Adds mails to the outbox, in the transaction of the change that they report. A timer sends them, in the language that the customer has
-/// chosen now.
+/// Adds mails to the outbox, in the transaction of the change that they report, with the customer's language at that moment. A timer sends
+/// them.
 /// </summary>
 public static class EmailOutbox
 {

@@ -11,11 +11,12 @@ using Fluid.Values;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
-/// <summary>The mails of one language, from its folder, and its formats of times and amounts.</summary>
+/// <summary>The mails of one language, from its folder, its formats of times and amounts, and its names of countries.</summary>
 internal sealed partial class MailLanguage
 {
     private const string Prefix = "mail/";
     private const string FormatsFile = "/language.json";
+    private const string CountriesFile = "/countries.json";
 
     private MailLanguage(string name, FrozenDictionary<string, IFluidTemplate> files, TemplateOptions options) =>
         (Name, Files, Options) = (name, files, options);
@@ -39,11 +40,9 @@ internal sealed partial class MailLanguage
             sources.Add(name[Prefix.Length..], reader.ReadToEnd());
         }
 
-        return sources.Keys.Where(IsFormats).Select(file => file[..^FormatsFile.Length])
+        return sources.Keys.Where(file => file.EndsWith(FormatsFile, StringComparison.Ordinal)).Select(file => file[..^FormatsFile.Length])
             .ToFrozenDictionary(name => name, name => Read(name, sources));
     }
-
-    private static bool IsFormats(string file) => file.EndsWith(FormatsFile, StringComparison.Ordinal);
 
     private static MailLanguage Read(string name, Dictionary<string, string> sources)
     {
@@ -72,14 +71,16 @@ internal sealed partial class MailLanguage
         }
 
         var formats = JsonSerializer.Deserialize<Formats>(sources[name + FormatsFile], Formats.Json)!;
-        return new MailLanguage(name, Parse("").Concat(Parse(name)).ToFrozenDictionary(), CreateOptions(formats));
+        var countries = JsonSerializer.Deserialize<Dictionary<string, string>>(sources[name + CountriesFile])!.ToFrozenDictionary();
+        return new MailLanguage(name, Parse("").Concat(Parse(name)).ToFrozenDictionary(), CreateOptions(formats, countries));
 
         FrozenDictionary<string, IFluidTemplate> Parse(string folder) => sources
-            .Where(file => file.Key[..Math.Max(file.Key.LastIndexOf('/'), 0)] == folder && !IsFormats(file.Key))
+            .Where(file => file.Key[..Math.Max(file.Key.LastIndexOf('/'), 0)] == folder
+                && !file.Key.EndsWith(".json", StringComparison.Ordinal))
             .ToFrozenDictionary(file => file.Key[(file.Key.LastIndexOf('/') + 1)..], file => parser.Parse(file.Value));
     }
 
-    /// <summary>How a language writes times and amounts. The process knows no cultures: it runs without ICU.</summary>
+    /// <summary>How a language writes times and amounts. The process runs without ICU, so .NET has no cultures.</summary>
     /// <param name="Months">The names of the months as in a date.</param>
     /// <param name="Day">A format of .NET, without the year.</param>
     /// <param name="Time">A format of .NET, with the zone.</param>
@@ -98,7 +99,8 @@ internal sealed partial class MailLanguage
         }
     }
 
-    private static TemplateOptions CreateOptions(Formats formats)
+    /// <param name="countries">The names of countries by their codes.</param>
+    private static TemplateOptions CreateOptions(Formats formats, FrozenDictionary<string, string> countries)
     {
         var culture = formats.ToCulture();
         var options = new TemplateOptions { CultureInfo = culture, TimeZone = TimeZoneInfo.Utc };
@@ -112,6 +114,11 @@ internal sealed partial class MailLanguage
         options.Filters.AddFilter("usd", (input, _, _) => input.IsNil()
             ? NilValue.Instance
             : new StringValue(input.ToNumberValue().ToString("#,##0.00 'USD'", culture)));
+        // {{ minutes | count: "minute", "minutes" }}: languages with more forms need a filter of their own.
+        options.Filters.AddFilter("count", (number, words, _) => new StringValue(
+            $"{number.ToNumberValue().ToString("#,##0", culture)} {words.At(number.ToNumberValue() == 1 ? 0 : 1).ToStringValue()}"));
+        options.Filters.AddFilter("country", (code, _, _) =>
+            countries.TryGetValue(code.ToStringValue(), out var country) ? new StringValue(country) : NilValue.Instance);
         options.Filters.AddFilter("in_language", static (page, arguments, _) => arguments.At(0) is var language && language.IsNil()
             ? page
             : new StringValue(AddLanguage(page.ToStringValue(), language.ToStringValue())));

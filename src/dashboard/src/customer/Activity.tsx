@@ -7,6 +7,7 @@ import { useSession } from '../session';
 import { language, t, word } from '../language';
 import { Badge, Button, Confirm, Copy, Empty, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
+import { say, type Summary } from './summary';
 
 type Alert = {
   alert_id: string;
@@ -22,19 +23,6 @@ type Alert = {
   customer_confirmed_at: string | null;
   customer_denied_at: string | null;
   appealed_at: string | null;
-};
-
-/** What the description says, as a code with values. */
-type Summary = {
-  code: string;
-  from: string | null;
-  to: string | null;
-  people: number | null;
-  devices: number | null;
-  limit: number | null;
-  minutes: number | null;
-  number: number | null;
-  named: { ea_instance_id: string | null; city: string | null; country: string | null }[];
 };
 
 type NewToken = { token: string; previous_valid_until: string | null };
@@ -58,29 +46,11 @@ function done(alert: Alert) {
   return said.join(' ') || t('activityPage.done.nothing');
 }
 
-/** The backend describes alerts in English. Other languages build the sentence, or have one for each type. */
+/** The sentence of the alert's summary. An alert of the platform has none: its English description is for English readers only. */
 const describe = (alert: Alert) =>
-  language.get() === 'en' ? alert.description : ((alert.summary && say(alert.summary)) ?? word('activityPage.about', alert.activity_type));
-
-function say({ code, from, to, people, devices, limit, minutes, number, named }: Summary) {
-  const [first, last] = [format.day(from), format.day(to)];
-  const list = named.map(({ ea_instance_id, city, country }) => {
-    const ea = ea_instance_id || t('activityPage.unnamed');
-    return city || country ? t('activityPage.device', { ea, location: format.location(city, country) }) : ea;
-  });
-  const others = (devices ?? 0) - named.length;
-  if (others > 0) list.push(t('activityPage.others', { n: others }));
-  return word('activityPage.saw', code, {
-    from: first,
-    when: first === last ? t('activityPage.on', { day: last }) : t('activityPage.between', { from: first, to: last }),
-    length: format.duration((minutes ?? 0) * 60_000),
-    people: people ?? 0,
-    devices: devices ?? 0,
-    limit: limit ?? 0,
-    number: number ?? 0,
-    named: new Intl.ListFormat(language.locale()).format(list),
-  });
-}
+  (alert.summary && say(alert.summary)) ??
+  (language.get() === 'en' ? alert.description : undefined) ??
+  word('activityPage.about', alert.activity_type);
 
 const isAnswered = (alert: Alert) => alert.customer_confirmed_at !== null || alert.customer_denied_at !== null;
 

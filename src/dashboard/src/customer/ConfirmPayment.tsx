@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { call, Problem, useAction, useLoad } from '../api';
-import { useConfig } from '../config';
+import { useLoadedConfig } from '../config';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { t } from '../language';
@@ -14,7 +14,8 @@ type Renewal = { needs_authentication: boolean; expires_at: string | null; amoun
 /** 3-D Secure: the customer confirms the payment through the provider. The backend receives the provider's event. */
 export default function ConfirmPayment() {
   const id = useParams().subscriptionId!;
-  const config = useConfig();
+  const settings = useLoadedConfig();
+  const config = settings.data;
   const action = useAction();
   const [confirmed, setConfirmed] = useState(false);
   const [polling, setPolling] = useState(false);
@@ -68,6 +69,7 @@ export default function ConfirmPayment() {
                   : t('confirm.text')}
             </p>
             {action.problem && <ProblemBox problem={action.problem} />}
+            {waits && settings.problem && <ProblemBox problem={settings.problem} again={settings.reload} />}
             <div className="actions">
               {waits && (
                 <Button look="main" isDisabled={!config || confirmed} isPending={action.busy} onPress={() => void confirm()}>

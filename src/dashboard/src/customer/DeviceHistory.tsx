@@ -134,8 +134,8 @@ export function WaitingDevices({
 /** Who was added, replaced, removed and refused, when, and from where. */
 export function DeviceHistory({ of }: { of: Loaded<History> }) {
   return (
-    <section aria-labelledby="history">
-      <h2 id="history">{t('history.title')}</h2>
+    <section>
+      <h2>{t('history.title')}</h2>
       <Show of={of} rows={4}>
         {({ entries }) =>
           entries.length === 0 ? (

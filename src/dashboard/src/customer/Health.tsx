@@ -41,7 +41,7 @@ function Shown({ report }: { report: Report }) {
       <div className="two">
         <section className="license-health-widget" aria-label={t('health.title')}>
           <h2>{t('health.title')}</h2>
-          <HealthView health={report} />
+          <HealthView health={report} heading="h3" />
           <p className="small">{t('health.scored', { ago: format.ago(report.scored_at) })}</p>
         </section>
         <section className="card">

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
-import { useConfig } from '../config';
+import { useLoadedConfig } from '../config';
 import { format } from '../format';
 import { t } from '../language';
 import { Badge, Button, Confirm, Empty, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
@@ -27,7 +27,8 @@ const isPayPal = (card: Card) => card.payment_provider === 'paypal';
 export default function PaymentMethods() {
   const [awaited, setAwaited] = useState<number>();
   const cards = useLoad<Methods>('/api/v1/payment-methods', awaited === undefined ? undefined : 2);
-  const config = useConfig();
+  const settings = useLoadedConfig();
+  const config = settings.data;
   const [removing, setRemoving] = useState<Card>();
   const [adding, setAdding] = useState(useSearchParams()[0].has('add'));
   const action = useAction();
@@ -102,16 +103,20 @@ export default function PaymentMethods() {
           {t('cards.wait')}
         </p>
       )}
-      {adding && awaited === undefined && config && (
-        <Suspense fallback={<Skeleton rows={3} />}>
-          <AddCard
-            config={config}
-            done={() => {
-              setAwaited(count);
-              notify(t('cards.saved'));
-            }}
-          />
-        </Suspense>
+      {adding && awaited === undefined && (
+        <Show of={settings} rows={3}>
+          {(loaded) => (
+            <Suspense fallback={<Skeleton rows={3} />}>
+              <AddCard
+                config={loaded}
+                done={() => {
+                  setAwaited(count);
+                  notify(t('cards.saved'));
+                }}
+              />
+            </Suspense>
+          )}
+        </Show>
       )}
       <Confirm
         open={removing !== undefined}

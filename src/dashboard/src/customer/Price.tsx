@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { call, Problem, useAction } from '../api';
 import { format } from '../format';
 import { t, word } from '../language';
-import { Button, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Button, Facts, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 
 type Question = {
   master: string | null;
@@ -25,35 +25,44 @@ export default function Price() {
   // If the price changed after it was shown, the answer has the new one, and the customer is asked again.
   const ask = (accept: boolean) =>
     call<Question>('POST', '/api/v1/renewals/price-consent', { token, accept, amount_usd: question?.amount_usd }).then(setQuestion);
+  const load = () => {
+    setProblem(undefined);
+    ask(false).catch((failure: Problem) => setProblem(failure));
+  };
   useEffect(() => {
-    if (token) ask(false).catch((failure: Problem) => setProblem(failure));
+    if (token) load();
   }, [token]);
   return (
     <div className="entry card">
       <PageTitle title={t('price.title')} />
       {problem ? (
         <>
-          <ProblemBox problem={problem} />
+          <ProblemBox problem={problem} again={mayPass(problem) ? load : undefined} />
           <Link to="/">{t('price.signIn')}</Link>
         </>
       ) : !question ? (
         <Skeleton rows={2} />
       ) : question.accepted ? (
-        <p className="notice good" role="status">
-          {t('price.accepted', { amount: format.money(question.amount_usd) })}
-        </p>
+        <>
+          <p className="notice good" role="status">
+            {t('price.accepted', { amount: format.money(question.amount_usd) })}
+          </p>
+          <Link to="/">{t('notFound.home')}</Link>
+        </>
       ) : (
         <>
-          <p>
-            {t(question.master ? 'price.askOf' : 'price.ask', {
-              master: question.master ?? '',
-              amount: format.money(question.amount_usd),
-              old: format.money(question.old_amount_usd),
-              day: format.day(question.expires_at),
-            })}
-          </p>
+          <p>{t('price.text')}</p>
+          <Facts
+            rows={[
+              ...(question.master ? [[t('confirm.license'), question.master] as [string, string]] : []),
+              [t('renewals.expires'), format.day(question.expires_at)],
+              // The price so far may not be known.
+              ...(question.old_amount_usd === null ? [] : [[t('price.old'), format.money(question.old_amount_usd)] as [string, string]]),
+              [t('price.new'), format.money(question.amount_usd)],
+              [t('renewals.paysWith'), means(question)],
+            ]}
+          />
           {question.debt_usd > 0 && <p>{t('price.debt', { amount: format.money(question.debt_usd) })}</p>}
-          <p>{t('renewals.paidBy', { means: means(question) })}</p>
           <p className="small">{t('price.later')}</p>
           {action.problem && <ProblemBox problem={action.problem} />}
           <div className="actions">
@@ -73,3 +82,6 @@ const means = ({ pays_with, last_four }: Question) =>
     : pays_with
       ? (word('renewals.with', pays_with) ?? pays_with)
       : t('renewals.cannotPay');
+
+/** Whether the link may work later: the server or the connection failed, not the link. */
+const mayPass = ({ status, code }: Problem) => code === 'OFFLINE' || status === 429 || status >= 500;

@@ -3,13 +3,15 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { useSession } from '../session';
-import { language, t, word } from '../language';
+import { t, word } from '../language';
 import { Button, Empty, Field, ProblemBox, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
+import { say, type Summary } from './summary';
 
 type Reason = {
   cause: string;
-  reason: string;
+  summary: Summary | null;
+  note: string | null;
   suspended_at: string;
   appealed_at: string | null;
   can_lift: boolean;
@@ -32,7 +34,7 @@ export default function Suspension({ id, reload }: TabProps) {
             {reply.suspensions.map((one) => (
               <section key={one.cause} className="card">
                 <h2>{word('suspension.cause', one.cause) ?? one.cause}</h2>
-                <p>{why(one)}</p>
+                <Why of={one} />
                 <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
                 {one.appealed_at && <p className="notice fair">{t('suspension.waiting', { time: format.moment(one.appealed_at) })}</p>}
                 {one.needs_renewal && (
@@ -56,9 +58,11 @@ export default function Suspension({ id, reload }: TabProps) {
                   />
                 )}
                 {owner && one.refused_device && (
-                  <p>
-                    <Link to={`/licenses/${id}/devices`}>{t('suspension.keep', { ea: one.refused_device.ea_instance_id })}</Link>
-                  </p>
+                  <div className="actions">
+                    <Link className="button" to={`/licenses/${id}/devices`}>
+                      {t('suspension.keep', { ea: one.refused_device.ea_instance_id })}
+                    </Link>
+                  </div>
                 )}
               </section>
             ))}
@@ -123,10 +127,18 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
   );
 }
 
-/** The recorded reason of a suspension for too many devices counts them, but doesn't name the refused one. */
-const why = ({ cause, reason, refused_device: device }: Reason) =>
-  device
-    ? t('suspension.refusedDevice', { device: t('suspension.device', { ea: device.ea_instance_id, account: device.mt5_account_number }) })
-    : language.get() === 'en'
-      ? reason
-      : (word('suspension.about', cause) ?? reason);
+/** What was seen, the operator's own words, or else what the cause says. */
+function Why({ of: { cause, summary, note, refused_device } }: { of: Reason }) {
+  const said = (summary && say(summary)) ?? word('suspension.about', cause) ?? cause;
+  const limit = cause === 'DEVICE_LIMIT' && summary?.limit;
+  return (
+    <>
+      <p>
+        {limit && `${t('suspension.limit', { limit })} `}
+        {said}
+        {refused_device && ` ${t('suspension.staysOut')}`}
+      </p>
+      {note && <p>{t('suspension.note', { note })}</p>}
+    </>
+  );
+}

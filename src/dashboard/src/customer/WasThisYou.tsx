@@ -18,9 +18,12 @@ export default function WasThisYou() {
           <Link to="/">{t('wasThisYou.signIn')}</Link>
         </>
       ) : trusted !== undefined ? (
-        <p className="notice good" role="status">
-          {trusted ? t('wasThisYou.trusted') : t('wasThisYou.noted')}
-        </p>
+        <>
+          <p className="notice good" role="status">
+            {trusted ? t('wasThisYou.trusted') : t('wasThisYou.noted')}
+          </p>
+          <Link to="/">{t('notFound.home')}</Link>
+        </>
       ) : (
         <>
           <p>{t('wasThisYou.text')}</p>

@@ -27,6 +27,7 @@ export default function AllLicenses() {
       </PageTitle>
       <form
         role="search"
+        aria-label={texts.all.title}
         className="filters"
         onSubmit={(event) => {
           event.preventDefault();

@@ -65,7 +65,7 @@ export default function CustomerPage() {
 function Shown({ customer, notes, path, reload }: Detail & { path: string; reload: () => void }) {
   const id = customer.user_id;
   const licenses = useLoad<{ licenses: License[] }>(`/api/v1/licenses?user_id=${id}&limit=100`);
-  const devices = useDevices(licenses.data?.licenses);
+  const devices = useDevices(licenses);
   const alerts = useLoad<{ alerts: AlertRow[] }>(`/api/v1/licenses/alerts?status=ALL&sort=newest&user_id=${id}&limit=20`);
   const payments = useLoad<{ payments: PaidRenewal[] }>(`/api/v1/payments?user_id=${id}&limit=20`);
   const invoices = useLoad<InvoiceList>(`/api/v1/invoices?user_id=${id}&limit=100`);
@@ -235,7 +235,8 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
 }
 
 /** The devices of all licenses; a license's devices are read with the license's own route. */
-function useDevices(licenses: License[] | undefined): Loaded<{ license: License; device: Device }[]> {
+function useDevices(list: Loaded<{ licenses: License[] }>): Loaded<{ license: License; device: Device }[]> {
+  const licenses = list.data?.licenses;
   const [state, setState] = useState<{ data?: { license: License; device: Device }[]; problem?: Problem; loading: boolean }>({
     loading: true,
   });
@@ -251,10 +252,12 @@ function useDevices(licenses: License[] | undefined): Loaded<{ license: License;
       ),
     ).then(
       (lists) => setState({ data: lists.flat().sort((a, b) => b.device.last_seen.localeCompare(a.device.last_seen)), loading: false }),
-      (problem: Problem) => abort.signal.aborted || setState({ problem, loading: false }),
+      (problem: Problem) => abort.signal.aborted || setState((old) => ({ ...old, problem, loading: false })),
     );
     return () => abort.abort();
   }, [licenses, round]);
+  // Without the licenses, there is nothing to wait for.
+  if (!licenses && list.problem) return { problem: list.problem, loading: false, reload: list.reload };
   return { ...state, reload: () => setRound((n) => n + 1) };
 }
 

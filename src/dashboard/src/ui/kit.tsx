@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useId, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { Children, lazy, Suspense, useEffect, useId, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { Link, NavLink, useLocation } from 'react-router';
 import type { Loaded, Problem } from '../api';
 import { useConfig } from '../config';
@@ -199,12 +199,14 @@ export function Table<T>({
 export function Links({ label, className, children }: { label: string; className?: string; children: ReactNode }) {
   const nav = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
+  // One that needs a setting appears later, and moves the active one.
+  const count = Children.count(children);
   useEffect(() => {
     const active = nav.current?.querySelector<HTMLElement>('.active');
     const end = active ? active.offsetLeft - nav.current!.offsetLeft + active.offsetWidth : 0;
     const beyond = end - nav.current!.clientWidth;
     nav.current!.scrollLeft = beyond > 0 ? beyond + 32 : 0;
-  }, [pathname]);
+  }, [pathname, count]);
   return (
     <nav ref={nav} className={`scrolls ${className ?? ''}`} aria-label={label}>
       {children}

@@ -136,7 +136,8 @@ export function reasonOf({ reason, code, values }: Contribution): string {
 export const recommendationOf = (one: Contribution) =>
   (language.get() === 'en' ? one.recommendation : (word('health.do', one.action) ?? one.recommendation)) ?? '';
 
-export function HealthView({ health, api = '' }: { health: Health; api?: string }) {
+/** @param heading The level below the heading above it. */
+export function HealthView({ health, api = '', heading: Heading = 'h4' }: { health: Health; api?: string; heading?: 'h3' | 'h4' }) {
   const todo = health.recommendations.map((text) => {
     const from = health.contributions?.find((one) => one.recommendation === text);
     return { text: from ? recommendationOf(from) : text, link: from?.link };
@@ -186,7 +187,7 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
           <p>{t('health.nothingTodo')}</p>
         ) : (
           <>
-            <h4>{t('health.todo')}</h4>
+            <Heading>{t('health.todo')}</Heading>
             <ul>
               {todo.map((one) => (
                 <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>

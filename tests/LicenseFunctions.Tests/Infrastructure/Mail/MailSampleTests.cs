@@ -19,10 +19,6 @@ public sealed partial class MailSampleTests
     private static readonly MailTemplates Templates = new(
         TimeSpan.FromDays(30), new Brand("Northwind Signals", "#4b3fc9", null, "help@northwind.example"), hasInvoices: true);
 
-    private static readonly Dictionary<string, JsonObject> Samples = JsonNode.Parse(
-            Repository.Read("tests/dashboard/support/mails.json"))!.AsArray()
-        .ToDictionary(sample => (string)sample!["name"]!, sample => sample!.AsObject());
-
     private static readonly Dictionary<string, (string Greeting, string Why)> Frames = new()
     {
         ["en"] = ("Hello,", "You receive this email because"),
@@ -32,7 +28,7 @@ public sealed partial class MailSampleTests
     /// <summary>Each sample in each language that it has.</summary>
     public static TheoryData<string, string> Cases =>
     [
-        .. from sample in Samples
+        .. from sample in MailSamples.All
            from language in MailTemplates.Languages
            where language == "en" || !MailTemplates.IsForOperators((string)sample.Value["template"]!)
            select (sample.Key, language),
@@ -40,7 +36,7 @@ public sealed partial class MailSampleTests
 
     [Fact]
     public void Samples_AreOfEveryTemplate() =>
-        Assert.Equal(MailTemplates.Names.Order(), Samples.Values.Select(sample => (string)sample["template"]!).Distinct().Order());
+        Assert.Equal(MailTemplates.Names.Order(), MailSamples.All.Values.Select(sample => (string)sample["template"]!).Distinct().Order());
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -90,7 +86,7 @@ public sealed partial class MailSampleTests
     }
 
     public static TheoryData<string> OfAlerts =>
-        [.. Samples.Where(sample => sample.Value["model"]!["alerts"] is not null).Select(sample => sample.Key)];
+        [.. MailSamples.All.Where(sample => sample.Value["model"]!["alerts"] is not null).Select(sample => sample.Key)];
 
     [Theory]
     [MemberData(nameof(OfAlerts))]
@@ -99,7 +95,7 @@ public sealed partial class MailSampleTests
         var links = Read(Render(name, "en", Master).Mail.Html).Links.Select(link => link.Address).ToList();
 
         Assert.All(
-            Samples[name]["model"]!["alerts"]!.AsArray(), alert => Assert.Contains($"{Site}/app/alerts/{alert!["alert_id"]}", links));
+            MailSamples.Model(name)["alerts"]!.AsArray(), alert => Assert.Contains($"{Site}/app/alerts/{alert!["alert_id"]}", links));
     }
 
     [Fact]
@@ -115,11 +111,10 @@ public sealed partial class MailSampleTests
 
     private static (string Template, RenderedMail Mail) Render(string name, string language, string master)
     {
-        var sample = Samples[name];
-        var model = sample["model"]!.DeepClone().AsObject();
+        var model = MailSamples.Model(name);
         model["licenses"] = new JsonObject(Id().Matches(model.ToJsonString()).Select(id => id.Value).Distinct().Select(id =>
             KeyValuePair.Create<string, JsonNode?>(id, new JsonObject { ["master"] = master, ["customer"] = Customer })));
-        var template = (string)sample["template"]!;
+        var template = (string)MailSamples.All[name]["template"]!;
         return (template, Templates.Render(template, model, Site, language));
     }
 

@@ -2,6 +2,9 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Tests.Support;
+using Licensing;
+using Licensing.Invoices;
+using Licensing.Suspicion;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Mail;
@@ -39,6 +42,7 @@ public sealed partial class MailTemplatesTests
             ["licenses"] = Licenses("L-1", evil),
             ["host"] = evil,
             ["reason"] = evil,
+            ["note"] = evil,
             ["description"] = evil,
             ["error"] = evil,
             ["link"] = "/app/#" + evil,
@@ -136,8 +140,8 @@ public sealed partial class MailTemplatesTests
         "An operator must act.",
         new MailTemplates(language: "de").Render("operator_payments", [], publicUrl: null, "de").Text, StringComparison.Ordinal);
 
-    // Sentences that the backend writes in English only, and the footer of operators.
-    private static readonly string[] OfOneLanguage = ["suspension_reason.liquid", "what_was_seen.liquid", "why_received.liquid"];
+    // The footer of operators is in English only.
+    private static readonly string[] OfOneLanguage = ["why_received.liquid"];
 
     [Fact]
     public void Languages_HaveTheSameMailsAndPhrases_WithTheSameValuesAndConditions()
@@ -163,9 +167,9 @@ public sealed partial class MailTemplatesTests
             .ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllText);
     }
 
-    /// <summary>What a template reads and compares: the words of its tags, without the labels of facts.</summary>
+    /// <summary>What a template reads and compares: the words of its tags, without the labels of facts and the counted words.</summary>
     private static IEnumerable<string> Expressions(string template) => LiquidTag().Matches(template)
-        .SelectMany(tag => LiquidWord().Matches(FactLabel().Replace(tag.Value, "fact")).Select(word => word.Value)).Distinct().Order();
+        .SelectMany(tag => LiquidWord().Matches(OwnWords().Replace(tag.Value, "$1")).Select(word => word.Value)).Distinct().Order();
 
     [GeneratedRegex(@"\{[{%].*?[%}]\}")]
     private static partial Regex LiquidTag();
@@ -173,8 +177,56 @@ public sealed partial class MailTemplatesTests
     [GeneratedRegex("[\\w.]+|\"[^\"]*\"")]
     private static partial Regex LiquidWord();
 
-    [GeneratedRegex("fact \"[^\"]*\"")]
-    private static partial Regex FactLabel();
+    [GeneratedRegex("(fact|count:) \"[^\"]*\"(?:, \"[^\"]*\")?")]
+    private static partial Regex OwnWords();
+
+    /// <summary>Each rule with one of everything, and with several.</summary>
+    public static TheoryData<string, int, string> Sights =>
+    [
+        .. from rule in Enum.GetValues<Rule>().Select(rule => EnumWords.UpperOf(rule)).Append("DEVICE_REFUSED").Append("OF_NEXT_YEAR")
+           from number in (int[])[1, 2, 180]
+           from language in MailTemplates.Languages
+           select (rule, number, language),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Sights))]
+    public void Render_WhatWasSeen_IsASentenceInEachLanguageWithItsPlurals(string code, int number, string language)
+    {
+        var summary = new JsonObject { ["code"] = code, ["from"] = "2026-11-25T20:35:00Z", ["to"] = "2026-11-26T08:15:00Z" };
+        foreach (var value in (string[])["people", "devices", "limit", "minutes", "number"])
+            summary[value] = number;
+        summary["named"] = new JsonArray(
+            new JsonObject { ["ea_instance_id"] = "EA-1", ["city"] = "Lagos", ["country"] = "NG", ["mt5_account_number"] = 4711002 },
+            new JsonObject { ["ea_instance_id"] = null, ["city"] = null, ["country"] = "NL" },
+            new JsonObject { ["ea_instance_id"] = "EA-3", ["city"] = null, ["country"] = "ZZ" });
+
+        var sentence = Seen().Match(
+            Templates.Render("suspended", new JsonObject { ["cause"] = "DETECTOR", ["summary"] = summary }, null, language).Text).Value;
+
+        Assert.Contains(
+            language == "de"
+                ? ": EA-1 (MT5-Konto 4711002, Lagos), ein EA ohne Namen (Niederlande), EA-3"
+                : ": EA-1 (MT5 account 4711002, Lagos), an unnamed EA (Netherlands), EA-3", sentence, StringComparison.Ordinal);
+        Assert.DoesNotMatch(OneOfMany(), sentence);
+        Assert.DoesNotMatch(@"  | [.,;]|\bNG\b|\bZZ\b|\{", sentence);
+        if (number == 180 && code is "RELIEF" or "DEVICES_AT_ONCE")
+            Assert.Matches("\\b3 (hours|Stunden)\\b", sentence);
+    }
+
+    [GeneratedRegex("(?<=^(Reason|Grund): ).*", RegexOptions.Multiline)]
+    private static partial Regex Seen();
+
+    // "of 1 people", "1 Minuten": a plural after one.
+    [GeneratedRegex(@"\b1 (people|minutes|hours|devices|accounts|networks|times|locations|new people|new accounts)\b"
+        + @"|\b1 (Personen|Minuten|Stunden|Geräte|Konten|Netze|Orten|neue Personen|neue Konten)\b")]
+    private static partial Regex OneOfMany();
+
+    [Fact]
+    public void Languages_NameEachCountry() => Assert.All(MailTemplates.Languages, language => Assert.Equal(
+        Countries.Codes.Order(),
+        JsonNode.Parse(Repository.Read($"src/LicenseFunctions/Infrastructure/Mail/Templates/{language}/countries.json"))!.AsObject()
+            .Where(country => ((string)country.Value!).Length > 3).Select(country => country.Key).Order()));
 
     [Theory]
     [InlineData("card", 0, "Paid: 0.30 USD\nPaid with: your saved card\n", "Amount: 0.30 USD\n")]
