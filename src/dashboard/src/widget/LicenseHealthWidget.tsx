@@ -124,7 +124,7 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
 }
 
 // The backend's sentences are in English. Other languages build them from the code and its values.
-export function reasonOf({ reason, code, values }: Contribution): string {
+export function reasonOf({ reason, code, values }: Pick<Contribution, 'reason' | 'code' | 'values'>): string {
   if (language.get() === 'en' || !code || !values) return reason;
   const shown = {
     ...values,
@@ -134,12 +134,13 @@ export function reasonOf({ reason, code, values }: Contribution): string {
   return word('health.because', code, shown as Record<string, string | number>) ?? reason;
 }
 export const recommendationOf = (one: Contribution) =>
-  (language.get() === 'en' ? one.recommendation : (word('health.do', one.action) ?? one.recommendation)) ?? '';
+  (language.get() === 'en' ? one.recommendation : (word('health.do', one.code) ?? one.recommendation)) ?? '';
 
-export function HealthView({ health, api = '' }: { health: Health; api?: string }) {
+/** @param forOperator For the pages of operators, who don't do what is recommended themselves. */
+export function HealthView({ health, api = '', forOperator = false }: { health: Health; api?: string; forOperator?: boolean }) {
   const todo = health.recommendations.map((text) => {
     const from = health.contributions?.find((one) => one.recommendation === text);
-    return { text: from ? recommendationOf(from) : text, link: from?.link };
+    return { text: from ? recommendationOf(from) : text, link: forOperator ? null : from?.link };
   });
   return (
     <>
@@ -186,7 +187,7 @@ export function HealthView({ health, api = '' }: { health: Health; api?: string 
           <p>{t('health.nothingTodo')}</p>
         ) : (
           <>
-            <h4>{t('health.todo')}</h4>
+            <h4>{t(forOperator ? 'health.customerTodo' : 'health.todo')}</h4>
             <ul>
               {todo.map((one) => (
                 <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>
