@@ -1,26 +1,26 @@
 // Each page on a phone and on a wide screen, light and dark: accessibility, layout shift, policy, origins. Also the first view's size.
-import assert from "node:assert/strict";
-import { request } from "node:http";
-import { after, before, test } from "node:test";
-import { gzipSync } from "node:zlib";
-import { Backend, licenses, people } from "./support/backend.mjs";
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { Backend, licenses, people } from './support/backend.mjs';
 import {
-    assertAccessible,
-    assertNoLayoutShift,
-    assertTidy,
-    close,
-    launch,
-    open,
-    takeScreenshots,
-    waitUntilLoaded,
-} from "./support/browser.mjs";
+  assertAccessible,
+  assertNoLayoutShift,
+  assertTidy,
+  close,
+  launch,
+  open,
+  takeScreenshots,
+  waitUntilLoaded,
+} from './support/browser.mjs';
 
 let backend, browser;
 
 before(async () => {
-    backend = await Backend.start();
-    browser = await launch();
-    backend.sql(`update suspicious_activity_alerts set evidence = '{
+  backend = await Backend.start();
+  browser = await launch();
+  backend.sql(`update suspicious_activity_alerts set evidence = '{
     "rule": "PEOPLE_AT_ONCE", "from": "2026-11-20T08:00:00Z", "to": "2026-11-20T20:00:00Z",
     "measured": 95, "limit": 30, "minutes_at_once": 95, "people": 3, "device_limit": 2, "devices": [
       {"ea_instance_id": "EA-SARA-1", "account": 880711, "network": "198.51.100.71", "country": "GB", "city": "London",
@@ -30,7 +30,7 @@ before(async () => {
     where alert_id = '00000000-0000-4000-8000-000000000807';
     insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
     values ('queue', 'MALFORMED', null, 'The text is not JSON.', '{"logged_at":', sha256('x'))`);
-    backend.sql(`
+  backend.sql(`
     insert into suspicious_activity_alerts
         (alert_id, subscription_id, user_id, activity_type, severity, description, evidence, auto_action_taken)
     values ('00000000-0000-4000-8000-000000000899', '${licenses.paul}', '${people.paul}', 'OPENED_UNDER_CLOSE_ONLY', 'MEDIUM',
@@ -38,15 +38,15 @@ before(async () => {
             '{"opened": 3, "code": "EXPIRED", "close_only_since": "2026-11-20T08:00:00Z", "from": "2026-11-20T09:00:00Z",
               "to": "2026-11-20T11:00:00Z", "devices": [{"ea_instance_id": "EA-PAUL-1", "account": 620601, "opened": 3, "records": 2,
               "first_at": "2026-11-20T09:00:00Z", "last_at": "2026-11-20T11:00:00Z"}]}', 'NONE')`);
-    await backend.addPayments(licenses.nora);
-    await backend.call("POST", "/api/v1/webhook-endpoints", backend.token("operator", people.operator), {
-        url: "https://hooks.example.com/licenses",
-        types: ["license.renewed", "device.added"],
-    });
-    backend.sql(`insert into billing_details (user_id, name, address, country, tax_id)
+  await backend.addPayments(licenses.nora);
+  await backend.call('POST', '/api/v1/webhook-endpoints', backend.token('operator', people.operator), {
+    url: 'https://hooks.example.com/licenses',
+    types: ['license.renewed', 'device.added'],
+  });
+  backend.sql(`insert into billing_details (user_id, name, address, country, tax_id)
     values ('${people.nora}', 'Nora Lindqvist', 'Storgatan 5\n111 51 Stockholm', 'SE', 'SE556677889901')`);
-    await backend.addInvoices(licenses.nora);
-    backend.sql(`
+  await backend.addInvoices(licenses.nora);
+  backend.sql(`
     insert into payment_cases (provider, reason, subject, amount_minor, currency, detail)
     values ('stripe', 'unknown_renewal', 'pi_3QkExampleOfAnIntent', 2950, 'usd', 'The charge names a renewal that doesn''t exist.');
     insert into refunds (refund_id, renewal_id, subscription_id, provider, amount_minor, period, reason, state, next_try_at, code, detail,
@@ -57,7 +57,7 @@ before(async () => {
                            ('shorten', 'refused', 'charge_disputed', 'Charge ch_3Qk has been charged back; cannot issue a refund.'))
       as refund (period, state, code, detail)
     where paid_with = 'card' and subscription_id = '${licenses.nora}'`);
-    backend.sql(`
+  backend.sql(`
     insert into customer_notes (user_id, text, written_by) values
         ('${people.nora}', 'Called on Monday: the new laptop is hers.\nShe wants invoices by mail.', '${people.operator}');
     insert into audit_log (actor_kind, actor_id, action, subscription_id, reason, before, after) values
@@ -81,194 +81,194 @@ before(async () => {
 });
 
 after(async () => {
-    await browser?.close();
-    await backend?.stop();
+  await browser?.close();
+  await backend?.stop();
 });
 
 const phone = { width: 390, height: 844 };
 const tablet = { width: 768, height: 1024 };
 const all = [
-    ["sign-in", null, "/"],
-    ["not-found", people.nora, "/nowhere"],
-    ["home", people.sara, "/"],
-    ["home-nothing-to-do", people.nora, "/"],
-    ["wallet", people.nora, "/wallet"],
-    ["invoices", people.nora, "/invoices"],
-    ["licenses", people.nora, "/licenses"],
-    ["closing-only", people.paul, `/licenses/${licenses.paul}`],
-    ["health", people.sara, `/licenses/${licenses.sara}`],
-    ["usage", people.nora, `/licenses/${licenses.nora}/usage?span=month`],
-    ["devices", people.nora, `/licenses/${licenses.nora}/devices`],
-    ["devices-refused", people.liam, `/licenses/${licenses.liam}/devices`],
-    ["renewals", people.amara, `/licenses/${licenses.amara}/renewals`],
-    ["activity", people.nora, `/licenses/${licenses.nora}/activity`],
-    ["activity-suspicious", people.sara, `/licenses/${licenses.sara}/activity`],
-    ["activity-question", people.marco, `/licenses/${licenses.marco}/activity`],
-    ["suspension", people.sara, `/licenses/${licenses.sara}/suspension`],
-    ["cards", people.amara, "/payment-methods"],
-    ["price", null, "/price#nonsense"],
-    ["was-this-you", null, "/was-this-you#nonsense"],
-    ["alerts", people.operator, "/alerts?status=ALL"],
-    ["alert", people.operator, "/alerts/00000000-0000-4000-8000-000000000807"],
-    ["alert-refused-device", people.operator, "/alerts/00000000-0000-4000-8000-000000000808"],
-    ["alert-opened-positions", people.operator, "/alerts/00000000-0000-4000-8000-000000000899"],
-    ["shadow", people.operator, "/alerts/shadow"],
-    ["all-licenses", people.operator, "/licenses"],
-    ["operator-license", people.operator, `/licenses/${licenses.nora}`],
-    ["operator-renewals", people.operator, "/renewals"],
-    ["operator-renewals-upcoming", people.operator, "/renewals/upcoming?days=30"],
-    ["operator-refunds", people.operator, "/renewals/refunds"],
-    ["reconciliation", people.operator, "/renewals/reconciliation?first=2026-11-01&last=2026-11-03"],
-    ["operator-payments", people.operator, `/licenses/${licenses.nora}/renewals`],
-    ["operator-usage", people.operator, "/usage"],
-    ["webhooks", people.operator, "/webhooks"],
-    ["customer", people.operator, `/customers/${people.nora}`],
-    ["audit", people.operator, "/audit"],
-    ["all-payments", people.operator, "/payments"],
-    ["reports", people.operator, "/reports"],
-    ["system", people.operator, "/system"],
+  ['sign-in', null, '/'],
+  ['not-found', people.nora, '/nowhere'],
+  ['home', people.sara, '/'],
+  ['home-nothing-to-do', people.nora, '/'],
+  ['wallet', people.nora, '/wallet'],
+  ['invoices', people.nora, '/invoices'],
+  ['licenses', people.nora, '/licenses'],
+  ['closing-only', people.paul, `/licenses/${licenses.paul}`],
+  ['health', people.sara, `/licenses/${licenses.sara}`],
+  ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
+  ['devices', people.nora, `/licenses/${licenses.nora}/devices`],
+  ['devices-refused', people.liam, `/licenses/${licenses.liam}/devices`],
+  ['renewals', people.amara, `/licenses/${licenses.amara}/renewals`],
+  ['activity', people.nora, `/licenses/${licenses.nora}/activity`],
+  ['activity-suspicious', people.sara, `/licenses/${licenses.sara}/activity`],
+  ['activity-question', people.marco, `/licenses/${licenses.marco}/activity`],
+  ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
+  ['cards', people.amara, '/payment-methods'],
+  ['price', null, '/price#nonsense'],
+  ['was-this-you', null, '/was-this-you#nonsense'],
+  ['alerts', people.operator, '/alerts?status=ALL'],
+  ['alert', people.operator, '/alerts/00000000-0000-4000-8000-000000000807'],
+  ['alert-refused-device', people.operator, '/alerts/00000000-0000-4000-8000-000000000808'],
+  ['alert-opened-positions', people.operator, '/alerts/00000000-0000-4000-8000-000000000899'],
+  ['shadow', people.operator, '/alerts/shadow'],
+  ['all-licenses', people.operator, '/licenses'],
+  ['operator-license', people.operator, `/licenses/${licenses.nora}`],
+  ['operator-renewals', people.operator, '/renewals'],
+  ['operator-renewals-upcoming', people.operator, '/renewals/upcoming?days=30'],
+  ['operator-refunds', people.operator, '/renewals/refunds'],
+  ['reconciliation', people.operator, '/renewals/reconciliation?first=2026-11-01&last=2026-11-03'],
+  ['operator-payments', people.operator, `/licenses/${licenses.nora}/renewals`],
+  ['operator-usage', people.operator, '/usage'],
+  ['webhooks', people.operator, '/webhooks'],
+  ['customer', people.operator, `/customers/${people.nora}`],
+  ['audit', people.operator, '/audit'],
+  ['all-payments', people.operator, '/payments'],
+  ['reports', people.operator, '/reports'],
+  ['system', people.operator, '/system'],
 ];
 
 for (const [name, as, path] of all) {
-    test(`page ${name}: accessible, tidy, no layout shift, no policy violation`, async () => {
-        // One load for each order of the answers. Those of customers arrive on a phone in the other order, too, in texts.test.mjs.
-        for (const [how, options] of [
-            ["wide", { answers: "first" }],
-            ["phone", { answers: "last", size: phone, dark: true }],
-        ]) {
-            const page = await open(browser, backend, { as, path, ...options });
-            await assertNoLayoutShift(page, `${name} ${how}`);
-            await assertAccessible(page, `${name} ${how}`);
-            await assertTidy(page, `${name} ${how}`);
-            await takeScreenshots(page, `${name}-${how}`);
-            if (how === "wide") {
-                await page.setViewportSize(tablet);
-                await assertTidy(page, `${name} tablet`);
-                await takeScreenshots(page, `${name}-tablet`);
-            }
-            await close(page);
-        }
-    });
+  test(`page ${name}: accessible, tidy, no layout shift, no policy violation`, async () => {
+    // One load for each order of the answers. Those of customers arrive on a phone in the other order, too, in texts.test.mjs.
+    for (const [how, options] of [
+      ['wide', { answers: 'first' }],
+      ['phone', { answers: 'last', size: phone, dark: true }],
+    ]) {
+      const page = await open(browser, backend, { as, path, ...options });
+      await assertNoLayoutShift(page, `${name} ${how}`);
+      await assertAccessible(page, `${name} ${how}`);
+      await assertTidy(page, `${name} ${how}`);
+      await takeScreenshots(page, `${name}-${how}`);
+      if (how === 'wide') {
+        await page.setViewportSize(tablet);
+        await assertTidy(page, `${name} tablet`);
+        await takeScreenshots(page, `${name}-tablet`);
+      }
+      await close(page);
+    }
+  });
 }
 
-test("a dialog is accessible, takes the focus and returns it", async () => {
-    const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
-    const button = page.getByRole("button", { name: "Rename EA-NORA-VPS" });
-    await button.focus();
-    await page.keyboard.press("Enter");
-    await page.getByRole("dialog").waitFor();
-    await assertAccessible(page, "dialog");
-    assert.equal(await page.evaluate(() => document.activeElement.tagName), "INPUT");
-    await page.keyboard.press("Escape");
-    await page.getByRole("dialog").waitFor({ state: "detached" });
-    await page.waitForFunction(() => document.activeElement.textContent.startsWith("Rename"));
-    await close(page);
+test('a dialog is accessible, takes the focus and returns it', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
+  const button = page.getByRole('button', { name: 'Rename EA-NORA-VPS' });
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await assertAccessible(page, 'dialog');
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'INPUT');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.waitForFunction(() => document.activeElement.textContent.startsWith('Rename'));
+  await close(page);
 });
 
-test("a customer’s first view is under 130 KB gzip, without charts or operators’ pages; its files are cached permanently", async () => {
-    const page = await open(browser, backend, { as: people.nora, locale: "de" });
-    // The German catalog is the longer one.
-    const files = await page.evaluate(() =>
-        performance.getEntriesByType("resource").flatMap(({ name }) => (name.includes("/app/assets/") ? [name] : [])),
-    );
-    await close(page);
-    const html = await (await fetch(`${backend.address}/app/`)).text();
-    const linked = [...html.matchAll(/(?:src|href)="(\/app\/assets\/[^"]+)"/g)].map(([, file]) => backend.address + file);
-    assert.ok(linked.length >= 2 && linked.every((file) => files.includes(file)), `${linked}`);
-    assert.ok(linked.length >= 2 && linked.every((file) => files.includes(file)), `${linked}`);
-    let bytes = gzipSync(html).length;
-    for (const file of new Set(files)) {
-        const reply = await fetch(file);
-        assert.equal(reply.headers.get("cache-control"), "public, max-age=31536000, immutable");
-        const content = Buffer.from(await reply.arrayBuffer());
-        bytes += gzipSync(content).length;
-        for (const later of ["u-legend", "topojson", "Quarantined usage", 'data-react-aria-pressable="'])
-            assert.ok(!content.includes(later), `${file} has ${later}`);
-    }
-    assert.ok(bytes < 130 * 1024, `${bytes} bytes`);
-    console.log(`# first view: ${Math.round(bytes / 1024)} KB gzip`);
+test('a customer’s first view is under 130 KB gzip, without charts or operators’ pages; its files are cached permanently', async () => {
+  const page = await open(browser, backend, { as: people.nora, locale: 'de' });
+  // The German catalog is the longer one.
+  const files = await page.evaluate(() =>
+    performance.getEntriesByType('resource').flatMap(({ name }) => (name.includes('/app/assets/') ? [name] : [])),
+  );
+  await close(page);
+  const html = await (await fetch(`${backend.address}/app/`)).text();
+  const linked = [...html.matchAll(/(?:src|href)="(\/app\/assets\/[^"]+)"/g)].map(([, file]) => backend.address + file);
+  assert.ok(linked.length >= 2 && linked.every((file) => files.includes(file)), `${linked}`);
+  assert.ok(linked.length >= 2 && linked.every((file) => files.includes(file)), `${linked}`);
+  let bytes = gzipSync(html).length;
+  for (const file of new Set(files)) {
+    const reply = await fetch(file);
+    assert.equal(reply.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+    const content = Buffer.from(await reply.arrayBuffer());
+    bytes += gzipSync(content).length;
+    for (const later of ['u-legend', 'topojson', 'Quarantined usage', 'data-react-aria-pressable="'])
+      assert.ok(!content.includes(later), `${file} has ${later}`);
+  }
+  assert.ok(bytes < 130 * 1024, `${bytes} bytes`);
+  console.log(`# first view: ${Math.round(bytes / 1024)} KB gzip`);
 });
 
-test("the page’s headers: no cache, and the strict policy", async () => {
-    const reply = await fetch(`${backend.address}/app/licenses/x`);
-    assert.equal(reply.headers.get("cache-control"), "no-cache");
-    const policy = reply.headers.get("content-security-policy");
-    for (const rule of [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ])
-        assert.ok(policy.split("; ").includes(rule), `${rule} in ${policy}`);
-    assert.equal((await fetch(`${backend.address}/app`, { redirect: "manual" })).headers.get("location"), "/app/");
-    assert.equal((await fetch(`${backend.address}/app/assets/none.js`)).status, 404);
-    assert.equal((await fetch(`${backend.address}/app/..%2f..%2fhost.json`)).status, 404);
+test('the page’s headers: no cache, and the strict policy', async () => {
+  const reply = await fetch(`${backend.address}/app/licenses/x`);
+  assert.equal(reply.headers.get('cache-control'), 'no-cache');
+  const policy = reply.headers.get('content-security-policy');
+  for (const rule of [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ])
+    assert.ok(policy.split('; ').includes(rule), `${rule} in ${policy}`);
+  assert.equal((await fetch(`${backend.address}/app`, { redirect: 'manual' })).headers.get('location'), '/app/');
+  assert.equal((await fetch(`${backend.address}/app/assets/none.js`)).status, 404);
+  assert.equal((await fetch(`${backend.address}/app/..%2f..%2fhost.json`)).status, 404);
 });
 
-test("demo persons can sign in only with the secret, from a browser on this machine", async () => {
-    const ask = (headers) =>
-        new Promise((answered, failed) => {
-            const call = request(`${backend.address}/app/demo/persons`, { headers: { ...backend.demoHeaders(), ...headers } }, (reply) => {
-                reply.resume();
-                answered(reply.statusCode);
-            });
-            call.on("error", failed);
-            call.end();
-        });
-    assert.equal(await ask({}), 200);
-    assert.equal(await ask({ "X-Demo-Secret": "" }), 404); // a proxy that sends Host: 127.0.0.1 and no X-Forwarded-For
-    assert.equal(await ask({ "X-Demo-Secret": backend.demoSecret.toLowerCase() }), 404);
-    assert.equal(await ask({ "X-Forwarded-For": "192.0.2.1" }), 404);
-    assert.equal(await ask({ Forwarded: "for=192.0.2.1" }), 404);
-    assert.equal(await ask({ Host: "licenses.example.com" }), 404);
-    assert.equal(await ask({ Origin: "https://elsewhere.example" }), 404);
-    const signIn = (person, headers) => backend.call("POST", "/app/demo/sign-in", null, { user_id: person }, headers);
-    assert.equal((await signIn(people.nora, {})).status, 404);
-    assert.equal((await signIn(people.service, backend.demoHeaders())).status, 404);
+test('demo persons can sign in only with the secret, from a browser on this machine', async () => {
+  const ask = (headers) =>
+    new Promise((answered, failed) => {
+      const call = request(`${backend.address}/app/demo/persons`, { headers: { ...backend.demoHeaders(), ...headers } }, (reply) => {
+        reply.resume();
+        answered(reply.statusCode);
+      });
+      call.on('error', failed);
+      call.end();
+    });
+  assert.equal(await ask({}), 200);
+  assert.equal(await ask({ 'X-Demo-Secret': '' }), 404); // a proxy that sends Host: 127.0.0.1 and no X-Forwarded-For
+  assert.equal(await ask({ 'X-Demo-Secret': backend.demoSecret.toLowerCase() }), 404);
+  assert.equal(await ask({ 'X-Forwarded-For': '192.0.2.1' }), 404);
+  assert.equal(await ask({ Forwarded: 'for=192.0.2.1' }), 404);
+  assert.equal(await ask({ Host: 'licenses.example.com' }), 404);
+  assert.equal(await ask({ Origin: 'https://elsewhere.example' }), 404);
+  const signIn = (person, headers) => backend.call('POST', '/app/demo/sign-in', null, { user_id: person }, headers);
+  assert.equal((await signIn(people.nora, {})).status, 404);
+  assert.equal((await signIn(people.service, backend.demoHeaders())).status, 404);
 });
 
-test("10,000 alerts: the first 100 are shown, more on demand, and the keyboard works", async () => {
-    backend.sql(`insert into suspicious_activity_alerts
+test('10,000 alerts: the first 100 are shown, more on demand, and the keyboard works', async () => {
+  backend.sql(`insert into suspicious_activity_alerts
       (detected_at, subscription_id, user_id, activity_type, severity, description, evidence)
     select now() - n * interval '1 minute' - interval '1 day', '${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW',
       'Alert ' || n, '{}'
     from generate_series(1, 10000) n`);
-    const page = await open(browser, backend, { as: people.operator, path: "/alerts?severity=LOW" });
-    const rows = page.locator("tbody tr");
-    assert.equal(await rows.count(), 100);
-    await page.getByRole("button", { name: "Show more" }).click();
-    await rows.nth(150).waitFor();
-    assert.equal(await rows.count(), 200);
-    await rows.nth(3).focus();
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("Space");
-    await page.getByText("1 selected").waitFor();
-    await page.keyboard.press("Space");
-    await page.getByText("1 selected").waitFor({ state: "detached" });
-    const focused = () => page.evaluate(() => [...document.querySelectorAll("tbody tr")].indexOf(document.activeElement.closest("tr")));
-    const before = Number(await focused());
-    await page.keyboard.press("j");
-    await page.keyboard.press("j");
-    assert.equal(Number(await focused()), before + 2);
-    await page.keyboard.press("k");
-    assert.equal(Number(await focused()), before + 1);
-    await page.keyboard.press("x");
-    await page.getByText("1 selected").waitFor();
-    await page.keyboard.press("x");
-    await page.getByText("1 selected").waitFor({ state: "detached" });
-    await page.keyboard.press("?");
-    await page.getByRole("dialog").getByText("Next, previous alert").waitFor();
-    await assertAccessible(page, "keyboard shortcuts", { within: "[role=dialog]" });
-    await page.keyboard.press("Escape");
-    await page.getByRole("dialog").waitFor({ state: "detached" });
-    await rows.nth(4).focus();
-    await page.keyboard.press("Enter");
-    await page.waitForURL(/alerts\/[0-9a-f-]{36}/);
-    await waitUntilLoaded(page);
-    await page.goBack();
-    assert.match(page.url(), /severity=LOW/);
-    await close(page);
-    backend.sql(`delete from suspicious_activity_alerts where description like 'Alert %'`);
+  const page = await open(browser, backend, { as: people.operator, path: '/alerts?severity=LOW' });
+  const rows = page.locator('tbody tr');
+  assert.equal(await rows.count(), 100);
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await rows.nth(150).waitFor();
+  assert.equal(await rows.count(), 200);
+  await rows.nth(3).focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Space');
+  await page.getByText('1 selected').waitFor();
+  await page.keyboard.press('Space');
+  await page.getByText('1 selected').waitFor({ state: 'detached' });
+  const focused = () => page.evaluate(() => [...document.querySelectorAll('tbody tr')].indexOf(document.activeElement.closest('tr')));
+  const before = Number(await focused());
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  assert.equal(Number(await focused()), before + 2);
+  await page.keyboard.press('k');
+  assert.equal(Number(await focused()), before + 1);
+  await page.keyboard.press('x');
+  await page.getByText('1 selected').waitFor();
+  await page.keyboard.press('x');
+  await page.getByText('1 selected').waitFor({ state: 'detached' });
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').getByText('Next, previous alert').waitFor();
+  await assertAccessible(page, 'keyboard shortcuts', { within: '[role=dialog]' });
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await rows.nth(4).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/alerts\/[0-9a-f-]{36}/);
+  await waitUntilLoaded(page);
+  await page.goBack();
+  assert.match(page.url(), /severity=LOW/);
+  await close(page);
+  backend.sql(`delete from suspicious_activity_alerts where description like 'Alert %'`);
 });

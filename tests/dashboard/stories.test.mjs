@@ -1,1043 +1,1033 @@
 // Stories across pages and users: one user acts, another sees the effect.
-import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { after, before, test } from "node:test";
-import { Backend, licenses, people } from "./support/backend.mjs";
-import { assertAccessible, close, launch, open, waitUntilLoaded, takeScreenshot } from "./support/browser.mjs";
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { Backend, licenses, people } from './support/backend.mjs';
+import { assertAccessible, close, launch, open, waitUntilLoaded, takeScreenshot } from './support/browser.mjs';
 
 let backend, browser;
 
 before(async () => {
-    backend = await Backend.start();
-    browser = await launch();
-    // The stories start with auto-renewal off for these two.
-    backend.sql(
-        `update license_tokens set metadata = metadata || '{"auto_renew": false}'
+  backend = await Backend.start();
+  browser = await launch();
+  // The stories start with auto-renewal off for these two.
+  backend.sql(
+    `update license_tokens set metadata = metadata || '{"auto_renew": false}'
     where subscription_id in ('${licenses.fatima}', '${licenses.mira}')`,
-    );
+  );
 });
 
 after(async () => {
-    await browser?.close();
-    await backend?.stop();
+  await browser?.close();
+  await backend?.stop();
 });
 
 const mails = (template, person) =>
-    backend.sql(
-        `select count(*) from outbox where kind = 'email' and payload ->> 'template' = '${template}' and payload ->> 'user_id' = '${person}'`,
-    );
+  backend.sql(
+    `select count(*) from outbox where kind = 'email' and payload ->> 'template' = '${template}' and payload ->> 'user_id' = '${person}'`,
+  );
 
-async function check(device, account, address, token = "demo-tunde") {
-    const { body } = await backend.call("POST", "/api/v1/licenses/validate", backend.token("service", people.service), {
-        token_hash: createHash("sha256").update(token).digest("hex"),
-        ea_instance_id: device,
-        mt5_account_number: account,
-        ip_address: address,
-    });
-    return body.code;
+async function check(device, account, address, token = 'demo-tunde') {
+  const { body } = await backend.call('POST', '/api/v1/licenses/validate', backend.token('service', people.service), {
+    token_hash: createHash('sha256').update(token).digest('hex'),
+    ea_instance_id: device,
+    mt5_account_number: account,
+    ip_address: address,
+  });
+  return body.code;
 }
 
 // What an action removes may still be there for a moment: parts of a page are read again separately.
-const gone = (locator) => locator.first().waitFor({ state: "detached" });
+const gone = (locator) => locator.first().waitFor({ state: 'detached' });
 
-test("a demo person signs in with the list of persons, and signs out", async () => {
-    const page = await open(browser, backend);
-    await page.getByRole("button", { name: "nora.lindqvist" }).click();
-    await page.getByRole("heading", { name: "Home" }).waitFor();
-    await page.getByRole("banner").getByText("nora.lindqvist@example.com").waitFor();
-    await page.getByRole("banner").getByText("Customer", { exact: true }).waitFor();
-    await page.getByRole("link", { name: "alpine.trend", exact: true }).click();
-    await page.getByRole("heading", { name: "License health" }).waitFor();
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    await close(page);
+test('a demo person signs in with the list of persons, and signs out', async () => {
+  const page = await open(browser, backend);
+  await page.getByRole('button', { name: 'nora.lindqvist' }).click();
+  await page.getByRole('heading', { name: 'Home' }).waitFor();
+  await page.getByRole('banner').getByText('nora.lindqvist@example.com').waitFor();
+  await page.getByRole('banner').getByText('Customer', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
+  await page.getByRole('heading', { name: 'License health' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await close(page);
 });
 
-test("a sign-in page without its configuration shows an error and a retry", async () => {
-    const page = await open(browser, backend, { path: "/nowhere" });
-    await page.route("**/app/config.json", (route) => route.abort());
-    await page.reload();
-    await page.getByText("The server could not be reached.", { exact: false }).waitFor();
-    await page.unroute("**/app/config.json");
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByText("Demo sign-in").waitFor();
-    await close(page);
+test('a sign-in page without its configuration shows an error and a retry', async () => {
+  const page = await open(browser, backend, { path: '/nowhere' });
+  await page.route('**/app/config.json', (route) => route.abort());
+  await page.reload();
+  await page.getByText('The server could not be reached.', { exact: false }).waitFor();
+  await page.unroute('**/app/config.json');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('Demo sign-in').waitFor();
+  await close(page);
 });
 
-test("a third device suspends; the customer appeals, the operator sees it first and reinstates, and the device works", async () => {
-    assert.equal(await check("EA-1", 1001, "198.51.100.1"), "VALID");
-    assert.equal(await check("EA-2", 1002, "203.0.113.2"), "VALID");
-    assert.equal(await check("EA-3", 1003, "192.0.2.3"), "SUSPENDED");
-    assert.equal(mails("suspended", people.tunde), "1");
+test('a third device suspends; the customer appeals, the operator sees it first and reinstates, and the device works', async () => {
+  assert.equal(await check('EA-1', 1001, '198.51.100.1'), 'VALID');
+  assert.equal(await check('EA-2', 1002, '203.0.113.2'), 'VALID');
+  assert.equal(await check('EA-3', 1003, '192.0.2.3'), 'SUSPENDED');
+  assert.equal(mails('suspended', people.tunde), '1');
 
-    const customer = await open(browser, backend, { as: people.tunde, path: "/licenses" });
-    await customer.getByRole("link", { name: "See what to do" }).click();
-    await customer.getByText("another device asked for one: EA-3 (MT5 account 1003).", { exact: false }).waitFor();
-    await gone(customer.getByText("2 active devices"));
-    await customer.getByLabel("What should we know?").fill("The third one is my new laptop.");
-    await customer.getByRole("button", { name: "Send appeal" }).click();
-    await customer.getByText(/You appealed on/).waitFor();
-    await assertAccessible(customer, "appealed");
-    await takeScreenshot(customer, "story-appealed");
+  const customer = await open(browser, backend, { as: people.tunde, path: '/licenses' });
+  await customer.getByRole('link', { name: 'See what to do' }).click();
+  await customer.getByText('another device asked for one: EA-3 (MT5 account 1003).', { exact: false }).waitFor();
+  await gone(customer.getByText('2 active devices'));
+  await customer.getByLabel('What should we know?').fill('The third one is my new laptop.');
+  await customer.getByRole('button', { name: 'Send appeal' }).click();
+  await customer.getByText(/You appealed on/).waitFor();
+  await assertAccessible(customer, 'appealed');
+  await takeScreenshot(customer, 'story-appealed');
 
-    const operator = await open(browser, backend, { as: people.operator, path: "/alerts" });
-    const first = operator.locator("tbody tr").first();
-    assert.match(await first.innerText(), /Appeal/);
-    await first.click();
-    await operator.getByText("The third one is my new laptop.").waitFor();
-    await operator.getByRole("button", { name: "Close as false alarm…" }).click();
-    await operator.getByLabel(/Why\?/).fill("The customer’s own laptop.");
-    assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
-    await operator.getByRole("dialog").getByRole("button", { name: "Close as false alarm" }).click();
-    await operator.getByText("1 alert updated.").waitFor();
-    await takeScreenshot(operator, "story-reinstated");
+  const operator = await open(browser, backend, { as: people.operator, path: '/alerts' });
+  const first = operator.locator('tbody tr').first();
+  assert.match(await first.innerText(), /Appeal/);
+  await first.click();
+  await operator.getByText('The third one is my new laptop.').waitFor();
+  await operator.getByRole('button', { name: 'Close as false alarm…' }).click();
+  await operator.getByLabel(/Why\?/).fill('The customer’s own laptop.');
+  assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
+  await operator.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
+  await operator.getByText('1 alert updated.').waitFor();
+  await takeScreenshot(operator, 'story-reinstated');
 
-    assert.equal(mails("reinstated", people.tunde), "1");
-    assert.equal(await check("EA-3", 1003, "192.0.2.3"), "VALID");
-    await customer.reload();
-    await waitUntilLoaded(customer);
-    await gone(customer.getByText("Suspended", { exact: true }));
-    await close(customer);
-    await close(operator);
+  assert.equal(mails('reinstated', people.tunde), '1');
+  assert.equal(await check('EA-3', 1003, '192.0.2.3'), 'VALID');
+  await customer.reload();
+  await waitUntilLoaded(customer);
+  await gone(customer.getByText('Suspended', { exact: true }));
+  await close(customer);
+  await close(operator);
 });
 
-test("an operator suspends a license and undoes it", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.nora}` });
-    await page.getByRole("button", { name: "Suspend license…" }).click();
-    await page.getByText(/its 2 devices are refused/).waitFor();
-    await page.getByLabel(/Reason/).fill("Token found in a forum");
-    await page.getByRole("dialog").getByRole("button", { name: "Suspend", exact: true }).click();
-    await page.getByRole("button", { name: "Reinstate license…" }).waitFor();
-    await page.getByRole("button", { name: "Undo" }).click();
-    await page.getByRole("button", { name: "Suspend license…" }).waitFor();
-    assert.equal(
-        backend.sql(`select count(*) from license_suspensions where subscription_id = '${licenses.nora}' and closed_at is null`),
-        "0",
-    );
-    await close(page);
+test('an operator suspends a license and undoes it', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.nora}` });
+  await page.getByRole('button', { name: 'Suspend license…' }).click();
+  await page.getByText(/its 2 devices are refused/).waitFor();
+  await page.getByLabel(/Reason/).fill('Token found in a forum');
+  await page.getByRole('dialog').getByRole('button', { name: 'Suspend', exact: true }).click();
+  await page.getByRole('button', { name: 'Reinstate license…' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
+  assert.equal(
+    backend.sql(`select count(*) from license_suspensions where subscription_id = '${licenses.nora}' and closed_at is null`),
+    '0',
+  );
+  await close(page);
 });
 
-test("a license that ended says what expert advisors may still do, and one that was suspended for fraud that they may not", async () => {
-    const closing = /can still manage and close their open positions, at least until/;
-    const expired = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}` });
-    await expired.getByText(closing).waitFor();
-    await close(expired);
+test('a license that ended says what expert advisors may still do, and one that was suspended for fraud that they may not', async () => {
+  const closing = /can still manage and close their open positions, at least until/;
+  const expired = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}` });
+  await expired.getByText(closing).waitFor();
+  await close(expired);
 
-    const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.mira}` });
-    await gone(page.getByText(closing));
-    await page.getByRole("button", { name: "Suspend license…" }).click();
-    await page.getByLabel(/Reason/).fill("The card was stolen");
-    await page.getByText("Fraud: devices may not even close their positions").click();
-    await page.getByRole("dialog").getByRole("button", { name: "Suspend", exact: true }).click();
-    await page.getByText("Expert advisors can no longer trade with this license.", { exact: false }).waitFor();
-    assert.equal(backend.sql(`select cause from license_suspensions where subscription_id = '${licenses.mira}'`), "FRAUD");
-    await page.getByRole("button", { name: "Undo" }).click();
-    await page.getByRole("button", { name: "Suspend license…" }).waitFor();
-    await close(page);
+  const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.mira}` });
+  await gone(page.getByText(closing));
+  await page.getByRole('button', { name: 'Suspend license…' }).click();
+  await page.getByLabel(/Reason/).fill('The card was stolen');
+  await page.getByText('Fraud: devices may not even close their positions').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Suspend', exact: true }).click();
+  await page.getByText('Expert advisors can no longer trade with this license.', { exact: false }).waitFor();
+  assert.equal(backend.sql(`select cause from license_suspensions where subscription_id = '${licenses.mira}'`), 'FRAUD');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
+  await close(page);
 });
 
-test("the operator sees a charge whose renewal a restore lost, credits it, and then nothing differs", async () => {
-    backend.sql(`update license_tokens set expires_at = now() + interval '1 day' where subscription_id = '${licenses.peter}'`);
-    const customer = backend.token("subscriber", people.peter);
-    const { body } = await backend.call("POST", `/api/v1/licenses/${licenses.peter}/renew`, customer);
-    assert.equal(body.status, "renewed", JSON.stringify(body));
-    const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-    const page = await open(browser, backend, {
-        as: people.operator,
-        path: `/renewals/reconciliation?first=${day(-1)}&last=${day(0)}`,
-    });
-    await page.getByText("Nothing differs.").waitFor();
-    await page.getByText(/^Booked by renewals: [1-9]/).waitFor();
+test('the operator sees a charge whose renewal a restore lost, credits it, and then nothing differs', async () => {
+  backend.sql(`update license_tokens set expires_at = now() + interval '1 day' where subscription_id = '${licenses.peter}'`);
+  const customer = backend.token('subscriber', people.peter);
+  const { body } = await backend.call('POST', `/api/v1/licenses/${licenses.peter}/renew`, customer);
+  assert.equal(body.status, 'renewed', JSON.stringify(body));
+  const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  const page = await open(browser, backend, {
+    as: people.operator,
+    path: `/renewals/reconciliation?first=${day(-1)}&last=${day(0)}`,
+  });
+  await page.getByText('Nothing differs.').waitFor();
+  await page.getByText(/^Booked by renewals: [1-9]/).waitFor();
 
-    const lost = `select renewal_id from renewals where subscription_id = '${licenses.peter}'`;
-    backend.sql(`delete from renewal_attempts where renewal_id in (${lost}); delete from renewals where renewal_id in (${lost})`);
-    await page.getByRole("button", { name: "Compare" }).click();
-    await page.getByText("1 payment differs.").waitFor();
-    await page.getByText(/names a renewal that doesn.t exist/).waitFor();
-    await assertAccessible(page, "a difference");
-    await takeScreenshot(page, "story-difference");
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takeScreenshot(page, "story-difference-phone");
-    await page.setViewportSize({ width: 1280, height: 800 });
+  const lost = `select renewal_id from renewals where subscription_id = '${licenses.peter}'`;
+  backend.sql(`delete from renewal_attempts where renewal_id in (${lost}); delete from renewals where renewal_id in (${lost})`);
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await page.getByText('1 payment differs.').waitFor();
+  await page.getByText(/names a renewal that doesn.t exist/).waitFor();
+  await assertAccessible(page, 'a difference');
+  await takeScreenshot(page, 'story-difference');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-difference-phone');
+  await page.setViewportSize({ width: 1280, height: 800 });
 
-    const told = backend.licensectl("reconcile", "--from", day(-1), "--to", day(1));
-    assert.equal(told.status, 2, told.output);
-    assert.match(told.output, /^1 payment differs .*\n.*UNKNOWN_RENEWAL/);
-    await page.getByRole("link", { name: "Payments to decide" }).click();
-    await page
-        .getByRole("row", { name: /names a renewal/ })
-        .getByRole("button", { name: "Decide…" })
-        .click();
-    await page.getByRole("dialog").getByText("The charge names a renewal that doesn't exist.").waitFor();
-    await page.getByLabel("Credit it to the customer’s wallet").check();
-    await page.getByRole("dialog").getByRole("textbox").fill("The customer keeps it as a credit.");
-    await page.getByRole("dialog").getByRole("button", { name: "Credit it to the customer’s wallet" }).click();
-    await page.getByText("The decision was recorded.").waitFor();
+  const told = backend.licensectl('reconcile', '--from', day(-1), '--to', day(1));
+  assert.equal(told.status, 2, told.output);
+  assert.match(told.output, /^1 payment differs .*\n.*UNKNOWN_RENEWAL/);
+  await page.getByRole('link', { name: 'Payments to decide' }).click();
+  await page
+    .getByRole('row', { name: /names a renewal/ })
+    .getByRole('button', { name: 'Decide…' })
+    .click();
+  await page.getByRole('dialog').getByText("The charge names a renewal that doesn't exist.").waitFor();
+  await page.getByLabel('Credit it to the customer’s wallet').check();
+  await page.getByRole('dialog').getByRole('textbox').fill('The customer keeps it as a credit.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Credit it to the customer’s wallet' }).click();
+  await page.getByText('The decision was recorded.').waitFor();
 
-    await page.getByRole("link", { name: "Compare the books with the provider" }).click();
-    await page.getByRole("button", { name: "Compare" }).click();
-    await page.getByText("Nothing differs.").waitFor();
-    await page.getByText("Decided by operators: 1 charge,", { exact: false }).waitFor();
-    await takeScreenshot(page, "story-nothing-differs");
-    await close(page);
+  await page.getByRole('link', { name: 'Compare the books with the provider' }).click();
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await page.getByText('Nothing differs.').waitFor();
+  await page.getByText('Decided by operators: 1 charge,', { exact: false }).waitFor();
+  await takeScreenshot(page, 'story-nothing-differs');
+  await close(page);
 });
 
 let dispute;
 
-test("an operator refunds a part of a payment after a preview", async () => {
-    dispute = await backend.addPayments(licenses.tunde);
-    const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.tunde}/renewals` });
-    const payments = page.getByRole("region", { name: "Payments" });
-    await payments.getByText("Disputed", { exact: true }).waitFor();
-    await payments.getByRole("button", { name: "Refund…" }).click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("Amount in US dollars").fill("30");
-    await dialog.getByLabel("Note, for the audit log").fill("The signals stopped for a week.");
-    await dialog.getByRole("button", { name: "Preview" }).click();
-    await dialog.getByText("amount_usd must be from 0.01 to 25.00").waitFor();
-    await dialog.getByLabel("Amount in US dollars").fill("12,50");
-    await dialog.getByText("Enter the amount with a point, for example 12.50.").waitFor();
-    assert.ok(await dialog.getByRole("button", { name: "Preview" }).isDisabled());
-    await dialog.getByLabel("Amount in US dollars").fill("5");
-    await dialog.getByLabel("The customer keeps it").click();
-    await dialog.getByRole("button", { name: "Preview" }).click();
-    await dialog.getByText(/^We refunded 5\.00 USD for /).waitFor();
-    await assertAccessible(page, "refund");
-    await takeScreenshot(page, "story-refund");
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takeScreenshot(page, "story-refund-phone");
-    // The buttons stay in view below a long preview.
-    const button = await dialog.getByRole("button", { name: "Refund $5.00" }).boundingBox();
-    assert.ok(button.y + button.height <= 844, `the button is at ${button.y}`);
-    await dialog.getByRole("button", { name: "Refund $5.00" }).click();
-    await page.getByText("The refund was made.").waitFor();
-    await page.getByRole("region", { name: "Refunds" }).getByText("Made", { exact: true }).waitFor();
-    await page.getByRole("region", { name: "Payments" }).getByText(/^pi_/).waitFor();
+test('an operator refunds a part of a payment after a preview', async () => {
+  dispute = await backend.addPayments(licenses.tunde);
+  const page = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.tunde}/renewals` });
+  const payments = page.getByRole('region', { name: 'Payments' });
+  await payments.getByText('Disputed', { exact: true }).waitFor();
+  await payments.getByRole('button', { name: 'Refund…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Amount in US dollars').fill('30');
+  await dialog.getByLabel('Note, for the audit log').fill('The signals stopped for a week.');
+  await dialog.getByRole('button', { name: 'Preview' }).click();
+  await dialog.getByText('amount_usd must be from 0.01 to 25.00').waitFor();
+  await dialog.getByLabel('Amount in US dollars').fill('12,50');
+  await dialog.getByText('Enter the amount with a point, for example 12.50.').waitFor();
+  assert.ok(await dialog.getByRole('button', { name: 'Preview' }).isDisabled());
+  await dialog.getByLabel('Amount in US dollars').fill('5');
+  await dialog.getByLabel('The customer keeps it').click();
+  await dialog.getByRole('button', { name: 'Preview' }).click();
+  await dialog.getByText(/^We refunded 5\.00 USD for /).waitFor();
+  await assertAccessible(page, 'refund');
+  await takeScreenshot(page, 'story-refund');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-refund-phone');
+  // The buttons stay in view below a long preview.
+  const button = await dialog.getByRole('button', { name: 'Refund $5.00' }).boundingBox();
+  assert.ok(button.y + button.height <= 844, `the button is at ${button.y}`);
+  await dialog.getByRole('button', { name: 'Refund $5.00' }).click();
+  await page.getByText('The refund was made.').waitFor();
+  await page.getByRole('region', { name: 'Refunds' }).getByText('Made', { exact: true }).waitFor();
+  await page.getByRole('region', { name: 'Payments' }).getByText(/^pi_/).waitFor();
 
-    assert.equal(mails("refunded", people.tunde), "1");
-    assert.equal(backend.sql(`select state || ' ' || amount_minor from refunds where subscription_id = '${licenses.tunde}'`), "made 500");
-    await close(page);
+  assert.equal(mails('refunded', people.tunde), '1');
+  assert.equal(backend.sql(`select state || ' ' || amount_minor from refunds where subscription_id = '${licenses.tunde}'`), 'made 500');
+  await close(page);
 });
 
-test("an operator completes the evidence for a dispute and sends it once", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: "/renewals" });
-    await page
-        .getByRole("row", { name: new RegExp(dispute) })
-        .getByText(/^ends in \d+\u00a0days$/)
-        .waitFor();
-    await page
-        .getByRole("row", { name: new RegExp(dispute) })
-        .getByRole("button", { name: "Write…" })
-        .click();
-    const text = page.getByLabel("Text for the bank");
-    await text.fill(`${await text.inputValue()}\nThe customer wrote on Monday.`);
-    await assertAccessible(page, "evidence");
-    await takeScreenshot(page, "story-evidence");
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takeScreenshot(page, "story-evidence-phone");
-    await page.getByRole("button", { name: "Send to the bank…" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Send", exact: true }).click();
-    await page.getByText("The evidence was sent.").waitFor();
-    await page
-        .getByRole("row", { name: new RegExp(dispute) })
-        .getByRole("button", { name: "Sent" })
-        .waitFor();
-    await gone(page.getByLabel("Text for the bank"));
+test('an operator completes the evidence for a dispute and sends it once', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/renewals' });
+  await page
+    .getByRole('row', { name: new RegExp(dispute) })
+    .getByText(/^ends in\s\d+\sdays$/)
+    .waitFor();
+  await page
+    .getByRole('row', { name: new RegExp(dispute) })
+    .getByRole('button', { name: 'Write…' })
+    .click();
+  const text = page.getByLabel('Text for the bank');
+  await text.fill(`${await text.inputValue()}\nThe customer wrote on Monday.`);
+  await assertAccessible(page, 'evidence');
+  await takeScreenshot(page, 'story-evidence');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-evidence-phone');
+  await page.getByRole('button', { name: 'Send to the bank…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Send', exact: true }).click();
+  await page.getByText('The evidence was sent.').waitFor();
+  await page
+    .getByRole('row', { name: new RegExp(dispute) })
+    .getByRole('button', { name: 'Sent' })
+    .waitFor();
+  await gone(page.getByLabel('Text for the bank'));
 
-    assert.match((await backend.callStripe("GET", `/v1/disputes/${dispute}`)).evidence.uncategorized_text, /on Monday\.$/);
-    await close(page);
+  assert.match((await backend.callStripe('GET', `/v1/disputes/${dispute}`)).evidence.uncategorized_text, /on Monday\.$/);
+  await close(page);
 });
 
-test("a license in grace has that status on every page, and the filter for expired licenses finds it", async () => {
-    const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
-    await page.getByRole("link", { name: "All licenses" }).click();
-    // In the list: the license's page, which is visible until the list is loaded, shows the status twice.
-    await page.getByRole("listitem").getByText("Grace period", { exact: true }).waitFor();
-    await page.getByRole("listitem").getByText("In the grace period: works until", { exact: false }).waitFor();
-    await page.getByRole("link", { name: "alpine.trend", exact: true }).click();
-    await page.getByText("The license has expired. It works until", { exact: false }).waitFor();
-    await page.getByRole("link", { name: "Renew now", exact: true }).click();
-    await page.getByRole("heading", { name: "Next renewal" }).waitFor();
-    await close(page);
-    const { body } = await backend.call("GET", "/api/v1/licenses?status=EXPIRED", backend.token("operator", people.operator));
-    assert.equal(body.licenses.find((one) => one.subscription_id === licenses.amara).status, "GRACE");
+test('a license in grace has that status on every page, and the filter for expired licenses finds it', async () => {
+  const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
+  await page.getByRole('link', { name: 'All licenses' }).click();
+  // In the list: the license's page, which is visible until the list is loaded, shows the status twice.
+  await page.getByRole('listitem').getByText('Grace period', { exact: true }).waitFor();
+  await page.getByRole('listitem').getByText('In the grace period: works until', { exact: false }).waitFor();
+  await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
+  await page.getByText('The license has expired. It works until', { exact: false }).waitFor();
+  await page.getByRole('link', { name: 'Renew now', exact: true }).click();
+  await page.getByRole('heading', { name: 'Next renewal' }).waitFor();
+  await close(page);
+  const { body } = await backend.call('GET', '/api/v1/licenses?status=EXPIRED', backend.token('operator', people.operator));
+  assert.equal(body.licenses.find((one) => one.subscription_id === licenses.amara).status, 'GRACE');
 });
 
-test("a card is declined, another card is added, and the license is renewed", async () => {
-    const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals` });
-    const renew = async () => {
-        await page.getByRole("button", { name: "Renew now" }).click();
-        await page.getByRole("dialog").getByRole("button", { name: "Renew now" }).click();
-        await page.getByRole("dialog").waitFor({ state: "detached" });
-    };
-    await renew();
-    await page.getByText("Declined", { exact: true }).waitFor();
-    await page.getByText("The card has insufficient funds").first().waitFor();
-    assert.doesNotMatch(await page.locator("main").innerText(), /insufficient_funds/);
-    await takeScreenshot(page, "story-declined");
+test('a card is declined, another card is added, and the license is renewed', async () => {
+  const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals` });
+  const renew = async () => {
+    await page.getByRole('button', { name: 'Renew now' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  };
+  await renew();
+  await page.getByText('Declined', { exact: true }).waitFor();
+  await page.getByText('The card has insufficient funds').first().waitFor();
+  assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
+  await takeScreenshot(page, 'story-declined');
 
-    await page.getByRole("link", { name: "Payment methods" }).last().click();
-    await page.getByRole("button", { name: "Add a card" }).click();
-    await page.getByLabel("Test cards").selectOption("pm_card_visa");
-    await page.getByRole("button", { name: "Save card" }).click();
-    const added = page.locator("li.card", { hasText: "4242" });
-    await added.waitFor();
-    if (await added.getByRole("button", { name: "Make default" }).count())
-        await added.getByRole("button", { name: "Make default" }).click();
-    await added.getByText("Default", { exact: true }).waitFor();
-    await takeScreenshot(page, "story-new-card");
+  await page.getByRole('link', { name: 'Payment methods' }).last().click();
+  await page.getByRole('button', { name: 'Add a card' }).click();
+  await page.getByLabel('Test cards').selectOption('pm_card_visa');
+  await page.getByRole('button', { name: 'Save card' }).click();
+  const added = page.locator('li.card', { hasText: '4242' });
+  await added.waitFor();
+  if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
+  await added.getByText('Default', { exact: true }).waitFor();
+  await takeScreenshot(page, 'story-new-card');
 
-    await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
-    await waitUntilLoaded(page);
-    await renew();
-    await page.getByText("Renewed", { exact: true }).waitFor();
-    assert.equal(
-        backend.sql(
-            `select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.amara}'`,
-        ),
-        "t",
-    );
-    assert.equal(mails("renewed", people.amara), "1");
-    await close(page);
+  await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
+  await waitUntilLoaded(page);
+  await renew();
+  await page.getByText('Renewed', { exact: true }).waitFor();
+  assert.equal(
+    backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.amara}'`),
+    't',
+  );
+  assert.equal(mails('renewed', people.amara), '1');
+  await close(page);
 });
 
-test("a PayPal account is saved on PayPal’s page and pays a renewal", async () => {
-    backend.sql(`update license_tokens set expires_at = now() + interval '2 days' where subscription_id = '${licenses.nadia}';
+test('a PayPal account is saved on PayPal’s page and pays a renewal', async () => {
+  backend.sql(`update license_tokens set expires_at = now() + interval '2 days' where subscription_id = '${licenses.nadia}';
     update user_wallets set balance_usd = 0 where user_id = '${people.nadia}'`);
-    const page = await open(browser, backend, { as: people.nadia, path: "/payment-methods" });
-    await page.getByRole("button", { name: "Add PayPal" }).click();
-    await page.getByRole("link", { name: "Cancel" }).click();
-    await page.getByRole("button", { name: "Add PayPal" }).click();
-    await page.getByRole("button", { name: "Agree and save" }).click();
-    const added = page.locator("li.card", { hasText: "PayPal" });
-    await added.waitFor();
-    if (await added.getByRole("button", { name: "Make default" }).count())
-        await added.getByRole("button", { name: "Make default" }).click();
-    await added.getByText("Default", { exact: true }).waitFor();
-    await assertAccessible(page, "paypal");
-    await takeScreenshot(page, "story-paypal");
+  const page = await open(browser, backend, { as: people.nadia, path: '/payment-methods' });
+  await page.getByRole('button', { name: 'Add PayPal' }).click();
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Add PayPal' }).click();
+  await page.getByRole('button', { name: 'Agree and save' }).click();
+  const added = page.locator('li.card', { hasText: 'PayPal' });
+  await added.waitFor();
+  if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
+  await added.getByText('Default', { exact: true }).waitFor();
+  await assertAccessible(page, 'paypal');
+  await takeScreenshot(page, 'story-paypal');
 
-    await page.goto(`${backend.address}/app/licenses/${licenses.nadia}/renewals`);
-    await page.getByText("PayPal", { exact: true }).first().waitFor();
-    await page.getByRole("button", { name: "Renew now" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Renew now" }).click();
-    await page.getByText("Renewed", { exact: true }).waitFor();
-    assert.equal(
-        backend.sql(`select payment_provider from license_renewal_history where subscription_id = '${licenses.nadia}' and status = 'success'
+  await page.goto(`${backend.address}/app/licenses/${licenses.nadia}/renewals`);
+  await page.getByText('PayPal', { exact: true }).first().waitFor();
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Renewed', { exact: true }).waitFor();
+  assert.equal(
+    backend.sql(`select payment_provider from license_renewal_history where subscription_id = '${licenses.nadia}' and status = 'success'
       order by attempted_at desc limit 1`),
-        "paypal",
-    );
-    await close(page);
+    'paypal',
+  );
+  await close(page);
 });
 
-test("the bank requires authentication: the customer confirms the payment on the page", async () => {
-    const page = await open(browser, backend, { as: people.hana, path: "/payment-methods" });
-    await page.getByRole("button", { name: "Add a card" }).click();
-    await page.getByLabel("Test cards").selectOption("pm_card_authenticationRequired");
-    await page.getByRole("button", { name: "Save card" }).click();
-    const added = page.locator("li.card", { hasText: "3184" });
-    await added.waitFor();
-    if (await added.getByRole("button", { name: "Make default" }).count())
-        await added.getByRole("button", { name: "Make default" }).click();
-    await added.getByText("Default", { exact: true }).waitFor();
+test('the bank requires authentication: the customer confirms the payment on the page', async () => {
+  const page = await open(browser, backend, { as: people.hana, path: '/payment-methods' });
+  await page.getByRole('button', { name: 'Add a card' }).click();
+  await page.getByLabel('Test cards').selectOption('pm_card_authenticationRequired');
+  await page.getByRole('button', { name: 'Save card' }).click();
+  const added = page.locator('li.card', { hasText: '3184' });
+  await added.waitFor();
+  if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
+  await added.getByText('Default', { exact: true }).waitFor();
 
-    await page.goto(`${backend.address}/app/licenses/${licenses.hana}/renewals`);
-    // Auto-renewal is off, which says nothing about the card.
-    await page
-        .getByText(/^Visa ••/)
-        .first()
-        .waitFor();
-    await page.getByRole("button", { name: "Renew now" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Renew now" }).click();
-    await page.getByRole("link", { name: "Confirm the payment" }).click();
-    await page.locator("dl", { hasText: "Amount$" }).waitFor();
-    await assertAccessible(page, "bank-asks");
-    await takeScreenshot(page, "story-bank-asks");
-    await page.getByRole("button", { name: "Confirm the payment" }).click();
-    await page.getByText(/Thank you. The license is valid until/).waitFor();
-    await page.getByRole("link", { name: "Back to renewals" }).click();
-    await page.getByText("Paid", { exact: true }).waitFor();
-    await gone(page.getByText("Your bank requires confirmation"));
-    assert.equal(
-        backend.sql(
-            `select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.hana}'`,
-        ),
-        "t",
-    );
-    await close(page);
+  await page.goto(`${backend.address}/app/licenses/${licenses.hana}/renewals`);
+  // Auto-renewal is off, which says nothing about the card.
+  await page
+    .getByText(/^Visa ••/)
+    .first()
+    .waitFor();
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('link', { name: 'Confirm the payment' }).click();
+  await page.locator('dl', { hasText: 'Amount$' }).waitFor();
+  await assertAccessible(page, 'bank-asks');
+  await takeScreenshot(page, 'story-bank-asks');
+  await page.getByRole('button', { name: 'Confirm the payment' }).click();
+  await page.getByText(/Thank you. The license is valid until/).waitFor();
+  await page.getByRole('link', { name: 'Back to renewals' }).click();
+  await page.getByText('Paid', { exact: true }).waitFor();
+  await gone(page.getByText('Your bank requires confirmation'));
+  assert.equal(
+    backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.hana}'`),
+    't',
+  );
+  await close(page);
 });
 
-test("a license whose renewal lapsed is renewed on the page", async () => {
-    backend.sql(`select credit_wallet('${people.paul}', 100, 'DEPOSIT', 'Deposit by bank transfer')`);
-    const page = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}/renewals` });
-    await page.getByRole("button", { name: "Renew now" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Renew now" }).click();
-    await page.getByText("Renewed", { exact: true }).waitFor();
-    assert.equal(backend.sql(`select state from subscriptions where subscription_id = '${licenses.paul}'`), "SYNCED");
-    await close(page);
+test('a license whose renewal lapsed is renewed on the page', async () => {
+  backend.sql(`select credit_wallet('${people.paul}', 100, 'DEPOSIT', 'Deposit by bank transfer')`);
+  const page = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}/renewals` });
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Renewed', { exact: true }).waitFor();
+  assert.equal(backend.sql(`select state from subscriptions where subscription_id = '${licenses.paul}'`), 'SYNCED');
+  await close(page);
 });
 
-test("a suspended customer trades again within three clicks after the sign-in, and keeps the refused device", async () => {
-    const as = (ea, account, address) => check(ea, account, address, "demo-kofi");
-    assert.equal(await as("EA-KOFI-VPS", 621801, "198.51.100.181"), "VALID");
-    assert.equal(await as("EA-KOFI-HOME", 621801, "203.0.113.182"), "VALID");
-    assert.equal(await as("EA-KOFI-NEW", 621899, "192.0.2.183"), "SUSPENDED");
-    const page = await open(browser, backend);
-    await page.getByRole("button", { name: "kofi.mensah" }).click();
-    const tasks = page.getByRole("region", { name: /things to do/ });
-    await tasks.getByText("night.scalper: Too many devices at the same time").waitFor();
-    assert.match(await tasks.getByRole("listitem").first().innerText(), /^night\.scalper: Too many devices/);
-    const clicks = await countClicks(page);
-    await tasks.getByRole("link", { name: /^Lift the suspension/ }).click();
-    await page.getByRole("button", { name: "Lift the suspension" }).click();
-    await page.getByText("The suspension was lifted.", { exact: false }).waitFor();
-    assert.ok(clicks() <= 3, `${clicks()} clicks`);
-    assert.equal(await as("EA-KOFI-VPS", 621801, "198.51.100.181"), "VALID");
+test('a suspended customer trades again within three clicks after the sign-in, and keeps the refused device', async () => {
+  const as = (ea, account, address) => check(ea, account, address, 'demo-kofi');
+  assert.equal(await as('EA-KOFI-VPS', 621801, '198.51.100.181'), 'VALID');
+  assert.equal(await as('EA-KOFI-HOME', 621801, '203.0.113.182'), 'VALID');
+  assert.equal(await as('EA-KOFI-NEW', 621899, '192.0.2.183'), 'SUSPENDED');
+  const page = await open(browser, backend);
+  await page.getByRole('button', { name: 'kofi.mensah' }).click();
+  const tasks = page.getByRole('region', { name: /things to do/ });
+  await tasks.getByText('night.scalper: Too many devices at the same time').waitFor();
+  assert.match(await tasks.getByRole('listitem').first().innerText(), /^night\.scalper: Too many devices/);
+  const clicks = await countClicks(page);
+  await tasks.getByRole('link', { name: /^Lift the suspension/ }).click();
+  await page.getByRole('button', { name: 'Lift the suspension' }).click();
+  await page.getByText('The suspension was lifted.', { exact: false }).waitFor();
+  assert.ok(clicks() <= 3, `${clicks()} clicks`);
+  assert.equal(await as('EA-KOFI-VPS', 621801, '198.51.100.181'), 'VALID');
 
-    // The refused device in place of the one at home.
-    await page.getByRole("link", { name: "Home" }).click();
-    await page.getByRole("link", { name: /^Choose the devices/ }).click();
-    await page.getByRole("button", { name: "Keep this one… EA-KOFI-NEW" }).click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByLabel(/EA-KOFI-HOME/).check();
-    await assertAccessible(page, "keep");
-    await dialog.getByRole("button", { name: "Keep this one" }).click();
-    await page.getByRole("cell", { name: /Kept in place of EA-KOFI-HOME/ }).waitFor();
-    await gone(page.getByRole("heading", { name: "Refused devices" }));
-    await takeScreenshot(page, "story-kept");
-    assert.equal(await as("EA-KOFI-NEW", 621899, "192.0.2.183"), "VALID");
-    assert.equal(await as("EA-KOFI-HOME", 621801, "203.0.113.182"), "TOO_MANY_DEVICES");
-    await page.getByRole("link", { name: "Home" }).click();
-    await page.getByRole("heading", { name: "Your licenses" }).waitFor();
-    await gone(page.getByText("night.scalper: Too many devices", { exact: false }));
-    await close(page);
+  // The refused device in place of the one at home.
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('link', { name: /^Choose the devices/ }).click();
+  await page.getByRole('button', { name: 'Keep this one… EA-KOFI-NEW' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel(/EA-KOFI-HOME/).check();
+  await assertAccessible(page, 'keep');
+  await dialog.getByRole('button', { name: 'Keep this one' }).click();
+  await page.getByRole('cell', { name: /Kept in place of EA-KOFI-HOME/ }).waitFor();
+  await gone(page.getByRole('heading', { name: 'Refused devices' }));
+  await takeScreenshot(page, 'story-kept');
+  assert.equal(await as('EA-KOFI-NEW', 621899, '192.0.2.183'), 'VALID');
+  assert.equal(await as('EA-KOFI-HOME', 621801, '203.0.113.182'), 'TOO_MANY_DEVICES');
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('heading', { name: 'Your licenses' }).waitFor();
+  await gone(page.getByText('night.scalper: Too many devices', { exact: false }));
+  await close(page);
 });
 
-test("the wallet shows its entries with the license they pay for, as a page and as a file, and to its owner only", async () => {
-    const page = await open(browser, backend, { as: people.fatima, path: "/wallet" });
-    await page.getByText("$10.00").first().waitFor();
-    await page.getByText("Deposit by bank transfer", { exact: false }).waitFor();
-    const downloaded = page.waitForEvent("download");
-    await page.getByRole("button", { name: "Download CSV" }).click();
-    assert.equal((await downloaded).suggestedFilename(), "wallet.csv");
-    await close(page);
-    const own = (user, token) => backend.call("GET", `/api/v1/wallet${user ? `?user_id=${user}` : ""}`, token);
-    assert.equal((await own(people.nora, backend.token("subscriber", people.fatima))).status, 404);
-    assert.equal((await own(people.nora, backend.token("operator", people.operator))).body.balance_usd, 180);
-    assert.equal((await own(null, backend.token("operator", people.operator))).body.field, "user_id");
+test('the wallet shows its entries with the license they pay for, as a page and as a file, and to its owner only', async () => {
+  const page = await open(browser, backend, { as: people.fatima, path: '/wallet' });
+  await page.getByText('$10.00').first().waitFor();
+  await page.getByText('Deposit by bank transfer', { exact: false }).waitFor();
+  const downloaded = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Download CSV' }).click();
+  assert.equal((await downloaded).suggestedFilename(), 'wallet.csv');
+  await close(page);
+  const own = (user, token) => backend.call('GET', `/api/v1/wallet${user ? `?user_id=${user}` : ''}`, token);
+  assert.equal((await own(people.nora, backend.token('subscriber', people.fatima))).status, 404);
+  assert.equal((await own(people.nora, backend.token('operator', people.operator))).body.balance_usd, 180);
+  assert.equal((await own(null, backend.token('operator', people.operator))).body.field, 'user_id');
 });
 
-test("the next invoice has the billing details, and only its customer and operators can download it", async () => {
-    const page = await open(browser, backend, { as: people.kofi, path: "/invoices" });
-    await page.getByText("No invoices yet.", { exact: false }).waitFor();
-    await page.getByRole("button", { name: "Add" }).click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("Name or company").fill("Kofi Trading Ltd");
-    await dialog.getByLabel("Address").fill("Ring Road 1\nAccra");
-    await dialog.getByLabel("Country").selectOption({ label: "Ghana" });
-    await dialog.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Billing details saved.").waitFor();
-    const [license] = backend
-        .sql(`select subscription_id from subscriptions where subscriber_id = '${people.kofi}' limit 1`)
-        .trim()
-        .split("\n");
-    await backend.addInvoices(license);
-    await page.reload();
-    await page.getByText("Credit note for", { exact: false }).waitFor();
-    const downloaded = page.waitForEvent("download");
-    await page.getByRole("button", { name: "PDF" }).first().click();
-    const name = (await downloaded).suggestedFilename();
-    assert.match(name, /^NW-\d{4}-000002\.pdf$/);
-    await close(page);
-    const file = `/api/v1/invoices/${name.replace(".pdf", "")}/file`;
-    assert.equal((await backend.call("GET", file, backend.token("subscriber", people.nora))).status, 404);
-    assert.equal((await backend.call("GET", file, backend.token("operator", people.operator))).status, 200);
+test('the next invoice has the billing details, and only its customer and operators can download it', async () => {
+  const page = await open(browser, backend, { as: people.kofi, path: '/invoices' });
+  await page.getByText('No invoices yet.', { exact: false }).waitFor();
+  await page.getByRole('button', { name: 'Add' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name or company').fill('Kofi Trading Ltd');
+  await dialog.getByLabel('Address').fill('Ring Road 1\nAccra');
+  await dialog.getByLabel('Country').selectOption({ label: 'Ghana' });
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Billing details saved.').waitFor();
+  const [license] = backend
+    .sql(`select subscription_id from subscriptions where subscriber_id = '${people.kofi}' limit 1`)
+    .trim()
+    .split('\n');
+  await backend.addInvoices(license);
+  await page.reload();
+  await page.getByText('Credit note for', { exact: false }).waitFor();
+  const downloaded = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'PDF' }).first().click();
+  const name = (await downloaded).suggestedFilename();
+  assert.match(name, /^NW-\d{4}-000002\.pdf$/);
+  await close(page);
+  const file = `/api/v1/invoices/${name.replace('.pdf', '')}/file`;
+  assert.equal((await backend.call('GET', file, backend.token('subscriber', people.nora))).status, 404);
+  assert.equal((await backend.call('GET', file, backend.token('operator', people.operator))).status, 200);
 });
 
-test("frequent customer tasks take three clicks", async () => {
-    const done = async (as, clicks, message) => {
-        const page = await open(browser, backend, { as, path: "/licenses" });
-        for (const [role, name, where = "main"] of clicks) {
-            const shown = page.getByRole(where);
-            // The switch itself is visually hidden. People click its label.
-            await (role === "switch" ? shown.getByText(name) : shown.getByRole(role, { name }).first()).click();
-        }
-        await page.getByText(message).first().waitFor();
-        await close(page);
-    };
-    await done(
-        people.fatima,
-        [
-            ["link", /^Renewals/],
-            ["button", "Renew now"],
-            ["button", "Renew now", "dialog"],
-        ],
-        "Renewed",
-    );
-    await done(
-        people.fatima,
-        [
-            ["link", /^Renewals/],
-            ["switch", "Renew automatically"],
-        ],
-        "Auto-renewal is on.",
-    );
-    await done(
-        people.marco,
-        [
-            ["link", /^Devices/],
-            ["button", /^Remove/],
-            ["button", "Remove", "dialog"],
-        ],
-        "The device was removed.",
-    );
-});
-
-test("a renewal with an unknown outcome is shown after a reload too; one that is too early can’t be requested", async () => {
-    const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals`, ownClock: true });
-    let status = "unknown";
-    await page.route("**/api/**/renewals", async (route) => {
-        const reply = await route.fetch();
-        await route.fulfill({ response: reply, json: { ...(await reply.json()), status, charge_open: status === "unknown" } });
-    });
-    await page.reload();
-    await page.getByText("You will not be charged twice", { exact: false }).waitFor();
-    assert.ok(await page.getByRole("button", { name: "Renew now" }).isDisabled());
-    status = null;
-    await page.clock.runFor(4_000);
-    await page.getByText("You will not be charged twice", { exact: false }).waitFor({ state: "detached" });
-    assert.ok(await page.getByRole("button", { name: "Renew now" }).isEnabled());
-    await close(page);
-
-    const early = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/renewals` });
-    await early.getByText(/You can renew it from/).waitFor();
-    assert.ok(await early.getByRole("button", { name: "Renew now" }).isDisabled());
-    await close(early);
-});
-
-test("while a payment is checked, the page polls its state with the key of the click", async () => {
-    const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals`, ownClock: true });
-    const keys = [];
-    const reply = { status: "pending", detail: "We are checking this payment.", expires_at: "2027-01-01T00:00:00Z" };
-    await page.route("**/api/**/renew", (route) => {
-        keys.push(route.request().headers()["idempotency-key"]);
-        return route.fulfill({
-            status: 202,
-            json: keys.length < 3 ? reply : { ...reply, status: "declined", detail: "The card was declined." },
-        });
-    });
-    await page.getByRole("button", { name: "Renew now" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Renew now" }).click();
-    await page.getByText("Checking the payment").waitFor();
-    await page.clock.runFor(4_000);
-    await page.clock.runFor(4_000);
-    await page.getByText("Declined", { exact: true }).waitFor();
-    assert.equal(keys.length, 3);
-    assert.match(keys[0], /^[0-9a-f-]{36}$/);
-    assert.equal(new Set(keys).size, 1);
-    await close(page);
-});
-
-test("an expired session shows a notice, and signing in returns to the page", async () => {
-    const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
-    await page.route("**/api/**/devices", (route) => route.fulfill({ status: 401, json: { code: "UNAUTHORIZED", detail: "No." } }));
-    await page.getByRole("link", { name: "Health" }).click();
-    await page.getByRole("heading", { name: "License health" }).waitFor();
-    await page.getByRole("link", { name: "Devices", exact: true }).click();
-    await page.getByText("Your session has ended.", { exact: false }).waitFor();
-    await page.unroute("**/api/**/devices");
-    await page.getByRole("button", { name: "nora.lindqvist" }).click();
-    await page.getByRole("heading", { name: "EA-NORA-VPS" }).waitFor();
-    await close(page);
-});
-
-test("UTC days of the backend are the same in a time zone west of Greenwich", async () => {
-    const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}`, timezone: "America/Los_Angeles" });
-    // Uses the page's own response, because a second request could be on the next day.
-    const answered = page.waitForResponse((reply) => reply.url().includes("bucket=day"));
-    await page.goto(`${backend.address}/app/licenses/${licenses.nora}/usage?span=month`);
-    const { buckets } = await (await answered).json();
-    const first = buckets.find((bucket) => bucket.signals_received > 0);
-    await page.getByText("Show as a table").click();
-    const shown = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeZone: "UTC" }).format(new Date(first.at));
-    const text = await page.locator("details tbody tr").first().locator("td").first().innerText();
-    assert.equal(text.replaceAll("\u00a0", " "), shown);
-    await close(page);
-});
-
-test("a device is renamed, and its removal frees the slot", async () => {
-    const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
-    await page.getByRole("button", { name: "Rename EA-NORA-HOME" }).click();
-    await page.getByLabel("Name", { exact: true }).fill("Desk at home");
-    await page.getByRole("button", { name: "Save" }).click();
-    await page.getByRole("heading", { name: "Desk at home" }).waitFor();
-    await page.getByRole("button", { name: "Remove Desk at home" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
-    await page.getByText("1 of 2 slots are taken").waitFor();
-    await close(page);
-});
-
-test("an alert shows simultaneous use, the refused device, and the towns; a reinstatement can be undone", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: "/alerts/00000000-0000-4000-8000-000000000807" });
-    await page.getByText("Two or more were in use at the same time for", { exact: false }).waitFor();
-    await page.getByRole("list", { name: "In use at the same time" }).getByText("EA-SARA-1 · 880711, EA-SARA-2 · 880721").waitFor();
-    await page.getByText("EA-SARA-3 · 880731", { exact: false }).filter({ hasText: "refused on" }).waitFor();
-    await page.getByRole("row", { name: /EA-SARA-3 · 880731 Refused/ }).waitFor();
-    await page.getByRole("img", { name: "Locations: Dubai, United Arab Emirates; London, United Kingdom" }).waitFor();
-    assert.equal(await page.locator(".map .town").count(), 2);
-    await assertAccessible(page, "own devices");
-    await page.getByRole("button", { name: "Close as false alarm…" }).click();
-    await page.getByLabel(/Why\?/).fill("Internal: the same house.");
-    await page.getByRole("dialog").getByRole("button", { name: "Close as false alarm" }).click();
-    await page.getByRole("button", { name: "Suspend license…" }).waitFor();
-    await page.getByRole("button", { name: "Undo" }).click();
-    await page.getByText("The license is suspended again", { exact: false }).waitFor();
-    const { body } = await backend.call("GET", `/api/v1/licenses/${licenses.sara}/suspension`, backend.token("subscriber", people.sara));
-    assert.match(body.suspensions[0].reason, /reinstated by mistake/);
-    await close(page);
-});
-
-test("a suspended license says so on each of its pages, with the way to what can be done", async () => {
-    const page = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices` });
-    await page.getByText("This license is suspended.").waitFor();
-    await page.getByRole("link", { name: "See what to do" }).click();
-    await page.getByRole("heading", { name: "Request a review" }).waitFor();
-    await gone(page.getByRole("link", { name: "See what to do" }));
-    await close(page);
-});
-
-test("the owner answers “was this you?” after signing in, and the operator finds the answer", async () => {
-    const alert = "00000000-0000-4000-8000-000000000820";
-    const path = `/api/v1/licenses/${licenses.marco}/alerts/${alert}/answer`;
-    const owner = backend.token("subscriber", people.marco);
-    assert.equal((await backend.call("POST", path, backend.token("subscriber", people.nora), { was_you: true })).status, 404);
-    assert.equal((await backend.call("POST", path, null, { was_you: true })).status, 401);
-    assert.equal((await backend.call("POST", path, backend.token("operator", people.operator), { was_you: true })).status, 403);
-    assert.equal((await backend.call("POST", path, owner, {})).body.field, "was_you");
-
-    const page = await open(browser, backend, { as: people.marco, path: `/licenses/${licenses.marco}/activity` });
-    await page.getByRole("heading", { name: "Was this you?" }).waitFor();
-    await page.getByText("New devices wait until you have answered.", { exact: false }).waitFor();
-    await assertAccessible(page, "question");
-    await page.getByRole("button", { name: "No, somebody else" }).click();
-    await page.getByText("You said that it was not you. An operator will review your answer.", { exact: false }).waitFor();
-    await gone(page.getByRole("heading", { name: "Was this you?" }));
-    await close(page);
-    assert.deepEqual((await backend.call("POST", path, owner, { was_you: false })).body, {
-        alert_id: alert,
-        was_you: false,
-        trusted: false,
-    });
-
-    const { body: health } = await backend.call("GET", `/api/v1/licenses/${licenses.marco}/health`, owner);
-    assert.ok(health.contributions.some((one) => one.reason.endsWith("an operator reviews it")));
-    assert.ok(!health.recommendations.some((one) => one.startsWith("Answer the alert")));
-
-    const operator = await open(browser, backend, { as: people.operator, path: "/alerts?status=ALL&customer_answer=DENIED" });
-    await operator.getByText("marco.ricci@example.com").waitFor();
-    await operator.getByText("Two devices in two cities", { exact: false }).waitFor();
-    await operator.getByText("Customer asked, new devices wait").waitFor();
-    assert.equal(await operator.getByRole("row").count(), 2);
-    await operator.goto(`${backend.address}/app/alerts/${alert}`);
-    await operator.getByText(/The customer said “it was somebody else”, /).waitFor();
-    await close(operator);
-
-    const seen = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.marco}/activity` });
-    await seen.getByText("The customer said “it was somebody else”.", { exact: false }).waitFor();
-    await gone(seen.getByRole("button", { name: "Yes, this was me" }));
-    await close(seen);
-});
-
-test("the tabs of a license speak of the customer, not to the operator", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: "/licenses" });
-    const wrong = [];
-    const of = (license, tabs) => tabs.map((tab) => `${license}/${tab}`);
-    for (const path of [
-        ...of(licenses.sara, ["", "usage", "devices", "renewals", "activity", "suspension"]),
-        ...of(licenses.amara, ["", "renewals"]),
-        ...of(licenses.liam, ["devices", "suspension"]),
-        ...of(licenses.paul, ["", "renewals"]),
-        ...of(licenses.marco, ["activity"]),
-        ...of(licenses.hana, ["renewals"]),
-    ]) {
-        await page.goto(`${backend.address}/app/licenses/${path}`);
-        await waitUntilLoaded(page);
-        const text = await page.locator("main").innerText();
-        wrong.push(...(text.match(/.*\byou(r|rself)?\b.*/gi) ?? []).map((line) => `${path}: ${line}`));
+test('frequent customer tasks take three clicks', async () => {
+  const done = async (as, clicks, message) => {
+    const page = await open(browser, backend, { as, path: '/licenses' });
+    for (const [role, name, where = 'main'] of clicks) {
+      const shown = page.getByRole(where);
+      // The switch itself is visually hidden. People click its label.
+      await (role === 'switch' ? shown.getByText(name) : shown.getByRole(role, { name }).first()).click();
     }
-    assert.deepEqual(wrong, []);
+    await page.getByText(message).first().waitFor();
     await close(page);
+  };
+  await done(
+    people.fatima,
+    [
+      ['link', /^Renewals/],
+      ['button', 'Renew now'],
+      ['button', 'Renew now', 'dialog'],
+    ],
+    'Renewed',
+  );
+  await done(
+    people.fatima,
+    [
+      ['link', /^Renewals/],
+      ['switch', 'Renew automatically'],
+    ],
+    'Auto-renewal is on.',
+  );
+  await done(
+    people.marco,
+    [
+      ['link', /^Devices/],
+      ['button', /^Remove/],
+      ['button', 'Remove', 'dialog'],
+    ],
+    'The device was removed.',
+  );
 });
 
-test("a policy in shadow is compared with the policy in force, and nothing acts on it", async () => {
-    const alerts = () => backend.sql(`select count(*) from suspicious_activity_alerts where subscription_id = '${licenses.nora}'`);
-    const before = alerts();
-    backend.sql(`insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
+test('a renewal with an unknown outcome is shown after a reload too; one that is too early can’t be requested', async () => {
+  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals`, ownClock: true });
+  let status = 'unknown';
+  await page.route('**/api/**/renewals', async (route) => {
+    const reply = await route.fetch();
+    await route.fulfill({ response: reply, json: { ...(await reply.json()), status, charge_open: status === 'unknown' } });
+  });
+  await page.reload();
+  await page.getByText('You will not be charged twice', { exact: false }).waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Renew now' }).isDisabled());
+  status = null;
+  await page.clock.runFor(4_000);
+  await page.getByText('You will not be charged twice', { exact: false }).waitFor({ state: 'detached' });
+  assert.ok(await page.getByRole('button', { name: 'Renew now' }).isEnabled());
+  await close(page);
+
+  const early = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/renewals` });
+  await early.getByText(/You can renew it from/).waitFor();
+  assert.ok(await early.getByRole('button', { name: 'Renew now' }).isDisabled());
+  await close(early);
+});
+
+test('while a payment is checked, the page polls its state with the key of the click', async () => {
+  const page = await open(browser, backend, { as: people.mira, path: `/licenses/${licenses.mira}/renewals`, ownClock: true });
+  const keys = [];
+  const reply = { status: 'pending', detail: 'We are checking this payment.', expires_at: '2027-01-01T00:00:00Z' };
+  await page.route('**/api/**/renew', (route) => {
+    keys.push(route.request().headers()['idempotency-key']);
+    return route.fulfill({
+      status: 202,
+      json: keys.length < 3 ? reply : { ...reply, status: 'declined', detail: 'The card was declined.' },
+    });
+  });
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  await page.getByText('Checking the payment').waitFor();
+  await page.clock.runFor(4_000);
+  await page.clock.runFor(4_000);
+  await page.getByText('Declined', { exact: true }).waitFor();
+  assert.equal(keys.length, 3);
+  assert.match(keys[0], /^[0-9a-f-]{36}$/);
+  assert.equal(new Set(keys).size, 1);
+  await close(page);
+});
+
+test('an expired session shows a notice, and signing in returns to the page', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
+  await page.route('**/api/**/devices', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHORIZED', detail: 'No.' } }));
+  await page.getByRole('link', { name: 'Health' }).click();
+  await page.getByRole('heading', { name: 'License health' }).waitFor();
+  await page.getByRole('link', { name: 'Devices', exact: true }).click();
+  await page.getByText('Your session has ended.', { exact: false }).waitFor();
+  await page.unroute('**/api/**/devices');
+  await page.getByRole('button', { name: 'nora.lindqvist' }).click();
+  await page.getByRole('heading', { name: 'EA-NORA-VPS' }).waitFor();
+  await close(page);
+});
+
+test('UTC days of the backend are the same in a time zone west of Greenwich', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}`, timezone: 'America/Los_Angeles' });
+  // Uses the page's own response, because a second request could be on the next day.
+  const answered = page.waitForResponse((reply) => reply.url().includes('bucket=day'));
+  await page.goto(`${backend.address}/app/licenses/${licenses.nora}/usage?span=month`);
+  const { buckets } = await (await answered).json();
+  const first = buckets.find((bucket) => bucket.signals_received > 0);
+  await page.getByText('Show as a table').click();
+  const shown = new Intl.DateTimeFormat('en-US', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(first.at));
+  const text = await page.locator('details tbody tr').first().locator('td').first().innerText();
+  assert.equal(text.replaceAll('\u00a0', ' '), shown);
+  await close(page);
+});
+
+test('a device is renamed, and its removal frees the slot', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });
+  await page.getByRole('button', { name: 'Rename EA-NORA-HOME' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Desk at home');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: 'Desk at home' }).waitFor();
+  await page.getByRole('button', { name: 'Remove Desk at home' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('1 of 2 slots are taken').waitFor();
+  await close(page);
+});
+
+test('an alert shows simultaneous use, the refused device, and the towns; a reinstatement can be undone', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/alerts/00000000-0000-4000-8000-000000000807' });
+  await page.getByText('Two or more were in use at the same time for', { exact: false }).waitFor();
+  await page.getByRole('list', { name: 'In use at the same time' }).getByText('EA-SARA-1 · 880711, EA-SARA-2 · 880721').waitFor();
+  await page.getByText('EA-SARA-3 · 880731', { exact: false }).filter({ hasText: 'refused on' }).waitFor();
+  await page.getByRole('row', { name: /EA-SARA-3 · 880731 Refused/ }).waitFor();
+  await page.getByRole('img', { name: 'Locations: Dubai, United Arab Emirates; London, United Kingdom' }).waitFor();
+  assert.equal(await page.locator('.map .town').count(), 2);
+  await assertAccessible(page, 'own devices');
+  await page.getByRole('button', { name: 'Close as false alarm…' }).click();
+  await page.getByLabel(/Why\?/).fill('Internal: the same house.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('The license is suspended again', { exact: false }).waitFor();
+  const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.sara}/suspension`, backend.token('subscriber', people.sara));
+  assert.match(body.suspensions[0].reason, /reinstated by mistake/);
+  await close(page);
+});
+
+test('a suspended license says so on each of its pages, with the way to what can be done', async () => {
+  const page = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices` });
+  await page.getByText('This license is suspended.').waitFor();
+  await page.getByRole('link', { name: 'See what to do' }).click();
+  await page.getByRole('heading', { name: 'Request a review' }).waitFor();
+  await gone(page.getByRole('link', { name: 'See what to do' }));
+  await close(page);
+});
+
+test('the owner answers “was this you?” after signing in, and the operator finds the answer', async () => {
+  const alert = '00000000-0000-4000-8000-000000000820';
+  const path = `/api/v1/licenses/${licenses.marco}/alerts/${alert}/answer`;
+  const owner = backend.token('subscriber', people.marco);
+  assert.equal((await backend.call('POST', path, backend.token('subscriber', people.nora), { was_you: true })).status, 404);
+  assert.equal((await backend.call('POST', path, null, { was_you: true })).status, 401);
+  assert.equal((await backend.call('POST', path, backend.token('operator', people.operator), { was_you: true })).status, 403);
+  assert.equal((await backend.call('POST', path, owner, {})).body.field, 'was_you');
+
+  const page = await open(browser, backend, { as: people.marco, path: `/licenses/${licenses.marco}/activity` });
+  await page.getByRole('heading', { name: 'Was this you?' }).waitFor();
+  await page.getByText('New devices wait until you have answered.', { exact: false }).waitFor();
+  await assertAccessible(page, 'question');
+  await page.getByRole('button', { name: 'No, somebody else' }).click();
+  await page.getByText('You said that it was not you. An operator will review your answer.', { exact: false }).waitFor();
+  await gone(page.getByRole('heading', { name: 'Was this you?' }));
+  await close(page);
+  assert.deepEqual((await backend.call('POST', path, owner, { was_you: false })).body, {
+    alert_id: alert,
+    was_you: false,
+    trusted: false,
+  });
+
+  const { body: health } = await backend.call('GET', `/api/v1/licenses/${licenses.marco}/health`, owner);
+  assert.ok(health.contributions.some((one) => one.reason.endsWith('an operator reviews it')));
+  assert.ok(!health.recommendations.some((one) => one.startsWith('Answer the alert')));
+
+  const operator = await open(browser, backend, { as: people.operator, path: '/alerts?status=ALL&customer_answer=DENIED' });
+  await operator.getByText('marco.ricci@example.com').waitFor();
+  await operator.getByText('Two devices in two cities', { exact: false }).waitFor();
+  await operator.getByText('Customer asked, new devices wait').waitFor();
+  assert.equal(await operator.getByRole('row').count(), 2);
+  await operator.goto(`${backend.address}/app/alerts/${alert}`);
+  await operator.getByText(/The customer said “it was somebody else”, /).waitFor();
+  await close(operator);
+
+  const seen = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.marco}/activity` });
+  await seen.getByText('The customer said “it was somebody else”.', { exact: false }).waitFor();
+  await gone(seen.getByRole('button', { name: 'Yes, this was me' }));
+  await close(seen);
+});
+
+test('the tabs of a license speak of the customer, not to the operator', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/licenses' });
+  const wrong = [];
+  const of = (license, tabs) => tabs.map((tab) => `${license}/${tab}`);
+  for (const path of [
+    ...of(licenses.sara, ['', 'usage', 'devices', 'renewals', 'activity', 'suspension']),
+    ...of(licenses.amara, ['', 'renewals']),
+    ...of(licenses.liam, ['devices', 'suspension']),
+    ...of(licenses.paul, ['', 'renewals']),
+    ...of(licenses.marco, ['activity']),
+    ...of(licenses.hana, ['renewals']),
+  ]) {
+    await page.goto(`${backend.address}/app/licenses/${path}`);
+    await waitUntilLoaded(page);
+    const text = await page.locator('main').innerText();
+    wrong.push(...(text.match(/.*\byou(r|rself)?\b.*/gi) ?? []).map((line) => `${path}: ${line}`));
+  }
+  assert.deepEqual(wrong, []);
+  await close(page);
+});
+
+test('a policy in shadow is compared with the policy in force, and nothing acts on it', async () => {
+  const alerts = () => backend.sql(`select count(*) from suspicious_activity_alerts where subscription_id = '${licenses.nora}'`);
+  const before = alerts();
+  backend.sql(`insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
     select array[subscription_id], array[min(logged_at)], array[max(logged_at)] from license_usage_log
     where subscription_id = '${licenses.nora}' group by subscription_id`);
-    await backend.runTimer("ScanUsage");
-    assert.equal(alerts(), before);
+  await backend.runTimer('ScanUsage');
+  assert.equal(alerts(), before);
 
-    const page = await open(browser, backend, { as: people.operator, path: "/alerts" });
-    await page.getByRole("link", { name: "Policy in shadow" }).click();
-    await page.getByText("1 license differs").waitFor();
-    await page.getByText("device_limit=1").waitFor();
-    await page.getByRole("cell", { name: "Only in shadow" }).waitFor();
-    await assertAccessible(page, "shadow");
-    await takeScreenshot(page, "story-shadow");
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takeScreenshot(page, "story-shadow-phone");
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, "the page scrolls sideways");
-    await page.getByLabel("Difference").selectOption({ label: "Same measure (0)" });
-    await page.getByText("No licenses.").waitFor();
-    await close(page);
+  const page = await open(browser, backend, { as: people.operator, path: '/alerts' });
+  await page.getByRole('link', { name: 'Policy in shadow' }).click();
+  await page.getByText('1 license differs').waitFor();
+  await page.getByText('device_limit=1').waitFor();
+  await page.getByRole('cell', { name: 'Only in shadow' }).waitFor();
+  await assertAccessible(page, 'shadow');
+  await takeScreenshot(page, 'story-shadow');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-shadow-phone');
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, 'the page scrolls sideways');
+  await page.getByLabel('Difference').selectOption({ label: 'Same measure (0)' });
+  await page.getByText('No licenses.').waitFor();
+  await close(page);
 
-    const path = "/api/v1/licenses/alerts/shadow";
-    assert.equal((await backend.call("GET", path, backend.token("subscriber", people.nora))).status, 403);
-    const { body } = await backend.call("GET", `/api/v1/licenses/${licenses.nora}/activity`, backend.token("subscriber", people.nora));
-    assert.equal(body.alerts.length, Number(before));
+  const path = '/api/v1/licenses/alerts/shadow';
+  assert.equal((await backend.call('GET', path, backend.token('subscriber', people.nora))).status, 403);
+  const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.nora}/activity`, backend.token('subscriber', people.nora));
+  assert.equal(body.alerts.length, Number(before));
 });
 
-test("the list of alerts refreshes automatically, and says when it shows only one license", async () => {
-    const page = await open(browser, backend, {
-        as: people.operator,
-        path: `/alerts?status=ALL&subscription_id=${licenses.nora}`,
-        ownClock: true,
-    });
-    await page.getByText("No matching alerts.").waitFor();
-    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+test('the list of alerts refreshes automatically, and says when it shows only one license', async () => {
+  const page = await open(browser, backend, {
+    as: people.operator,
+    path: `/alerts?status=ALL&subscription_id=${licenses.nora}`,
+    ownClock: true,
+  });
+  await page.getByText('No matching alerts.').waitFor();
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
     values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in meanwhile', '{}')`);
-    await page.clock.runFor(31_000);
-    await page.getByText("Came in meanwhile").waitFor();
-    // Something is shown now, so it must not move: a newer alert waits until the operator asks for it.
-    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+  await page.clock.runFor(31_000);
+  await page.getByText('Came in meanwhile').waitFor();
+  // Something is shown now, so it must not move: a newer alert waits until the operator asks for it.
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
     values ('${licenses.nora}', '${people.nora}', 'MULTIPLE_IPS', 'LOW', 'Came in later', '{}')`);
-    await page.clock.runFor(31_000);
-    await page.getByRole("button", { name: "Show 1 change" }).waitFor();
-    assert.equal(await page.getByText("Came in later").count(), 0);
-    await page.getByRole("button", { name: "Show 1 change" }).click();
-    await page.getByText("Came in later").waitFor();
-    await page.getByRole("button", { name: "Show the alerts of all licenses" }).click();
-    await page.getByText("Concurrent use").first().waitFor();
-    assert.doesNotMatch(page.url(), /subscription_id/);
-    await close(page);
-    backend.sql(`delete from suspicious_activity_alerts where description in ('Came in meanwhile', 'Came in later')`);
+  await page.clock.runFor(31_000);
+  await page.getByRole('button', { name: 'Show 1 change' }).waitFor();
+  assert.equal(await page.getByText('Came in later').count(), 0);
+  await page.getByRole('button', { name: 'Show 1 change' }).click();
+  await page.getByText('Came in later').waitFor();
+  await page.getByRole('button', { name: 'Show the alerts of all licenses' }).click();
+  await page.getByText('Concurrent use').first().waitFor();
+  assert.doesNotMatch(page.url(), /subscription_id/);
+  await close(page);
+  backend.sql(`delete from suspicious_activity_alerts where description in ('Came in meanwhile', 'Came in later')`);
 });
 
-test("a customer can’t see another customer’s license", async () => {
-    const page = await open(browser, backend, { as: people.nora, path: "/licenses" });
-    await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
-    await page.getByText("There is no such license, or it is not yours.").waitFor();
-    const list = await backend.call("GET", `/api/v1/licenses?search=amara`, backend.token("subscriber", people.nora));
-    assert.deepEqual(list.body.licenses, []);
-    const found = await backend.call("GET", `/api/v1/licenses?search=AMARA`, backend.token("operator", people.operator));
-    assert.deepEqual(
-        found.body.licenses.map((one) => one.owner_email),
-        ["amara.okafor@example.com"],
+test('a customer can’t see another customer’s license', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/licenses' });
+  await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
+  await page.getByText('There is no such license, or it is not yours.').waitFor();
+  const list = await backend.call('GET', `/api/v1/licenses?search=amara`, backend.token('subscriber', people.nora));
+  assert.deepEqual(list.body.licenses, []);
+  const found = await backend.call('GET', `/api/v1/licenses?search=AMARA`, backend.token('operator', people.operator));
+  assert.deepEqual(
+    found.body.licenses.map((one) => one.owner_email),
+    ['amara.okafor@example.com'],
+  );
+  const pages = [];
+  for (let after = ''; after !== null;) {
+    const { body } = await backend.call(
+      'GET',
+      `/api/v1/licenses?limit=7${after && `&after=${after}`}`,
+      backend.token('operator', people.operator),
     );
-    const pages = [];
-    for (let after = ""; after !== null;) {
-        const { body } = await backend.call(
-            "GET",
-            `/api/v1/licenses?limit=7${after && `&after=${after}`}`,
-            backend.token("operator", people.operator),
-        );
-        pages.push(...body.licenses.map((one) => one.subscription_id));
-        after = body.next;
-    }
-    assert.equal(pages.length, 25);
-    assert.equal(new Set(pages).size, 25);
-    await close(page);
+    pages.push(...body.licenses.map((one) => one.subscription_id));
+    after = body.next;
+  }
+  assert.equal(pages.length, 25);
+  assert.equal(new Set(pages).size, 25);
+  await close(page);
 });
 
-test("an operator sees the length of the queue, or the reason why it is unknown", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: "/system" });
-    await page.getByText("No broker is set (ServiceBus)", { exact: false }).waitFor();
-    await page.route("**/api/v1/system", async (route) => {
-        const response = await route.fetch();
-        const state = await response.json();
-        const waiting = Object.fromEntries(Object.keys(state.waiting).map((name) => [name, name.endsWith("_at") ? null : 0]));
-        await route.fulfill({ response, json: { ...state, waiting, timers: [], skipped_rows: [], ...changes } });
-    });
-    // The heading and the list agree.
-    let changes = { queue: { active: 1234, dead_lettered: 0, unknown_because: null }, troubles: [] };
-    await page.reload();
-    await page.getByRole("heading", { name: "Everything works" }).waitFor();
-    await page.getByText("Nothing waits.").waitFor();
-    const trouble = { trouble_id: "t", cause: "DISPUTE_DUE", subject: "d-1", name: "du_1", opened_at: new Date().toISOString() };
-    changes = { queue: { active: 1234, dead_lettered: 2, unknown_because: null }, troubles: [trouble] };
-    await page.reload();
-    await page.getByText("1,234 (plus 2 dead letters)").waitFor();
-    await page.getByRole("heading", { name: "2 things need attention" }).waitFor();
-    await page.getByText("The queue has 2 dead letters.").waitFor();
-    assert.equal(await page.getByText("Nothing waits.").count(), 0);
-    await page.getByRole("link", { name: "Evidence for the dispute du_1 is due soon" }).click();
-    assert.match(page.url(), /\/app\/renewals#d-1$/);
-    await close(page);
+test('an operator sees the length of the queue, or the reason why it is unknown', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  await page.getByText('No broker is set (ServiceBus)', { exact: false }).waitFor();
+  await page.route('**/api/v1/system', async (route) => {
+    const response = await route.fetch();
+    const state = await response.json();
+    const waiting = Object.fromEntries(Object.keys(state.waiting).map((name) => [name, name.endsWith('_at') ? null : 0]));
+    await route.fulfill({ response, json: { ...state, waiting, timers: [], skipped_rows: [], ...changes } });
+  });
+  // The heading and the list agree.
+  let changes = { queue: { active: 1234, dead_lettered: 0, unknown_because: null }, troubles: [] };
+  await page.reload();
+  await page.getByRole('heading', { name: 'Everything works' }).waitFor();
+  await page.getByText('Nothing waits.').waitFor();
+  const trouble = { trouble_id: 't', cause: 'DISPUTE_DUE', subject: 'd-1', name: 'du_1', opened_at: new Date().toISOString() };
+  changes = { queue: { active: 1234, dead_lettered: 2, unknown_because: null }, troubles: [trouble] };
+  await page.reload();
+  await page.getByText('1,234 (plus 2 dead letters)').waitFor();
+  await page.getByRole('heading', { name: '2 things need attention' }).waitFor();
+  await page.getByText('The queue has 2 dead letters.').waitFor();
+  assert.equal(await page.getByText('Nothing waits.').count(), 0);
+  await page.getByRole('link', { name: 'Evidence for the dispute du_1 is due soon' }).click();
+  assert.match(page.url(), /\/app\/renewals#d-1$/);
+  await close(page);
 });
 
-test("an operator replays and discards quarantined messages", async () => {
-    backend.sql(
-        `insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
+test('an operator replays and discards quarantined messages', async () => {
+  backend.sql(
+    `insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
     values ('queue', 'MALFORMED', null, 'The text is not JSON.', '{"logged_at":', sha256('y'))`,
-    );
-    const page = await open(browser, backend, { as: people.operator, path: "/system" });
-    await page.getByText("The text is not JSON.").waitFor();
-    await page.getByText("Show all 13 bytes").click();
-    await page.locator("details pre", { hasText: '{"logged_at":' }).waitFor();
-    await page.getByRole("button", { name: "Discard" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click();
-    await page.getByText("Nothing is quarantined.").waitFor();
-    await close(page);
+  );
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  await page.getByText('The text is not JSON.').waitFor();
+  await page.getByText('Show all 13 bytes').click();
+  await page.locator('details pre', { hasText: '{"logged_at":' }).waitFor();
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+  await page.getByText('Nothing is quarantined.').waitFor();
+  await close(page);
 });
 
 /** Counts the clicks on a page from now on, also over navigations. */
 async function countClicks(page) {
-    let clicks = 0;
-    page.isSpent = true;
-    await page.exposeFunction("countClick", () => clicks++);
-    const listen = () => addEventListener("click", (event) => event.isTrusted && event.detail > 0 && globalThis.countClick(), true);
-    await page.addInitScript(listen);
-    await page.evaluate(listen);
-    return () => clicks;
+  let clicks = 0;
+  page.isSpent = true;
+  await page.exposeFunction('countClick', () => clicks++);
+  const listen = () => addEventListener('click', (event) => event.isTrusted && event.detail > 0 && globalThis.countClick(), true);
+  await page.addInitScript(listen);
+  await page.evaluate(listen);
+  return () => clicks;
 }
 
-test("a customer is found by account number in two clicks", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: "/system" });
-    const clicks = await countClicks(page);
-    await page.getByRole("combobox", { name: "Search" }).click();
-    await page.keyboard.type("510101");
-    await page.getByRole("option", { name: "EA-NORA-VPS" }).waitFor();
-    await assertAccessible(page, "search");
-    await takeScreenshot(page, "story-search");
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takeScreenshot(page, "story-search-phone");
-    await page.getByRole("option", { name: "EA-NORA-VPS" }).click();
-    await page.getByRole("heading", { name: "nora.lindqvist@example.com" }).waitFor();
-    assert.equal(clicks(), 2);
-    // The same with the keyboard only: a shortcut, and Enter for the first result.
-    await page.getByRole("heading", { level: 1 }).focus();
-    await page.keyboard.press("/");
-    await page.keyboard.type("sara.had");
-    await page.getByRole("option", { name: "sara.haddad@example.com" }).waitFor();
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "sara.haddad@example.com" }).waitFor();
-    // Enter before the answer: the first result opens when it comes.
-    await page.keyboard.press("Control+k");
-    await page.keyboard.type("nadia.ben");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "nadia.benali@example.com" }).waitFor();
-    await page.keyboard.press("Control+k");
-    await page.keyboard.type("nobody-has-this");
-    await page.getByText("Nothing found.", { exact: false }).waitFor();
-    await page.keyboard.press("Escape");
-    await close(page);
+test('a customer is found by account number in two clicks', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  const clicks = await countClicks(page);
+  await page.getByRole('combobox', { name: 'Search' }).click();
+  await page.keyboard.type('510101');
+  await page.getByRole('option', { name: 'EA-NORA-VPS' }).waitFor();
+  await assertAccessible(page, 'search');
+  await takeScreenshot(page, 'story-search');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-search-phone');
+  await page.getByRole('option', { name: 'EA-NORA-VPS' }).click();
+  await page.getByRole('heading', { name: 'nora.lindqvist@example.com' }).waitFor();
+  assert.equal(clicks(), 2);
+  // The same with the keyboard only: a shortcut, and Enter for the first result.
+  await page.getByRole('heading', { level: 1 }).focus();
+  await page.keyboard.press('/');
+  await page.keyboard.type('sara.had');
+  await page.getByRole('option', { name: 'sara.haddad@example.com' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'sara.haddad@example.com' }).waitFor();
+  // Enter before the answer: the first result opens when it comes.
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('nadia.ben');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'nadia.benali@example.com' }).waitFor();
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('nobody-has-this');
+  await page.getByText('Nothing found.', { exact: false }).waitFor();
+  await page.keyboard.press('Escape');
+  await close(page);
 });
 
-test("from an alert mail to a decision in four clicks", async () => {
-    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+test('from an alert mail to a decision in four clicks', async () => {
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
     values ('${licenses.peter}', '${people.peter}', 'MULTIPLE_IPS', 'HIGH', 'Used from 9 networks', '{}')`);
-    // The mail to operators links to the pages; this page stands for the mail.
-    const page = await open(browser, backend, { as: people.operator, path: "/system" });
-    await page.evaluate(() => {
-        document.body.innerHTML = '<h1>Mail</h1><a href="/app/">Review the alerts</a>';
-    });
-    const clicks = await countClicks(page);
-    await page.getByRole("link", { name: "Review the alerts" }).click();
-    await page.getByRole("row", { name: /Used from 9 networks/ }).click();
-    await page.getByRole("button", { name: "Close as resolved…" }).click();
-    await page.getByRole("dialog").locator("textarea:focus").waitFor();
-    await page.keyboard.type("He moves between his offices.");
-    await page.getByRole("dialog").getByRole("button", { name: "Close as resolved" }).click();
-    await page.getByText("1 alert updated.").waitFor();
-    assert.ok(clicks() <= 4, `${clicks()} clicks`);
-    assert.equal(backend.sql(`select status from suspicious_activity_alerts where description = 'Used from 9 networks'`), "RESOLVED");
-    await close(page);
+  // The mail to operators links to the pages; this page stands for the mail.
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  await page.evaluate(() => {
+    document.body.innerHTML = '<h1>Mail</h1><a href="/app/">Review the alerts</a>';
+  });
+  const clicks = await countClicks(page);
+  await page.getByRole('link', { name: 'Review the alerts' }).click();
+  await page.getByRole('row', { name: /Used from 9 networks/ }).click();
+  await page.getByRole('button', { name: 'Close as resolved…' }).click();
+  await page.getByRole('dialog').locator('textarea:focus').waitFor();
+  await page.keyboard.type('He moves between his offices.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as resolved' }).click();
+  await page.getByText('1 alert updated.').waitFor();
+  assert.ok(clicks() <= 4, `${clicks()} clicks`);
+  assert.equal(backend.sql(`select status from suspicious_activity_alerts where description = 'Used from 9 networks'`), 'RESOLVED');
+  await close(page);
 });
 
-test("one decision about 130 alerts: the page says which one was refused, and why, and it stays selected", async () => {
-    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+test('one decision about 130 alerts: the page says which one was refused, and why, and it stays selected', async () => {
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
     select '${licenses.peter}', '${people.peter}', 'MULTIPLE_IPS', 'LOW', 'Bulk ' || n, '{}' from generate_series(1, 130) n`);
-    const page = await open(browser, backend, {
-        as: people.operator,
-        path: `/alerts?status=ALL&severity=LOW&subscription_id=${licenses.peter}`,
-    });
-    await page.getByRole("button", { name: "Show more" }).click();
-    await gone(page.getByRole("button", { name: "Show more" }));
-    await page.locator("thead .tick").click();
-    await page.getByRole("region", { name: "130 selected" }).waitFor();
-    backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where description = 'Bulk 2'`);
-    await page.getByRole("button", { name: "Close as false alarm…" }).click();
-    await page.getByLabel(/Why\?/).fill("A trade fair.");
-    await page.getByRole("dialog").getByRole("button", { name: "Close as false alarm" }).click();
-    const results = page.getByRole("dialog", { name: "Results" });
-    await results.getByText("129 of 130 done.", { exact: false }).waitFor();
-    await results.getByText("Bulk 2").waitFor();
-    await results.getByText("The alert is RESOLVED", { exact: false }).waitFor();
-    await assertAccessible(page, "results");
-    await takeScreenshot(page, "story-results");
-    await results.getByRole("button", { name: "Close" }).click();
-    assert.equal(
-        backend.sql(`select count(*) from suspicious_activity_alerts where description like 'Bulk %' and status = 'FALSE_POSITIVE'`),
-        "129",
-    );
-    await page.getByRole("region", { name: "1 selected" }).waitFor();
-    await close(page);
+  const page = await open(browser, backend, {
+    as: people.operator,
+    path: `/alerts?status=ALL&severity=LOW&subscription_id=${licenses.peter}`,
+  });
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await gone(page.getByRole('button', { name: 'Show more' }));
+  await page.locator('thead .tick').click();
+  await page.getByRole('region', { name: '130 selected' }).waitFor();
+  backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where description = 'Bulk 2'`);
+  await page.getByRole('button', { name: 'Close as false alarm…' }).click();
+  await page.getByLabel(/Why\?/).fill('A trade fair.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
+  const results = page.getByRole('dialog', { name: 'Results' });
+  await results.getByText('129 of 130 done.', { exact: false }).waitFor();
+  await results.getByText('Bulk 2').waitFor();
+  await results.getByText('The alert is RESOLVED', { exact: false }).waitFor();
+  await assertAccessible(page, 'results');
+  await takeScreenshot(page, 'story-results');
+  await results.getByRole('button', { name: 'Close' }).click();
+  assert.equal(
+    backend.sql(`select count(*) from suspicious_activity_alerts where description like 'Bulk %' and status = 'FALSE_POSITIVE'`),
+    '129',
+  );
+  await page.getByRole('region', { name: '1 selected' }).waitFor();
+  await close(page);
 });
 
-test("an operator writes a note, exports a customer and erases them after typing the address", async () => {
-    const samir = people.nora.replace("101", "125");
-    backend.sql(`insert into audit_log (actor_kind, actor_id, action, subject)
+test('an operator writes a note, exports a customer and erases them after typing the address', async () => {
+  const samir = people.nora.replace('101', '125');
+  backend.sql(`insert into audit_log (actor_kind, actor_id, action, subject)
     select 'owner', '${samir}', 'payment_method.setup_started', 'x' from generate_series(1, 60)`);
-    const page = await open(browser, backend, { as: people.operator, path: `/customers/${samir}` });
-    await page.getByLabel("New note").fill("Asked for erasure by mail.");
-    await page.getByRole("button", { name: "Add note" }).click();
-    await page.getByRole("region", { name: "Notes" }).getByText("olga.operator@example.com", { exact: false }).waitFor();
-    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export data" }).click()]);
-    assert.equal(file.suggestedFilename(), `person-${samir}.json`);
-    await page.getByRole("cell", { name: "person.exported" }).waitFor();
-    const changes = page.getByRole("region", { name: "What was changed" });
-    assert.equal(await changes.locator("tbody tr").count(), 50);
-    await page.getByRole("button", { name: "Show more" }).click();
-    await changes.locator("tbody tr").nth(60).waitFor();
+  const page = await open(browser, backend, { as: people.operator, path: `/customers/${samir}` });
+  await page.getByLabel('New note').fill('Asked for erasure by mail.');
+  await page.getByRole('button', { name: 'Add note' }).click();
+  await page.getByRole('region', { name: 'Notes' }).getByText('olga.operator@example.com', { exact: false }).waitFor();
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export data' }).click()]);
+  assert.equal(file.suggestedFilename(), `person-${samir}.json`);
+  await page.getByRole('cell', { name: 'person.exported' }).waitFor();
+  const changes = page.getByRole('region', { name: 'What was changed' });
+  assert.equal(await changes.locator('tbody tr').count(), 50);
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await changes.locator('tbody tr').nth(60).waitFor();
 
-    await page.getByRole("button", { name: "Erase…" }).click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByText("customer notes: 1").waitFor();
-    await dialog.getByLabel("Reason, for the audit log").fill("Mail of Monday");
-    await dialog.getByLabel("Type samir.patel@example.com to confirm").fill("samir.patel@example.co");
-    assert.ok(await dialog.getByRole("button", { name: "Erase" }).isDisabled());
-    await assertAccessible(page, "erase");
-    await takeScreenshot(page, "story-erase");
-    await page.setViewportSize({ width: 390, height: 844 });
-    await takeScreenshot(page, "story-erase-phone");
-    await dialog.getByLabel("Type samir.patel@example.com to confirm").fill("samir.patel@example.com");
-    await dialog.getByRole("button", { name: "Erase" }).click();
-    await page.getByText("Erased", { exact: true }).waitFor();
-    await page.getByRole("cell", { name: "person.erased" }).waitFor();
-    await gone(page.getByText("samir.patel@example.com"));
-    assert.equal(backend.sql(`select count(*) from users where email like 'samir%'`), "0");
-    assert.equal(backend.sql(`select actor_id from audit_log where action = 'person.erased' and subject = '${samir}'`), people.operator);
-    await close(page);
+  await page.getByRole('button', { name: 'Erase…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('customer notes: 1').waitFor();
+  await dialog.getByLabel('Reason, for the audit log').fill('Mail of Monday');
+  await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.co');
+  assert.ok(await dialog.getByRole('button', { name: 'Erase' }).isDisabled());
+  await assertAccessible(page, 'erase');
+  await takeScreenshot(page, 'story-erase');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await takeScreenshot(page, 'story-erase-phone');
+  await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.com');
+  await dialog.getByRole('button', { name: 'Erase' }).click();
+  await page.getByText('Erased', { exact: true }).waitFor();
+  await page.getByRole('cell', { name: 'person.erased' }).waitFor();
+  await gone(page.getByText('samir.patel@example.com'));
+  assert.equal(backend.sql(`select count(*) from users where email like 'samir%'`), '0');
+  assert.equal(backend.sql(`select actor_id from audit_log where action = 'person.erased' and subject = '${samir}'`), people.operator);
+  await close(page);
 });
 
-test("declined renewals are tried again, and dead mails are sent again", async () => {
-    backend.sql(`
+test('declined renewals are tried again, and dead mails are sent again', async () => {
+  backend.sql(`
     insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
     select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'soft_declined', 49, now() + interval '9 days', now() + interval '1 h'
     from subscriptions s join license_tokens t on t.subscription_id = s.subscription_id and t.is_active
     where s.subscription_id in ('${licenses.nora}', '${licenses.jonas}');
     insert into outbox (kind, dedup_key, payload, dead_at, attempts, last_error) values
         ('email', 'story:1', '{"template": "renewed", "user_id": "${people.nora}", "model": {}}', now(), 20, '550 5.1.1 unknown user')`);
-    // Between the list and the click, the charge of one becomes unknown: it must not be charged again.
-    const page = await open(browser, backend, { as: people.operator, path: "/renewals?status=soft_declined" });
-    await page.getByLabel("Select the renewal of nora.lindqvist@example.com").check();
-    await page.getByLabel("Select the renewal of jonas.weber@example.com").check();
-    backend.sql(`update renewals set status = 'unknown', intent_id = 'pi_story', unknown_since = now()
+  // Between the list and the click, the charge of one becomes unknown: it must not be charged again.
+  const page = await open(browser, backend, { as: people.operator, path: `/customers/${people.nora}` });
+  await page.getByRole('region', { name: 'Renewals in progress' }).getByRole('link', { name: 'alpine.trend' }).waitFor();
+  await page.goto(`${backend.address}/app/renewals?status=soft_declined`);
+  await page.getByLabel('Select the renewal of nora.lindqvist@example.com').check();
+  await page.getByLabel('Select the renewal of jonas.weber@example.com').check();
+  backend.sql(`update renewals set status = 'unknown', intent_id = 'pi_story', unknown_since = now()
     where subscription_id = '${licenses.jonas}' and status = 'soft_declined'`);
-    await page.getByRole("button", { name: "Try again…" }).click();
-    await page.getByRole("dialog").getByLabel("Reason, for the audit log").fill("The bank had an outage.");
-    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
-    const results = page.getByRole("dialog", { name: "Results" });
-    await results.getByText("1 of 2 done.", { exact: false }).waitFor();
-    await results.getByText("The outcome of its charge is not known yet.", { exact: false }).waitFor();
-    await results.getByRole("button", { name: "Close" }).click();
-    assert.equal(
-        backend.sql(`select status from renewals where subscription_id = '${licenses.jonas}' and intent_id = 'pi_story'`),
-        "unknown",
-    );
+  await page.getByRole('button', { name: 'Try again…' }).click();
+  await page.getByRole('dialog').getByLabel('Reason, for the audit log').fill('The bank had an outage.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).click();
+  const results = page.getByRole('dialog', { name: 'Results' });
+  await results.getByText('1 of 2 done.', { exact: false }).waitFor();
+  await results.getByText('The outcome of its charge is not known yet.', { exact: false }).waitFor();
+  await results.getByRole('button', { name: 'Close' }).click();
+  assert.equal(
+    backend.sql(`select status from renewals where subscription_id = '${licenses.jonas}' and intent_id = 'pi_story'`),
+    'unknown',
+  );
 
-    await page.goto(`${backend.address}/app/customers/${people.nora}`);
-    await page.getByRole("region", { name: "Renewals in progress" }).getByRole("link", { name: "alpine.trend" }).waitFor();
-    await page.goto(`${backend.address}/app/system`);
-    await page.getByText("1 email or webhook was given up", { exact: false }).waitFor();
-    await page.getByRole("button", { name: /^Send again: Email: renewed/ }).click();
-    await page.getByText("No email or webhook was given up.").waitFor();
-    assert.equal(backend.sql(`select count(*) from outbox where dedup_key = 'story:1' and dead_at is null`), "1");
-    await close(page);
-    backend.sql(`delete from renewals where subscription_id in ('${licenses.nora}', '${licenses.jonas}') and paid_with is null`);
+  await page.goto(`${backend.address}/app/system`);
+  await page.getByText('1 email or webhook was given up', { exact: false }).waitFor();
+  await page.getByRole('button', { name: /^Send again: Email: renewed/ }).click();
+  await page.getByText('No email or webhook was given up.').waitFor();
+  assert.equal(backend.sql(`select count(*) from outbox where dedup_key = 'story:1' and dead_at is null`), '1');
+  await close(page);
+  backend.sql(`delete from renewals where subscription_id in ('${licenses.nora}', '${licenses.jonas}') and paid_with is null`);
 });
 
-test("lists are downloaded as CSV, and the audit log is filtered", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: "/licenses?status=SUSPENDED" });
-    const download = async () => {
-        const [file] = await Promise.all([
-            page.waitForEvent("download"),
-            page.getByRole("button", { name: "Download CSV" }).last().click(),
-        ]);
-        return [
-            file.suggestedFilename(),
-            await file.createReadStream().then((stream) => stream.toArray().then((parts) => Buffer.concat(parts))),
-        ];
-    };
-    const [name, content] = await download();
-    assert.equal(name, "licenses.csv");
-    const lines = content.toString().trim().split("\n");
-    assert.equal(lines.length, 1 + (await page.locator("tbody tr").count()));
-    await page.getByRole("link", { name: "Audit log" }).click();
-    await page.getByLabel("Action").selectOption("license.suspended");
-    await page.getByRole("cell", { name: "license.suspended" }).first().waitFor();
-    await gone(page.getByRole("cell", { name: "license.reinstated" }));
-    assert.match(page.url(), /action=license.suspended/);
-    assert.match((await download())[1].toString(), /license\.suspended/);
-    await page.goto(`${backend.address}/app/renewals/upcoming?days=30`);
-    await page.getByRole("heading", { name: "Upcoming renewals" }).waitFor();
-    assert.match((await download())[1].toString(), /^(reason|subscription_id),/);
-    await close(page);
+test('lists are downloaded as CSV, and the audit log is filtered', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/licenses?status=SUSPENDED' });
+  const download = async () => {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).last().click()]);
+    return [
+      file.suggestedFilename(),
+      await file.createReadStream().then((stream) => stream.toArray().then((parts) => Buffer.concat(parts))),
+    ];
+  };
+  const [name, content] = await download();
+  assert.equal(name, 'licenses.csv');
+  const lines = content.toString().trim().split('\n');
+  assert.equal(lines.length, 1 + (await page.locator('tbody tr').count()));
+  await page.getByRole('link', { name: 'Audit log' }).click();
+  await page.getByLabel('Action').selectOption('license.suspended');
+  await page.getByRole('cell', { name: 'license.suspended' }).first().waitFor();
+  await gone(page.getByRole('cell', { name: 'license.reinstated' }));
+  assert.match(page.url(), /action=license.suspended/);
+  assert.match((await download())[1].toString(), /license\.suspended/);
+  await page.goto(`${backend.address}/app/renewals/upcoming?days=30`);
+  await page.getByRole('heading', { name: 'Upcoming renewals' }).waitFor();
+  assert.match((await download())[1].toString(), /^(reason|subscription_id),/);
+  await close(page);
 });
 
-test("an operator adds a webhook endpoint, sees its secret once, disables, replays and removes it", async () => {
-    const page = await open(browser, backend, { as: people.operator, path: "/webhooks" });
-    const dialog = page.getByRole("dialog");
-    await page.getByText("No endpoint receives events.").waitFor();
-    await page.getByRole("button", { name: "Add an endpoint" }).click();
-    await dialog.getByLabel("URL").fill("http://hooks.example.com/");
-    await dialog.getByRole("button", { name: "Add" }).click();
-    await dialog.getByText("url must begin with https.").waitFor();
-    await dialog.getByLabel("URL").fill("https://hooks.example.com/");
-    await dialog.getByLabel("Types").fill("device.added\ndevice.removed");
-    await dialog.getByRole("button", { name: "Add" }).click();
-    await page.getByText(/^whsec_/).waitFor();
-    await page.getByText("device.added, device.removed").waitFor();
-    await page.getByRole("button", { name: "Disable" }).click();
-    await page.getByRole("button", { name: "Enable" }).click();
-    await page.getByRole("button", { name: "Disable" }).waitFor();
-    await page.getByRole("button", { name: "Replay" }).click();
-    await dialog.getByLabel("From").fill("2026-11-01T00:00:00Z");
-    await dialog.getByRole("button", { name: "Replay" }).click();
-    await dialog.waitFor({ state: "hidden" });
-    await page.getByRole("button", { name: "New secret" }).click();
-    await dialog.getByRole("button", { name: "Make" }).click();
-    await page.getByText("Older secrets also sign until").waitFor();
-    await page.reload();
-    await page.getByText("https://hooks.example.com/").waitFor();
-    await gone(page.getByText(/^whsec_/));
-    await page.getByRole("button", { name: "Remove" }).click();
-    await dialog.getByRole("button", { name: "Remove" }).click();
-    await page.getByText("No endpoint receives events.").waitFor();
-    await close(page);
+test('an operator adds a webhook endpoint, sees its secret once, disables, replays and removes it', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/webhooks' });
+  const dialog = page.getByRole('dialog');
+  await page.getByText('No endpoint receives events.').waitFor();
+  await page.getByRole('button', { name: 'Add an endpoint' }).click();
+  await dialog.getByLabel('URL').fill('http://hooks.example.com/');
+  await dialog.getByRole('button', { name: 'Add' }).click();
+  await dialog.getByText('url must begin with https.').waitFor();
+  await dialog.getByLabel('URL').fill('https://hooks.example.com/');
+  await dialog.getByLabel('Types').fill('device.added\ndevice.removed');
+  await dialog.getByRole('button', { name: 'Add' }).click();
+  await page.getByText(/^whsec_/).waitFor();
+  await page.getByText('device.added, device.removed').waitFor();
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await page.getByRole('button', { name: 'Enable' }).click();
+  await page.getByRole('button', { name: 'Disable' }).waitFor();
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await dialog.getByLabel('From').fill('2026-11-01T00:00:00Z');
+  await dialog.getByRole('button', { name: 'Replay' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: 'New secret' }).click();
+  await dialog.getByRole('button', { name: 'Make' }).click();
+  await page.getByText('Older secrets also sign until').waitFor();
+  await page.reload();
+  await page.getByText('https://hooks.example.com/').waitFor();
+  await gone(page.getByText(/^whsec_/));
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await dialog.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('No endpoint receives events.').waitFor();
+  await close(page);
 });
 
 // The last test, because the timer renews other licenses, too.
-test("a customer agrees to a new price in two clicks, and the history no longer waits for the consent", async () => {
-    backend.sql(`update master_pricing set monthly_fee_usd = 39.50
+test('a customer agrees to a new price in two clicks, and the history no longer waits for the consent', async () => {
+  backend.sql(`update master_pricing set monthly_fee_usd = 39.50
     where master_id = (select master_id from subscriptions where subscription_id = '${licenses.jonas}')`);
-    await backend.runTimer("RunRenewals");
-    const page = await open(browser, backend, { as: people.jonas, path: `/licenses/${licenses.jonas}/renewals` });
-    await page.getByText("Waits for consent to the new price").waitFor();
-    await page.getByRole("link", { name: "Home" }).click();
-    const clicks = await countClicks(page);
-    await page.getByRole("link", { name: /^See the new price/ }).click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByText("The price has increased from $29.50 to $39.50.", { exact: false }).waitFor();
-    await dialog.getByText("Mastercard ••4444").waitFor();
-    await assertAccessible(page, "new price");
-    await takeScreenshot(page, "story-new-price");
-    await dialog.getByRole("button", { name: "Agree and renew" }).click();
-    await page.getByText("Renewed", { exact: true }).waitFor();
-    assert.equal(clicks(), 2);
-    await page.getByRole("cell", { name: "$39.50" }).waitFor();
-    await gone(page.getByText("Waiting", { exact: true }));
-    assert.doesNotMatch(await page.locator("main").innerText(), /have not agreed/);
-    await close(page);
+  await backend.runTimer('RunRenewals');
+  const page = await open(browser, backend, { as: people.jonas, path: `/licenses/${licenses.jonas}/renewals` });
+  await page.getByText('Waits for consent to the new price').waitFor();
+  await page.getByRole('link', { name: 'Home' }).click();
+  const clicks = await countClicks(page);
+  await page.getByRole('link', { name: /^See the new price/ }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('The price has increased from $29.50 to $39.50.', { exact: false }).waitFor();
+  await dialog.getByText('Mastercard ••4444').waitFor();
+  await assertAccessible(page, 'new price');
+  await takeScreenshot(page, 'story-new-price');
+  await dialog.getByRole('button', { name: 'Agree and renew' }).click();
+  await page.getByText('Renewed', { exact: true }).waitFor();
+  assert.equal(clicks(), 2);
+  await page.getByRole('cell', { name: '$39.50' }).waitFor();
+  await gone(page.getByText('Waiting', { exact: true }));
+  assert.doesNotMatch(await page.locator('main').innerText(), /have not agreed/);
+  await close(page);
 });

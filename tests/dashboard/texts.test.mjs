@@ -1,57 +1,57 @@
 // The catalogs of the pages' texts: complete in each language, used, and shown: no page of a customer has an English text in German.
-import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { Backend, licenses, people, root } from "./support/backend.mjs";
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { Backend, licenses, people, root } from './support/backend.mjs';
 import {
-    assertAccessible,
-    assertNoLayoutShift,
-    assertTidy,
-    close,
-    launch,
-    open,
-    takeScreenshot,
-    waitUntilLoaded,
-} from "./support/browser.mjs";
+  assertAccessible,
+  assertNoLayoutShift,
+  assertTidy,
+  close,
+  launch,
+  open,
+  takeScreenshot,
+  waitUntilLoaded,
+} from './support/browser.mjs';
 
 const source = `${root}src/dashboard/src/`;
 const catalogs = Object.fromEntries(
-    readdirSync(`${source}texts`).map((file) => [file.replace(".json", ""), JSON.parse(readFileSync(`${source}texts/${file}`, "utf8"))]),
+  readdirSync(`${source}texts`).map((file) => [file.replace('.json', ''), JSON.parse(readFileSync(`${source}texts/${file}`, 'utf8'))]),
 );
 // Not the texts of a plural: {n, plural, one {one} other {many}}.
 const placeholders = (text) =>
-    [...new Set([...text.matchAll(/(?<!(?:\b(?:one|other)|=\d+) )\{(\w+)\s*[,}]/g)].map((match) => match[1]))].sort();
+  [...new Set([...text.matchAll(/(?<!(?:\b(?:one|other)|=\d+) )\{(\w+)\s*[,}]/g)].map((match) => match[1]))].sort();
 
-test("each language has each key, with the same placeholders", () => {
-    const { en, ...others } = catalogs;
-    assert.ok(Object.keys(others).includes("de"));
-    for (const [language, texts] of Object.entries(others)) {
-        assert.deepEqual(Object.keys(texts).sort(), Object.keys(en).sort(), language);
-        for (const key of Object.keys(en)) assert.deepEqual(placeholders(texts[key]), placeholders(en[key]), `${language} ${key}`);
-    }
+test('each language has each key, with the same placeholders', () => {
+  const { en, ...others } = catalogs;
+  assert.ok(Object.keys(others).includes('de'));
+  for (const [language, texts] of Object.entries(others)) {
+    assert.deepEqual(Object.keys(texts).sort(), Object.keys(en).sort(), language);
+    for (const key of Object.keys(en)) assert.deepEqual(placeholders(texts[key]), placeholders(en[key]), `${language} ${key}`);
+  }
 });
 
-test("each text is used by a page", () => {
-    const code = readdirSync(source, { recursive: true })
-        .filter((file) => /\.tsx?$/.test(file))
-        .map((file) => readFileSync(source + file, "utf8"))
-        .join("\n");
-    // A group is read by a code of the backend: word('status', code).
-    const groups = [...code.matchAll(/word\(\s*'([\w.]+)'/g)].map((match) => `${match[1]}.`);
-    const unused = Object.keys(catalogs.en).filter((key) => !code.includes(`'${key}'`) && !groups.some((group) => key.startsWith(group)));
-    assert.deepEqual(unused, []);
+test('each text is used by a page', () => {
+  const code = readdirSync(source, { recursive: true })
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => readFileSync(source + file, 'utf8'))
+    .join('\n');
+  // A group is read by a code of the backend: word('status', code).
+  const groups = [...code.matchAll(/word\(\s*'([\w.]+)'/g)].map((match) => `${match[1]}.`);
+  const unused = Object.keys(catalogs.en).filter((key) => !code.includes(`'${key}'`) && !groups.some((group) => key.startsWith(group)));
+  assert.deepEqual(unused, []);
 });
 
 let backend, browser;
 
 before(async () => {
-    backend = await Backend.start();
-    browser = await launch();
+  backend = await Backend.start();
+  browser = await launch();
 });
 
 after(async () => {
-    await browser?.close();
-    await backend?.stop();
+  await browser?.close();
+  await backend?.stop();
 });
 
 const phone = { width: 390, height: 844 };
@@ -59,152 +59,143 @@ const tablet = { width: 768, height: 1024 };
 
 /** Words of English texts that a German page may not have, without those that are the same in both languages. */
 const english = (() => {
-    const words = (text) => text.toLowerCase().match(/[a-zäöüß]{3,}/g) ?? [];
-    const german = new Set(Object.values(catalogs.de).flatMap(words));
-    return new Set(
-        Object.values(catalogs.en)
-            .flatMap(words)
-            .filter((word) => !german.has(word)),
-    );
+  const words = (text) => text.toLowerCase().match(/[a-zäöüß]{3,}/g) ?? [];
+  const german = new Set(Object.values(catalogs.de).flatMap(words));
+  return new Set(
+    Object.values(catalogs.en)
+      .flatMap(words)
+      .filter((word) => !german.has(word)),
+  );
 })();
 
 /** Texts of the page that aren't German, or have no values. */
 async function findEnglish(page, what) {
-    await waitUntilLoaded(page);
-    assert.equal(await page.evaluate(() => document.documentElement.lang), "de", what);
-    const shown = await page.evaluate(() => {
-        const own = [...document.querySelectorAll("[lang]:not(html)")];
-        const texts = [document.title, ...[...document.querySelectorAll("[aria-label]")].map((one) => one.getAttribute("aria-label"))];
-        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-        while (walker.nextNode()) {
-            const { parentElement } = walker.currentNode;
-            if (!own.some((one) => one.contains(parentElement)) && !parentElement.closest("script, noscript, code, .language"))
-                texts.push(walker.currentNode.data);
-        }
-        return texts;
-    });
-    // Names of devices, masters, people and places are no texts of the pages.
-    const names = /\b(EA-[\w-]+|[\w.]+@example\.com|(alpine|gold|night|free|unpriced)\.\w+|VPS)\b/g;
-    const found = shown.filter((text) =>
-        (
-            text
-                .replace(names, "")
-                .toLowerCase()
-                .match(/[a-zäöüß]{3,}/g) ?? []
-        ).some((word) => english.has(word)),
-    );
-    const keys = shown.filter((text) => text in catalogs.en || /\{\w+\b.*\}/.test(text));
-    return [...found, ...keys].map((text) => `${what}: ${text}`);
+  await waitUntilLoaded(page);
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'de', what);
+  const shown = await page.evaluate(() => {
+    const own = [...document.querySelectorAll('[lang]:not(html)')];
+    const texts = [document.title, ...[...document.querySelectorAll('[aria-label]')].map((one) => one.getAttribute('aria-label'))];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const { parentElement } = walker.currentNode;
+      if (!own.some((one) => one.contains(parentElement)) && !parentElement.closest('script, noscript, code, .language'))
+        texts.push(walker.currentNode.data);
+    }
+    return texts;
+  });
+  // Names of devices, masters, people and places are no texts of the pages.
+  const names = /\b(EA-[\w-]+|[\w.]+@example\.com|(alpine|gold|night|free|unpriced)\.\w+|VPS)\b/g;
+  const found = shown.filter((text) =>
+    (
+      text
+        .replace(names, '')
+        .toLowerCase()
+        .match(/[a-zäöüß]{3,}/g) ?? []
+    ).some((word) => english.has(word)),
+  );
+  const keys = shown.filter((text) => text in catalogs.en || /\{\w+\b.*\}/.test(text));
+  return [...found, ...keys].map((text) => `${what}: ${text}`);
 }
 
 const assertGerman = async (page, what) => assert.deepEqual(await findEnglish(page, what), []);
 
 const pages = [
-    ["sign-in", null, "/"],
-    ["not-found", people.nora, "/nowhere"],
-    ["home", people.sara, "/"],
-    ["home-nothing", people.nora, "/"],
-    ["home-grace", people.amara, "/"],
-    ["wallet", people.nora, "/wallet"],
-    ["invoices", people.nora, "/invoices"],
-    ["licenses", people.yuki, "/licenses"],
-    ["closing-only", people.paul, `/licenses/${licenses.paul}`],
-    ["health", people.sara, `/licenses/${licenses.sara}`],
-    ["usage", people.nora, `/licenses/${licenses.nora}/usage?span=month`],
-    ["devices", people.sara, `/licenses/${licenses.sara}/devices`],
-    ["renewals", people.amara, `/licenses/${licenses.amara}/renewals`],
-    ["renewals-early", people.nora, `/licenses/${licenses.nora}/renewals`],
-    ["activity", people.sara, `/licenses/${licenses.sara}/activity`],
-    ["activity-question", people.marco, `/licenses/${licenses.marco}/activity`],
-    ["suspension", people.sara, `/licenses/${licenses.sara}/suspension`],
-    ["suspension-expired", people.paul, `/licenses/${licenses.paul}/suspension`],
-    ["cards", people.amara, "/payment-methods"],
-    ["add-card", people.amara, "/payment-methods?add"],
-    ["confirm", people.hana, `/payment-methods/confirm/${licenses.hana}`],
-    ["price", null, "/price#nonsense"],
-    ["was-this-you", null, "/was-this-you#nonsense"],
+  ['sign-in', null, '/'],
+  ['not-found', people.nora, '/nowhere'],
+  ['home', people.sara, '/'],
+  ['home-nothing', people.nora, '/'],
+  ['home-grace', people.amara, '/'],
+  ['wallet', people.nora, '/wallet'],
+  ['invoices', people.nora, '/invoices'],
+  ['licenses', people.yuki, '/licenses'],
+  ['closing-only', people.paul, `/licenses/${licenses.paul}`],
+  ['health', people.sara, `/licenses/${licenses.sara}`],
+  ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
+  ['devices', people.sara, `/licenses/${licenses.sara}/devices`],
+  ['renewals', people.amara, `/licenses/${licenses.amara}/renewals`],
+  ['renewals-early', people.nora, `/licenses/${licenses.nora}/renewals`],
+  ['activity', people.sara, `/licenses/${licenses.sara}/activity`],
+  ['activity-question', people.marco, `/licenses/${licenses.marco}/activity`],
+  ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
+  ['suspension-expired', people.paul, `/licenses/${licenses.paul}/suspension`],
+  ['cards', people.amara, '/payment-methods'],
+  ['add-card', people.amara, '/payment-methods?add'],
+  ['confirm', people.hana, `/payment-methods/confirm/${licenses.hana}`],
+  ['price', null, '/price#nonsense'],
+  ['was-this-you', null, '/was-this-you#nonsense'],
 ];
 
-test("in German, no page of a customer has an English text, and each is accessible, tidy and does not shift", async () => {
-    const wrong = [];
-    for (const [name, as, path] of pages) {
-        const page = await open(browser, backend, { as, path, size: phone, locale: "de-DE", answers: "first" });
-        await assertNoLayoutShift(page, `${name} in German`);
-        wrong.push(...(await findEnglish(page, name)));
-        // What the language changes; pages.test.mjs has the other rules.
-        await assertAccessible(page, `${name} in German`, {
-            rules: [
-                "html-has-lang",
-                "html-lang-valid",
-                "valid-lang",
-                "document-title",
-                "button-name",
-                "link-name",
-                "label",
-                "aria-allowed-attr",
-            ],
-        });
-        await assertTidy(page, `${name} in German`);
-        await takeScreenshot(page, `german-${name}-phone`);
-        await page.setViewportSize(tablet);
-        await assertTidy(page, `${name} in German, tablet`);
-        await takeScreenshot(page, `german-${name}-tablet`);
-        await close(page);
-    }
-    assert.deepEqual(wrong, []);
-});
-
-test("dialogs and problems are in German, too", async () => {
-    const renew = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals?renew`, locale: "de-AT" });
-    await renew.getByRole("dialog").getByText("Visa ••9995").waitFor();
-    await renew.getByRole("dialog").getByText("49,00").waitFor();
-    await assertGerman(renew, "the renewal");
-    await takeScreenshot(renew, "german-renewal");
-    await close(renew);
-
-    const keep = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices`, locale: "de" });
-    await keep.route("**/devices/keep", (route) =>
-        route.fulfill({
-            status: 429,
-            headers: { "retry-after": "86400", "content-type": "application/problem+json" },
-            json: { code: "DEVICE_CHANGE_LIMIT", detail: "A license can change devices 5 times in 30 days.", hint: "Wait." },
-        }),
-    );
-    await keep.getByRole("button", { name: "Dieses behalten …" }).click();
-    await keep.getByRole("dialog").getByRole("radio").first().check();
-    await keep.getByRole("dialog").getByRole("button", { name: "Dieses behalten" }).click();
-    await keep.getByRole("alert").getByText("Eine Lizenz kann ihre Geräte in 30 Tagen fünfmal wechseln.").waitFor();
-    await assertGerman(keep, "a problem");
-    await close(keep);
-});
-
-test("the language is chosen in the header and remembered; operators’ pages are in English", async () => {
-    const page = await open(browser, backend, { as: people.nora, path: "/" });
-    assert.equal(await page.evaluate(() => document.documentElement.lang), "en");
-    const saved = page.waitForResponse((response) => response.url().endsWith("/api/v1/me/language"));
-    await page.getByLabel("Language").selectOption({ label: "Deutsch" });
-    await page.getByRole("heading", { name: "Ihre Lizenzen" }).waitFor();
-    assert.equal((await saved).status(), 204);
-    assert.equal(backend.sql(`select language from customer_languages where user_id = '${people.nora}'`), "de");
-    await page.reload();
-    await page.getByRole("heading", { name: "Ihre Lizenzen" }).waitFor();
-    await page.getByRole("button", { name: "Abmelden" }).click();
-    await page.getByRole("heading", { name: "Anmelden" }).waitFor();
-    await page.getByRole("button", { name: "olga.operator" }).click();
-    await page.getByRole("heading", { name: "Alerts", exact: true }).waitFor();
-    assert.equal(await page.evaluate(() => document.documentElement.lang), "en");
+test('in German, no page of a customer has an English text, and each is accessible, tidy and does not shift', async () => {
+  const wrong = [];
+  for (const [name, as, path] of pages) {
+    const page = await open(browser, backend, { as, path, size: phone, locale: 'de-DE', answers: 'first' });
+    await assertNoLayoutShift(page, `${name} in German`);
+    wrong.push(...(await findEnglish(page, name)));
+    // What the language changes; pages.test.mjs has the other rules.
+    await assertAccessible(page, `${name} in German`, {
+      rules: ['html-has-lang', 'html-lang-valid', 'valid-lang', 'document-title', 'button-name', 'link-name', 'label', 'aria-allowed-attr'],
+    });
+    await assertTidy(page, `${name} in German`);
+    await takeScreenshot(page, `german-${name}-phone`);
+    await page.setViewportSize(tablet);
+    await assertTidy(page, `${name} in German, tablet`);
+    await takeScreenshot(page, `german-${name}-tablet`);
     await close(page);
+  }
+  assert.deepEqual(wrong, []);
 });
 
-test("a link of a mail shows the pages in the mail’s language, until another one is chosen", async () => {
-    const page = await open(browser, backend, { as: people.nora, path: "/wallet?lang=de#entries", locale: "en-US" });
-    await page.getByRole("heading", { name: "Buchungen" }).waitFor();
-    assert.equal(page.url(), `${backend.address}/app/wallet#entries`);
-    await page.reload();
-    await page.getByRole("heading", { name: "Buchungen" }).waitFor();
-    await page.getByLabel("Sprache").selectOption({ label: "English" });
-    await page.getByRole("heading", { name: "Entries" }).waitFor();
-    await page.reload();
-    await page.getByRole("heading", { name: "Entries" }).waitFor();
-    await close(page);
+test('dialogs and problems are in German, too', async () => {
+  const renew = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals?renew`, locale: 'de-AT' });
+  await renew.getByRole('dialog').getByText('Visa ••9995').waitFor();
+  await renew.getByRole('dialog').getByText('49,00').waitFor();
+  await assertGerman(renew, 'the renewal');
+  await takeScreenshot(renew, 'german-renewal');
+  await close(renew);
+
+  const keep = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices`, locale: 'de' });
+  await keep.route('**/devices/keep', (route) =>
+    route.fulfill({
+      status: 429,
+      headers: { 'retry-after': '86400', 'content-type': 'application/problem+json' },
+      json: { code: 'DEVICE_CHANGE_LIMIT', detail: 'A license can change devices 5 times in 30 days.', hint: 'Wait.' },
+    }),
+  );
+  await keep.getByRole('button', { name: 'Dieses behalten …' }).click();
+  await keep.getByRole('dialog').getByRole('radio').first().check();
+  await keep.getByRole('dialog').getByRole('button', { name: 'Dieses behalten' }).click();
+  await keep.getByRole('alert').getByText('Eine Lizenz kann ihre Geräte in 30 Tagen fünfmal wechseln.').waitFor();
+  await assertGerman(keep, 'a problem');
+  await close(keep);
+});
+
+test('the language is chosen in the header and remembered; operators’ pages are in English', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/' });
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  const saved = page.waitForResponse((response) => response.url().endsWith('/api/v1/me/language'));
+  await page.getByLabel('Language').selectOption({ label: 'Deutsch' });
+  await page.getByRole('heading', { name: 'Ihre Lizenzen' }).waitFor();
+  assert.equal((await saved).status(), 204);
+  assert.equal(backend.sql(`select language from customer_languages where user_id = '${people.nora}'`), 'de');
+  await page.reload();
+  await page.getByRole('heading', { name: 'Ihre Lizenzen' }).waitFor();
+  await page.getByRole('button', { name: 'Abmelden' }).click();
+  await page.getByRole('heading', { name: 'Anmelden' }).waitFor();
+  await page.getByRole('button', { name: 'olga.operator' }).click();
+  await page.getByRole('heading', { name: 'Alerts', exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  await close(page);
+});
+
+test('a link of a mail shows the pages in the mail’s language, until another one is chosen', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/wallet?lang=de#entries', locale: 'en-US' });
+  await page.getByRole('heading', { name: 'Buchungen' }).waitFor();
+  assert.equal(page.url(), `${backend.address}/app/wallet#entries`);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Buchungen' }).waitFor();
+  await page.getByLabel('Sprache').selectOption({ label: 'English' });
+  await page.getByRole('heading', { name: 'Entries' }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Entries' }).waitFor();
+  await close(page);
 });
