@@ -38,7 +38,8 @@ public sealed class PaymentFunctions(PaymentReads reads, DecidePaymentCase decid
     [Function("ListDisputes")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists disputes; open ones come first, by the deadline for evidence. Also as CSV.", Reply = typeof(ReversalList), Media = "text/csv")]
+        "Lists disputes; open ones come first, by the deadline for evidence. Also as CSV.", Reply = typeof(ReversalList),
+        Media = "text/csv")]
     public async Task<IResult> Disputes(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payments/disputes")] HttpRequest request,
         CancellationToken cancellationToken) =>

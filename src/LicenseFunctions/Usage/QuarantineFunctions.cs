@@ -12,7 +12,8 @@ public sealed class QuarantineFunctions(
     [Function("ListQuarantined")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists excerpts of quarantined usage, newest first. state is OPEN by default; after is the last id of the previous page. Also as CSV.",
+        "Lists excerpts of quarantined usage, newest first. state is OPEN by default; after is the last id of the previous page. "
+        + "Also as CSV.",
         Reply = typeof(QuarantinedPage), Media = "text/csv", Query = ["state", "code", "after", "limit"])]
     public Task<IResult> ListQuarantined(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine")] HttpRequest request,

@@ -228,7 +228,8 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
 
         Assert.Equal(["SUSPENDED SUSPENDED EA-3 2"], await scene.Database.QueryAllAsync<string>(
             """
-            select concat_ws(' ', auto_action_taken, measure, evidence -> 'refused_device' ->> 'ea_instance_id', evidence ->> 'device_limit')
+            select concat_ws(' ', auto_action_taken, measure, evidence -> 'refused_device' ->> 'ea_instance_id',
+                             evidence ->> 'device_limit')
             from suspicious_activity_alerts
             """));
     }

@@ -183,13 +183,14 @@ function Ahead({ preview }: { preview: Preview }) {
         id={(row) => row.subscription_id}
         columns={[
           { head: words.email, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> },
+          // In front, so that it is in view on a tablet.
+          { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
           { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           {
             head: texts.renewals.paysWith,
             cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none),
           },
-          { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
         ]}
       />
     </>
