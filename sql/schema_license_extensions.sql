@@ -106,6 +106,8 @@
 \ir installation/migration.psql
 \set migration 0057_customer_languages
 \ir installation/migration.psql
+\set migration 0063_dispute_deadlines
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

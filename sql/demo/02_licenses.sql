@@ -53,7 +53,7 @@ select ('00000000-0000-4000-8000-000000000' || 600 + n)::uuid, subscription_id, 
        array[token_id], revoked_at, suspended_by::uuid
 from (values
     (6, 'EXPIRY', null, '{}', null),
-    (7, 'DEVICE_LIMIT', '880731|EA-SARA-3', '{"measure": "SUSPENDED", "device_key": "880731|EA-SARA-3", "max_devices": 2, '
+    (7, 'DEVICE_LIMIT', '880731|EA-SARA-3', '{"measure": "SUSPENDED", "device_key": "880731|EA-SARA-3", "device_limit": 2, '
         '"refused_device": {"ea_instance_id": "EA-SARA-3", "mt5_account_number": 880731, "ip_address": "203.0.113.73", "country": "GB", '
         '"city": "Leeds"}}', null),
     (17, 'OPERATOR', null, '{}', '00000000-0000-4000-8000-000000000001')

@@ -10,11 +10,12 @@ select ('00000000-0000-4000-8000-000000000' || 800 + n)::uuid, now() - ago, s.su
 from (values
     (7, interval '5 hours', 'CONCURRENT_SESSIONS', 'HIGH',
         'Concurrent sessions detected: 2 active devices',
-        '{"measure": "SUSPENDED", "device_key": "880731|EA-SARA-3", "max_devices": 2, '
+        '{"measure": "SUSPENDED", "device_key": "880731|EA-SARA-3", "device_limit": 2, '
         '"refused_device": {"ea_instance_id": "EA-SARA-3", "mt5_account_number": 880731, "ip_address": "203.0.113.73", "country": "GB", '
         '"city": "Leeds"}}', 'OPEN', null, 'SUSPENDED'),
     (8, interval '3 hours', 'UNUSUAL_USAGE_PATTERN', 'LOW', 'A third device was refused: both slots are in use',
-        '{"measure": "REFUSED", "device_key": "620803|EA-LIAM-3", "refusals": 3, "refused_device": {"ea_instance_id": "EA-LIAM-3", '
+        '{"measure": "REFUSED", "device_key": "620803|EA-LIAM-3", "device_limit": 2, "refusals": 3, '
+        '"refused_device": {"ea_instance_id": "EA-LIAM-3", '
         '"mt5_account_number": 620803, "ip_address": "203.0.113.83", "country": "BR", "city": "Recife"}}', 'OPEN', null, 'NONE'),
     (20, interval '26 hours', 'MULTIPLE_IPS', 'MEDIUM', 'Two devices in two cities for five days, never both idle',
         '{"networks_24h": 4, "measure": "ASKED"}', 'INVESTIGATING', null, 'NOTIFIED'),

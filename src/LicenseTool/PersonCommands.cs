@@ -72,5 +72,5 @@ internal static class PersonCommands
 
     private static Option<string> User() => new("--user") { Description = "The person's user_id or mail address", Required = true };
 
-    private static Option<Guid?> By() => new("--by") { Description = "The operator's user_id, for the audit log" };
+    internal static Option<Guid?> By() => new("--by") { Description = "The operator's user_id, for the audit log" };
 }

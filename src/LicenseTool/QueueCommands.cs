@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Azure.Messaging.ServiceBus;
+using LicenseFunctions.Infrastructure.Database;
+using Npgsql;
 
 namespace LicenseTool;
 
@@ -25,14 +28,12 @@ internal static class QueueCommands
         var command = new Command("peek", "Shows dead letters without changing them; tokens are redacted") { count, from };
         new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {
-            var (shown, next, most) = (0, arguments.GetValue(from), arguments.GetValue(count));
-            while (shown < most
-                && await broker.DeadLetters.PeekMessagesAsync(most - shown, next, cancellationToken) is [.., var last] peeked)
+            var shown = 0;
+            await foreach (var message in PeekAsync(
+                broker.DeadLetters, arguments.GetValue(from), arguments.GetValue(count), cancellationToken))
             {
-                foreach (var message in peeked)
-                    Console.WriteLine(DeadLetterText.Of(message));
-                shown += peeked.Count;
-                next = last.SequenceNumber + 1;
+                Console.WriteLine(DeadLetterText.Of(message));
+                shown++;
             }
 
             Console.WriteLine(shown == 0 ? "No dead letters." : $"{shown} dead letters.");
@@ -41,10 +42,22 @@ internal static class QueueCommands
         return command;
     }
 
+    private static async IAsyncEnumerable<ServiceBusReceivedMessage> PeekAsync(
+        ServiceBusReceiver deadLetters, long from, int most, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (most > 0 && await deadLetters.PeekMessagesAsync(most, from, cancellationToken) is [.., var last] peeked)
+        {
+            foreach (var message in peeked)
+                yield return message;
+            most -= peeked.Count;
+            from = last.SequenceNumber + 1;
+        }
+    }
+
     private static Command CreateResubmit() => CreateTake("resubmit", AboutResubmit, "resubmitted", resubmits: true);
 
     private static Command CreateDiscard() =>
-        CreateTake("discard", "Deletes dead letters permanently", "discarded", resubmits: false);
+        CreateTake("discard", "Deletes dead letters permanently; each is audited", "discarded", resubmits: false);
 
     /// <param name="resubmits">Whether a message is sent to the queue before it is deleted from the dead letters.</param>
     private static Command CreateTake(string name, string description, string done, bool resubmits)
@@ -56,24 +69,36 @@ internal static class QueueCommands
         };
         var all = new Option<bool>("--all") { Description = "All dead letters" };
         var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
-        var yes = Confirmation.Yes("the deletion");
+        var (database, by, yes) = (new DatabaseOption(), PersonCommands.By(), Confirmation.Yes("the deletion"));
+        by.Required = true;
         var command = new Command(name, description) { numbers, all, limit };
         if (!resubmits)
+        {
+            command.Add(database);
+            command.Add(by);
             command.Add(yes);
+        }
+
         command.Validators.Add(result =>
         {
             if (result.GetResult(numbers) is { Tokens.Count: > 0 } == result.GetValue(all))
                 result.AddError(
                     "Give either sequence numbers or --all. "
-                    + $"Example: licensectl queue {name} 4711 4712{(resubmits ? "" : " --yes")}");
+                    + $"Example: licensectl queue {name} 4711 4712{(resubmits ? "" : " --by USER_ID --yes")}");
         });
         new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {
             long[]? chosen = arguments.GetValue(all) ? null : arguments.GetValue(numbers)!;
-            if (!resubmits && !arguments.GetValue(yes) && !await Confirmation.IsGivenAsync(
-                    await DescribeAsync(broker.DeadLetters, chosen, arguments.GetValue(limit), cancellationToken), name,
-                    "Nothing was deleted."))
-                return 1;
+            await using var audit = resubmits ? null : database.Open(arguments);
+            if (audit is not null)
+            {
+                var what = await DescribeAsync(broker.DeadLetters, chosen, arguments.GetValue(limit), cancellationToken);
+                if (arguments.GetValue(yes))
+                    await Console.Error.WriteLineAsync(what);
+                else if (!await Confirmation.IsGivenAsync(what, name, "Nothing was deleted."))
+                    return 1;
+            }
+
             var sender = resubmits ? broker.Client.CreateSender(broker.Queue) : null;
             var search = new DeadLetterSearch(broker.DeadLetters, chosen is null ? null : [.. chosen]);
             var taken = 0;
@@ -84,6 +109,9 @@ internal static class QueueCommands
                 // reply. If the scheduled time is in the past, the message is delivered immediately.
                 if (sender is not null)
                     await sender.ScheduleMessageAsync(Copy(message), message.EnqueuedTime);
+                // Before the deletion, so that no message is gone without a trace.
+                if (audit is not null)
+                    await AuditAsync(audit, arguments.GetValue(by), broker.Queue, message, cancellationToken);
                 await broker.DeadLetters.CompleteMessageAsync(message);
                 Console.WriteLine($"{message.SequenceNumber} {done}");
                 taken++;
@@ -103,9 +131,14 @@ internal static class QueueCommands
     private static async Task<string> DescribeAsync(
         ServiceBusReceiver deadLetters, long[]? chosen, int limit, CancellationToken cancellationToken)
     {
-        if (chosen is null)
-            return $"This deletes the dead letters permanently, at most {limit}. queue peek shows them.";
         var text = new StringBuilder("This deletes permanently:");
+        if (chosen is null)
+        {
+            await foreach (var message in PeekAsync(deadLetters, 0, limit, cancellationToken))
+                text.AppendLine().Append(DeadLetterText.Of(message));
+            return text.ToString();
+        }
+
         foreach (var number in chosen.Distinct().Order())
         {
             var found = await deadLetters.PeekMessageAsync(number, cancellationToken);
@@ -113,6 +146,15 @@ internal static class QueueCommands
         }
 
         return text.ToString();
+    }
+
+    private static async Task AuditAsync(
+        NpgsqlDataSource database, Guid? by, string queue, ServiceBusReceivedMessage message, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await AuditLog.AddAsync(connection, new AuditRow(
+            Actor.Operator(by), "dead_letter.discarded", null, $"{queue} {message.SequenceNumber}",
+            Before: RowJson.Of(new { message.MessageId, message.EnqueuedTime, message.DeadLetterReason })), cancellationToken);
     }
 
     private static ServiceBusMessage Copy(ServiceBusReceivedMessage message)

@@ -7,8 +7,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Backend, people, root } from './support/backend.mjs';
-import { assertAccessible, launch, takeScreenshot, track } from './support/browser.mjs';
+import { Backend, licenses, people, root } from './support/backend.mjs';
+import { assertAccessible, close, launch, open, takeScreenshot, track } from './support/browser.mjs';
 
 const catcher = `${root}src/DevServices/MailCatcher/catcher.mjs`;
 const { simpleParser } = createRequire(catcher)('mailparser');
@@ -104,4 +104,20 @@ test('every mail is readable in each width, light and dark, and has nothing to l
     assert.deepEqual(asked, []);
     await context.close();
   }
+
+  // The link of an alert's mail opens that alert.
+  const alert = samples.find(({ name }) => name === 'operator-alert').model.alerts[0];
+  backend.sql(`insert into suspicious_activity_alerts (alert_id, subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${alert.alert_id}', '${licenses.tunde}', '${people.tunde}', '${alert.activity_type}', 'HIGH', 'The alert of the mail', '{}')`);
+  const context = await browser.newContext();
+  const mail = await context.newPage();
+  track(mail);
+  await mail.setContent(sent.get('operator-alert').html);
+  const link = await mail.getByRole('link', { name: 'Review the alert' }).getAttribute('href');
+  await context.close();
+  assert.ok(link.startsWith(`${backend.address}/app/`), link);
+  const page = await open(browser, backend, { as: people.operator, path: link.slice(`${backend.address}/app`.length) });
+  await page.getByText('The alert of the mail').waitFor();
+  await page.getByRole('heading', { name: 'Concurrent use' }).waitFor();
+  await close(page);
 });

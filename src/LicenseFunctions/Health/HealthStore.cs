@@ -1,5 +1,7 @@
 using System.Data;
 using System.Data.Common;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
@@ -256,9 +258,9 @@ public sealed class HealthStore(LicenseDatabase database)
             insert into license_health_days as d (subscription_id, day, score, previous_score, gained, lost)
             select n.subscription_id, (n.scored_at at time zone 'UTC')::date, n.score, n.score_before,
                    (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(n.contributions) c
-                    where not n.contributions_before @> jsonb_build_array(c)),
+                    where not n.contributions_before @> jsonb_build_array(c - '{code,values}'::text[])),
                    (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(n.contributions_before) c
-                    where not n.contributions @> jsonb_build_array(c))
+                    where not n.contributions @> jsonb_build_array(c - '{code,values}'::text[]))
             from scored n
             where n.score is distinct from n.score_before
             on conflict (subscription_id, day) do update
@@ -284,8 +286,20 @@ public sealed class HealthStore(LicenseDatabase database)
             platformFacts = scored.Select(one => one.Row.PlatformFacts).ToArray(),
         }, cancellationToken: token)), cancellationToken)).AsList();
 
-    // Without the code and its values: rows of earlier versions have none, and would differ.
-    private static object Stored(HealthContribution one) => new { one.Part, one.Points, one.Reason, one.Action, one.Recommendation };
+    // Rows of earlier versions have no code and no values, so these are not compared. The reason says the same.
+    private static object Stored(HealthContribution one) => new
+    {
+        one.Part,
+        one.Points,
+        one.Reason,
+        one.Action,
+        one.Recommendation,
+        Code = EnumWords.UpperOf(one.Code),
+        Values = JsonSerializer.SerializeToElement(one.Values, WithoutNulls),
+    };
+
+    private static readonly JsonSerializerOptions WithoutNulls =
+        new(RowJson.Options) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     private const string Details = """
         select master from listed_licenses where subscription_id = @subscriptionId;

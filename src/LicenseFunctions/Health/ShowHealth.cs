@@ -1,5 +1,6 @@
-using System.Text.Json.Nodes;
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing;
@@ -39,7 +40,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
                 details.Usage.AvgLatencyMs, facts.LastUsedAt),
             details.Trend,
             [.. details.Changes.Select(change =>
-                new ChangeReply(change.Day, change.From, change.To, Reasons(change.Gained), Reasons(change.Lost)))],
+                ChangeReply.Of(change.Day, change.From, change.To, Reasons(change.Gained), Reasons(change.Lost)))],
             facts.Now);
     }
 
@@ -58,8 +59,8 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
         _ => null,
     };
 
-    private static string[] Reasons(string contributions) =>
-        [.. JsonNode.Parse(contributions)!.AsArray().Select(contribution => (string)contribution!["reason"]!)];
+    private static ReasonReply[] Reasons(string contributions) =>
+        JsonSerializer.Deserialize<ReasonReply[]>(contributions, RowJson.Options)!;
 }
 
 /// <param name="Master">The part of the master's address before the @, which names the license.</param>
@@ -97,4 +98,15 @@ public sealed record UsageReply(
     int? AvgLatencyMs,
     DateTimeOffset? LastActivity);
 
-public sealed record ChangeReply(string Day, int? From, int To, IReadOnlyList<string> Came, IReadOnlyList<string> Went);
+/// <param name="Code">The reason as a code, and its values, for other languages; null if an earlier version recorded it.</param>
+public sealed record ReasonReply(string Reason, string? Code, JsonElement? Values);
+
+/// <param name="Came">The reasons that were new, as sentences.</param>
+/// <param name="CameBecause">The same with their codes.</param>
+public sealed record ChangeReply(
+    string Day, int? From, int To, IReadOnlyList<string> Came, IReadOnlyList<string> Went, IReadOnlyList<ReasonReply> CameBecause,
+    IReadOnlyList<ReasonReply> WentBecause)
+{
+    public static ChangeReply Of(string day, int? from, int to, IReadOnlyList<ReasonReply> came, IReadOnlyList<ReasonReply> went) =>
+        new(day, from, to, [.. came.Select(one => one.Reason)], [.. went.Select(one => one.Reason)], came, went);
+}

@@ -23,7 +23,7 @@ public sealed record AuditEntry
 
     public Guid? SubscriptionId { get; init; }
 
-    /// <summary>The license's customer; for a change of a customer, that customer.</summary>
+    /// <summary>The license's customer; for a change of a customer or by a customer, that customer.</summary>
     public Guid? UserId { get; init; }
 
     public string? Email { get; init; }
@@ -56,7 +56,8 @@ public sealed class AuditReads(LicenseDatabase database)
         left join users actor on actor.user_id = a.actor_id
         left join subscriptions s on s.subscription_id = a.subscription_id
         left join users customer on customer.user_id = coalesce(
-            s.subscriber_id, case when a.action ~ '^(customer|person)\.' and a.subject ~ '^[0-9a-f-]{36}$' then a.subject::uuid end)
+            s.subscriber_id, case when a.action ~ '^(customer|person)\.' and a.subject ~ '^[0-9a-f-]{36}$' then a.subject::uuid end,
+            case when a.actor_kind = 'owner' then a.actor_id end)
         where (@ActorKind::text is null or a.actor_kind = @ActorKind)
           and (@ActorId::uuid is null or a.actor_id = @ActorId)
           and (@Action::text is null or a.action = @Action)

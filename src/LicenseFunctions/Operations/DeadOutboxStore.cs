@@ -53,6 +53,15 @@ public sealed class DeadOutboxStore(LicenseDatabase database)
             new CommandDefinition(List, new { limit }, cancellationToken: session.Token))).AsList();
     }
 
+    private const string CountRevivable = "select count(*)::int from outbox where dead_at is not null and payload <> '{}'";
+
+    public async Task<int> CountRevivableAsync(CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<int>(
+            new CommandDefinition(CountRevivable, cancellationToken: session.Token));
+    }
+
     // The fence settles a worker's claim that outlived its lease.
     private const string Revive = """
         with revived as (

@@ -20,11 +20,13 @@ public sealed class OutboxFunctions(NoticeTroubles notice, DrainOutbox drain, Re
 
     [Function("ListDeadMessages")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists mails and alert webhooks that were given up, the latest first.", Reply = typeof(DeadMessages))]
+    [Operation(
+        "Lists mails and alert webhooks that were given up, the latest first. Also as CSV.", Reply = typeof(DeadMessages),
+        Media = "text/csv")]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/outbox/dead")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(await revive.ListAsync(cancellationToken), Json.Options);
+        request.Answer(await revive.ListAsync(cancellationToken), reply => reply.Messages);
 
     [Function("ReviveMessages")]
     [Access(CallerRole.Operator)]

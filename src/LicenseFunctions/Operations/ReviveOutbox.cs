@@ -4,7 +4,8 @@ using Licensing;
 namespace LicenseFunctions.Operations;
 
 /// <param name="Messages">At most 200.</param>
-public sealed record DeadMessages(IReadOnlyList<DeadMessage> Messages);
+/// <param name="CanRevive">How many can be revived, also those that are not listed.</param>
+public sealed record DeadMessages(IReadOnlyList<DeadMessage> Messages, int CanRevive);
 
 /// <param name="OutboxIds">At most 200; null with <paramref name="All"/>.</param>
 /// <param name="All">Revives every mail and webhook that can be revived.</param>
@@ -24,7 +25,8 @@ public sealed class ReviveOutbox(LicenseDatabase database, DeadOutboxStore store
         "Send {\"outbox_ids\": [\"…\"]} or {\"all\": true}.");
 
     public async Task<DeadMessages> ListAsync(CancellationToken cancellationToken) =>
-        new(await database.ReadLatestAsync(token => store.ListAsync(Most, token), cancellationToken));
+        await database.ReadLatestAsync(
+            async token => new DeadMessages(await store.ListAsync(Most, token), await store.CountRevivableAsync(token)), cancellationToken);
 
     public async Task<Outcome<Revival>> RunAsync(RevivalOrder order, Actor by, CancellationToken cancellationToken)
     {

@@ -56,7 +56,7 @@ public sealed class TroubleStore
     private const string Disputes = """
         select p.reversal_id, p.provider_id, p.subscription_id, p.changed_at, p.evidence_due_at
         from payment_reversals p
-        where p.kind = 'dispute' and p.state = 'open' and (p.evidence_due_at is null or p.evidence_due_at > now())
+        where p.kind = 'dispute' and p.state = 'open' and (p.evidence_due_at is null or p.evidence_due_at > now() - @missed)
           and not exists (select from dispute_evidence e where e.reversal_id = p.reversal_id and e.state = 'sent')
         order by p.evidence_due_at, p.reversal_id
         limit @Most
@@ -75,7 +75,7 @@ public sealed class TroubleStore
         var endpoints = await connection.QueryAsync<EndpointRow>(
             new CommandDefinition(Endpoints, new { Most }, cancellationToken: cancellationToken));
         var disputes = await connection.QueryAsync<DisputeRow>(
-            new CommandDefinition(Disputes, new { Most }, cancellationToken: cancellationToken));
+            new CommandDefinition(Disputes, new { Most, missed = TroublePolicy.DisputeMissed }, cancellationToken: cancellationToken));
         return new TroubleFacts(
             counts.Failed, counts.Paid,
             [.. timers.Select(timer => new TimerFact(timer.Name, Utc(timer.SucceededAt), intervals[timer.Name]))],

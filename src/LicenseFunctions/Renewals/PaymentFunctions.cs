@@ -12,11 +12,13 @@ public sealed class PaymentFunctions(PaymentReads reads, DecidePaymentCase decid
 
     [Function("ListPaymentCases")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists payments that an operator must decide about; open ones come first.", Reply = typeof(PaymentCaseList))]
+    [Operation(
+        "Lists payments that an operator must decide about; open ones come first. Also as CSV.", Reply = typeof(PaymentCaseList),
+        Media = "text/csv")]
     public async Task<IResult> Cases(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payments/cases")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(new PaymentCaseList(await reads.CasesAsync(Rows, cancellationToken)), Json.Options);
+        request.Answer(new PaymentCaseList(await reads.CasesAsync(Rows, cancellationToken)), reply => reply.Cases);
 
     [Function("DecidePaymentCase")]
     [Access(CallerRole.Operator)]
@@ -35,11 +37,13 @@ public sealed class PaymentFunctions(PaymentReads reads, DecidePaymentCase decid
 
     [Function("ListDisputes")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists disputes; open ones come first, by the deadline for evidence.", Reply = typeof(ReversalList))]
+    [Operation(
+        "Lists disputes; open ones come first, by the deadline for evidence. Also as CSV.", Reply = typeof(ReversalList),
+        Media = "text/csv")]
     public async Task<IResult> Disputes(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payments/disputes")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(new ReversalList(await reads.ReversalsAsync("dispute", Rows, cancellationToken)), Json.Options);
+        request.Answer(new ReversalList(await reads.ReversalsAsync("dispute", Rows, cancellationToken)), reply => reply.Disputes);
 
     [Function("ShowDisputeEvidence")]
     [Access(CallerRole.Operator)]

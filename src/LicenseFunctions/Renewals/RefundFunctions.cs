@@ -25,11 +25,14 @@ public sealed class RefundFunctions(PaymentReads reads, RefundPayment refund)
 
     [Function("ListRefunds")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists refunds that operators requested; those without an answer come first.", Reply = typeof(RefundList))]
+    [Operation(
+        "Lists refunds that operators requested; those without an answer come first. Also as CSV.", Reply = typeof(RefundList),
+        Media = "text/csv")]
     public async Task<IResult> Refunds(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payments/refunds")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(new RefundList(await reads.RefundsAsync(subscriptionId: null, Rows, cancellationToken)), Json.Options);
+        request.Answer(
+            new RefundList(await reads.RefundsAsync(subscriptionId: null, Rows, cancellationToken)), reply => reply.Refunds);
 
     [Function("PreviewRefund")]
     [Access(CallerRole.Operator)]

@@ -12,21 +12,24 @@ public sealed class RenewalReportFunctions(
     [Function("PreviewRenewals")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists the renewals of the next days: amount, means of payment, and why a renewal will likely fail.",
-        Reply = typeof(RenewalPreview), Query = ["days"])]
+        "Lists the renewals of the next days: amount, means of payment, and why a renewal will likely fail. Also as CSV.",
+        Reply = typeof(RenewalPreview), Media = "text/csv", Query = ["days"])]
     public async Task<IResult> Preview(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/preview")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        (await preview.RunAsync(request.Query["days"], cancellationToken)).ToResult();
+        (await preview.RunAsync(request.Query["days"], cancellationToken))
+            .Match(shown => request.Answer(shown, reply => reply.Renewals), Problems.ToResult);
 
     [Function("CountRenewalFailures")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Counts failed renewals of the last days by reason, the most frequent first.", Reply = typeof(FailureCounts), Query = ["days"])]
+        "Counts failed renewals of the last days by reason, the most frequent first. Also as CSV.", Reply = typeof(FailureCounts),
+        Media = "text/csv", Query = ["days"])]
     public async Task<IResult> Failures(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/failures")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        (await failures.RunAsync(request.Query["days"], cancellationToken)).ToResult();
+        (await failures.RunAsync(request.Query["days"], cancellationToken))
+            .Match(counted => request.Answer(counted, reply => reply.Failures), Problems.ToResult);
 
     [Function("ShowReports")]
     [Access(CallerRole.Operator)]

@@ -12,11 +12,13 @@ public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCha
 
     [Function("ListUnknownCharges")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists charges with an unknown outcome; those that an operator must decide come first.", Reply = typeof(UnknownChargeList))]
+    [Operation(
+        "Lists charges with an unknown outcome; those that an operator must decide come first. Also as CSV.",
+        Reply = typeof(UnknownChargeList), Media = "text/csv")]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/unknown")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(new UnknownChargeList(await reads.UnknownAsync(Rows, cancellationToken)), Json.Options);
+        request.Answer(new UnknownChargeList(await reads.UnknownAsync(Rows, cancellationToken)), reply => reply.Charges);
 
     [Function("DecideRenewal")]
     [Access(CallerRole.Operator)]

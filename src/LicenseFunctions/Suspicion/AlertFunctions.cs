@@ -24,12 +24,14 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ReviewAl
 
     [Function("ListShadowAlerts")]
     [Access(CallerRole.Operator)]
-    [Operation("Compares alerts with those of the policy in shadow. Without difference: DIFFERENT; ALL for every license.",
-        Reply = typeof(ShadowPage), Query = ["difference", "cursor", "limit"])]
+    [Operation("Compares alerts with those of the policy in shadow. Without difference: DIFFERENT; ALL for every license. Also as CSV.",
+        Reply = typeof(ShadowPage), Media = "text/csv", Query = ["difference", "cursor", "limit"])]
     public async Task<IResult> ListShadow(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/alerts/shadow")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        (await shadow.RunAsync(request.Query, cancellationToken)).ToResult();
+        (await shadow.RunAsync(
+            request.Query, request.PrefersCsv() ? ListQuery.MostCsvRows : ListShadowAlerts.MaxPage, cancellationToken))
+            .Match(page => request.Answer(page, reply => reply.Comparisons), Problems.ToResult);
 
     [Function("GetAlert")]
     [Access(CallerRole.Operator)]

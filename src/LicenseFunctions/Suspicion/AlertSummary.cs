@@ -52,9 +52,10 @@ public sealed record AlertSummary(
         }
     }
 
-    // The platform's alerts have other fields.
+    // The platform's alerts have other fields. Checks of earlier versions wrote max_devices.
     private static int? LimitIn(JsonElement evidence) =>
-        evidence.TryGetProperty("max_devices", out var limit) && limit.ValueKind == JsonValueKind.Number
+        (evidence.TryGetProperty("device_limit", out var limit) || evidence.TryGetProperty("max_devices", out limit))
+            && limit.ValueKind == JsonValueKind.Number
             && limit.TryGetInt32(out var number)
             ? number
             : null;

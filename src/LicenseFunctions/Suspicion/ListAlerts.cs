@@ -24,8 +24,10 @@ public sealed record AlertRecord(
 /// The use of the license's devices from <paramref name="SessionsFrom"/> to <paramref name="SessionsTo"/>, the earliest first, 500 at most.
 /// This is the time of the evidence, at most its last 7 days. If the evidence has no times, it is the day before the alert.
 /// </param>
+/// <param name="HasMoreSessions">Whether later sessions are left out.</param>
 public sealed record AlertDetail(
-    AlertRow Alert, IReadOnlyList<AlertRow> Others, DateTime SessionsFrom, DateTime SessionsTo, IReadOnlyList<AlertSession> Sessions);
+    AlertRow Alert, IReadOnlyList<AlertRow> Others, DateTime SessionsFrom, DateTime SessionsTo, IReadOnlyList<AlertSession> Sessions,
+    bool HasMoreSessions);
 
 /// <summary>Lists alerts for operators.</summary>
 public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
@@ -86,9 +88,11 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
             : [];
         var (from, to) = Period(alert);
         var sessions = alert.SubscriptionId is { } license
-            ? await alerts.SessionsAsync(license, from, to, MaxSessions, cancellationToken)
+            ? await alerts.SessionsAsync(license, from, to, MaxSessions + 1, cancellationToken)
             : [];
-        return new AlertDetail(alert, [.. others.Where(other => other.AlertId != alertId).Take(MaxOthers)], from, to, sessions);
+        return new AlertDetail(
+            alert, [.. others.Where(other => other.AlertId != alertId).Take(MaxOthers)], from, to, [.. sessions.Take(MaxSessions)],
+            sessions.Count > MaxSessions);
     }
 
     // Other systems also write evidence, with other fields.

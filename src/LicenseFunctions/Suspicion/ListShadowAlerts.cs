@@ -20,13 +20,15 @@ public sealed class ListShadowAlerts(LicenseDatabase database, ShadowStore store
     /// <summary>The differences of the view shadow_comparison.</summary>
     public static readonly IReadOnlyList<string> Differences = ["ONLY_SHADOW", "ONLY_IN_FORCE", "STRONGER", "WEAKER", "SAME"];
 
-    private const int MaxPage = 100;
+    /// <summary>The largest page of the list as JSON.</summary>
+    public const int MaxPage = 100;
 
-    public async Task<Outcome<ShadowPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
+    /// <param name="most">The largest page.</param>
+    public async Task<Outcome<ShadowPage>> RunAsync(IQueryCollection query, int most, CancellationToken cancellationToken)
     {
         var parameters = new ListQuery(query);
         var difference = parameters.Code("difference", ["DIFFERENT", "ALL", .. Differences]) ?? "DIFFERENT";
-        var limit = parameters.Number("limit", 1, MaxPage, MaxPage);
+        var limit = parameters.Number("limit", 1, most, most);
         var after = parameters.Cursor(Read);
         if (parameters.Refusal is { } wrong)
             return wrong;

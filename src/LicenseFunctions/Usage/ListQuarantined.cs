@@ -1,6 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
-using Licensing;
 using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Usage;
@@ -11,18 +10,21 @@ public sealed record QuarantinedPage(IReadOnlyList<QuarantinedUsage> Entries, Gu
 public sealed class ListQuarantined(LicenseDatabase database, QuarantineStore quarantine)
 {
     private const int MaxPage = 100;
+
     private static readonly IReadOnlyList<string> States = ["OPEN", "REPLAYED", "DISCARDED"];
 
-    public async Task<Outcome<QuarantinedPage>> RunAsync(IQueryCollection query, CancellationToken cancellationToken)
+    public async Task<IResult> RunAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        var parameters = new ListQuery(query);
+        var most = request.PrefersCsv() ? ListQuery.MostCsvRows : MaxPage;
+        var parameters = new ListQuery(request.Query);
         var state = parameters.Code("state", States) ?? "OPEN";
-        var (limit, after, code) = (parameters.Number("limit", 1, MaxPage, MaxPage), parameters.After(), parameters.Text("code"));
+        var (limit, after, code) = (parameters.Number("limit", 1, most, most), parameters.After(), parameters.Text("code"));
         if (parameters.Refusal is { } wrong)
-            return wrong;
+            return wrong.ToResult();
 
         var entries = await database.ReadLatestAsync(
             token => quarantine.ListAsync(state, code, after, limit, token), cancellationToken);
-        return new QuarantinedPage(entries, entries.Count == limit ? entries[^1].QuarantineId : null);
+        var page = new QuarantinedPage(entries, entries.Count == limit ? entries[^1].QuarantineId : null);
+        return request.Answer(page, reply => reply.Entries);
     }
 }

@@ -11,12 +11,14 @@ public sealed class QuarantineFunctions(
 {
     [Function("ListQuarantined")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists excerpts of quarantined usage, newest first. state is OPEN by default; after is the last id of the previous page.",
-        Reply = typeof(QuarantinedPage), Query = ["state", "code", "after", "limit"])]
-    public async Task<IResult> ListQuarantined(
+    [Operation(
+        "Lists excerpts of quarantined usage, newest first. state is OPEN by default; after is the last id of the previous page. "
+        + "Also as CSV.",
+        Reply = typeof(QuarantinedPage), Media = "text/csv", Query = ["state", "code", "after", "limit"])]
+    public Task<IResult> ListQuarantined(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/quarantine")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        (await list.RunAsync(request.Query, cancellationToken)).ToResult();
+        list.RunAsync(request, cancellationToken);
 
     [Function("GetQuarantined")]
     [Access(CallerRole.Operator)]

@@ -182,7 +182,7 @@ public sealed class AdmitDevice(
                 LastSeenAt = other.LastSeenAt.ToString("O", CultureInfo.InvariantCulture),
                 Active = DeviceAdmission.IsActive(other, device.Now),
             }),
-            settings.Policy.MaxDevices,
+            DeviceLimit = settings.Policy.MaxDevices,
             LastRefusedAt = device.Now,
         });
     }

@@ -143,8 +143,8 @@ public static class HealthScore
             new Why(HealthReason.NoActivePrice, "The master has no active price, so the license can't be renewed"),
             HealthAction.ContactSupport, "Ask the master or the platform's support about the next period"),
         PaymentSource.PriceConsent => (
-            new Why(HealthReason.PriceConsent, "The price of the next period has increased, and you have not agreed to it"),
-            HealthAction.Renew, "Agree to the new price when you renew, or with the link in our email"),
+            new Why(HealthReason.PriceConsent, "The price of the next period has increased, and consent to it is missing"),
+            HealthAction.Renew, "Agree to the new price on the Renewals page, or with the link in the email"),
         PaymentSource.NoPaymentMethod => (
             new Why(HealthReason.NoPaymentMethod, "The wallet balance is too low for the next period, and no card is saved"),
             HealthAction.AddPaymentMethod, "Save a card, or top up the wallet"),
@@ -241,7 +241,7 @@ public static class HealthScore
         return alert.CanAnswer
             ? Loss(
                 HealthPart.Suspicion, points, new Why(HealthReason.AlertOpen, reason, values),
-                HealthAction.AnswerAlert, "Answer the alert: say whether it was you")
+                HealthAction.AnswerAlert, "Answer the alert on the Activity page")
             : new Why(HealthReason.AlertInReview, $"{reason} and under review", values)
                 .ToContribution(HealthPart.Suspicion, -points);
     });

@@ -25,8 +25,12 @@ public sealed record TroubleStep(Trouble? After, bool IsOpened, bool IsClosed, T
 public sealed record Trouble(
     TroubleSign Sign, DateTimeOffset SeenSince, DateTimeOffset LastSeenAt, DateTimeOffset? OpenedAt, DateTimeOffset? ToldAt)
 {
-    /// <summary>The first mail about such a cause comes from the change itself, and an operator ends it.</summary>
+    /// <summary>The first mail about such a cause comes from the change itself.</summary>
     public static bool IsToldElsewhere(TroubleCause cause) => cause is TroubleCause.WebhookDisabled or TroubleCause.DisputeUnanswered;
+
+    /// <summary>An operator ends such a cause, or nothing can end it, so no mail says that it is closed.</summary>
+    public static bool IsClosedSilently(TroubleCause cause) =>
+        IsToldElsewhere(cause) || cause is TroubleCause.DisputeDue or TroubleCause.DisputeMissed;
 
     /// <summary>What one run changes about a cause.</summary>
     /// <param name="known">Null if the cause was not seen before.</param>
@@ -40,7 +44,7 @@ public sealed record Trouble(
             return new TroubleStep(null, false, false, null);
         if (now - known.LastSeenAt < policy.Over)
             return new TroubleStep(known, false, false, null);
-        var isTold = canMail && known.ToldAt is not null && !IsToldElsewhere(known.Sign.Cause);
+        var isTold = canMail && known.ToldAt is not null && !IsClosedSilently(known.Sign.Cause);
         return new TroubleStep(null, false, IsClosed: true, isTold ? TroubleNews.Closed : null);
     }
 

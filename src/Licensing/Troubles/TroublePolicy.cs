@@ -9,6 +9,12 @@ public sealed record TroublePolicy
     /// <summary>Mails and calls that were given up within this period are counted, up to now.</summary>
     public static readonly TimeSpan DeadWindow = TimeSpan.FromDays(1);
 
+    /// <summary>A dispute without evidence is due when its deadline is this near; inclusive.</summary>
+    public static readonly TimeSpan DisputeDue = TimeSpan.FromDays(3);
+
+    /// <summary>How long a missed deadline is a trouble: once, because nothing more can be sent.</summary>
+    public static readonly TimeSpan DisputeMissed = TimeSpan.FromHours(20);
+
     /// <summary>A timer is late after so many of its longest intervals, and <see cref="TimerLate"/>.</summary>
     public const int MissedIntervals = 3;
 

@@ -20,8 +20,14 @@ public enum TroubleCause
     /// <summary>An endpoint was disabled after its failures. The subject is its ID.</summary>
     WebhookDisabled,
 
-    /// <summary>A dispute has no evidence yet. The subject is its ID.</summary>
+    /// <summary>A dispute has no evidence yet, and its deadline is far or not known. The subject is its ID, as in the next two.</summary>
     DisputeUnanswered,
+
+    /// <summary>A dispute has no evidence yet, and its deadline is near.</summary>
+    DisputeDue,
+
+    /// <summary>The deadline of a dispute passed without evidence.</summary>
+    DisputeMissed,
 }
 
 /// <param name="SucceededAt">Its last success; when it became known if there was none.</param>
@@ -95,7 +101,7 @@ public static class TroubleSigns
 
         foreach (var dispute in facts.Disputes)
         {
-            yield return new TroubleSign(TroubleCause.DisputeUnanswered, dispute.DisputeId.ToString())
+            yield return new TroubleSign(CauseOf(dispute, now), dispute.DisputeId.ToString())
             {
                 Since = dispute.ChangedAt,
                 Deadline = dispute.EvidenceDueAt,
@@ -104,4 +110,10 @@ public static class TroubleSigns
             };
         }
     }
+
+    private static TroubleCause CauseOf(UnansweredDispute dispute, DateTimeOffset now) =>
+        dispute.EvidenceDueAt is not { } due ? TroubleCause.DisputeUnanswered
+        : due <= now ? TroubleCause.DisputeMissed
+        : due - now <= TroublePolicy.DisputeDue ? TroubleCause.DisputeDue
+        : TroubleCause.DisputeUnanswered;
 }

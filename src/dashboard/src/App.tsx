@@ -124,6 +124,8 @@ export function App() {
                   <Route path="/alerts/:alertId" element={<Alert />} />
                   <Route path="/licenses" element={<AllLicenses />} />
                   <Route path="/renewals" element={<Renewals />} />
+                  <Route path="/renewals/upcoming" element={<Renewals tab="upcoming" />} />
+                  <Route path="/renewals/refunds" element={<Renewals tab="refunds" />} />
                   <Route path="/renewals/reconciliation" element={<Reconciliation />} />
                   <Route path="/usage" element={<Usage />} />
                   <Route path="/webhooks" element={<Webhooks />} />

@@ -26,6 +26,8 @@ export type Evidence = {
   measured?: number;
   limit?: number;
   device_limit?: number;
+  /** The same in alerts of checks of earlier versions. */
+  max_devices?: number;
   minutes_at_once?: number;
   people?: number;
   devices?: EvidenceDevice[];

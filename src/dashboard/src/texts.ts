@@ -42,15 +42,6 @@ export const texts = {
     SUCCEEDED: 'Succeeded',
     FAILED: 'Failed',
   } as Record<string, string>,
-  activity: {
-    MULTIPLE_IPS: 'Multiple networks',
-    RAPID_IP_CHANGES: 'Rapid network changes',
-    UNUSUAL_USAGE_PATTERN: 'Unusual usage pattern',
-    CONCURRENT_SESSIONS: 'Concurrent use',
-    GEOGRAPHIC_ANOMALY: 'Distant locations at the same time',
-    TOO_MANY_DEVICES: 'Too many devices',
-    OPENED_UNDER_CLOSE_ONLY: 'Positions opened after the license ended',
-  } as Record<string, string>,
   alerts: {
     title: 'Alerts',
     count: (n: number) => plural(n, 'alert', 'alerts'),
@@ -112,6 +103,9 @@ export const texts = {
         `Not more than the ${limit} allowed devices were in use at the same time, as far as usage was reported. ` +
         `Two or more were in use at the same time for ${time}` +
         `${times > 1 ? `, in ${times} periods` : ''}.`,
+      atLeastTwo: (time: string, times: number) =>
+        `Two or more devices were in use at the same time for ${time}${times > 1 ? `, in ${times} periods` : ''}.`,
+      cut: (n: string, at: string) => `Only the first ${n} sessions are shown; the last of them began on ${at}.`,
       inUse: 'In use',
       atOnce: 'In use at the same time',
       atOnceOrRefused: 'In use at the same time, or refused',
@@ -225,7 +219,6 @@ export const texts = {
     paidSince: 'Paid since',
     last: 'Last attempt',
     unknown: 'Charges with an unknown outcome',
-    noUnknown: 'Every charge has a known outcome.',
     resolve: 'Resolve…',
     resolveTitle: 'What does the provider’s dashboard show?',
     resolveText: 'Look up the payment first. Your answer is recorded as its outcome.',
@@ -246,7 +239,6 @@ export const texts = {
   },
   payments: {
     cases: 'Payments to decide',
-    noCases: 'Every payment is applied.',
     since: 'Since',
     what: 'What happened',
     subject: 'ID at the provider',
@@ -260,7 +252,10 @@ export const texts = {
     dismiss: 'It is resolved, or needs no action',
     decided: 'The decision was recorded.',
     disputes: 'Disputes',
-    noDisputes: 'No charge is disputed.',
+    noDisputes: 'No dispute is open.',
+    decidedDisputes: (n: number) => plural(n, 'decided dispute', 'decided disputes'),
+    left: (when: string) => `ends ${when}`,
+    deadlinePassed: 'The deadline has passed',
     state: 'State',
     states: { open: 'Open', won: 'Won', lost: 'Lost' } as Record<string, string>,
     deadline: 'Deadline for evidence',
@@ -427,7 +422,6 @@ export const texts = {
   },
   system: {
     title: 'System',
-    troubles: (n: number) => `${plural(n, 'trouble needs', 'troubles need')} attention`,
     causes: {
       RENEWALS_FAILING: () => 'Automatic renewals fail',
       TIMER_LATE: (timer) => `The timer ${timer} is late`,
@@ -436,6 +430,8 @@ export const texts = {
       WEBHOOK_CALLS_DEAD: () => 'Calls of the alert webhook were given up',
       WEBHOOK_DISABLED: (host) => `The webhook endpoint ${host} is disabled`,
       DISPUTE_UNANSWERED: (id) => `The dispute ${id} has no evidence`,
+      DISPUTE_DUE: (id) => `Evidence for the dispute ${id} is due soon`,
+      DISPUTE_MISSED: (id) => `The dispute ${id} got no evidence in time`,
     } as Record<string, (subject: string) => string>,
     opened: (ago: string) => `opened ${ago}`,
     timers: 'Timers',

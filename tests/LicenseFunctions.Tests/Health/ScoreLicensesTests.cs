@@ -260,6 +260,9 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         var change = reply.Changes[0];
         Assert.Equal((100, 97), (change.From, change.To));
         Assert.Contains("An alert of severity LOW is open", change.Came);
+        var came = Assert.Single(change.CameBecause, one => one.Code == "ALERT_OPEN");
+        Assert.Equal("LOW", came.Values!.Value.GetProperty("severity").GetString());
+        Assert.Equal(["NO_OPEN_ALERT"], change.WentBecause.Select(one => one.Code));
         Assert.Equal(["MULTIPLE_IPS"], reply.SuspiciousActivities);
         Assert.Equal(97, reply.Contributions.Sum(contribution => contribution.Points));
     }

@@ -95,6 +95,38 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
+    public async Task Deadline_OfADispute_IsMailedBeforeAndAfterIt_UnlessEvidenceWasSent()
+    {
+        await AddCausesAsync();
+        async Task<string?> LookWithAsync(string due)
+        {
+            await database.ExecuteAsync($"delete from troubles; update payment_reversals set evidence_due_at = now() + interval '{due}'");
+            await LookAsync();
+            await database.ExecuteAsync("update troubles set seen_since = now() - interval '5 minutes' where cause like 'DISPUTE_%'");
+            await LookAsync();
+            return await database.QueryAsync<string?>(
+                """
+                select string_agg(one ->> 'cause' || ' ' || (one ->> 'name'), ',')
+                from outbox, jsonb_array_elements(payload -> 'model' -> 'troubles') one
+                where payload ->> 'template' = 'operator_troubles'
+                """);
+        }
+
+        Assert.Null(await LookWithAsync("4 days"));
+        Assert.Equal("DISPUTE_DUE du_1", await LookWithAsync("2 days"));
+        await database.ExecuteAsync("delete from outbox where payload ->> 'template' = 'operator_troubles'");
+        Assert.Equal("DISPUTE_MISSED du_1", await LookWithAsync("-1 hour"));
+        await database.ExecuteAsync("delete from outbox where payload ->> 'template' = 'operator_troubles'");
+        Assert.Null(await LookWithAsync("-21 hours"));
+        await database.ExecuteAsync(
+            """
+            insert into dispute_evidence (reversal_id, subscription_id, text, state, decided_at)
+            select reversal_id, subscription_id, 'x', 'sent', now() from payment_reversals
+            """);
+        Assert.Null(await LookWithAsync("2 days"));
+    }
+
+    [Fact]
     public async Task WithoutAnAddress_CausesAreEventsOnly_AndAFailureLeavesNothing()
     {
         await database.ExecuteAsync("update timer_leases set last_succeeded_at = now() - interval '1 day' where timer_name = 'ScanUsage'");

@@ -227,6 +227,15 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.StartsWith("renewal_id,", (await CsvAsync("/api/v1/renewals?status=all"))[0], StringComparison.Ordinal);
         var paid = await CsvAsync($"/api/v1/payments?user_id={Person(21)}");
         Assert.Contains("nadia.benali@example.com", paid[1], StringComparison.Ordinal);
+        foreach (var (path, header) in ((string, string)[])
+            [
+                ("/api/v1/payments/cases", "case_id,"), ("/api/v1/payments/disputes", "reversal_id,"),
+                ("/api/v1/payments/refunds", "refund_id,"), ("/api/v1/renewals/unknown", "renewal_id,"),
+                ("/api/v1/renewals/preview?days=30", "subscription_id,email,"), ("/api/v1/renewals/failures", "reason,"),
+                ("/api/v1/outbox/dead", "outbox_id,"), ("/api/v1/quarantine", "quarantine_id,"),
+                ("/api/v1/licenses/alerts/shadow", "subscription_id,"),
+            ])
+            Assert.StartsWith(header, (await CsvAsync(path))[0], StringComparison.Ordinal);
         var (status, problem, _) = await app.GetAsync("/api/v1/licenses?limit=101", Operator);
         Assert.Equal((400, "limit"), (status, (string)problem!["field"]!));
         var (_, own, _) = await app.GetAsync(
@@ -325,6 +334,10 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
             returning outbox_id
             """);
         var (_, list, _) = await app.GetAsync("/api/v1/outbox/dead", Operator);
+        // Also those that the list, which is limited, doesn't have.
+        Assert.Equal(
+            await database.QueryAsync<int>("select count(*)::int from outbox where dead_at is not null and payload <> '{}'"),
+            (int)list!["can_revive"]!);
         var (bad, _, _) = await app.PostAsync("/api/v1/outbox/revive", Operator, new { outbox_ids = dead, all = true });
         var (_, one, _) = await app.PostAsync("/api/v1/outbox/revive", Operator, new { outbox_ids = new[] { dead[0], dead[2] } });
         var (_, all, _) = await app.PostAsync("/api/v1/outbox/revive", Operator, new { all = true });

@@ -15,10 +15,30 @@ public sealed class CatalogTests
 {
     private const string GermanDescription = "src/LicenseFunctions/Infrastructure/Mail/Templates/de/phrases/what_was_seen.liquid";
 
+    private const string AlertType = "src/LicenseFunctions/Infrastructure/Mail/Templates/en/phrases/alert_type.liquid";
+
+    private static readonly JsonObject English = JsonNode.Parse(Repository.Read("src/dashboard/src/texts/en.json"))!.AsObject();
+
     private static readonly JsonObject Texts = JsonNode.Parse(Repository.Read("src/dashboard/src/texts/de.json"))!.AsObject();
 
     [Fact]
     public void Texts_HaveEachReasonOfAScore() => Assert.Equal(Words<HealthReason>(), Codes("health.because."));
+
+    [Fact]
+    public void Texts_HaveTheRecommendationOfEachLoss() => Assert.Equal(
+        Words<HealthReason>().Except(WithoutRecommendation.Select(EnumWords.UpperOf)), Codes("health.do."));
+
+    private static readonly HealthReason[] WithoutRecommendation =
+    [
+        HealthReason.RunsUntil, HealthReason.Valid, HealthReason.InUse, HealthReason.NoUseKnown, HealthReason.DevicesInUse,
+        HealthReason.NoOpenAlert, HealthReason.WithoutOpenAlerts, HealthReason.AlertInReview,
+    ];
+
+    [Fact]
+    public void Mails_NameEachTypeOfAlertAsThePagesDo() => Assert.All(
+        English.Where(text => text.Key.StartsWith("activity.", StringComparison.Ordinal)),
+        text => Assert.Contains(
+            $"{{%- when \"{text.Key["activity.".Length..]}\" -%}}{text.Value}\n", Repository.Read(AlertType), StringComparison.Ordinal));
 
     [Fact]
     public void Texts_HaveEachPurposeOfTheLedger() => Assert.Equal(Words<LedgerPurpose>(), Codes("wallet.purpose."));

@@ -34,12 +34,12 @@ public sealed class AlertSummaryTests
         Assert.Equal(4, AlertSummary.Of(Found(Rule.Accounts) with { AccountLimit = 4 }).Limit);
 
     [Theory]
-    [InlineData("refused_device")]
-    [InlineData("newcomer")]
-    public void Of_ARefusal_NamesTheDevice(string field) => Assert.Equal(
+    [InlineData("refused_device", "device_limit")]
+    [InlineData("newcomer", "max_devices")]
+    public void Of_ARefusal_NamesTheDevice(string field, string limit) => Assert.Equal(
         ("DEVICE_REFUSED", 2, new NamedDevice("EA-3", "Bonn", "DE", 3)),
         AlertSummary.Of($$$"""
-            {"device_key":"3|EA-3","max_devices":2,
+            {"device_key":"3|EA-3","{{{limit}}}":2,
              "{{{field}}}":{"ea_instance_id":"EA-3","mt5_account_number":3,"city":"Bonn","country":"DE"}}
             """) is { } found
             ? (found.Code, found.Limit, Assert.Single(found.Named))
@@ -47,7 +47,7 @@ public sealed class AlertSummaryTests
 
     [Theory]
     [InlineData("")]
-    [InlineData(""","max_devices":"two" """)]
+    [InlineData("""","device_limit":"two" """)]
     public void Of_ARefusalWithoutALimit_HasNone(string limit) =>
         Assert.Null(AlertSummary.Of($$"""{"refused_device":{"ea_instance_id":"EA-3"}{{limit}}}""")!.Limit);
 

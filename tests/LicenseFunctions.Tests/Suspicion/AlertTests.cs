@@ -239,6 +239,28 @@ public sealed class AlertTests(PostgresFixture postgres)
     }
 
     [Theory]
+    [InlineData(500, false)]
+    [InlineData(501, true)]
+    public async Task Find_ManySessions_HasTheFirst500AndSaysWhetherThereAreMore(int sessions, bool hasMore)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        var id = await scene.Database.QueryAsync<Guid>(
+            """
+            insert into license_usage_log (subscription_id, token_hash, ea_instance_id, mt5_account_number, logged_at,
+                                           session_duration_sec)
+            select @SubscriptionId, 'x', 'EA-1', 1001, now() - interval '1 hour' - n * interval '12 minutes', 60
+            from generate_series(1, @sessions) n;
+            insert into suspicious_activity_alerts (subscription_id, activity_type, severity, evidence)
+            values (@SubscriptionId, 'MULTIPLE_IPS', 'LOW', jsonb_build_object('from', now() - interval '6 days', 'to', now()))
+            returning alert_id
+            """, new { scene.License.SubscriptionId, sessions });
+
+        var detail = (await scene.Alerts.FindAsync(id, Stop)).Value;
+
+        Assert.Equal((500, hasMore), (detail.Sessions.Count, detail.HasMoreSessions));
+    }
+
+    [Theory]
     [InlineData("DEVICE_LIMIT", "1003|EA|3", "EA|3")]
     [InlineData("DEVICE_LIMIT", "2001:db8::7|1003|EA|3", "EA|3")]
     [InlineData("DEVICE_LIMIT", null, null)]

@@ -243,7 +243,9 @@ public sealed class ShadowScanTests(PostgresFixture postgres)
     private static Task<Outcome<ShadowPage>> ListAsync(
         SuspicionScene scene, ShadowPolicy? shadow, params (string Name, string? Value)[] query) =>
         new ListShadowAlerts(scene.Database.Database, new ShadowStore(scene.Database.Database), scene.Settings with { Shadow = shadow })
-            .RunAsync(new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), Stop);
+            .RunAsync(
+                new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), ListShadowAlerts.MaxPage,
+                Stop);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 }

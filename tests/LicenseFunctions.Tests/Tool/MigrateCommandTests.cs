@@ -6,6 +6,17 @@ namespace LicenseFunctions.Tests.Tool;
 
 public sealed class MigrateCommandTests(PostgresFixture postgres)
 {
+    [Fact]
+    public async Task Help_HasNoPassword()
+    {
+        var (code, output) = await Licensectl.RunAsync(
+            [("DATABASE_URL", "postgresql://owner:hunter2@db.example.com/licenses")], "migrate", "--help");
+
+        Assert.Equal(0, code);
+        Assert.Contains("--database", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(
         "alter table subscriptions alter state drop default, alter state type varchar(20)",

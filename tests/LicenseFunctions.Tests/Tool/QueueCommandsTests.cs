@@ -8,10 +8,11 @@ using Xunit;
 namespace LicenseFunctions.Tests.Tool;
 
 /// <summary>The tool as a process that connects to the broker double with the official client.</summary>
-public sealed class QueueCommandsTests : IDisposable
+public sealed class QueueCommandsTests(PostgresFixture postgres) : IDisposable
 {
     private const string Queue = "usage-records";
     private const string DeadLetters = $"{Queue}/$deadletterqueue";
+    private const string Operator = "00000000-0000-4000-8000-000000000001";
     private readonly BrokerDouble broker = new(Queue);
 
     public void Dispose() => broker.Dispose();
@@ -114,29 +115,42 @@ public sealed class QueueCommandsTests : IDisposable
     public async Task Discard_WithoutConfirmation_DeletesNothing()
     {
         broker.Send(DeadLetters, "a");
+        await using var database = await postgres.NewDatabaseAsync();
 
-        var (codeOfAll, all) = await ToolAsync("discard", "--all");
-        var (code, output) = await ToolAsync("discard", "1", "7", "--yes", "false");
+        var (codeOfAll, all) = await DiscardAsync(database, "--all");
+        var (code, output) = await DiscardAsync(database, "1", "7", "--yes", "false");
+        var (withoutActor, refusal) = await ToolAsync("discard", "1", "--yes");
 
-        Assert.Equal((1, 1), (codeOfAll, code));
-        Assert.Contains("This deletes the dead letters permanently", all, StringComparison.Ordinal);
+        Assert.Equal((1, 1, 1), (codeOfAll, code, withoutActor));
+        Assert.Contains("--by", refusal, StringComparison.Ordinal);
+        Assert.StartsWith("This deletes permanently:\n1  enqueued", all, StringComparison.Ordinal);
         Assert.StartsWith("This deletes permanently:\n1  enqueued", output, StringComparison.Ordinal);
         Assert.Contains("\n7  not found\n", output, StringComparison.Ordinal);
         Assert.EndsWith("Nothing was deleted. Use --yes to confirm without a question.\n", output, StringComparison.Ordinal);
         Assert.Equal(1, broker.Count(DeadLetters));
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from audit_log"));
     }
 
     [Fact]
-    public async Task Discard_ByNumbers_DeletesThoseAndNamesTheMissing()
+    public async Task Discard_ByNumbers_ShowsAuditsAndDeletesThose_AndNamesTheMissing()
     {
         broker.Send(DeadLetters, "a", "b", "c");
+        await using var database = await postgres.NewDatabaseAsync();
 
-        var (code, output) = await ToolAsync("discard", "3", "9", "1", "--yes");
+        var (code, output) = await DiscardAsync(database, "3", "9", "1", "--yes");
 
         Assert.Equal(1, code);
+        Assert.StartsWith(
+            "1 discarded\n3 discarded\n2 dead letters discarded.\nThis deletes permanently:\n1  enqueued", output,
+            StringComparison.Ordinal);
+        Assert.Contains("\n3  enqueued", output, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "\n9  not found\nNot found in the 3 dead letters examined: 9. Use --limit to examine more.\n", output,
+            StringComparison.Ordinal);
         Assert.Equal(
-            "1 discarded\n3 discarded\n2 dead letters discarded.\n" +
-            "Not found in the 3 dead letters examined: 9. Use --limit to examine more.\n", output);
+            [$"{Operator} usage-records 1", $"{Operator} usage-records 3"],
+            await database.QueryAllAsync<string>(
+                "select actor_id || ' ' || subject from audit_log where action = 'dead_letter.discarded' order by subject"));
         Assert.Equal([2], broker.Messages(DeadLetters).Select(message => message.SequenceNumber));
         Assert.Equal(0, broker.Count(Queue));
     }
@@ -199,6 +213,10 @@ public sealed class QueueCommandsTests : IDisposable
             StringComparison.Ordinal);
         Assert.NotEqual(0, (await ToolAsync(command)).Code);
     }
+
+    private Task<(int Code, string Output)> DiscardAsync(TestDatabase database, params string[] arguments) => Licensectl.RunAsync(
+        [("ServiceBus", broker.ConnectionString), ("DATABASE_URL", database.ConnectionString)],
+        ["queue", "discard", "--by", Operator, .. arguments]);
 
     private Task<(int Code, string Output)> ToolAsync(params string[] arguments) =>
         Licensectl.RunAsync([("ServiceBus", broker.ConnectionString)], ["queue", .. arguments]);

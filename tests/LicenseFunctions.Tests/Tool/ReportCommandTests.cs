@@ -29,7 +29,7 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
                 " -14  suspicion  An alert of severity HIGH is open",
             "    86\n", "signals received 0, executed 0, rejected 0", "Devices (1 of 2)", "EA-1, account 1001, 198.51.100.7, last seen",
             "Open alerts (1)", "HIGH MULTIPLE_IPS, ", ": Five networks in a day",
-                "Recommendations\n  Answer the alert: say whether it was you"],
+                "Recommendations\n  Answer the alert on the Activity page"],
             part => Assert.Contains(part, output, StringComparison.Ordinal));
     }
 

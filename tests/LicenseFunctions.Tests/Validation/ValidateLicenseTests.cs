@@ -235,9 +235,10 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
 
-        Assert.Equal(["SUSPENDED SUSPENDED EA-3"], await scene.Database.QueryAllAsync<string>(
+        Assert.Equal(["SUSPENDED SUSPENDED EA-3 2"], await scene.Database.QueryAllAsync<string>(
             """
-            select concat_ws(' ', auto_action_taken, measure, evidence -> 'refused_device' ->> 'ea_instance_id')
+            select concat_ws(' ', auto_action_taken, measure, evidence -> 'refused_device' ->> 'ea_instance_id',
+                             evidence ->> 'device_limit')
             from suspicious_activity_alerts
             """));
     }

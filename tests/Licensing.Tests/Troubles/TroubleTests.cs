@@ -65,6 +65,31 @@ public sealed class TroubleTests
             facts with { Endpoints = [], Disputes = [] }, Policy with { DeadLetters = 8, DeadMessages = 3 }, Now));
     }
 
+    [Theory]
+    [InlineData(null, TroubleCause.DisputeUnanswered)]
+    [InlineData(72 * 60 + 1, TroubleCause.DisputeUnanswered)]
+    [InlineData(72 * 60, TroubleCause.DisputeDue)]
+    [InlineData(1, TroubleCause.DisputeDue)]
+    [InlineData(0, TroubleCause.DisputeMissed)]
+    public void Find_Dispute_ByTheMinutesUntilItsDeadline(int? minutes, TroubleCause cause)
+    {
+        var dispute = new UnansweredDispute(Guid.NewGuid(), "du_1", null, Now, minutes is { } left ? Now.AddMinutes(left) : null);
+
+        Assert.Equal([cause], Causes(None with { Disputes = [dispute] }));
+    }
+
+    [Theory]
+    [InlineData(TroubleCause.DisputeDue)]
+    [InlineData(TroubleCause.DisputeMissed)]
+    public void Next_DeadlineOfADispute_IsMailedWhenOpened_NotWhenClosed(TroubleCause cause)
+    {
+        var steps = Run(new TroubleSign(cause, "d"), 6, _ => true);
+        var closed = Trouble.Next(steps[^1].After, null, Policy, true, Now.AddDays(1));
+
+        Assert.Equal([TroubleNews.Opened], steps.Select(step => step.Mail).OfType<TroubleNews>());
+        Assert.Equal((true, null), (closed.IsClosed, closed.Mail));
+    }
+
     /// <summary>Seen from minute 0 on; each case says at which minute what happens.</summary>
     [Theory]
     [InlineData(0, null, false)]

@@ -58,6 +58,10 @@ public static class CsvRows
 
 public static class CsvRequest
 {
+    /// <summary>Answers with the rows of the reply as CSV if the request prefers that, else with the reply as JSON.</summary>
+    public static IResult Answer<TReply, TRow>(this HttpRequest request, TReply reply, Func<TReply, IEnumerable<TRow>> rows) =>
+        request.PrefersCsv() ? new CsvResult<TRow>(rows(reply)) : Results.Json(reply, Json.Options);
+
     /// <summary>Whether the Accept header prefers CSV to JSON.</summary>
     public static bool PrefersCsv(this HttpRequest request)
     {

@@ -34,14 +34,15 @@ const overlap = 24;
 const mostQuestions = 3;
 
 /** What was done, in sentences. */
-function done(alert: Alert) {
+function done(alert: Alert, owner: boolean) {
   const [yes, no] = [alert.customer_confirmed_at !== null, alert.customer_denied_at !== null];
+  const say = (what: string) => (owner ? undefined : word('activityPage.customerDone', what)) ?? word('activityPage.done', what);
   const said = [
-    word('activityPage.done', alert.measure),
-    yes && t('activityPage.done.yes'),
-    no && t('activityPage.done.no'),
-    (yes || no) && alert.can_answer && t('activityPage.done.review'),
-    alert.appealed_at && t('activityPage.done.appeal'),
+    say(alert.measure),
+    yes && say('yes'),
+    no && say('no'),
+    (yes || no) && alert.can_answer && say('review'),
+    alert.appealed_at && say('appeal'),
   ].filter(Boolean);
   return said.join(' ') || t('activityPage.done.nothing');
 }
@@ -99,7 +100,7 @@ export default function Activity({ id, license }: TabProps) {
                   },
                   {
                     head: t('activityPage.column.action'),
-                    cell: (row) => done(row),
+                    cell: (row) => done(row, owner),
                   },
                 ]}
               />
@@ -108,19 +109,19 @@ export default function Activity({ id, license }: TabProps) {
         </Show>
         {license.can_reinstate && activity.data?.alerts.some((alert) => alert.is_open) && (
           <p>
-            <Link to={`/licenses/${id}/suspension`}>{t('activityPage.appeal')}</Link>
+            <Link to={`/licenses/${id}/suspension`}>{t(owner ? 'activityPage.appeal' : 'licenses.whySuspended')}</Link>
           </p>
         )}
       </section>
       <section className="card">
         <h2>{t('activityPage.tokenOf')}</h2>
-        <p>{t('activityPage.wasItYou')}</p>
+        <p>{t(owner ? 'activityPage.wasItYou' : 'activityPage.customerToken')}</p>
         <div className="actions">
           <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
         </div>
         {token && (
           <div className="notice good" role="status">
-            <p>{t('activityPage.tokenMade')}</p>
+            <p>{t(owner ? 'activityPage.tokenMade' : 'activityPage.customerTokenMade')}</p>
             <Copy text={token.token} />
             {token.previous_valid_until && <p>{t('activityPage.oldTokenUntil', { time: format.moment(token.previous_valid_until) })}</p>}
           </div>
@@ -156,7 +157,7 @@ export default function Activity({ id, license }: TabProps) {
       <Confirm
         open={asking}
         title={t('activityPage.tokenTitle')}
-        text={t('activityPage.tokenText', { hours: overlap })}
+        text={t(owner ? 'activityPage.tokenText' : 'activityPage.customerTokenText', { hours: overlap })}
         go={t('activityPage.token')}
         busy={action.busy}
         problem={action.problem}

@@ -132,7 +132,7 @@ export function WaitingDevices({
 }
 
 /** Who was added, replaced, removed and refused, when, and from where. */
-export function DeviceHistory({ of }: { of: Loaded<History> }) {
+export function DeviceHistory({ of, owner }: { of: Loaded<History>; owner: boolean }) {
   return (
     <section>
       <h2>{t('history.title')}</h2>
@@ -146,7 +146,7 @@ export function DeviceHistory({ of }: { of: Loaded<History> }) {
               rows={entries}
               id={(row) => `${row.at} ${row.what} ${row.device.ea_instance_id} ${row.device.mt5_account_number}`}
               columns={[
-                { head: t('history.what'), cell: (row) => <What of={row} /> },
+                { head: t('history.what'), cell: (row) => <What of={row} owner={owner} /> },
                 { head: t('devices.device'), cell: (row) => <Name of={row.device} /> },
                 {
                   head: t('history.where'),
@@ -175,14 +175,14 @@ function Name({ of }: { of: Named }) {
   );
 }
 
-function What({ of }: { of: Entry }) {
+function What({ of, owner }: { of: Entry; owner: boolean }) {
   const other = of.other ? (of.other.name ?? of.other.ea_instance_id) : '';
   return (
     <>
       {word('history.did', of.what, { other, n: of.times }) ?? of.what}
       <div className="small">
         {format.moment(of.at)}
-        {of.by !== 'SYSTEM' && ` · ${word('history.by', of.by)}`}
+        {of.by !== 'SYSTEM' && ` · ${word('history.by', of.by === 'SUBSCRIBER' && !owner ? 'CUSTOMER' : of.by)}`}
       </div>
     </>
   );

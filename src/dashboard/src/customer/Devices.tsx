@@ -43,7 +43,7 @@ export default function Devices({ id, reload }: TabProps) {
         <>
           <WaitingDevices id={id} history={history.data} devices={reply.devices} owner={owner} changed={changed} />
           <h2>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices })}</h2>
-          <p>{t(reply.slots_free === 0 ? 'devices.full' : 'devices.free')}</p>
+          <p>{t(reply.slots_free > 0 ? 'devices.free' : owner ? 'devices.full' : 'devices.customerFull')}</p>
           {reply.devices.length === 0 && <Empty>{t('devices.none')}</Empty>}
           <ul className="cards">
             {reply.devices.map((device) => (
@@ -84,7 +84,7 @@ export default function Devices({ id, reload }: TabProps) {
               </li>
             ))}
           </ul>
-          <DeviceHistory of={history} />
+          <DeviceHistory of={history} owner={owner} />
           <Confirm
             open={asked?.to === 'rename'}
             title={t('devices.rename')}

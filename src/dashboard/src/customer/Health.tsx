@@ -2,11 +2,13 @@ import { useMemo } from 'react';
 import { useLoad } from '../api';
 import { format } from '../format';
 import { language, t } from '../language';
+import { useSession } from '../session';
 import { LazyChart } from '../ui/LazyChart';
 import { Facts, Show, Table } from '../ui/kit';
 import { HealthView, reasonOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
 import type { TabProps } from './License';
 
+type Reason = Pick<Contribution, 'reason' | 'code' | 'values'>;
 type Report = Health & {
   contributions: Contribution[];
   usage: {
@@ -17,7 +19,15 @@ type Report = Health & {
     last_activity: string | null;
   };
   trend: { day: string; score: number | null }[];
-  changes: { day: string; from: number | null; to: number; came: string[]; went: string[] }[];
+  changes: {
+    day: string;
+    from: number | null;
+    to: number;
+    came: string[];
+    went: string[];
+    came_because?: Reason[];
+    went_because?: Reason[];
+  }[];
   scored_at: string;
 };
 
@@ -30,7 +40,14 @@ export default function HealthTab({ id }: TabProps) {
   );
 }
 
+/** Why a score changed. Changes that an earlier version recorded have no codes, so they are shown in English only. */
+const reasonsOf = (change: Report['changes'][number]) =>
+  language.get() === 'en'
+    ? [...change.went, ...change.came]
+    : [...(change.went_because ?? []), ...(change.came_because ?? [])].filter((one) => one.code).map(reasonOf);
+
 function Shown({ report }: { report: Report }) {
+  const operator = useSession()?.role === 'operator';
   const trend = report.trend.filter((day) => day.score !== null);
   const times = useMemo(() => trend.map((day) => Date.parse(day.day) / 1000), [report]);
   const series = useMemo(() => [{ name: t('health.score'), values: trend.map((day) => day.score), color: 'main' as const }], [report]);
@@ -41,7 +58,7 @@ function Shown({ report }: { report: Report }) {
       <div className="two">
         <section className="license-health-widget" aria-label={t('health.title')}>
           <h2>{t('health.title')}</h2>
-          <HealthView health={report} heading="h3" />
+          <HealthView health={report} heading="h3" forOperator={operator} />
           <p className="small">{t('health.scored', { ago: format.ago(report.scored_at) })}</p>
         </section>
         <section className="card">
@@ -90,8 +107,7 @@ function Shown({ report }: { report: Report }) {
           <ul>
             {changes.map((change) => (
               <li key={change.day}>
-                {format.date(change.day)}: {change.from ?? t('none')} → {change.to}.{' '}
-                {language.get() === 'en' && [...change.went, ...change.came].join('; ')}
+                {format.date(change.day)}: {change.from ?? t('none')} → {change.to}. {reasonsOf(change).join('; ')}
               </li>
             ))}
           </ul>

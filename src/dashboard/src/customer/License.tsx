@@ -29,7 +29,7 @@ export default function LicensePage() {
       <Back to="/licenses">{t('license.back')}</Back>
       <Show of={loaded} rows={8}>
         {(license) => {
-          const may = whatDevicesMay(license);
+          const may = whatDevicesMay(license, operator);
           return (
             <>
               <PageTitle title={license.master}>
@@ -80,12 +80,12 @@ export default function LicensePage() {
 }
 
 /** What expert advisors may still do with a license that is not valid. */
-const whatDevicesMay = (license: License) =>
+const whatDevicesMay = (license: License, operator: boolean) =>
   license.entitlement === 'FULL'
     ? undefined
     : license.close_only_until
       ? t('license.closeOnly', { until: format.moment(license.close_only_until) })
-      : t('license.noTrading');
+      : t(operator ? 'license.customerNoTrading' : 'license.noTrading');
 
 /** A problem of the license, with a link to the page where it is solved. That page has no link. */
 function Banner({

@@ -83,13 +83,17 @@ export function RenewDialog({
             {t(
               deferred
                 ? 'renewals.laterText'
-                : reply.pays_with === null
-                  ? cardHelps(reply)
-                    ? 'renewals.noMeans'
-                    : 'renewals.noMoney'
-                  : operator
+                : reply.pays_with !== null
+                  ? operator
                     ? 'renewals.customerNowText'
-                    : 'renewals.nowText',
+                    : 'renewals.nowText'
+                  : cardHelps(reply)
+                    ? operator
+                      ? 'renewals.customerNoMeans'
+                      : 'renewals.noMeans'
+                    : operator
+                      ? 'renewals.customerNoMoney'
+                      : 'renewals.noMoney',
             )}
           </p>
         </>

@@ -28,7 +28,7 @@ export default function Suspension({ id, reload }: TabProps) {
     <Show of={view}>
       {(reply) =>
         reply.suspensions.length === 0 ? (
-          <Empty>{reply.suspended ? t('suspension.byPlatform') : t('suspension.none')}</Empty>
+          <Empty>{t(!reply.suspended ? 'suspension.none' : owner ? 'suspension.byPlatform' : 'suspension.customerByPlatform')}</Empty>
         ) : (
           <>
             {reply.suspensions.map((one) => (
@@ -36,7 +36,11 @@ export default function Suspension({ id, reload }: TabProps) {
                 <h2>{word('suspension.cause', one.cause) ?? one.cause}</h2>
                 <Why of={one} />
                 <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
-                {one.appealed_at && <p className="notice fair">{t('suspension.waiting', { time: format.moment(one.appealed_at) })}</p>}
+                {one.appealed_at && (
+                  <p className="notice fair">
+                    {t(owner ? 'suspension.waiting' : 'suspension.customerWaiting', { time: format.moment(one.appealed_at) })}
+                  </p>
+                )}
                 {one.needs_renewal && (
                   <>
                     <p>{t('suspension.expired')}</p>

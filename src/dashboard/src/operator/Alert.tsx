@@ -4,6 +4,7 @@ import { useLoad } from '../api';
 import { refusedDevice, type AlertRow, type Evidence, type EvidenceDevice, type RefusedDevice, type Session } from '../alerts';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
+import { word } from '../language';
 import type { License } from '../licenses';
 import { texts } from '../texts';
 import { Back, Badge, Empty, Facts, LicenseStatus, PageTitle, Show, Skeleton, Table } from '../ui/kit';
@@ -13,10 +14,14 @@ import { deviceName, Timeline } from './Timeline';
 
 const WorldMap = lazy(() => import('./WorldMap'));
 
-type Detail = { alert: AlertRow; others: AlertRow[]; sessions_from: string; sessions_to: string; sessions: Session[] };
-
-/** The device limit if the evidence has none. */
-const usualLimit = 2;
+type Detail = {
+  alert: AlertRow;
+  others: AlertRow[];
+  sessions_from: string;
+  sessions_to: string;
+  sessions: Session[];
+  has_more_sessions: boolean;
+};
 
 export default function AlertPage() {
   const detail = useLoad<Detail>(`/api/v1/licenses/alerts/${encodeURIComponent(useParams().alertId!)}`, 60);
@@ -30,7 +35,7 @@ export default function AlertPage() {
   );
 }
 
-function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: Detail & { reload: () => void }) {
+function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_sessions, reload }: Detail & { reload: () => void }) {
   const license = useLoad<License>(alert.subscription_id && `/api/v1/licenses/${alert.subscription_id}`);
   const again = () => {
     reload();
@@ -42,7 +47,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
   const stranger = refusedDevice(evidence);
   return (
     <>
-      <PageTitle title={texts.activity[alert.activity_type] ?? alert.activity_type}>
+      <PageTitle title={word('activity', alert.activity_type) ?? alert.activity_type}>
         <Badge of={alert.severity} />
         <Badge of={alert.status} />
       </PageTitle>
@@ -131,7 +136,8 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
           sessions={sessions}
           from={sessions_from}
           to={sessions_to}
-          limit={evidence?.device_limit ?? usualLimit}
+          isCut={has_more_sessions}
+          limit={evidence?.device_limit ?? evidence?.max_devices}
           refused={stranger && { device: stranger, at: stranger.refused_at ?? alert.detected_at }}
         />
       )}
@@ -163,7 +169,12 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, reload }: 
           id={(row) => row.alert_id}
           columns={[
             { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
-            { head: texts.alerts.what, cell: (row) => <Link to={`/alerts/${row.alert_id}`}>{row.description ?? row.activity_type}</Link> },
+            {
+              head: texts.alerts.what,
+              cell: (row) => (
+                <Link to={`/alerts/${row.alert_id}`}>{row.description ?? word('activity', row.activity_type) ?? row.activity_type}</Link>
+              ),
+            },
             { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
           ]}
         />

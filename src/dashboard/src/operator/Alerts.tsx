@@ -4,9 +4,11 @@ import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import type { AlertRow } from '../alerts';
 import { format } from '../format';
+import { word } from '../language';
 import { texts } from '../texts';
 import { Badge, Button, Choice, Confirm, Empty, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { Csv } from './Csv';
+import { More } from './Paged';
 import { Results, type Result } from './Results';
 import { ReviewAlerts } from './ReviewAlerts';
 import { words } from './texts';
@@ -158,7 +160,7 @@ export default function Alerts() {
                       </Checkbox>
                     </Cell>
                     <Cell>
-                      <strong>{texts.activity[alert.activity_type] ?? alert.activity_type}</strong>{' '}
+                      <strong>{word('activity', alert.activity_type) ?? alert.activity_type}</strong>{' '}
                       {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
                       {alert.owner_email && <div>{alert.owner_email}</div>}
                       <div className="description small">{alert.description}</div>
@@ -188,20 +190,15 @@ export default function Alerts() {
           </div>
         </I18nProvider>
       )}
-      {list.more && (
-        <div className="actions">
-          <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
-          </Button>
-        </div>
-      )}
+      <More of={list} />
       {chosen.length > 0 && (
         <div className="bulk" role="region" aria-label={texts.alerts.selected(chosen.length)}>
           <strong>{texts.alerts.selected(chosen.length)}</strong>
           <ReviewAlerts
             alerts={chosen}
             done={(others) => {
-              setSelected(new Set());
+              // Those that were refused stay selected.
+              setSelected(new Set(others?.results.map((one) => one.key)));
               setRefused(others);
               follow();
               list.reload();

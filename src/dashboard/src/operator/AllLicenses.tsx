@@ -4,8 +4,9 @@ import { usePages } from '../api';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
-import { Button, Choice, Empty, Field, LicenseStatus, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Button, Choice, Field, LicenseStatus, PageTitle, Table } from '../ui/kit';
 import { Csv } from './Csv';
+import { Paged } from './Paged';
 
 export default function AllLicenses() {
   const [query, setQuery] = useSearchParams();
@@ -48,45 +49,37 @@ export default function AllLicenses() {
           {texts.all.search}
         </Button>
       </form>
-      {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
-      {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <Empty>{texts.all.none}</Empty>}
-      {list.rows.length > 0 && (
-        <Table
-          label={texts.all.table}
-          rows={list.rows}
-          id={(row) => row.subscription_id}
-          columns={[
-            { head: texts.all.customer, cell: (row) => <Link to={`/customers/${row.owner_id}`}>{row.owner_email}</Link> },
-            { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
-            { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
-            { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
-            {
-              head: texts.all.health,
-              number: true,
-              cell: (row) => (
-                <span className={`score ${row.health_grade.toLowerCase()}`}>
-                  {row.health_score} {texts.health.grade[row.health_grade]}
-                </span>
-              ),
-            },
-            {
-              head: texts.all.alerts,
-              number: true,
-              cell: (row) =>
-                row.open_alerts ? <Link to={`/alerts?status=ALL&subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0,
-            },
-            { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
-          ]}
-        />
-      )}
-      {list.more && (
-        <div className="actions">
-          <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
-          </Button>
-        </div>
-      )}
+      <Paged list={list} rows={8} empty={texts.all.none}>
+        {(rows) => (
+          <Table
+            label={texts.all.table}
+            rows={rows}
+            id={(row) => row.subscription_id}
+            columns={[
+              { head: texts.all.customer, cell: (row) => <Link to={`/customers/${row.owner_id}`}>{row.owner_email}</Link> },
+              { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
+              { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
+              { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+              {
+                head: texts.all.health,
+                number: true,
+                cell: (row) => (
+                  <span className={`score ${row.health_grade.toLowerCase()}`}>
+                    {row.health_score} {texts.health.grade[row.health_grade]}
+                  </span>
+                ),
+              },
+              {
+                head: texts.all.alerts,
+                number: true,
+                cell: (row) =>
+                  row.open_alerts ? <Link to={`/alerts?status=ALL&subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0,
+              },
+              { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
+            ]}
+          />
+        )}
+      </Paged>
     </>
   );
 }

@@ -3,8 +3,9 @@ import { usePages } from '../api';
 import { format } from '../format';
 import { t } from '../language';
 import { texts } from '../texts';
-import { Back, Badge, Button, Empty, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, PageTitle, Table } from '../ui/kit';
 import { Csv } from './Csv';
+import { Paged } from './Paged';
 import { words as all } from './texts';
 
 export type PaidRenewal = {
@@ -40,17 +41,9 @@ export default function AllPayments() {
       <PageTitle title={words.title}>
         <Csv path={path} name="payments" />
       </PageTitle>
-      {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
-      {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <Empty>{words.none}</Empty>}
-      {list.rows.length > 0 && <PaymentTable label={words.title} payments={list.rows} withCustomer />}
-      {list.more && (
-        <div className="actions">
-          <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
-          </Button>
-        </div>
-      )}
+      <Paged list={list} rows={8} empty={words.none}>
+        {(payments) => <PaymentTable label={words.title} payments={payments} withCustomer />}
+      </Paged>
     </>
   );
 }

@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { call, useAction, usePages } from '../api';
-import { texts } from '../texts';
-import { Button, Choice, Empty, Field, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Button, Choice, Field, PageTitle, ProblemBox } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
 import { Csv } from './Csv';
+import { Paged } from './Paged';
 import { words as all } from './texts';
 
 type Reply = { entries: AuditEntry[]; actions: string[]; next: string | null };
@@ -25,7 +25,7 @@ async function actorId(typed: string) {
 export default function Audit() {
   const [query, setQuery] = useSearchParams();
   const value = (name: (typeof names)[number]) => query.get(name) ?? '';
-  const [typed, setTyped] = useState({ actor: addresses.get(value('actor')) ?? value('actor'), subscription_id: value('subscription_id') });
+  const [typed, setTyped] = useState({ actor: value('actor'), subscription_id: value('subscription_id') });
   const asked = new URLSearchParams({
     ...((value('actor') || value('kind')) && { actor: value('actor') || value('kind') }),
     ...(value('action') && { action: value('action') }),
@@ -37,6 +37,8 @@ export default function Audit() {
   const path = `/api/v1/audit?${asked}`;
   const list = usePages<AuditEntry>(path, read);
   const search = useAction();
+  // The address of an actor whom the URL names by id.
+  const nameOf = (id: string) => addresses.get(id) ?? list.rows.find((row) => row.actor_id === id)?.actor_email ?? id;
   const actions = (list.first as Reply | undefined)?.actions ?? [];
   const set = (changes: Partial<Record<(typeof names)[number], string>>) =>
     setQuery(
@@ -78,7 +80,7 @@ export default function Audit() {
         />
         <Day label={words.from} value={value('from')} onChange={(from) => set({ from })} />
         <Day label={words.to} value={value('to')} onChange={(to) => set({ to })} />
-        <Field label={words.actor} value={typed.actor} onChange={(actor) => setTyped({ ...typed, actor })} max={255} />
+        <Field label={words.actor} value={nameOf(typed.actor)} onChange={(actor) => setTyped({ ...typed, actor })} max={255} />
         <Field
           label={words.license}
           value={typed.subscription_id}
@@ -90,17 +92,9 @@ export default function Audit() {
         </Button>
       </form>
       {search.problem && <ProblemBox problem={search.problem} />}
-      {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
-      {list.first === undefined && !list.problem && <Skeleton rows={8} />}
-      {list.first !== undefined && list.rows.length === 0 && <Empty>{words.none}</Empty>}
-      {list.rows.length > 0 && <AuditTable label={words.title} entries={list.rows} />}
-      {list.more && (
-        <div className="actions">
-          <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
-          </Button>
-        </div>
-      )}
+      <Paged list={list} rows={8} empty={words.none}>
+        {(entries) => <AuditTable label={words.title} entries={entries} />}
+      </Paged>
     </>
   );
 }

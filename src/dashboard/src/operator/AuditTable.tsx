@@ -36,7 +36,13 @@ export function AuditTable({ label, entries, ofOne = false }: { label: string; e
           cell: (row) => (
             <>
               {words.one[row.actor_kind] ?? row.actor_kind}
-              <div className="small">{row.actor_email ?? (row.actor_id && format.id(row.actor_id))}</div>
+              <div className="small">
+                {row.actor_id && row.actor_kind === 'owner' && !ofOne ? (
+                  <Link to={`/customers/${row.actor_id}`}>{row.actor_email ?? format.id(row.actor_id)}</Link>
+                ) : (
+                  (row.actor_email ?? (row.actor_id && format.id(row.actor_id)))
+                )}
+              </div>
             </>
           ),
         },

@@ -34,6 +34,16 @@ export function Csv({ path, name }: { path: string; name: string }) {
   );
 }
 
+/** The heading of a list, with the button that downloads it. */
+export function Heading({ title, csv, name }: { title: string; csv: string | false; name: string }) {
+  return (
+    <div className="heading">
+      <h2>{title}</h2>
+      {csv && <Csv path={csv} name={name} />}
+    </div>
+  );
+}
+
 /** Downloads a file that a POST request creates. */
 export async function saveFile(path: string, name: string) {
   const answer = await request(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });

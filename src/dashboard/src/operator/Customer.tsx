@@ -1,15 +1,17 @@
 import { useEffect, useState } from 'react';
 import { Link, useParams } from 'react-router';
-import { call, Problem, useAction, useLoad, type Loaded } from '../api';
+import { call, Problem, useAction, useLoad, usePages, type Loaded } from '../api';
 import type { AlertRow } from '../alerts';
 import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
-import { InvoiceFiles, type InvoiceList } from '../invoices';
-import type { License } from '../licenses';
+import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
+import { word } from '../language';
+import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
 import { Back, Badge, Button, Confirm, Empty, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
-import { saveFile } from './Csv';
+import { Heading, saveFile } from './Csv';
+import { Paged, type Pages } from './Paged';
 import { PaymentTable, type PaidRenewal } from './AllPayments';
 import { words as all } from './texts';
 
@@ -46,32 +48,58 @@ type Renewal = {
 };
 
 const words = all.customer;
+const page = <T,>(rows: T[], next: string | null) => ({ rows, next: next && `after=${next}` });
 const isErased = (customer: Customer) => customer.email.endsWith('@erased.invalid');
 
 export default function CustomerPage() {
   const id = useParams().userId!;
   const path = `/api/v1/customers/${encodeURIComponent(id)}`;
   const detail = useLoad<Detail>(path);
+  // An erasure changes every list of the page.
+  const [erasures, setErasures] = useState(0);
+  const erased = () => {
+    detail.reload();
+    setErasures((n) => n + 1);
+  };
   return (
     <>
       <Back to="/licenses">{words.back}</Back>
       <Show of={detail} rows={8}>
-        {(reply) => <Shown key={id} {...reply} path={path} reload={detail.reload} />}
+        {(reply) => <Shown key={`${id} ${erasures}`} {...reply} path={path} reload={detail.reload} erased={erased} />}
       </Show>
     </>
   );
 }
 
-function Shown({ customer, notes, path, reload }: Detail & { path: string; reload: () => void }) {
+type ShownProps = Detail & { path: string; reload: () => void; erased: () => void };
+
+function Shown({ customer, notes, path, reload, erased }: ShownProps) {
   const id = customer.user_id;
-  const licenses = useLoad<{ licenses: License[] }>(`/api/v1/licenses?user_id=${id}&limit=100`);
+  const of = {
+    licenses: `/api/v1/licenses?user_id=${id}`,
+    alerts: `/api/v1/licenses/alerts?status=ALL&sort=newest&user_id=${id}`,
+    payments: `/api/v1/payments?user_id=${id}`,
+    renewals: `/api/v1/renewals?user_id=${id}`,
+    audit: `/api/v1/audit?user_id=${id}`,
+  };
+  const licenses = usePages<License>(`${of.licenses}&limit=100`, readLicenses);
   const devices = useDevices(licenses);
-  const alerts = useLoad<{ alerts: AlertRow[] }>(`/api/v1/licenses/alerts?status=ALL&sort=newest&user_id=${id}&limit=20`);
-  const payments = useLoad<{ payments: PaidRenewal[] }>(`/api/v1/payments?user_id=${id}&limit=20`);
-  const invoices = useLoad<InvoiceList>(`/api/v1/invoices?user_id=${id}&limit=100`);
-  const renewals = useLoad<{ renewals: Renewal[] }>(`/api/v1/renewals?user_id=${id}&limit=20`);
+  const alerts = usePages<AlertRow>(`${of.alerts}&limit=20`, (reply: { alerts: AlertRow[]; next: string | null }) => ({
+    rows: reply.alerts,
+    next: reply.next && `cursor=${encodeURIComponent(reply.next)}`,
+  }));
+  const payments = usePages<PaidRenewal>(`${of.payments}&limit=20`, (reply: { payments: PaidRenewal[]; next: string | null }) =>
+    page(reply.payments, reply.next),
+  );
+  const invoices = usePages<Invoice>(`/api/v1/invoices?user_id=${id}&limit=50`, (reply: InvoiceList) => page(reply.invoices, reply.next));
+  const renewals = usePages<Renewal>(`${of.renewals}&limit=20`, (reply: { renewals: Renewal[]; next: string | null }) =>
+    page(reply.renewals, reply.next),
+  );
   const mails = useLoad<{ mails: Mail[] }>(`${path}/mails`);
-  const audit = useLoad<{ entries: AuditEntry[] }>(`/api/v1/audit?user_id=${id}&limit=50`);
+  const audit = usePages<AuditEntry>(`${of.audit}&limit=50`, (reply: { entries: AuditEntry[]; next: string | null }) =>
+    page(reply.entries, reply.next),
+  );
+  const masters = new Map(licenses.rows.map((row) => [row.subscription_id, row.master]));
   return (
     <>
       <PageTitle title={customer.email}>
@@ -91,41 +119,37 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
         {!isErased(customer) && customer.role !== 'operator' && customer.role !== 'service' && (
           <div className="actions">
             <Export path={path} id={id} done={audit.reload} />
-            <Erase customer={customer} path={path} done={reload} />
+            <Erase customer={customer} path={path} done={erased} />
           </div>
         )}
       </section>
-      <h2>{words.licenses}</h2>
-      <Show of={licenses} rows={2}>
-        {(reply) =>
-          reply.licenses.length === 0 ? (
-            <Empty>{words.noLicenses}</Empty>
-          ) : (
-            <Table
-              label={words.licenses}
-              rows={reply.licenses}
-              id={(row) => row.subscription_id}
-              columns={[
-                { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
-                { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
-                { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
-                {
-                  head: texts.all.health,
-                  number: true,
-                  cell: (row) => (
-                    <span className={`score ${row.health_grade.toLowerCase()}`}>
-                      {row.health_score} {texts.health.grade[row.health_grade]}
-                    </span>
-                  ),
-                },
-                { head: texts.renewals.auto, cell: (row) => (row.auto_renew ? texts.refunds.on : texts.refunds.off) },
-                { head: texts.all.alerts, number: true, cell: (row) => row.open_alerts },
-                { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
-              ]}
-            />
-          )
-        }
-      </Show>
+      <Heading title={words.licenses} csv={licenses.rows.length > 0 && of.licenses} name="licenses" />
+      <Paged list={licenses} empty={words.noLicenses}>
+        {(rows) => (
+          <Table
+            label={words.licenses}
+            rows={rows}
+            id={(row) => row.subscription_id}
+            columns={[
+              { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
+              { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
+              { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+              {
+                head: texts.all.health,
+                number: true,
+                cell: (row) => (
+                  <span className={`score ${row.health_grade.toLowerCase()}`}>
+                    {row.health_score} {texts.health.grade[row.health_grade]}
+                  </span>
+                ),
+              },
+              { head: texts.renewals.auto, cell: (row) => (row.auto_renew ? texts.refunds.on : texts.refunds.off) },
+              { head: texts.all.alerts, number: true, cell: (row) => row.open_alerts },
+              { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
+            ]}
+          />
+        )}
+      </Paged>
       <h2>{words.devices}</h2>
       <Show of={devices} rows={2}>
         {(rows) =>
@@ -152,95 +176,85 @@ function Shown({ customer, notes, path, reload }: Detail & { path: string; reloa
         }
       </Show>
       <Notes notes={notes} path={path} reload={reload} />
-      <h2>{words.alerts}</h2>
-      <Show of={alerts} rows={2}>
-        {(reply) =>
-          reply.alerts.length === 0 ? (
-            <Empty>{words.noAlerts}</Empty>
-          ) : (
-            <Table
-              label={words.alerts}
-              rows={reply.alerts}
-              id={(row) => row.alert_id}
-              columns={[
-                {
-                  head: texts.alerts.what,
-                  wide: true,
-                  cell: (row) => (
-                    <>
-                      <Link to={`/alerts/${row.alert_id}`}>{texts.activity[row.activity_type] ?? row.activity_type}</Link>
-                      <div className="small">{row.description}</div>
-                    </>
-                  ),
-                },
-                { head: texts.alerts.severity, cell: (row) => <Badge of={row.severity} /> },
-                { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
-                { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
-                { head: texts.alerts.action, cell: (row) => texts.alerts.actions[row.measure] ?? row.measure },
-              ]}
-            />
-          )
-        }
-      </Show>
-      <h2>{words.renewals}</h2>
-      <Show of={renewals} rows={1}>
-        {(reply) =>
-          reply.renewals.length === 0 ? (
-            <Empty>{words.noRenewals}</Empty>
-          ) : (
-            <Table
-              label={words.renewals}
-              rows={reply.renewals}
-              id={(row) => row.renewal_id}
-              columns={[
-                {
-                  head: texts.alerts.license,
-                  cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.day(row.period_start)}</Link>,
-                },
-                { head: all.renewals.status, cell: (row) => all.renewals.statuses[row.status] ?? row.status },
-                { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
-                { head: all.renewals.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
-                { head: all.renewals.next, cell: (row) => format.moment(row.next_action_at) },
-              ]}
-            />
-          )
-        }
-      </Show>
-      <h2>{words.payments}</h2>
-      <Show of={payments} rows={2}>
-        {(reply) =>
-          reply.payments.length === 0 ? (
-            <Empty>{words.noPayments}</Empty>
-          ) : (
-            <PaymentTable label={words.payments} payments={reply.payments} />
-          )
-        }
-      </Show>
+      <Heading title={words.alerts} csv={alerts.rows.length > 0 && of.alerts} name="alerts" />
+      <Paged list={alerts} empty={words.noAlerts}>
+        {(rows) => (
+          <Table
+            label={words.alerts}
+            rows={rows}
+            id={(row) => row.alert_id}
+            columns={[
+              {
+                head: texts.alerts.what,
+                wide: true,
+                cell: (row) => (
+                  <>
+                    <Link to={`/alerts/${row.alert_id}`}>{word('activity', row.activity_type) ?? row.activity_type}</Link>
+                    <div className="small">{row.description}</div>
+                  </>
+                ),
+              },
+              { head: texts.alerts.severity, cell: (row) => <Badge of={row.severity} /> },
+              { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
+              { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+              { head: texts.alerts.action, cell: (row) => texts.alerts.actions[row.measure] ?? row.measure },
+            ]}
+          />
+        )}
+      </Paged>
+      <Heading title={words.renewals} csv={renewals.rows.length > 0 && of.renewals} name="renewals" />
+      <Paged list={renewals} rows={1} empty={words.noRenewals}>
+        {(rows) => (
+          <Table
+            label={words.renewals}
+            rows={rows}
+            id={(row) => row.renewal_id}
+            columns={[
+              {
+                head: texts.alerts.license,
+                cell: (row) => (
+                  <Link to={`/licenses/${row.subscription_id}/renewals`}>
+                    {masters.get(row.subscription_id) ?? format.id(row.subscription_id)}
+                  </Link>
+                ),
+              },
+              { head: all.renewals.expires, cell: (row) => format.day(row.period_start) },
+              { head: all.renewals.status, cell: (row) => all.renewals.statuses[row.status] ?? row.status },
+              { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+              { head: all.renewals.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
+              { head: all.renewals.next, cell: (row) => format.moment(row.next_action_at) },
+            ]}
+          />
+        )}
+      </Paged>
+      <Heading title={words.payments} csv={payments.rows.length > 0 && of.payments} name="payments" />
+      <Paged list={payments} empty={words.noPayments}>
+        {(rows) => <PaymentTable label={words.payments} payments={rows} />}
+      </Paged>
       <h2>{words.invoices}</h2>
-      <Show of={invoices} rows={2}>
-        {(reply) => (reply.invoices.length === 0 ? <p>{reply.is_on ? words.noInvoices : words.invoicesOff}</p> : <Invoices of={reply} />)}
-      </Show>
+      <Paged list={invoices} empty={(invoices.first as InvoiceList | undefined)?.is_on ? words.noInvoices : words.invoicesOff}>
+        {(rows) => <Invoices invoices={rows} />}
+      </Paged>
       <h2>{words.mails}</h2>
       <Show of={mails} rows={2}>
         {(reply) => (reply.mails.length === 0 ? <Empty>{words.noMails}</Empty> : <Mails mails={reply.mails} />)}
       </Show>
-      <h2>{words.changes}</h2>
-      <Show of={audit} rows={2}>
-        {(reply) =>
-          reply.entries.length === 0 ? <Empty>{words.noChanges}</Empty> : <AuditTable label={words.changes} entries={reply.entries} ofOne />
-        }
-      </Show>
+      <Heading title={words.changes} csv={audit.rows.length > 0 && of.audit} name="audit" />
+      <Paged list={audit} empty={words.noChanges}>
+        {(rows) => <AuditTable label={words.changes} entries={rows} ofOne />}
+      </Paged>
     </>
   );
 }
 
-/** The devices of all licenses; a license's devices are read with the license's own route. */
-function useDevices(list: Loaded<{ licenses: License[] }>): Loaded<{ license: License; device: Device }[]> {
-  const licenses = list.data?.licenses;
+/** The devices of all listed licenses; a license's devices are read with the license's own route. */
+function useDevices(list: Pages<License>): Loaded<{ license: License; device: Device }[]> {
+  const licenses = list.first === undefined ? undefined : list.rows;
   const [state, setState] = useState<{ data?: { license: License; device: Device }[]; problem?: Problem; loading: boolean }>({
     loading: true,
   });
   const [round, setRound] = useState(0);
+  const ids = licenses?.map((license) => license.subscription_id).join();
   useEffect(() => {
     if (!licenses) return;
     const abort = new AbortController();
@@ -255,20 +269,21 @@ function useDevices(list: Loaded<{ licenses: License[] }>): Loaded<{ license: Li
       (problem: Problem) => abort.signal.aborted || setState((old) => ({ ...old, problem, loading: false })),
     );
     return () => abort.abort();
-  }, [licenses, round]);
+    // The array is a new one in each render.
+  }, [ids, round]);
   // Without the licenses, there is nothing to wait for.
   if (!licenses && list.problem) return { problem: list.problem, loading: false, reload: list.reload };
   return { ...state, reload: () => setRound((n) => n + 1) };
 }
 
-function Invoices({ of }: { of: InvoiceList }) {
+function Invoices({ invoices }: { invoices: Invoice[] }) {
   const file = useAction();
   return (
     <>
       {file.problem && <ProblemBox problem={file.problem} />}
       <Table
         label={words.invoices}
-        rows={of.invoices}
+        rows={invoices}
         id={(row) => row.number}
         columns={[
           {

@@ -3,6 +3,7 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { Button, Confirm, Empty, notify, ProblemBox, Show, Table } from '../ui/kit';
+import { Heading } from './Csv';
 import { words as all } from './texts';
 
 type Message = {
@@ -22,7 +23,7 @@ const title = (message: Message) => `${words.deadKinds[message.kind] ?? message.
 
 /** Emails and alert webhooks that were given up; one or all are sent again. */
 export function DeadMessages({ changed }: { changed: () => void }) {
-  const list = useLoad<{ messages: Message[] }>('/api/v1/outbox/dead');
+  const list = useLoad<{ messages: Message[]; can_revive: number }>('/api/v1/outbox/dead');
   const [asking, setAsking] = useState(false);
   const action = useAction();
   const revive = (order: { outbox_ids: string[] } | { all: true }) =>
@@ -35,12 +36,11 @@ export function DeadMessages({ changed }: { changed: () => void }) {
     });
   return (
     <>
-      <h2>{words.dead}</h2>
+      <Heading title={words.dead} csv={(list.data?.messages.length ?? 0) > 0 && '/api/v1/outbox/dead'} name="given-up" />
       {action.problem && !asking && <ProblemBox problem={action.problem} />}
       <Show of={list} rows={1}>
-        {({ messages }) => {
-          const possible = messages.filter((message) => message.can_revive);
-          return messages.length === 0 ? (
+        {({ messages, can_revive }) =>
+          messages.length === 0 ? (
             <Empty>{words.noDead}</Empty>
           ) : (
             <>
@@ -81,14 +81,15 @@ export function DeadMessages({ changed }: { changed: () => void }) {
                   },
                 ]}
               />
-              {possible.length > 1 && (
+              {can_revive > 1 && (
                 <div className="actions">
-                  <Button onPress={() => setAsking(true)}>{words.reviveAll(possible.length)}</Button>
+                  <Button onPress={() => setAsking(true)}>{words.reviveAll(format.number(can_revive))}</Button>
+                  {can_revive > messages.length && <span className="small">{words.latest(format.number(messages.length))}</span>}
                 </div>
               )}
             </>
-          );
-        }}
+          )
+        }
       </Show>
       <Confirm
         open={asking}

@@ -4,9 +4,10 @@ import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
+import { Heading } from './Csv';
 import { Decide } from './Decide';
 
-type Case = {
+export type PaymentCase = {
   case_id: string;
   reason: string;
   subject: string;
@@ -20,7 +21,7 @@ type Case = {
   decision: string | null;
   can_credit: boolean;
 };
-type Dispute = {
+export type Dispute = {
   reversal_id: string;
   provider_id: string;
   state: string;
@@ -52,23 +53,12 @@ const license = (row: { subscription_id: string | null; email: string | null }) 
   row.subscription_id ? <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> : texts.none;
 
 /** Payments that can't be applied. */
-export function PaymentCases() {
-  const cases = useLoad<{ cases: Case[] }>('/api/v1/payments/cases', 60);
-  return (
-    <>
-      <h2>{words.cases}</h2>
-      <Show of={cases} rows={1}>
-        {(list) => <Cases cases={list.cases.filter((one) => one.decision === null)} reload={cases.reload} />}
-      </Show>
-    </>
-  );
-}
-
-function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
+export function PaymentCases({ cases, reload }: { cases: PaymentCase[]; reload: () => void }) {
   const [asked, setAsked] = useState(() => cases.find((row) => row.case_id === linked()));
-  if (cases.length === 0 && !asked) return <Empty>{words.noCases}</Empty>;
+  if (cases.length === 0 && !asked) return null;
   return (
     <>
+      <Heading title={words.cases} csv="/api/v1/payments/cases" name="payments-to-decide" />
       <Table
         label={words.cases}
         rows={cases}
@@ -107,48 +97,80 @@ function Cases({ cases, reload }: { cases: Case[]; reload: () => void }) {
   );
 }
 
-/** Disputes with their deadlines; the evidence is prefilled, and sent from here. */
-export function Disputes() {
-  const disputes = useLoad<{ disputes: Dispute[] }>('/api/v1/payments/disputes', 60);
+/** Disputes with their deadlines; the evidence is prefilled, and sent from here. Decided ones are folded. */
+export function Disputes({ disputes, reload }: { disputes: Dispute[]; reload: () => void }) {
   const [shown, setShown] = useState<Dispute>();
-  const opened = shown ?? disputes.data?.disputes.find((row) => row.reversal_id === linked() && row.subscription_id);
+  const opened = shown ?? disputes.find((row) => row.reversal_id === linked() && row.subscription_id);
+  const open = disputes.filter((row) => row.state === 'open');
+  const decided = disputes.filter((row) => row.state !== 'open');
+  if (disputes.length === 0) return null;
   return (
     <>
-      <h2>{words.disputes}</h2>
-      <Show of={disputes} rows={1}>
-        {(list) =>
-          list.disputes.length === 0 ? (
-            <Empty>{words.noDisputes}</Empty>
+      <Heading title={words.disputes} csv="/api/v1/payments/disputes" name="disputes" />
+      {open.length === 0 ? <Empty>{words.noDisputes}</Empty> : <DisputeTable label={words.disputes} disputes={open} show={setShown} />}
+      {decided.length > 0 && (
+        <details>
+          <summary>{words.decidedDisputes(decided.length)}</summary>
+          <DisputeTable label={words.decidedDisputes(decided.length)} disputes={decided} show={setShown} />
+        </details>
+      )}
+      {opened && <Evidence key={opened.reversal_id} dispute={opened} isLinked={!shown} reload={reload} />}
+    </>
+  );
+}
+
+function DisputeTable({ label, disputes, show }: { label: string; disputes: Dispute[]; show: (dispute: Dispute) => void }) {
+  return (
+    <Table
+      label={label}
+      rows={disputes}
+      id={(row) => row.reversal_id}
+      columns={[
+        {
+          // In front, so that it is in view on a phone.
+          head: words.evidence,
+          cell: (row) =>
+            row.subscription_id ? (
+              <Button onPress={() => show(row)}>
+                {row.evidence_state ? words.evidenceStates[row.evidence_state] : row.state === 'open' ? words.write : words.show}
+              </Button>
+            ) : (
+              <div className="small">{words.noEvidence}</div>
+            ),
+        },
+        { head: words.state, cell: (row) => <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge> },
+        {
+          head: words.deadline,
+          cell: (row) => (row.state === 'open' ? <Deadline at={row.evidence_due_at} isSent={row.evidence_state === 'sent'} /> : texts.none),
+        },
+        { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
+        { head: texts.health.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
+        { head: words.subject, cell: (row) => <code className="id">{row.provider_id}</code> },
+        { head: words.customer, cell: license },
+      ]}
+    />
+  );
+}
+
+/** A deadline within this time is marked, as operators get a mail about it. */
+const soonMs = 3 * 86_400_000;
+
+/** Until when evidence is accepted, and how much time is left. */
+function Deadline({ at, isSent }: { at: string | null; isSent: boolean }) {
+  if (at === null) return texts.none;
+  const left = Date.parse(at) - Date.now();
+  return (
+    <>
+      {format.moment(at)}
+      {!isSent && (
+        <div>
+          {left <= 0 ? (
+            <Badge of="lost">{words.deadlinePassed}</Badge>
           ) : (
-            <Table
-              label={words.disputes}
-              rows={list.disputes}
-              id={(row) => row.reversal_id}
-              columns={[
-                {
-                  // In front, so that it is in view on a phone.
-                  head: words.evidence,
-                  cell: (row) =>
-                    row.subscription_id ? (
-                      <Button onPress={() => setShown(row)}>
-                        {row.evidence_state ? words.evidenceStates[row.evidence_state] : row.state === 'open' ? words.write : words.show}
-                      </Button>
-                    ) : (
-                      <div className="small">{words.noEvidence}</div>
-                    ),
-                },
-                { head: words.state, cell: (row) => <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge> },
-                { head: words.deadline, cell: (row) => (row.state === 'open' ? format.moment(row.evidence_due_at) : texts.none) },
-                { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
-                { head: texts.health.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
-                { head: words.subject, cell: (row) => <code className="id">{row.provider_id}</code> },
-                { head: words.customer, cell: license },
-              ]}
-            />
-          )
-        }
-      </Show>
-      {opened && <Evidence key={opened.reversal_id} dispute={opened} isLinked={!shown} reload={disputes.reload} />}
+            <Badge of={left < soonMs ? 'open' : 'pending'}>{words.left(format.ago(at))}</Badge>
+          )}
+        </div>
+      )}
     </>
   );
 }
@@ -177,7 +199,7 @@ function Evidence({ dispute, isLinked, reload }: { dispute: Dispute; isLinked: b
             <Facts
               rows={[
                 [words.state, words.evidenceStates[reply.state] ?? reply.state],
-                [words.deadline, format.moment(reply.due_at)],
+                [words.deadline, <Deadline at={reply.due_at} isSent={reply.state === 'sent'} />],
               ]}
             />
             {reply.state === 'refused' && reply.detail && <p className="notice poor">{reply.detail}</p>}

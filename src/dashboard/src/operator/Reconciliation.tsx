@@ -5,6 +5,7 @@ import { useConfig } from '../config';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Back, Button, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
+import { Heading } from './Csv';
 
 type Sum = { charges: number; amount_minor: number };
 type Totals = {
@@ -95,7 +96,7 @@ export default function Reconciliation() {
       {isDay(first) && isDay(last) && last < first && <p className="notice fair">{words.order}</p>}
       {path && (
         <Show of={report} rows={4}>
-          {(found) => <Result report={found} />}
+          {(found) => <Result report={found} path={path} />}
         </Show>
       )}
     </>
@@ -111,14 +112,14 @@ function Day({ label, value, onChange }: { label: string; value: string; onChang
   );
 }
 
-function Result({ report }: { report: Report }) {
+function Result({ report, path }: { report: Report; path: string }) {
   const differs = report.differences_total > 0;
   return (
     <>
       <p className={`notice ${differs ? 'poor' : 'good'}`} role="status">
         {differs ? words.differ(report.differences_total) : words.equal}
       </p>
-      {differs && <Differences report={report} />}
+      {differs && <Differences report={report} path={path} />}
       <h2>{words.totals}</h2>
       {report.totals.length === 0 ? (
         <Empty>{words.nothing}</Empty>
@@ -149,9 +150,10 @@ function Result({ report }: { report: Report }) {
   );
 }
 
-function Differences({ report }: { report: Report }) {
+function Differences({ report, path }: { report: Report; path: string }) {
   return (
     <>
+      <Heading title={words.differences} csv={path} name="differences" />
       {report.differences_total > report.differences.length && <p>{words.more(report.differences.length)}</p>}
       <Table
         label={words.differences}

@@ -4,6 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
+import { Heading } from './Csv';
 import { Choices } from './Decide';
 
 type Payment = {
@@ -51,7 +52,7 @@ export function Refunds() {
   const refunds = useLoad<{ refunds: Refund[] }>('/api/v1/payments/refunds', 60);
   return (
     <>
-      <h2>{words.title}</h2>
+      <Heading title={words.title} csv={(refunds.data?.refunds.length ?? 0) > 0 && '/api/v1/payments/refunds'} name="refunds" />
       <Show of={refunds} rows={1}>
         {(list) => (list.refunds.length === 0 ? <Empty>{words.none}</Empty> : <RefundTable refunds={list.refunds} withLicense />)}
       </Show>

@@ -3,9 +3,10 @@ import { Link, useSearchParams } from 'react-router';
 import { call, useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Choice, Empty, Field, notify, PageTitle, Show, Table } from '../ui/kit';
+import { Button, Choice, Empty, Field, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs } from '../ui/kit';
+import { Csv, Heading } from './Csv';
 import { Decide } from './Decide';
-import { Disputes, PaymentCases } from './Payments';
+import { Disputes, PaymentCases, type Dispute, type PaymentCase } from './Payments';
 import { Refunds } from './Refunds';
 import { RenewalsByStatus } from './RenewalsByStatus';
 import { words as own } from './texts';
@@ -40,12 +41,7 @@ type Failures = { days: number; failures: { reason: string; attempts: number; li
 
 const words = texts.operatorRenewals;
 
-export default function Renewals() {
-  const [query, setQuery] = useSearchParams();
-  const days = query.get('days') ?? '7';
-  const preview = useLoad<Preview>(`/api/v1/renewals/preview?days=${encodeURIComponent(days)}`);
-  const failures = useLoad<Failures>('/api/v1/renewals/failures?days=30');
-  const unknown = useLoad<{ charges: Charge[] }>('/api/v1/renewals/unknown', 60);
+export default function Renewals({ tab }: { tab?: 'upcoming' | 'refunds' }) {
   return (
     <>
       <PageTitle title={words.title}>
@@ -55,17 +51,69 @@ export default function Renewals() {
           <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
         </span>
       </PageTitle>
-      <h2>{words.unknown}</h2>
-      <Show of={unknown} rows={1}>
-        {(list) =>
-          list.charges.length === 0 ? <Empty>{words.noUnknown}</Empty> : <Unknown charges={list.charges} reload={unknown.reload} />
-        }
-      </Show>
-      <PaymentCases />
-      <Disputes />
-      <RenewalsByStatus />
-      <Refunds />
-      <h2>{words.failed}</h2>
+      <Tabs
+        label={words.title}
+        tabs={[
+          { to: '/renewals', text: own.renewals.tabs.decide, end: true },
+          { to: '/renewals/upcoming', text: own.renewals.tabs.upcoming },
+          { to: '/renewals/refunds', text: own.renewals.tabs.refunds },
+        ]}
+      />
+      {tab === 'upcoming' ? (
+        <Upcoming />
+      ) : tab === 'refunds' ? (
+        <Refunds />
+      ) : (
+        <>
+          <Decisions />
+          <RenewalsByStatus />
+        </>
+      )}
+    </>
+  );
+}
+
+/** What waits for a decision of an operator. A kind of which nothing waits is left out. */
+function Decisions() {
+  const unknown = useLoad<{ charges: Charge[] }>('/api/v1/renewals/unknown', 60);
+  const cases = useLoad<{ cases: PaymentCase[] }>('/api/v1/payments/cases', 60);
+  const disputes = useLoad<{ disputes: Dispute[] }>('/api/v1/payments/disputes', 60);
+  const lists = [unknown, cases, disputes];
+  if (lists.some((list) => !list.data && !list.problem)) return <Skeleton rows={4} />;
+  const problem = lists.find((list) => !list.data && list.problem);
+  const charges = unknown.data?.charges ?? [];
+  const open = cases.data?.cases.filter((one) => one.decision === null) ?? [];
+  const isNothing = !problem && charges.length + open.length + (disputes.data?.disputes.length ?? 0) === 0;
+  return (
+    <>
+      {problem && <ProblemBox problem={problem.problem!} again={problem.reload} />}
+      {isNothing && <Empty>{own.renewals.nothingToDecide}</Empty>}
+      {charges.length > 0 && (
+        <>
+          <Heading title={words.unknown} csv="/api/v1/renewals/unknown" name="unknown-charges" />
+          <Unknown charges={charges} reload={unknown.reload} />
+        </>
+      )}
+      <PaymentCases cases={open} reload={cases.reload} />
+      <Disputes disputes={disputes.data?.disputes ?? []} reload={disputes.reload} />
+    </>
+  );
+}
+
+/** Renewals that failed, by reason, and those of the next days. */
+function Upcoming() {
+  const [query, setQuery] = useSearchParams();
+  const days = query.get('days') ?? '7';
+  const ahead = `/api/v1/renewals/preview?days=${encodeURIComponent(days)}`;
+  const preview = useLoad<Preview>(ahead);
+  const failures = useLoad<Failures>('/api/v1/renewals/failures?days=30');
+  return (
+    <>
+      <Heading
+        title={words.failed}
+        csv={(failures.data?.failures.length ?? 0) > 0 && '/api/v1/renewals/failures?days=30'}
+        name="renewal-failures"
+      />
       <Show of={failures} rows={2}>
         {(reply) =>
           reply.failures.length === 0 ? (
@@ -102,6 +150,7 @@ export default function Renewals() {
           }
           options={['3', '7', '14', '30', '90'].map((n) => [n, words.days(Number(n))])}
         />
+        <Csv path={ahead} name="upcoming-renewals" />
       </div>
       <Show of={preview} rows={6}>
         {(reply) => <Ahead preview={reply} />}
@@ -134,13 +183,14 @@ function Ahead({ preview }: { preview: Preview }) {
         id={(row) => row.subscription_id}
         columns={[
           { head: words.email, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> },
+          // In front, so that it is in view on a tablet.
+          { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
           { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           {
             head: texts.renewals.paysWith,
             cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none),
           },
-          { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
         ]}
       />
     </>

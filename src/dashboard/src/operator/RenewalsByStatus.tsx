@@ -3,8 +3,10 @@ import { Link, useSearchParams } from 'react-router';
 import { call, useAction, usePages } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Choice, Confirm, Empty, Field, notify, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Badge, Button, Choice, Confirm, Field, notify, Table } from '../ui/kit';
+import { inChunks } from './bulk';
 import { Csv } from './Csv';
+import { Paged } from './Paged';
 import { Results, type Result } from './Results';
 import { words as all } from './texts';
 
@@ -78,9 +80,6 @@ export function RenewalsByStatus() {
         />
         <Csv path={path} name="renewals" />
       </div>
-      {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
-      {list.first === undefined && !list.problem && <Skeleton rows={2} />}
-      {list.first !== undefined && list.rows.length === 0 && <Empty>{words.none}</Empty>}
       {possible.length > 1 && (
         <label className="check">
           <input
@@ -91,51 +90,46 @@ export function RenewalsByStatus() {
           {words.selectAll}
         </label>
       )}
-      {list.rows.length > 0 && (
-        <Table
-          label={words.title}
-          rows={list.rows}
-          id={(row) => row.renewal_id}
-          columns={[
-            {
-              head: words.choose,
-              cell: (row) => (
-                <input
-                  type="checkbox"
-                  aria-label={words.select(row.email)}
-                  disabled={!row.can_retry}
-                  checked={row.can_retry && selected.has(row.renewal_id)}
-                  onChange={() => toggle(row.renewal_id)}
-                />
-              ),
-            },
-            { head: words.customer, cell: (row) => <Link to={`/customers/${row.user_id}`}>{row.email}</Link> },
-            {
-              head: words.status,
-              cell: (row) => (
-                <>
-                  <Badge of={tone(row.status)}>{words.statuses[row.status] ?? row.status}</Badge>
-                  {row.reason && <div className="small">{format.reasonAlone(row.reason)}</div>}
-                </>
-              ),
-            },
-            { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
-            {
-              head: words.expires,
-              cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.day(row.period_start)}</Link>,
-            },
-            { head: words.attempts, number: true, cell: (row) => row.attempts },
-            { head: words.next, cell: (row) => format.moment(row.next_action_at) },
-          ]}
-        />
-      )}
-      {list.more && (
-        <div className="actions">
-          <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
-          </Button>
-        </div>
-      )}
+      <Paged list={list} empty={words.none}>
+        {(rows) => (
+          <Table
+            label={words.title}
+            rows={rows}
+            id={(row) => row.renewal_id}
+            columns={[
+              {
+                head: words.choose,
+                cell: (row) => (
+                  <input
+                    type="checkbox"
+                    aria-label={words.select(row.email)}
+                    disabled={!row.can_retry}
+                    checked={row.can_retry && selected.has(row.renewal_id)}
+                    onChange={() => toggle(row.renewal_id)}
+                  />
+                ),
+              },
+              { head: words.customer, cell: (row) => <Link to={`/customers/${row.user_id}`}>{row.email}</Link> },
+              {
+                head: words.status,
+                cell: (row) => (
+                  <>
+                    <Badge of={tone(row.status)}>{words.statuses[row.status] ?? row.status}</Badge>
+                    {row.reason && <div className="small">{format.reasonAlone(row.reason)}</div>}
+                  </>
+                ),
+              },
+              { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+              {
+                head: words.expires,
+                cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.day(row.period_start)}</Link>,
+              },
+              { head: words.attempts, number: true, cell: (row) => row.attempts },
+              { head: words.next, cell: (row) => format.moment(row.next_action_at) },
+            ]}
+          />
+        )}
+      </Paged>
       {chosen.length > 0 && (
         <div className="bulk" role="region" aria-label={words.selected(chosen.length)}>
           <strong>{words.selected(chosen.length)}</strong>
@@ -150,7 +144,8 @@ export function RenewalsByStatus() {
           onClose={() => setAsking(false)}
           onDone={(results) => {
             setAsking(false);
-            setSelected(new Set());
+            // Those that were refused stay selected.
+            setSelected(new Set(results.map((one) => one.key)));
             if (results.length > 0) setRefused({ of: chosen.length, results });
             else notify(words.retried(chosen.length));
             list.reload();
@@ -167,19 +162,19 @@ function Retry({ renewals, onDone, onClose }: { renewals: Renewal[]; onDone: (re
   const action = useAction();
   const go = () =>
     action.run(async () => {
-      const reply = await call<{ results: { renewal_id: string; code: string | null; detail: string | null; hint: string | null }[] }>(
-        'POST',
-        '/api/v1/renewals/retry',
-        { renewal_ids: renewals.map((row) => row.renewal_id), reason: reason.trim() },
-      );
+      const id = (row: Renewal) => row.renewal_id;
+      const refused = await inChunks(renewals, id, async (chunk) => {
+        const reply = await call<{ results: { renewal_id: string; code: string | null; detail: string | null; hint: string | null }[] }>(
+          'POST',
+          '/api/v1/renewals/retry',
+          { renewal_ids: chunk.map(id), reason: reason.trim() },
+        );
+        return reply.results.flatMap((one) =>
+          one.code ? [{ key: one.renewal_id, detail: [one.detail, one.hint].filter(Boolean).join(' ') }] : [],
+        );
+      });
       const names = new Map(renewals.map((row) => [row.renewal_id, row.email]));
-      onDone(
-        reply.results.flatMap((one) =>
-          one.code
-            ? [{ key: one.renewal_id, name: names.get(one.renewal_id), detail: [one.detail, one.hint].filter(Boolean).join(' ') }]
-            : [],
-        ),
-      );
+      onDone(refused.map((one) => ({ ...one, name: names.get(one.key) })));
     });
   return (
     <Confirm

@@ -4,6 +4,7 @@ import type { AlertRow, Review } from '../alerts';
 import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
+import { inChunks } from './bulk';
 import type { Result } from './Results';
 
 /** The actions of an operator on one alert or on several alerts. */
@@ -98,11 +99,15 @@ async function send(alerts: AlertRow[], body: { status: Review; notes: string | 
     await call('PATCH', `/api/v1/licenses/alerts/${alerts[0]!.alert_id}`, body);
     return [];
   }
-  const reply = await call<{ results: { alert_id: string; code: string | null; detail: string | null }[] }>(
-    'POST',
-    '/api/v1/licenses/alerts/review',
-    { alert_ids: alerts.map((alert) => alert.alert_id), ...body },
-  );
+  const id = (alert: AlertRow) => alert.alert_id;
+  const refused = await inChunks(alerts, id, async (chunk) => {
+    const reply = await call<{ results: { alert_id: string; code: string | null; detail: string | null }[] }>(
+      'POST',
+      '/api/v1/licenses/alerts/review',
+      { alert_ids: chunk.map(id), ...body },
+    );
+    return reply.results.flatMap((one) => (one.code ? [{ key: one.alert_id, detail: one.detail }] : []));
+  });
   const names = new Map(alerts.map((alert) => [alert.alert_id, alert.description ?? alert.activity_type]));
-  return reply.results.flatMap((one) => (one.code ? [{ key: one.alert_id, name: names.get(one.alert_id), detail: one.detail }] : []));
+  return refused.map((one) => ({ ...one, name: names.get(one.key) }));
 }

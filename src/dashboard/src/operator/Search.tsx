@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { call, type Problem } from '../api';
-import { texts } from '../texts';
+import { word } from '../language';
 import { words } from './texts';
 
 type Hit = {
@@ -35,7 +35,7 @@ const title = (hit: Hit) =>
         : hit.kind === 'token'
           ? words.search.token(hit.label)
           : hit.kind === 'alert'
-            ? (texts.activity[hit.detail ?? ''] ?? hit.detail ?? hit.label)
+            ? (word('activity', hit.detail) ?? hit.detail ?? hit.label)
             : hit.label;
 
 const about = (hit: Hit) =>
@@ -53,6 +53,8 @@ export default function Search() {
   const [active, setActive] = useState(0);
   const input = useRef<HTMLInputElement>(null);
   const box = useRef<HTMLFormElement>(null);
+  // The text for which Enter was pressed before its answer came.
+  const entered = useRef<string>(undefined);
   const go = useNavigate();
   const id = useId();
   const typed = text.trim();
@@ -84,6 +86,7 @@ export default function Search() {
           ({ hits }) => {
             setFound({ text: typed, hits });
             setActive(0);
+            if (entered.current === typed) visit(hits[0]);
           },
           (problem: Problem) => abort.signal.aborted || setFound({ text: typed, problem }),
         ),
@@ -104,6 +107,7 @@ export default function Search() {
       : (current?.problem?.message ??
         (current === undefined ? words.search.busy : hits.length === 0 ? words.search.none : words.search.hits(hits.length)));
   const visit = (hit: Hit | undefined) => {
+    entered.current = undefined;
     if (!hit) return;
     setOpen(false);
     input.current?.blur();
@@ -117,7 +121,9 @@ export default function Search() {
       ref={box}
       onSubmit={(event) => {
         event.preventDefault();
-        visit(hits[active]);
+        setOpen(true);
+        if (current) visit(hits[active]);
+        else entered.current = typed;
       }}
       onBlur={(event) => event.currentTarget.contains(event.relatedTarget) || setOpen(false)}
     >
@@ -139,6 +145,7 @@ export default function Search() {
         onFocus={() => setOpen(true)}
         onChange={(event) => {
           setText(event.target.value);
+          entered.current = undefined;
           setOpen(true);
         }}
         onKeyDown={(event) => {

@@ -2,7 +2,9 @@ import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Back, Badge, Button, Choice, Empty, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, Choice, Empty, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Csv } from './Csv';
+import { More } from './Paged';
 
 type Comparison = {
   subscription_id: string;
@@ -25,7 +27,8 @@ const words = texts.shadow;
 export default function ShadowAlerts() {
   const [query, setQuery] = useSearchParams();
   const difference = query.get('difference') ?? 'DIFFERENT';
-  const list = usePages<Comparison>(`/api/v1/licenses/alerts/shadow?${new URLSearchParams({ difference, limit: '100' })}`, read, 60);
+  const path = `/api/v1/licenses/alerts/shadow?${new URLSearchParams({ difference })}`;
+  const list = usePages<Comparison>(path, read, 60);
   const reply = list.first as Reply | undefined;
   return (
     <>
@@ -61,6 +64,7 @@ export default function ShadowAlerts() {
                 ['ALL', words.all],
               ]}
             />
+            <Csv path={path} name="policy-in-shadow" />
           </div>
           {list.rows.length === 0 ? (
             <Empty>{words.noMatch}</Empty>
@@ -96,13 +100,7 @@ export default function ShadowAlerts() {
           )}
         </>
       )}
-      {list.more && (
-        <div className="actions">
-          <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
-          </Button>
-        </div>
-      )}
+      <More of={list} />
     </>
   );
 }

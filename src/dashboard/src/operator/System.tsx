@@ -5,7 +5,10 @@ import { format } from '../format';
 import { t } from '../language';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
+import { inChunks } from './bulk';
+import { Heading } from './Csv';
 import { DeadMessages } from './DeadMessages';
+import { More } from './Paged';
 import { Results, type Result } from './Results';
 import { words as own } from './texts';
 import { Trends } from './Trends';
@@ -67,19 +70,14 @@ export default function System() {
       <Show of={system} rows={8}>
         {({ waiting, queue, timers, skipped_rows, usage_log, client_address, address_warning, clock_warning, troubles }) => (
           <>
-            {troubles.length > 0 && (
-              <div className="notice poor">
-                <strong>{words.troubles(troubles.length)}</strong>
-                <ul>
-                  {troubles.map((one) => (
-                    <li key={one.trouble_id}>
-                      {words.causes[one.cause]?.(one.name ?? one.subject) ?? one.cause}, {words.opened(format.ago(one.opened_at))}
-                    </li>
-                  ))}
-                </ul>
-              </div>
-            )}
-            <InWords waiting={waiting} timers={timers} warnings={[clock_warning, usage_log.warning, address_warning]} />
+            <InWords
+              waiting={waiting}
+              timers={timers}
+              troubles={troubles}
+              deadLettered={queue.dead_lettered ?? 0}
+              skipped={skipped_rows.length}
+              warnings={[clock_warning, usage_log.warning, address_warning]}
+            />
             <section className="card">
               <h2>{words.work}</h2>
               <Facts
@@ -181,16 +179,44 @@ export default function System() {
 const isNoticed = (timer: State['timers'][number]) =>
   !timer.is_disabled && (timer.late_since !== null || timer.last_status === 'failed' || timer.fallback_at !== null);
 
-/** What needs attention, in sentences; the tables below have the details. */
-function InWords({ waiting, timers, warnings }: { waiting: State['waiting']; timers: State['timers']; warnings: (string | null)[] }) {
+/** The page on which operators end a trouble. All others are ended on this page. */
+const pageOf = (trouble: State['troubles'][number]) =>
+  trouble.cause.startsWith('DISPUTE_')
+    ? `/renewals#${trouble.subject}`
+    : trouble.cause === 'RENEWALS_FAILING'
+      ? '/renewals/upcoming'
+      : trouble.cause === 'WEBHOOK_DISABLED'
+        ? '/webhooks'
+        : undefined;
+
+/** What needs attention, in sentences; the tables below have the details. Without any, everything works. */
+function InWords({
+  waiting,
+  timers,
+  troubles,
+  deadLettered,
+  skipped,
+  warnings,
+}: {
+  waiting: State['waiting'];
+  timers: State['timers'];
+  troubles: State['troubles'];
+  deadLettered: number;
+  skipped: number;
+  warnings: (string | null)[];
+}) {
   const say = own.system;
   const active = timers.filter((timer) => !timer.is_disabled);
   const late = active.filter((timer) => timer.late_since !== null);
   const failed = active.filter((timer) => timer.last_status === 'failed' && timer.late_since === null);
+  const isTold = (timer: State['timers'][number]) =>
+    troubles.some((trouble) => trouble.cause === 'TIMER_LATE' && trouble.subject === timer.timer_name);
   const urgent = [
-    ...late.map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
+    ...late.filter((timer) => !isTold(timer)).map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
     ...failed.map((timer) => say.failed(timer.timer_name, format.ago(timer.last_finished_at), timer.last_error)),
     ...warnings.filter((one) => one !== null),
+    ...(deadLettered > 0 ? [say.waits.deadLetters(deadLettered)] : []),
+    ...(skipped > 0 ? [say.waits.skipped(skipped)] : []),
     ...(waiting.charges_unknown > 0 ? [say.waits.unknown(waiting.charges_unknown)] : []),
     ...(waiting.payment_cases_open > 0 ? [say.waits.cases(waiting.payment_cases_open)] : []),
     ...(waiting.disputes_open > 0 ? [say.waits.disputes(waiting.disputes_open)] : []),
@@ -202,19 +228,29 @@ function InWords({ waiting, timers, warnings }: { waiting: State['waiting']; tim
     ...(waiting.outbox_due > 0 ? [say.waits.outbox(waiting.outbox_due, format.ago(waiting.outbox_oldest_at))] : []),
     ...(waiting.arrivals_waiting > 0 ? [say.waits.scan(waiting.arrivals_waiting, format.ago(waiting.arrivals_oldest_at))] : []),
   ];
-  const tone = late.length + failed.length > 0 || warnings.some((one) => one !== null) ? 'poor' : urgent.length > 0 ? 'fair' : '';
+  const count = troubles.length + urgent.length;
+  const isBroken = troubles.length + late.length + failed.length > 0 || warnings.some((one) => one !== null);
   return (
-    <section className={`card summary ${tone}`}>
-      <h2>{urgent.length === 0 ? say.allWell : say.attention(urgent.length)}</h2>
+    <section className={`card summary ${isBroken ? 'poor' : count > 0 ? 'fair' : ''}`}>
+      <h2>{count === 0 ? say.allWell : say.attention(count)}</h2>
       <p>{say.onTime(active.length - late.length, active.length)}.</p>
-      {urgent.length > 0 && (
+      {count > 0 && (
         <ul>
+          {troubles.map((trouble) => {
+            const what = words.causes[trouble.cause]?.(trouble.name ?? trouble.subject) ?? trouble.cause;
+            const page = pageOf(trouble);
+            return (
+              <li key={trouble.trouble_id}>
+                {page ? <Link to={page}>{what}</Link> : what}, {words.opened(format.ago(trouble.opened_at))}
+              </li>
+            );
+          })}
           {urgent.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
         </ul>
       )}
-      {normal.length > 0 ? normal.map((sentence) => <p key={sentence}>{sentence}</p>) : urgent.length === 0 && <p>{say.nothingWaits}</p>}
+      {normal.length > 0 ? normal.map((sentence) => <p key={sentence}>{sentence}</p>) : count === 0 && <p>{say.nothingWaits}</p>}
       <p className="small">
         <Link to="/alerts">{t('nav.alerts')}</Link> · <Link to="/renewals">{t('nav.renewals')}</Link> ·{' '}
         <Link to="/webhooks">{t('nav.webhooks')}</Link>
@@ -259,18 +295,20 @@ function Quarantine({ changed }: { changed: () => void }) {
     });
   const settleAll = (what: 'replay' | 'discard') =>
     action.run(async () => {
-      const reply = await call<{ results: { quarantine_id: string; code: string | null; detail: string | null }[] }>(
-        'POST',
-        '/api/v1/quarantine/settle',
-        { quarantine_ids: chosen.map((row) => row.quarantine_id), action: what },
-      );
+      const id = (row: Entry) => row.quarantine_id;
+      const failed = await inChunks(chosen, id, async (chunk) => {
+        const reply = await call<{ results: { quarantine_id: string; code: string | null; detail: string | null }[] }>(
+          'POST',
+          '/api/v1/quarantine/settle',
+          { quarantine_ids: chunk.map(id), action: what },
+        );
+        return reply.results.flatMap((one) => (one.code ? [{ key: one.quarantine_id, detail: one.detail }] : []));
+      });
       const times = new Map(chosen.map((row) => [row.quarantine_id, format.moment(row.quarantined_at)]));
-      const failed = reply.results.flatMap((one) =>
-        one.code ? [{ key: one.quarantine_id, name: times.get(one.quarantine_id), detail: one.detail }] : [],
-      );
-      if (failed.length > 0) setRefused({ of: chosen.length, results: failed });
+      if (failed.length > 0) setRefused({ of: chosen.length, results: failed.map((one) => ({ ...one, name: times.get(one.key) })) });
       else notify(what === 'replay' ? words.replayed : words.discarded);
-      setSelected(new Set());
+      // Those that were refused stay selected.
+      setSelected(new Set(failed.map((one) => one.key)));
       setDiscardsAll(false);
       list.reload();
       changed();
@@ -282,7 +320,7 @@ function Quarantine({ changed }: { changed: () => void }) {
   };
   return (
     <>
-      <h2>{words.quarantine}</h2>
+      <Heading title={words.quarantine} csv={list.rows.length > 0 && '/api/v1/quarantine'} name="quarantine" />
       {(list.problem ?? (discarding || discardsAll ? undefined : action.problem)) && (
         <ProblemBox problem={(list.problem ?? action.problem)!} />
       )}
@@ -352,13 +390,7 @@ function Quarantine({ changed }: { changed: () => void }) {
           ]}
         />
       )}
-      {list.more && (
-        <div className="actions">
-          <Button onPress={list.more} isPending={list.loading}>
-            {texts.more}
-          </Button>
-        </div>
-      )}
+      <More of={list} />
       {chosen.length > 0 && (
         <div className="bulk" role="region" aria-label={own.system.selected(chosen.length)}>
           <strong>{own.system.selected(chosen.length)}</strong>

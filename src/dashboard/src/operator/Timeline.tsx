@@ -33,24 +33,28 @@ const quarters = [0, 25, 50, 75, 100];
 const mostRows = 10;
 
 /**
- * When each device was in use, with the periods of simultaneous use marked. `limit` is the number of devices that the license allows. If
- * no more than these were in use, the periods with at least two are marked. A refused device has a mark at the time of its check.
+ * When each device was in use, with the periods of simultaneous use marked. `limit` is the number of devices that the license allowed, if
+ * the alert has it. If no more than these were in use, the periods with at least two are marked. A refused device has a mark at the time of
+ * its check.
  */
 export function Timeline({
   sessions,
   from,
   to,
   limit,
+  isCut,
   refused,
 }: {
   sessions: Session[];
   from: string;
   to: string;
-  limit: number;
+  limit?: number;
+  /** Whether later sessions are left out. */
+  isCut: boolean;
   refused?: { device: RefusedDevice; at: string };
 }) {
   const words = texts.alert.use;
-  const beyond = overlaps(sessions, limit);
+  const beyond = limit === undefined ? [] : overlaps(sessions, limit);
   const marked = beyond.length > 0 ? beyond : overlaps(sessions, 1);
   const begin = time(from);
   const end = Math.max(time(to), refused ? time(refused.at) : 0);
@@ -63,8 +67,11 @@ export function Timeline({
       <p>
         {total === 0
           ? words.never
-          : (beyond.length > 0 ? words.beyond : words.within)(format.duration(total), format.number(limit), marked.length)}
+          : limit === undefined
+            ? words.atLeastTwo(format.duration(total), marked.length)
+            : (beyond.length > 0 ? words.beyond : words.within)(format.duration(total), format.number(limit), marked.length)}
       </p>
+      {isCut && <p className="notice fair">{words.cut(format.number(sessions.length), format.moment(sessions.at(-1)!.from))}</p>}
       <div className="timeline card">
         {names.map((name) => (
           <div key={name}>

@@ -3,6 +3,7 @@ import { useLoad } from '../api';
 import { format } from '../format';
 import { texts } from '../texts';
 import { type Column, Empty, Facts, PageTitle, Segments, Show, Table } from '../ui/kit';
+import { Heading } from './Csv';
 
 type Group = {
   key: string;
@@ -30,7 +31,8 @@ const sums: Column<Group>[] = [
 export default function Usage() {
   const [query, setQuery] = useSearchParams();
   const span = query.get('span') === 'month' ? 'month' : 'day';
-  const summary = useLoad<Summary>(`/api/v1/usage/summary?bucket=${span === 'month' ? 'day' : 'hour'}`, 120);
+  const path = `/api/v1/usage/summary?bucket=${span === 'month' ? 'day' : 'hour'}`;
+  const summary = useLoad<Summary>(path, 120);
   return (
     <>
       <PageTitle title={texts.summary.title}>
@@ -65,7 +67,7 @@ export default function Usage() {
                   ]}
                 />
               </section>
-              <h2>{texts.summary.top}</h2>
+              <Heading title={texts.summary.top} csv={`${path}&by=license`} name="usage-by-license" />
               <Table
                 fits
                 label={texts.summary.top}
@@ -81,7 +83,7 @@ export default function Usage() {
               />
               <div className="two">
                 <section>
-                  <h2>{texts.summary.countries}</h2>
+                  <Heading title={texts.summary.countries} csv={`${path}&by=country`} name="usage-by-country" />
                   <Table
                     fits
                     label={texts.summary.countries}
@@ -91,7 +93,7 @@ export default function Usage() {
                   />
                 </section>
                 <section>
-                  <h2>{texts.summary.masters}</h2>
+                  <Heading title={texts.summary.masters} csv={`${path}&by=master`} name="usage-by-master" />
                   <Table
                     fits
                     label={texts.summary.masters}

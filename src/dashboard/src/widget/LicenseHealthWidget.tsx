@@ -124,7 +124,7 @@ export function LicenseHealthWidget({ subscriptionId, api = '', token, getToken,
 }
 
 // The backend's sentences are in English. Other languages build them from the code and its values.
-export function reasonOf({ reason, code, values }: Contribution): string {
+export function reasonOf({ reason, code, values }: Pick<Contribution, 'reason' | 'code' | 'values'>): string {
   if (language.get() === 'en' || !code || !values) return reason;
   const shown = {
     ...values,
@@ -134,13 +134,18 @@ export function reasonOf({ reason, code, values }: Contribution): string {
   return word('health.because', code, shown as Record<string, string | number>) ?? reason;
 }
 export const recommendationOf = (one: Contribution) =>
-  (language.get() === 'en' ? one.recommendation : (word('health.do', one.action) ?? one.recommendation)) ?? '';
+  (language.get() === 'en' ? one.recommendation : (word('health.do', one.code) ?? one.recommendation)) ?? '';
 
-/** @param heading The level below the heading above it. */
-export function HealthView({ health, api = '', heading: Heading = 'h4' }: { health: Health; api?: string; heading?: 'h3' | 'h4' }) {
+type HealthViewProps = { health: Health; api?: string; heading?: 'h3' | 'h4'; forOperator?: boolean };
+
+/**
+ * @param heading The level below the heading above it.
+ * @param forOperator For the pages of operators, who don't do what is recommended themselves.
+ */
+export function HealthView({ health, api = '', heading: Heading = 'h4', forOperator = false }: HealthViewProps) {
   const todo = health.recommendations.map((text) => {
     const from = health.contributions?.find((one) => one.recommendation === text);
-    return { text: from ? recommendationOf(from) : text, link: from?.link };
+    return { text: from ? recommendationOf(from) : text, link: forOperator ? null : from?.link };
   });
   return (
     <>
@@ -187,7 +192,7 @@ export function HealthView({ health, api = '', heading: Heading = 'h4' }: { heal
           <p>{t('health.nothingTodo')}</p>
         ) : (
           <>
-            <Heading>{t('health.todo')}</Heading>
+            <Heading>{t(forOperator ? 'health.customerTodo' : 'health.todo')}</Heading>
             <ul>
               {todo.map((one) => (
                 <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>
