@@ -11,6 +11,7 @@ type Question = {
   debt_usd: number;
   old_amount_usd: number | null;
   pays_with: string | null;
+  brand: string | null;
   last_four: string | null;
   expires_at: string;
   accepted: boolean;
@@ -67,9 +68,11 @@ export default function Price() {
   );
 }
 
-const means = ({ pays_with, last_four }: Question) =>
-  last_four
-    ? t('renewals.cardEnding', { four: last_four })
-    : pays_with
-      ? (word('renewals.with', pays_with) ?? pays_with)
-      : t('renewals.cannotPay');
+const means = ({ pays_with, brand, last_four }: Question) =>
+  brand === 'paypal'
+    ? format.brand(brand)
+    : last_four
+      ? t('cards.short', { brand: format.brand(brand), four: last_four })
+      : pays_with
+        ? (word('renewals.with', pays_with) ?? pays_with)
+        : t('renewals.cannotPay');
