@@ -124,7 +124,7 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
 
         await store.CountRecurringAsync(TestContext.Current.CancellationToken);
         Assert.Equal("t 2 60.00", await CountedAsync());
-        await database.ExecuteAsync("update license_tokens set is_active = false where token_hash = 'hash-1'");
+        await database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now() where token_hash = 'hash-1'");
         await store.CountRecurringAsync(TestContext.Current.CancellationToken);
         Assert.Equal("t 2 60.00", await CountedAsync());
         await database.ExecuteAsync("update recurring_revenue_days set counted_at = counted_at - interval '1 hour'");
