@@ -662,7 +662,7 @@ CREATE FUNCTION public.expiry_of(expires_at timestamp with time zone) RETURNS ti
     select case when expires_at < '9000-01-01 00:00:00+00' then greatest(expires_at, '1970-01-01 00:00:00+00') end
 $$;
 
-CREATE FUNCTION public.find_customers(address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text, ea_beginning text, provider_object text, most integer) RETURNS TABLE(kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
+CREATE FUNCTION public.find_customers(address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text, ea_beginning text, provider_object text, invoice_number text, most integer) RETURNS TABLE(kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
     LANGUAGE plpgsql STABLE
     AS $$
 #variable_conflict use_column
@@ -688,6 +688,11 @@ begin
             union all
             (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
              from renewals r where r.renewal_id between first_id and last_id order by r.renewal_id limit most)
+            union all
+            -- PayPal shows the attempt as the invoice ID of a payment.
+            (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
+             from renewal_attempts a join renewals r on r.renewal_id = a.renewal_id
+             where a.attempt_id between first_id and last_id order by a.attempt_id limit most)
             union all
             (select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
              from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
@@ -731,23 +736,30 @@ begin
     if provider_object is not null then
         return query
             select distinct on (p.renewal_id) 'payment', p.renewal_id, r.user_id, r.subscription_id, provider_object, r.status
-            from (select a.renewal_id from renewal_attempts a where a.provider = 'stripe' and a.transaction_id = provider_object
+            from (select a.renewal_id from renewal_attempts a
+                  where a.provider in ('stripe', 'paypal') and a.transaction_id = provider_object
                   union all
                   select i.renewal_id from renewals i where i.intent_id = provider_object
                   union all
                   select v.renewal_id from payment_reversals v
-                  where v.provider = 'stripe' and v.kind in ('refund', 'refund_total', 'dispute') and v.provider_id = provider_object
+                  where v.provider in ('stripe', 'paypal') and v.kind in ('refund', 'refund_total', 'dispute')
+                    and v.provider_id = provider_object
                   union all
-                  select f.renewal_id from refunds f where f.provider = 'stripe' and f.provider_id = provider_object) p
+                  select f.renewal_id from refunds f
+                  where f.provider in ('stripe', 'paypal') and f.provider_id = provider_object) p
             join renewals r on r.renewal_id = p.renewal_id;
         return query
             select distinct 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
             from (select c.user_id from payment_customers c
-                  where c.payment_provider = 'stripe' and c.provider_customer_id = provider_object
+                  where c.payment_provider in ('stripe', 'paypal') and c.provider_customer_id = provider_object
                   union all
                   select m.user_id from user_payment_methods m
                   where m.provider_payment_id = provider_object or m.provider_customer_id = provider_object) p
             join users u on u.user_id = p.user_id;
+    end if;
+    if invoice_number is not null then
+        return query
+            select 'invoice', i.renewal_id, i.user_id, i.subscription_id, i.number, i.kind from invoices i where i.number = invoice_number;
     end if;
 end
 $$;
@@ -1066,10 +1078,7 @@ CREATE FUNCTION public.mark_reversed_renewal() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
-    insert into renewals_to_invoice (renewal_id)
-    select new.renewal_id
-    where exists (select from invoiced_entries e where e.renewal_id = new.renewal_id)
-       or exists (select from renewals_to_invoice m where m.renewal_id = new.renewal_id);
+    insert into renewals_to_invoice (renewal_id, is_payment) values (new.renewal_id, false);
     return null;
 end $$;
 
@@ -2796,6 +2805,13 @@ CREATE TABLE public.payment_preferences (
     changed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.recurring_revenue_days (
+    day date NOT NULL,
+    licenses bigint NOT NULL,
+    amount_usd numeric NOT NULL,
+    counted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.refunds (
     refund_id uuid NOT NULL,
     renewal_id uuid NOT NULL,
@@ -2884,14 +2900,16 @@ CREATE VIEW public.renewal_facts AS
            FROM public.renewal_attempts h
           WHERE (h.renewal_id = r.renewal_id)
           ORDER BY h.number) AS attempts_at,
-    ((t.payment_method_id IS NOT NULL) AND (public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) IS NOT NULL)) AS is_card_declined,
+    ((t.payment_method_id IS NOT NULL) AND (d.declined_at IS NOT NULL)) AS is_card_declined,
         CASE
-            WHEN (t.payment_method_id IS NOT NULL) THEN public.next_card(r.renewal_id, r.user_id, public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at))
+            WHEN (t.payment_method_id IS NOT NULL) THEN public.next_card(r.renewal_id, r.user_id, d.declined_at)
             ELSE NULL::jsonb
         END AS next_card
-   FROM ((public.renewals r
+   FROM (((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
-     LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true));
+     LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true))
+     CROSS JOIN LATERAL ( SELECT public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) AS declined_at
+         OFFSET 0) d);
 
 CREATE TABLE public.renewal_requests (
     caller_id uuid NOT NULL,
@@ -2911,8 +2929,11 @@ CREATE TABLE public.renewal_sweeps (
 CREATE TABLE public.renewals_to_invoice (
     mark_id bigint NOT NULL,
     renewal_id uuid NOT NULL,
-    marked_at timestamp with time zone DEFAULT now() NOT NULL
+    marked_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_payment boolean DEFAULT true NOT NULL
 );
+
+COMMENT ON COLUMN public.renewals_to_invoice.marked_at IS 'In the future: the renewal could not be invoiced, and is tried again then.';
 
 ALTER TABLE public.renewals_to_invoice ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.renewals_to_invoice_mark_id_seq
@@ -3471,6 +3492,9 @@ ALTER TABLE ONLY public.payment_preferences
 ALTER TABLE ONLY public.payment_reversals
     ADD CONSTRAINT payment_reversals_pkey PRIMARY KEY (reversal_id);
 
+ALTER TABLE ONLY public.recurring_revenue_days
+    ADD CONSTRAINT recurring_revenue_days_pkey PRIMARY KEY (day);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (refund_id);
 
@@ -3698,10 +3722,6 @@ CREATE INDEX renewals_by_status ON public.renewals USING btree (status, updated_
 CREATE INDEX renewals_due ON public.renewals USING btree (next_action_at) WHERE (next_action_at IS NOT NULL);
 
 CREATE INDEX renewals_to_decide ON public.renewals USING btree (unknown_since) WHERE (status = 'undecided'::text);
-
-CREATE INDEX renewals_to_invoice_by_time ON public.renewals_to_invoice USING btree (marked_at, mark_id);
-
-CREATE INDEX renewals_to_invoice_of_renewal ON public.renewals_to_invoice USING btree (renewal_id);
 
 CREATE INDEX skipped_rows_by_time ON public.skipped_rows USING btree (last_seen_at);
 
@@ -3945,9 +3965,6 @@ ALTER TABLE ONLY public.renewals
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
-
-ALTER TABLE ONLY public.renewals_to_invoice
-    ADD CONSTRAINT renewals_to_invoice_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.renewals
     ADD CONSTRAINT renewals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);

@@ -106,6 +106,10 @@
 \ir installation/migration.psql
 \set migration 0057_customer_languages
 \ir installation/migration.psql
+\set migration 0060_cheaper_invoice_marks
+\ir installation/migration.psql
+\set migration 0061_recurring_revenue
+\ir installation/migration.psql
 \set migration 0063_dispute_deadlines
 \ir installation/migration.psql
 

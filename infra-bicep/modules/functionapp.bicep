@@ -105,6 +105,7 @@ var plain = {
   INVOICE_SELLER_TAX_ID: ''
   INVOICE_PREFIX: ''
   INVOICE_TAX_RATES: ''
+  INVOICE_MAILS: 'true'
   BRAND_NAME: 'Licenses'
   BRAND_COLOR: '#0b57d0'
   BRAND_LOGO_URL: ''

@@ -57,11 +57,11 @@ select
     (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
     t.is_disputed, t.is_gone, r.debts_usd, t.debt_usd,
     array(select h.first_sent_at from renewal_attempts h where h.renewal_id = r.renewal_id order by h.number) as attempts_at,
-    t.payment_method_id is not null
-        and card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) is not null as is_card_declined,
-    case when t.payment_method_id is not null then
-        next_card(r.renewal_id, r.user_id, card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at))
-    end as next_card
+    t.payment_method_id is not null and d.declined_at is not null as is_card_declined,
+    case when t.payment_method_id is not null then next_card(r.renewal_id, r.user_id, d.declined_at) end as next_card
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
-left join lateral latest_attempt(r.renewal_id) a on true;
+left join lateral latest_attempt(r.renewal_id) a on true
+-- "offset 0", so that it is computed once.
+cross join lateral (
+    select card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) as declined_at offset 0) d;

@@ -2,7 +2,7 @@
 -- `most` rows of each kind are returned. Every part reads an index; a part of an address reads the index of addresses.
 create or replace function find_customers(
     address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text,
-    ea_beginning text, provider_object text, most int)
+    ea_beginning text, provider_object text, invoice_number text, most int)
     returns table (kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
     language plpgsql stable as $$
 #variable_conflict use_column
@@ -28,6 +28,11 @@ begin
             union all
             (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
              from renewals r where r.renewal_id between first_id and last_id order by r.renewal_id limit most)
+            union all
+            -- PayPal shows the attempt as the invoice ID of a payment.
+            (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
+             from renewal_attempts a join renewals r on r.renewal_id = a.renewal_id
+             where a.attempt_id between first_id and last_id order by a.attempt_id limit most)
             union all
             (select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
              from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
@@ -71,23 +76,34 @@ begin
     if provider_object is not null then
         return query
             select distinct on (p.renewal_id) 'payment', p.renewal_id, r.user_id, r.subscription_id, provider_object, r.status
-            from (select a.renewal_id from renewal_attempts a where a.provider = 'stripe' and a.transaction_id = provider_object
+            from (select a.renewal_id from renewal_attempts a
+                  where a.provider in ('stripe', 'paypal') and a.transaction_id = provider_object
                   union all
                   select i.renewal_id from renewals i where i.intent_id = provider_object
                   union all
                   select v.renewal_id from payment_reversals v
-                  where v.provider = 'stripe' and v.kind in ('refund', 'refund_total', 'dispute') and v.provider_id = provider_object
+                  where v.provider in ('stripe', 'paypal') and v.kind in ('refund', 'refund_total', 'dispute')
+                    and v.provider_id = provider_object
                   union all
-                  select f.renewal_id from refunds f where f.provider = 'stripe' and f.provider_id = provider_object) p
+                  select f.renewal_id from refunds f
+                  where f.provider in ('stripe', 'paypal') and f.provider_id = provider_object) p
             join renewals r on r.renewal_id = p.renewal_id;
         return query
             select distinct 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
             from (select c.user_id from payment_customers c
-                  where c.payment_provider = 'stripe' and c.provider_customer_id = provider_object
+                  where c.payment_provider in ('stripe', 'paypal') and c.provider_customer_id = provider_object
                   union all
                   select m.user_id from user_payment_methods m
                   where m.provider_payment_id = provider_object or m.provider_customer_id = provider_object) p
             join users u on u.user_id = p.user_id;
     end if;
+    if invoice_number is not null then
+        return query
+            select 'invoice', i.renewal_id, i.user_id, i.subscription_id, i.number, i.kind from invoices i where i.number = invoice_number;
+    end if;
 end
 $$;
+
+select replace_function(
+    'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, int)',
+    'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, text, int)');

@@ -31,7 +31,7 @@ public sealed partial class TableTests
         ["Renewals"] =
         [
             "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",
-            "reversal_effects", "payment_cases", "payment_comparisons", "refunds", "dispute_evidence",
+            "reversal_effects", "payment_cases", "payment_comparisons", "refunds", "dispute_evidence", "recurring_revenue_days",
         ],
         ["Invoices"] = ["billing_details", "invoice_series", "invoices", "invoiced_entries", "renewals_to_invoice"],
         ["PaymentMethods"] = ["payment_customers", "payment_event_reads", "payment_preferences"],
@@ -60,6 +60,7 @@ public sealed partial class TableTests
         ("Operations", "payment_comparisons", "a metric"),
         ("Renewals", "license_devices", "evidence of a dispute"),
         ("Invoices", "renewals", "the periods that a payment paid for"),
+        ("Invoices", "renewal_attempts", "the provider that charged it"),
         ("PaymentMethods", "renewals", "an entry of the wallet names the license"),
         ("Operations", "shadow_alerts", "a metric"),
         ("Operations", "usage_arrivals", "retention"),

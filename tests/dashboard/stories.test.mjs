@@ -297,7 +297,7 @@ test('a card is declined, another card is added, and the license is renewed', as
   };
   await renew();
   await page.getByText('Declined', { exact: true }).waitFor();
-  await page.getByText('The card has insufficient funds').first().waitFor();
+  await page.getByText('Not enough money is available').first().waitFor();
   assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
   await takeScreenshot(page, 'story-declined');
 

@@ -81,7 +81,7 @@ for (const [file, xml] of samples) {
 test('samples of every kind are validated, and a wrong one is refused', async () => {
   assert.deepEqual(
     samples.map(([file]) => file),
-    ['credit-note.xml', 'invoice.xml', 'no-details.xml', 'zero-rate.xml'],
+    ['credit-note.xml', 'invoice.xml', 'no-details.xml', 'paypal.xml', 'zero-rate.xml'],
   );
   const [, xml] = samples[1];
   for (const [right, wrong] of [

@@ -12,6 +12,9 @@ public sealed record InvoiceIssuer(InvoiceParty Seller, string Series, TaxRates 
 /// <param name="Issuer">Null: no invoices are made.</param>
 public sealed record InvoiceSettings(InvoiceIssuer? Issuer)
 {
+    /// <summary>INVOICE_MAILS: whether each document is mailed to the customer.</summary>
+    public bool AreMailed { get; init; } = true;
+
     private const string Name = SharedSettings.InvoiceSellerName;
     private const string Address = "INVOICE_SELLER_ADDRESS";
     private const string TaxId = "INVOICE_SELLER_TAX_ID";
@@ -45,7 +48,10 @@ public sealed record InvoiceSettings(InvoiceIssuer? Issuer)
                 country,
                 Line(reader, TaxId, "DE123456789", 30)),
             ReadPrefix(reader),
-            new TaxRates(ReadRates(reader, country), country)));
+            new TaxRates(ReadRates(reader, country), country)))
+        {
+            AreMailed = reader.AreInvoicesMailed(),
+        };
     }
 
     private static string Line(SettingReader reader, string name, string example, int longest)

@@ -1,12 +1,16 @@
 using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
 using Licensing;
 using Licensing.Invoices;
 using Licensing.Renewals;
 using Npgsql;
 
 namespace LicenseFunctions.Invoices;
+
+/// <summary>A renewal with new entries of the ledger.</summary>
+public sealed record InvoiceMark(long MarkId, Guid RenewalId);
 
 /// <summary>Issues invoices, and reads issued ones.</summary>
 public sealed class InvoiceStore(LicenseDatabase database)
@@ -19,20 +23,36 @@ public sealed class InvoiceStore(LicenseDatabase database)
         for update
         """;
 
-    private const string Claim = """
-        delete from renewals_to_invoice
-        where mark_id in (
-            select mark_id from renewals_to_invoice
-            where marked_at <= now() - @age
-            order by marked_at, mark_id
-            limit @limit
-            for update skip locked)
-        returning renewal_id
+    private const string Next = """
+        select mark_id, renewal_id from renewals_to_invoice where marked_at <= now() - @age order by mark_id limit @limit
         """;
+
+    /// <summary>Marks of renewals with new entries, the oldest first.</summary>
+    /// <param name="age">How long ago their bookings must have begun.</param>
+    public async Task<IReadOnlyList<InvoiceMark>> NextAsync(TimeSpan age, int limit, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<InvoiceMark>(
+            new CommandDefinition(Next, new { age, limit }, cancellationToken: session.Token))).AsList();
+    }
+
+    private const string Postpone = "update renewals_to_invoice set marked_at = now() + @delay where mark_id = @MarkId";
+
+    /// <summary>Leaves out a renewal that can't be invoiced, until it is tried again.</summary>
+    public Task PostponeAsync(InvoiceMark mark, TimeSpan delay, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(Postpone, new { mark.MarkId, delay }, cancellationToken: token)), cancellationToken);
+
+    // Only one run at a time comes here, because it holds the lock of the series. Another one may have issued the same marks meanwhile.
+    private const string Claim = "delete from renewals_to_invoice where mark_id = any(@markIds) returning renewal_id, is_payment";
 
     // A period may have been shortened since by a refund. The invoice has the one that was sold.
     private const string Renewals = """
-        select r.renewal_id, r.subscription_id, r.user_id, split_part(m.email, '@', 1) as master, r.paid_with, r.paid_from, r.amount_usd,
+        select r.renewal_id, r.subscription_id, r.user_id, split_part(m.email, '@', 1) as master, r.paid_from, r.amount_usd,
+               case when r.paid_with = 'card'
+                        and exists (select from renewal_attempts a
+                                    where a.renewal_id = r.renewal_id and a.status = 'succeeded' and a.provider = 'paypal')
+                    then 'paypal' else r.paid_with end as paid_with,
                coalesce(b.name, u.email) as buyer_name, b.address as buyer_address, b.country as buyer_country, b.tax_id as buyer_tax_id,
                coalesce((
                    select sum(round(l.amount_usd, 2) * case l.entry_type when 'FEE_SUBSCRIPTION' then 1 else -1 end)
@@ -81,29 +101,38 @@ public sealed class InvoiceStore(LicenseDatabase database)
         update invoice_series set last_number = last_number + cardinality(@numbers) where series = @series and year = @year
         """;
 
+    // After an erasure, there is no address.
+    private const string ClosedAccounts = "select user_id from users where user_id = any(@users) and not is_active";
+
     /// <summary>
-    /// Loads renewals with new entries, oldest first, lets <paramref name="plan"/> decide and saves, in one transaction that holds the lock
-    /// of the series. If it ends before the commit, nothing is issued and no number is used.
+    /// Loads marked renewals, lets <paramref name="plan"/> decide and saves, with the mails, in one transaction that holds the lock of the
+    /// series. If it ends before the commit, nothing is issued and no number is used.
     /// </summary>
     /// <param name="plan">Takes the renewals, the last number, and the time of issue.</param>
-    /// <param name="age">How long ago entries must have begun: bookings of that time are committed, so numbers have their order.</param>
-    /// <param name="limit">The most marks of renewals.</param>
-    /// <returns>The documents, and whether there may be more renewals.</returns>
-    public Task<(IReadOnlyList<Invoice> Documents, bool HasMore)> IssueAsync(
-        string series, Func<IReadOnlyList<BillableRenewal>, InvoiceNumber, DateTimeOffset, IReadOnlyList<Invoice>> plan, TimeSpan age,
-        int limit, CancellationToken cancellationToken) =>
-        database.InTransactionAsync<(IReadOnlyList<Invoice>, bool)>(async (connection, token) =>
+    /// <param name="mailsOf">The mails about the documents.</param>
+    public Task<IReadOnlyList<Invoice>> IssueAsync(
+        string series, IReadOnlyList<InvoiceMark> marks,
+        Func<IReadOnlyList<BillableRenewal>, InvoiceNumber, DateTimeOffset, IReadOnlyList<Invoice>> plan,
+        Func<IReadOnlyList<Invoice>, IReadOnlyList<OutboxMail>> mailsOf, CancellationToken cancellationToken) =>
+        database.InTransactionAsync<IReadOnlyList<Invoice>>(async (connection, token) =>
         {
             var (year, last, now) = await connection.QuerySingleAsync<(int Year, int LastNumber, DateTime Now)>(
                 new CommandDefinition(LockSeries, new { series }, cancellationToken: token));
-            var marked = (await connection.QueryAsync<Guid>(
-                new CommandDefinition(Claim, new { age, limit }, cancellationToken: token))).AsList();
-            if (marked.Count == 0)
-                return ([], false);
-            var renewals = await BillableAsync(connection, [.. marked.Distinct()], token);
+            var markIds = marks.Select(mark => mark.MarkId).ToArray();
+            var claimed = (await connection.QueryAsync<(Guid RenewalId, bool IsPayment)>(
+                new CommandDefinition(Claim, new { markIds }, cancellationToken: token))).AsList();
+            if (claimed.Count == 0)
+                return [];
+            var paid = claimed.Where(mark => mark.IsPayment).Select(mark => mark.RenewalId).ToHashSet();
+            var renewals = (await BillableAsync(connection, [.. claimed.Select(mark => mark.RenewalId).Distinct()], token))
+                .Where(renewal => paid.Contains(renewal.RenewalId) || renewal.Issued.Count > 0).ToList();
             var documents = plan(renewals, new InvoiceNumber(series, year, last), now);
             await SaveAsync(connection, renewals, documents, (series, year, now), token);
-            return (documents, marked.Count == limit);
+            var users = documents.Select(document => document.UserId).Distinct().ToArray();
+            var closed = (await connection.QueryAsync<Guid>(
+                new CommandDefinition(ClosedAccounts, new { users }, cancellationToken: token))).ToHashSet();
+            await EmailOutbox.AddAsync(connection, mailsOf([.. documents.Where(one => !closed.Contains(one.UserId))]), token);
+            return documents;
         }, cancellationToken);
 
     private static async Task<IReadOnlyList<BillableRenewal>> BillableAsync(
@@ -161,14 +190,25 @@ public sealed class InvoiceStore(LicenseDatabase database)
         }, cancellationToken: cancellationToken));
     }
 
-    private const string Waiting = "select count(*) from renewals_to_invoice";
+    private const string Waiting = "select count(*) from (select from renewals_to_invoice limit @most) w";
 
-    /// <summary>How many marks of renewals wait.</summary>
-    public async Task<long> WaitingAsync(CancellationToken cancellationToken)
+    /// <summary>How many marks of renewals wait, at most <paramref name="most"/>.</summary>
+    public async Task<int> WaitingAsync(int most, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return await session.Connection.ExecuteScalarAsync<long>(new CommandDefinition(Waiting, cancellationToken: session.Token));
+        return await session.Connection.ExecuteScalarAsync<int>(
+            new CommandDefinition(Waiting, new { most }, cancellationToken: session.Token));
     }
+
+    private const string Forget = """
+        delete from renewals_to_invoice
+        where mark_id in (select mark_id from renewals_to_invoice where marked_at < now() - @age order by mark_id limit @most)
+        """;
+
+    /// <summary>Deletes old marks, because no invoices are made.</summary>
+    public Task<int> ForgetAsync(TimeSpan age, int most, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(Forget, new { age, most }, cancellationToken: token)), cancellationToken);
 
     private const string List = """
         select i.number, i.kind, i.issued_at, i.booked_at, i.corrects, i.gross_usd, i.tax_usd, i.tax_percent, i.paid_with,

@@ -25,6 +25,7 @@ internal sealed record InvoiceTexts
     public required string Total { get; init; }
     public required string TotalCredit { get; init; }
     public required string PaidWithCard { get; init; }
+    public required string PaidWithPayPal { get; init; }
     public required string PaidWithWallet { get; init; }
     public required string PaidOtherwise { get; init; }
     public required string IsReturned { get; init; }
@@ -58,6 +59,7 @@ internal sealed record InvoiceTexts
             Total = "Total",
             TotalCredit = "Total credit",
             PaidWithCard = "Paid by card on {0}. Nothing is left to pay.",
+            PaidWithPayPal = "Paid with PayPal on {0}. Nothing is left to pay.",
             PaidWithWallet = "Paid from the wallet on {0}. Nothing is left to pay.",
             PaidOtherwise = "Paid on {0}. Nothing is left to pay.",
             IsReturned = "This credit note reduces the amount of invoice {0}. The credit was paid back on {1}.",
@@ -90,8 +92,9 @@ internal sealed record InvoiceTexts
             Net = "Nettobetrag",
             Tax = "Umsatzsteuer {0} %",
             Total = "Gesamtbetrag",
-            TotalCredit = "Gutgeschrieben",
+            TotalCredit = "Korrekturbetrag",
             PaidWithCard = "Am {0} mit Karte bezahlt. Es ist nichts mehr zu zahlen.",
+            PaidWithPayPal = "Am {0} mit PayPal bezahlt. Es ist nichts mehr zu zahlen.",
             PaidWithWallet = "Am {0} aus dem Guthaben bezahlt. Es ist nichts mehr zu zahlen.",
             PaidOtherwise = "Am {0} bezahlt. Es ist nichts mehr zu zahlen.",
             IsReturned = "Diese Rechnungskorrektur mindert den Betrag der Rechnung {0}. Der Betrag wurde am {1} erstattet.",
@@ -128,7 +131,13 @@ internal sealed record InvoiceTexts
         ? string.Format(CultureInfo.InvariantCulture, IsReturned, corrected, Day(invoice.BookedAt))
         : string.Format(
             CultureInfo.InvariantCulture,
-            invoice.PaidWith switch { "card" => PaidWithCard, "wallet" => PaidWithWallet, _ => PaidOtherwise }, Day(invoice.BookedAt));
+            invoice.PaidWith switch
+            {
+                "card" => PaidWithCard,
+                "paypal" => PaidWithPayPal,
+                "wallet" => PaidWithWallet,
+                _ => PaidOtherwise,
+            }, Day(invoice.BookedAt));
 
     private string Format(decimal amount, string pattern) => amount.ToString(
         pattern, new NumberFormatInfo { NumberGroupSeparator = Thousands, NumberDecimalSeparator = Decimals });

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -9,6 +10,8 @@ public static class InvoicesRegistration
         .AddSingleton(InvoiceSettings.Read(reader))
         .AddSingleton<InvoiceStore>()
         .AddSingleton<IssueInvoices>()
+        .AddSingleton<InvoiceMails>()
+        .AddSingleton<FindAttachments>(provider => provider.GetRequiredService<InvoiceMails>().FilesOfAsync)
         .AddSingleton<ListInvoices>()
         .AddSingleton<BillingDetailsStore>()
         .AddSingleton<EditBillingDetails>();

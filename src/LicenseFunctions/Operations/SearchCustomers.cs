@@ -14,7 +14,7 @@ public sealed class SearchCustomers(LicenseDatabase database, SearchStore store)
 {
     private const int Most = 8;
 
-    private static readonly string[] Kinds = ["customer", "license", "device", "token", "alert", "payment"];
+    private static readonly string[] Kinds = ["customer", "license", "device", "token", "alert", "payment", "invoice"];
 
     public async Task<Outcome<SearchResults>> RunAsync(SearchQuery query, CancellationToken cancellationToken)
     {

@@ -4,7 +4,7 @@ using Licensing.Search;
 
 namespace LicenseFunctions.Operations;
 
-/// <param name="Kind">customer, license, device, alert, payment or token.</param>
+/// <param name="Kind">customer, license, device, alert, payment, invoice or token.</param>
 /// <param name="UserId">The customer that it belongs to; null for an alert without one.</param>
 /// <param name="SubscriptionId">The license that it belongs to; null for a customer.</param>
 /// <param name="Label">What the text was found in. Of a token, the beginning of its hash.</param>
@@ -21,7 +21,7 @@ public sealed class SearchStore(LicenseDatabase database)
                 where s.subscription_id = f.subscription_id) as master,
                f.label, f.detail
         from find_customers(@AddressPart, @Account, @Network::cidr, @IdFrom, @IdTo, @TokenHash, @HashFrom, @HashTo, @EaBeginning,
-                            @ProviderId, @most) f
+                            @ProviderId, @InvoiceNumber, @most) f
         left join users u on u.user_id = f.user_id
         """;
 
@@ -41,6 +41,7 @@ public sealed class SearchStore(LicenseDatabase database)
             text.HashTo,
             text.EaBeginning,
             text.ProviderId,
+            text.InvoiceNumber,
             most,
         }, cancellationToken: session.Token))).AsList();
     }

@@ -18,10 +18,11 @@ public sealed record PriceConsent(string Token, bool Accept = false, decimal? Am
 /// <param name="AmountUsd">The price now; null while there is none.</param>
 /// <param name="DebtUsd">What deferred renewals left open: the payment includes it, in addition to <paramref name="AmountUsd"/>.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
+/// <param name="Brand">Of the card that would pay, for example visa; paypal for PayPal; null if it is not known.</param>
 /// <param name="LastFour">The last digits of the card that would pay.</param>
 public sealed record PriceConsentState(
     Guid RenewalId, Guid SubscriptionId, string? Master, decimal? AmountUsd, decimal DebtUsd, decimal? OldAmountUsd, string? PaysWith,
-    string? LastFour, DateTimeOffset ExpiresAt, bool Accepted);
+    string? Brand, string? LastFour, DateTimeOffset ExpiresAt, bool Accepted);
 
 /// <summary>Shows an increased price and records the customer's consent. The signed link of the mail authorizes both.</summary>
 public sealed class ConsentToPrice(IRenewalStore store, RenewalReads reads, SignedLinks links, RenewalPolicy policy, TimeProvider clock)
@@ -65,6 +66,9 @@ public sealed class ConsentToPrice(IRenewalStore store, RenewalReads reads, Sign
         var isPaid = renewal.Status is RenewalStatus.Applied;
         var forecast = RenewalForecast.OfPayment(
             renewal.PeriodStart, price, facts.DebtUsd, facts.WalletUsd, facts.Card, lastDecline: null, policy);
+        var (brand, lastFour) = forecast.With is PaidWith.Card && facts.Card is { } card
+            ? await reads.MethodAsync(card.PaymentMethodId, cancellationToken)
+            : (null, null);
         return new PriceConsentState(
             renewal.RenewalId,
             renewal.SubscriptionId,
@@ -73,7 +77,8 @@ public sealed class ConsentToPrice(IRenewalStore store, RenewalReads reads, Sign
             forecast.DebtsUsd,
             facts.LastPaidUsd,
             EnumWords.Of(forecast.With),
-            forecast.With is PaidWith.Card ? facts.Card?.LastFour : null,
+            brand,
+            lastFour,
             renewal.PeriodStart,
             renewal.PriceAccepted && (isPaid || !price.NeedsConsent));
     }

@@ -6,7 +6,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>The comparison of the books with the provider's statement, for operators and on a timer.</summary>
-public sealed class ReconciliationFunctions(ReconcilePayments reconcile, CompareDays days)
+public sealed class ReconciliationFunctions(ReconcilePayments reconcile, CompareDays days, ReportStore reports)
 {
     [Function("ReconcilePayments")]
     [Access(CallerRole.Operator)]
@@ -28,6 +28,11 @@ public sealed class ReconciliationFunctions(ReconcilePayments reconcile, Compare
     }
 
     [Function("ComparePayments")]
-    public Task<ComparisonCounts> Compare(
-        [TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken) => days.RunAsync(cancellationToken);
+    public async Task<ComparisonCounts> Compare(
+        [TimerTrigger("%RECONCILE_SCHEDULE%")] TimerInfo timer, CancellationToken cancellationToken)
+    {
+        var compared = days.RunAsync(cancellationToken);
+        await Task.WhenAll(compared, reports.CountRecurringAsync(cancellationToken));
+        return await compared;
+    }
 }

@@ -278,6 +278,19 @@ public sealed class RenewalReads(LicenseDatabase database)
             new CommandDefinition(Master, new { subscriptionId }, cancellationToken: cancellationToken));
     }
 
+    private const string Method = """
+        select case payment_provider when 'paypal' then 'paypal' else brand end as brand, last_four
+        from user_payment_methods where payment_method_id = @paymentMethodId
+        """;
+
+    /// <summary>The brand and the last digits of a payment method, for its customer.</summary>
+    public async Task<(string? Brand, string? LastFour)> MethodAsync(Guid paymentMethodId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.QuerySingleOrDefaultAsync<(string?, string?)>(
+            new CommandDefinition(Method, new { paymentMethodId }, cancellationToken: session.Token));
+    }
+
     private const string Failures = """
         select coalesce(f.failure_reason, '') as reason, count(*)::int as attempts, count(distinct f.subscription_id)::int as licenses,
                count(distinct f.subscription_id) filter (where exists (

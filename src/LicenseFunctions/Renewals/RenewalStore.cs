@@ -291,8 +291,8 @@ public sealed class RenewalStore(
                attempt_number, attempt_provider, attempt_payment_method_id, request, first_sent_at, opens_intent, attempt_status,
                attempt_code, transaction_id, expires_at, auto_renew, renewal_block, price_usd, last_paid_usd, wallet_usd,
                payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
-               details_changed_at, last_four, lapsed_blocked, is_another_awaited, is_disputed, is_gone, debts_usd,
-               debt_usd, attempts_at, is_card_declined, next_card
+               details_changed_at, lapsed_blocked, is_another_awaited, is_disputed, is_gone, debts_usd, debt_usd, attempts_at,
+               is_card_declined, next_card
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at, subscription_id, period_start

@@ -438,8 +438,6 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     {
         if (changes.Count == 0) return;
         T[] Column<T>(Func<RenewalChange, T> value) => [.. changes.Select(value)];
-        RenewalAttempt? Attempt(RenewalChange change) =>
-            change.History!.Id == change.After.Attempt?.AttemptId ? change.After.Attempt : null;
         await ExecuteAsync(WriteHistory, new
         {
             ids = Column(change => change.History!.Id),
@@ -459,6 +457,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         }, cancellationToken);
     }
 
+    // The attempt that the change is about.
+    private static RenewalAttempt? Attempt(RenewalChange change) =>
+        change.After.Attempt is { } attempt && change.History?.Id == attempt.AttemptId ? attempt : null;
+
     private static OutboxMail Mail(RenewalChange change, RenewalNotice notice)
     {
         var after = change.After;
@@ -472,7 +474,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             GraceUntil = change is { Payment: null } ? after.GivesUpAt : (DateTimeOffset?)null,
             after.NextAttemptAt,
             PaidWith = EnumWords.Of(notice.PaidWith ?? after.PaidWith),
-            notice.LastFour,
+            PaymentMethodId = notice.PaymentMethodId ?? Attempt(change)?.PaymentMethodId,
+            CardBrand = Attempt(change)?.Brand,
             notice.ChargeAt,
             ChargesNow = notice.ChargeAt is not null,
             notice.Reason,

@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Timers;
 
 namespace LicenseFunctions.Renewals;
 
@@ -43,12 +44,13 @@ public sealed class ReportStore(LicenseDatabase database)
         order by 1, 2
         """;
 
-    // Index license_tokens_expires_at.
+    // The last day of each month.
     private const string Recurring = """
-        select 'mrr' as report, 'now' as "group", count(*) as count, null::bigint as of, coalesce(sum(p.monthly_fee_usd), 0) as amount_usd
-        from active_licenses a
-        join active_prices p on p.master_id = a.master_id
-        where a.expires_at > now() and a.auto_renews and p.monthly_fee_usd > 0
+        select distinct on (date_trunc('month', day))
+               'mrr' as report, to_char(day, 'YYYY-MM-DD') as "group", licenses as count, null::bigint as of, amount_usd
+        from recurring_revenue_days
+        where day >= (@from at time zone 'UTC')::date and day < @to at time zone 'UTC'
+        order by date_trunc('month', day), day desc
         """;
 
     // Index paid_periods_by_end. A period whose grace isn't over is not counted yet.
@@ -109,6 +111,24 @@ public sealed class ReportStore(LicenseDatabase database)
         from renewals
         where status = 'awaiting_consent'
         """;
+
+    // Reads all active licenses, so it runs once an hour. The condition without columns is checked first.
+    private const string CountRecurring = """
+        insert into recurring_revenue_days (day, licenses, amount_usd)
+        select (now() at time zone 'UTC')::date, count(*), coalesce(sum(p.monthly_fee_usd), 0)
+        from active_licenses a
+        join active_prices p on p.master_id = a.master_id
+        where a.expires_at > now() and a.auto_renews and p.monthly_fee_usd > 0
+        having not exists (select from recurring_revenue_days d where d.counted_at > now() - interval '1 hour')
+        on conflict (day) do update set licenses = excluded.licenses, amount_usd = excluded.amount_usd, counted_at = now()
+        """;
+
+    /// <summary>Counts today's recurring revenue, unless it was counted within the last hour.</summary>
+    public Task<int> CountRecurringAsync(CancellationToken cancellationToken) => TimeSlice.IsActive
+        ? Task.FromResult(0)
+        : database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(CountRecurring, cancellationToken: token)),
+            cancellationToken);
 
     /// <param name="grace">How long after its expiry a license can still be renewed in time.</param>
     public async Task<IReadOnlyList<ReportRow>> ReadAsync(

@@ -395,6 +395,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         RefundUsd = Math.Abs(change.RefundedMinor) / 100m,
         ReversedUsd = Math.Abs(change.ChargedBackMinor) / 100m,
         PaidWith = EnumWords.Of(notice.PaidWith),
+        PaymentMethodId = facts.Renewal.PaidWith is PaidWith.Card ? facts.Renewal.Attempt?.PaymentMethodId : null,
+        CardBrand = facts.Renewal.PaidWith is PaidWith.Card ? facts.Renewal.Attempt?.Brand : null,
         ExpiresAt = change.ExpiresAt ?? facts.ExpiresAt,
         AutoRenew = change.AutoRenew ?? facts.AutoRenew,
         notice.Reason,

@@ -57,7 +57,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
                 forecast.DebtsUsd,
                 ChargeAt = opensAt > now ? opensAt : now,
                 PaidWith = EnumWords.Of(forecast.With),
-                LastFour = forecast.With is PaidWith.Card ? next.Card?.LastFour : null,
+                PaymentMethodId = forecast.With is PaidWith.Card ? next.Card?.PaymentMethodId : null,
             });
         }
 
@@ -74,6 +74,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
                 Days = RenewalWarnings.DaysLeft(next.ExpiresAt, now),
                 Reason = forecast.Obstacle,
                 next.Price(policy).AmountUsd,
+                next.Card?.PaymentMethodId,
             })
         {
             Event = new LicenseEvent(next.SubscriptionId, "license.expiring", new

@@ -29,7 +29,9 @@ public sealed partial record BillingDetails(string Name, string? Address, string
             : code.Length > 0 && !Countries.Codes.Contains(code)
                 ? Wrong("country", "country must be a code of ISO 3166-1, such as DE.", "Use two letters.")
             : tax.Length > 0 && !TaxIds().IsMatch(tax)
-                ? Wrong("tax_id", "tax_id must have 4 to 20 letters and digits.", "With the country's prefix, for example DE123456789.")
+                ? Wrong(
+                    "tax_id", "tax_id must have 4 to 20 letters, digits, dots, slashes and hyphens, and no sign at its beginning and end.",
+                    "With the country's prefix, for example DE123456789.")
             : new BillingDetails(title, lines.Count == 0 ? null : string.Join('\n', lines), Text(code), Text(tax));
     }
 

@@ -37,7 +37,7 @@ public sealed record InvoiceLine(string? Master, DateTimeOffset From, DateTimeOf
 /// <summary>An invoice or a credit note. It never changes: it contains everything that it shows.</summary>
 /// <param name="BookedAt">When the money moved.</param>
 /// <param name="TaxCountry">The country whose rate applies.</param>
-/// <param name="PaidWith">wallet, card, or the word of another means of payment.</param>
+/// <param name="PaidWith">wallet, card, paypal, or the word of another means of payment.</param>
 /// <param name="Lines">At least one. Amounts are above 0, also those of a credit note.</param>
 public sealed record Invoice(
     InvoiceNumber Number, InvoiceKind Kind, Guid RenewalId, Guid SubscriptionId, Guid UserId, DateTimeOffset BookedAt,

@@ -33,19 +33,37 @@ public static class InvoicePlan
         IReadOnlyList<BillableRenewal> renewals, InvoiceParty seller, TaxRates rates, InvoiceNumber last, DateTimeOffset now)
     {
         var accounts = renewals.ToDictionary(renewal => renewal.RenewalId, renewal => new Account(renewal, seller, rates, now));
-        var movements = renewals.SelectMany(Movements)
-            .OrderBy(movement => movement.At).ThenBy(movement => movement.RenewalId).ThenByDescending(movement => movement.AmountUsd);
         var documents = new List<Invoice>();
-        foreach (var (renewalId, at, amountUsd) in movements)
+        foreach (var (renewalId, at, amountUsd) in renewals.SelectMany(Movements).OrderBy(one => one.Place).ThenBy(one => one.RenewalId))
             documents.AddRange(accounts[renewalId].Move(at, amountUsd, last with { Sequence = last.Sequence + documents.Count + 1 }));
         return documents;
     }
 
-    // A payment is one transaction. It may have several fees, if it includes earlier renewals.
-    private static IEnumerable<(Guid RenewalId, DateTimeOffset At, decimal AmountUsd)> Movements(BillableRenewal renewal) =>
-        from entry in renewal.Entries
-        group entry.AmountUsd by (entry.At, IsFee: entry.AmountUsd > 0) into movement
-        select (renewal.RenewalId, movement.Key.At, movement.Sum());
+    private sealed record Movement(Guid RenewalId, DateTimeOffset At, decimal AmountUsd)
+    {
+        /// <summary>The place of its documents among those of all renewals; in a renewal, it never decreases.</summary>
+        public DateTimeOffset Place { get; init; } = At;
+    }
+
+    // A payment is one transaction. It may have several fees, if it includes earlier renewals. Each return has a document of its own.
+    private static IEnumerable<Movement> Movements(BillableRenewal renewal)
+    {
+        var movements = renewal.Entries
+            .GroupBy(entry => (entry.At, Return: entry.AmountUsd < 0 ? entry.LedgerId : (Guid?)null))
+            .Select(group => new Movement(renewal.RenewalId, group.Key.At, group.Sum(entry => entry.AmountUsd)))
+            .OrderBy(movement => movement.At).ThenByDescending(movement => movement.AmountUsd)
+            .ToList();
+        // An entry has the time at which its transaction began: that of a refund may have begun before the payment's. The payment was still
+        // booked before, because the refund is of it.
+        if (renewal is { InvoicedUsd: 0, Issued: [] } && movements.Find(movement => movement.AmountUsd > 0) is { } payment)
+        {
+            var first = movements[0].At;
+            movements.Remove(payment);
+            movements.Insert(0, payment with { Place = first });
+        }
+
+        return movements;
+    }
 
     private sealed class Account(BillableRenewal renewal, InvoiceParty seller, TaxRates rates, DateTimeOffset now)
     {

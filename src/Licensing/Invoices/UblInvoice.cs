@@ -13,10 +13,12 @@ public static class UblInvoice
 
     private const string Currency = "USD";
 
-    // UNTDID 1001: a commercial invoice, a credit note. UNTDID 4461: a bank card; "mutually defined" for the wallet.
+    // UNTDID 1001: a commercial invoice, a credit note. UNTDID 4461: a bank card, an online payment service; "mutually defined" for the
+    // wallet.
     private const string InvoiceType = "380";
     private const string CreditNoteType = "381";
     private const string BankCard = "48";
+    private const string OnlinePaymentService = "68";
     private const string MutuallyDefined = "ZZZ";
 
     // UN/ECE recommendation 20: one piece.
@@ -54,7 +56,12 @@ public static class UblInvoice
                 Group("BillingReference", () => Group("InvoiceDocumentReference", () => Basic("ID", corrected.ToString())));
             Group("AccountingSupplierParty", () => Party(invoice.Seller, invoice.TaxCountry)); // BG-4
             Group("AccountingCustomerParty", () => Party(invoice.Buyer, invoice.TaxCountry)); // BG-7
-            Group("PaymentMeans", () => Basic("PaymentMeansCode", invoice.PaidWith == "card" ? BankCard : MutuallyDefined)); // BT-81
+            Group("PaymentMeans", () => Basic("PaymentMeansCode", invoice.PaidWith switch // BT-81
+            {
+                "card" => BankCard,
+                "paypal" => OnlinePaymentService,
+                _ => MutuallyDefined,
+            }));
             Group("TaxTotal", () =>
             {
                 Amount("TaxAmount", invoice.TaxUsd); // BT-110

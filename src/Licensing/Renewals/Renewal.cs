@@ -121,6 +121,9 @@ public sealed record RenewalAttempt(
     string? Code = null,
     string? TransactionId = null)
 {
+    /// <summary>The brand that mails name if the payment method is not known any more; null: it has no known one.</summary>
+    public string? Brand => Provider == PaymentProviders.PayPal ? PaymentProviders.PayPal : null;
+
     /// <summary>
     /// Idempotency key of the intent's creation; it derives from the renewal's id. A later attempt without an intent (the first one
     /// was canceled, or its creation wasn't answered) may have other parameters, so it gets its own key. So does a creation that got

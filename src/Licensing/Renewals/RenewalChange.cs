@@ -68,8 +68,8 @@ public sealed record RenewalNotice(
     /// <summary>What will pay; null for what paid.</summary>
     public PaidWith? PaidWith { get; init; }
 
-    /// <summary>The last digits of the card that will be charged.</summary>
-    public string? LastFour { get; init; }
+    /// <summary>What will be charged; null for what an attempt has charged.</summary>
+    public Guid? PaymentMethodId { get; init; }
 
     /// <summary>When the charge begins.</summary>
     public DateTimeOffset? ChargeAt { get; init; }

@@ -89,7 +89,7 @@ public static class RenewalWarnings
                 NoticeKey(renewal.SubscriptionId, renewal.PeriodStart, with, renewal.ChargedMinor / 100m) + KeyEnd(renewal, policy, now))
             {
                 PaidWith = with,
-                LastFour = with is PaidWith.Card ? card?.LastFour : null,
+                PaymentMethodId = with is PaidWith.Card ? card?.PaymentMethodId : null,
                 ChargeAt = now,
             }
             : null;

@@ -52,8 +52,14 @@ public sealed partial record SearchText
     /// <summary>The beginning of the name of an EA instance, in lower case.</summary>
     public string? EaBeginning { get; private init; }
 
-    /// <summary>The payment provider's ID of a payment, refund, dispute, customer or card: pi_…, ch_….</summary>
+    /// <summary>
+    /// The payment provider's ID of a payment, refund, dispute, customer or payment method: pi_…, ch_… of Stripe; those of PayPal have no
+    /// beginning of their own, except disputes (PP-D-…).
+    /// </summary>
     public string? ProviderId { get; private init; }
+
+    /// <summary>The number of an invoice or credit note.</summary>
+    public string? InvoiceNumber { get; private init; }
 
     public static Outcome<SearchText> Parse(string typed)
     {
@@ -69,6 +75,8 @@ public sealed partial record SearchText
             return new Refusal(RefusalKind.Invalid, "SEARCH_INVALID", "The text contains a control character.", "text");
         if (OfProvider().IsMatch(text))
             return new SearchText { ProviderId = text };
+        if (Invoice().IsMatch(text))
+            return new SearchText { InvoiceNumber = text.ToUpperInvariant() };
         if (NetworkOf(text) is { } network)
             return new SearchText { Network = network };
 
@@ -89,6 +97,7 @@ public sealed partial record SearchText
             HashFrom = isHex ? lower.PadRight(HashDigits, '0') : null,
             HashTo = isHex ? lower.PadRight(HashDigits, 'f') : null,
             EaBeginning = lower.Contains('@', StringComparison.Ordinal) ? null : lower,
+            ProviderId = OfPayPal().IsMatch(text) ? text : null,
         };
     }
 
@@ -105,6 +114,13 @@ public sealed partial record SearchText
     private static Guid? Filled(string text, string rest) =>
         text.Length is >= ShortestIdPart and <= 36 && Guid.TryParseExact(text + rest[text.Length..], "D", out var id) ? id : null;
 
-    [GeneratedRegex("^(?:pi|ch|py|re|pyr|du|dp|cus|pm|src)_[A-Za-z0-9_]{3,}$")]
+    [GeneratedRegex("^(?:(?:pi|ch|py|re|pyr|du|dp|cus|pm|src)_[A-Za-z0-9_]{3,}|PP-[A-Z0-9]+-[A-Z0-9-]+)$")]
     private static partial Regex OfProvider();
+
+    // Orders, captures and refunds have 17 letters and digits; tokens and customers have others.
+    [GeneratedRegex("^[A-Za-z0-9_-]{7,36}$")]
+    private static partial Regex OfPayPal();
+
+    [GeneratedRegex("^[A-Z0-9]{1,12}-[0-9]{4}-[0-9]{6,9}$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Invoice();
 }

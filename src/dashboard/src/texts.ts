@@ -16,8 +16,8 @@ export const texts = {
     with: {
       nothing: 'None (free)',
       wallet: 'Wallet',
-      card: 'Saved card',
-      deferred: 'With the next charge, because the amount is too small for a card',
+      card: 'Saved payment method',
+      deferred: 'With the next charge, because the amount is too small to be charged alone',
     } as Record<string, string>,
   },
   usage: { day: '24 hours', month: '30 days', network: 'Network', span: 'Period', time: 'Time' },

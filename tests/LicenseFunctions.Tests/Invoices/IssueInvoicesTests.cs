@@ -1,10 +1,14 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Invoices;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
 using Licensing.Invoices;
 using Microsoft.Extensions.Logging.Abstractions;
+using MimeKit;
 using Npgsql;
 using Xunit;
 
@@ -27,35 +31,129 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         var first = await PayAsync(scene, 1, 119);
         await new BillingDetailsStore(scene.Database.Database).SaveAsync(
             scene.SubscriberId, new BillingDetails("Ada", "Rue 1", "FR", null), Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
-        var second = await PayAsync(scene, 2, 29.99m, settles: 0.30m);
+        var second = await PayAsync(scene, 2, 29.99m, settles: 0.30m, provider: "paypal");
         await ReturnAsync(scene, first, 19);
         await ReturnAsync(scene, old, 10);
 
-        Assert.Equal(new InvoiceCounts(0, 0, 0), await RunAsync(scene)); // too young
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 0), await RunAsync(scene)); // too young
         await AgeAsync(scene);
-        Assert.Equal(new InvoiceCounts(2, 1, 0), await RunAsync(scene));
-        Assert.Equal(new InvoiceCounts(0, 0, 0), await RunAsync(scene));
+        Assert.Equal(new InvoiceCounts(2, 1, 0, 0), await RunAsync(scene));
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 0), await RunAsync(scene));
         await ReturnAsync(scene, first, 100);
         await AgeAsync(scene);
-        Assert.Equal(new InvoiceCounts(0, 1, 0), await RunAsync(scene));
+        Assert.Equal(new InvoiceCounts(0, 1, 0, 0), await RunAsync(scene));
 
         var year = await scene.Database.QueryAsync<int>("select extract(year from now() at time zone 'UTC')::int");
         Assert.Equal(
             [
-                $"ACME-{year}-000001 invoice {first} 119.00 19.83 FR Ada 1",
-                $"ACME-{year}-000002 invoice {second} 30.29 5.05 FR Ada 2",
-                $"ACME-{year}-000003 credit_note {first} 19.00 3.17 FR Ada 1 ACME-{year}-000001",
-                $"ACME-{year}-000004 credit_note {first} 100.00 16.66 FR Ada 1 ACME-{year}-000001",
+                $"ACME-{year}-000001 invoice {first} 119.00 19.83 FR Ada 1 wallet",
+                $"ACME-{year}-000002 invoice {second} 30.29 5.05 FR Ada 2 paypal",
+                $"ACME-{year}-000003 credit_note {first} 19.00 3.17 FR Ada 1 wallet ACME-{year}-000001",
+                $"ACME-{year}-000004 credit_note {first} 100.00 16.66 FR Ada 1 wallet ACME-{year}-000001",
             ],
             await scene.Database.QueryAllAsync<string>(
                 """
                 select concat_ws(' ', number, kind, renewal_id, gross_usd, tax_usd, tax_country, buyer ->> 'name',
-                                 jsonb_array_length(lines), corrects)
+                                 jsonb_array_length(lines), paid_with, corrects)
                 from invoices order by sequence
                 """));
         var refused = await Assert.ThrowsAsync<PostgresException>(
             () => scene.Database.ExecuteAsync("update invoices set tax_usd = tax_usd"));
         Assert.Equal(PostgresErrorCodes.RestrictViolation, refused.SqlState);
+        Assert.Equal(
+            Enumerable.Range(1, 4).Select(number => $"ACME-{year}-00000{number}"),
+            await scene.Database.QueryAllAsync<string>(
+                "select payload -> 'model' ->> 'invoice_number' from outbox where payload ->> 'template' = 'invoice' order by 1"));
+    }
+
+    [Fact]
+    public async Task Run_RenewalsThatCantBeInvoiced_AreLeftOut_AndTriedAgain()
+    {
+        await using var scene = await SceneAsync();
+        await scene.Database.ExecuteAsync(
+            """
+            create function refuse_thirteen() returns trigger language plpgsql as $$
+            begin
+                if new.gross_usd = 13 then raise exception 'refused'; end if;
+                return new;
+            end $$;
+            create trigger refuse_thirteen before insert on invoices for each row execute function refuse_thirteen()
+            """);
+        var paid = new List<Guid>();
+        for (var period = 1; period <= 20; period++) paid.Add(await PayAsync(scene, period, period));
+        await scene.Database.ExecuteAsync(
+            "update renewals set paid_from = 'infinity', paid_until = 'infinity' where renewal_id = @id", new { id = paid[4] });
+        await AgeAsync(scene);
+
+        Assert.Equal(new InvoiceCounts(18, 0, 2, 0), await RunAsync(scene));
+        await ReturnAsync(scene, paid[12], 1); // no invoice yet that it could correct
+        await scene.Database.ExecuteAsync("update renewals_to_invoice set marked_at = now() - interval '2 minutes' where not is_payment");
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 0), await RunAsync(scene));
+        Assert.Equal(
+            new[] { paid[4], paid[12] }.Order(),
+            (await scene.Database.QueryAllAsync<Guid>("select row_id from skipped_rows where source = 'invoice'")).Order());
+
+        await scene.Database.ExecuteAsync("drop trigger refuse_thirteen on invoices");
+        await scene.Database.ExecuteAsync(
+            "update renewals set paid_from = period_start, paid_until = period_start + interval '720 hours' where paid_from = 'infinity'");
+        await scene.Database.ExecuteAsync("update renewals_to_invoice set marked_at = now() - interval '2 minutes'");
+        Assert.Equal(new InvoiceCounts(2, 1, 0, 0), await RunAsync(scene));
+        Assert.Equal(
+            "21 21",
+            await scene.Database.QueryAsync<string>("select concat_ws(' ', count(*), max(sequence)) from invoices"));
+    }
+
+    [Fact]
+    public async Task Run_WithoutASeller_KeepsTheMarksOfAYear()
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await PayAsync(scene, 2, 10);
+        await scene.Database.ExecuteAsync(
+            """
+            update renewals_to_invoice set marked_at = now() - interval '366 days'
+            where mark_id = (select min(mark_id) from renewals_to_invoice)
+            """);
+
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 1), await RunAsync(scene, new InvoiceSettings(Issuer: null)));
+    }
+
+    [Fact]
+    public async Task FilesOf_AMailAboutAnInvoice_AreItsPdfAndItsXml()
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await RunAsync(scene);
+        var model = JsonNode.Parse(await scene.Database.QueryAsync<string>(
+            "select payload ->> 'model' from outbox where payload ->> 'template' = 'invoice'"))!.AsObject();
+        var number = (string)model["invoice_number"]!;
+        var mails = new InvoiceMails(
+            new InvoiceStore(scene.Database.Database), new MailSettings(null, new MailboxAddress("", "licenses@example.org"), null));
+
+        var files = await mails.FilesOfAsync(
+            new OutgoingMail(Guid.NewGuid(), "ada@example.com", "invoice", model, DateTimeOffset.UnixEpoch, "de"), LicenseScene.Stop);
+        var others = await mails.FilesOfAsync(
+            new OutgoingMail(Guid.NewGuid(), "ada@example.com", "renewed", model, DateTimeOffset.UnixEpoch), LicenseScene.Stop);
+
+        Assert.Equal([$"{number}.pdf", $"{number}.xml"], files.Select(file => file.Name));
+        Assert.StartsWith("%PDF-1.", Encoding.Latin1.GetString(files[0].Content), StringComparison.Ordinal);
+        Assert.Contains($"<cbc:ID>{number}</cbc:ID>", Encoding.UTF8.GetString(files[1].Content), StringComparison.Ordinal);
+        Assert.InRange(files.Sum(file => file.Content.Length), 1_000, 200_000);
+        Assert.Empty(others);
+    }
+
+    [Fact]
+    public void MailsOf_Documents_AreAboutBookingsOfTheLastDays_UnlessTheyAreSwitchedOff()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        Invoice Of(int days) => new(
+            new InvoiceNumber("ACME", 2026, days), InvoiceKind.Invoice, Guid.Empty, Guid.Empty, Guid.Empty, now.AddDays(-days), now,
+            Issuer.Seller, Issuer.Seller, "DE", 19, "card", [new InvoiceLine(null, now, now, 10, 8.4m)]);
+        var settings = new InvoiceSettings(Issuer);
+
+        Assert.Equal(["invoice:ACME-2026-000006"], InvoiceMails.Of([Of(6), Of(7), Of(300)], settings).Select(mail => mail.DedupKey));
+        Assert.Empty(InvoiceMails.Of([Of(1)], settings with { AreMailed = false }));
     }
 
     [Fact]
@@ -66,16 +164,17 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         await AgeAsync(scene);
         var store = new InvoiceStore(scene.Database.Database);
 
+        var marks = await store.NextAsync(TimeSpan.Zero, 10, LicenseScene.Stop);
         await Assert.ThrowsAsync<InvalidOperationException>(() => store.IssueAsync(
-            Issuer.Series, (_, _, _) => throw new InvalidOperationException(), TimeSpan.Zero, 10, LicenseScene.Stop));
+            Issuer.Series, marks, (_, _, _) => throw new InvalidOperationException(), _ => [], LicenseScene.Stop));
         await store.IssueAsync(
-            Issuer.Series,
+            Issuer.Series, marks,
             (renewals, last, now) =>
             {
                 BookMeanwhile(scene, paid);
-                return Plan(renewals, last, now);
+                return InvoicePlan.Of(renewals, Issuer.Seller, Issuer.Rates, last, now);
             },
-            TimeSpan.Zero, 10, LicenseScene.Stop);
+            _ => [], LicenseScene.Stop);
         await AgeAsync(scene);
         await RunAsync(scene);
 
@@ -90,12 +189,10 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         await using var scene = await SceneAsync();
         for (var period = 1; period <= 40; period++) await PayAsync(scene, period, period);
         await AgeAsync(scene);
-        var store = new InvoiceStore(scene.Database.Database);
 
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
-        {
-            while ((await store.IssueAsync(Issuer.Series, Plan, TimeSpan.Zero, 3, LicenseScene.Stop)).HasMore) { }
-        })));
+        var counts = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => RunAsync(scene))));
+
+        Assert.Equal(40, counts.Sum(one => one.Invoices));
 
         Assert.Equal(
             Enumerable.Range(1, 40).Select(number => $"{number} {number}.00"),
@@ -123,6 +220,8 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         Assert.Null(await details.FindAsync(scene.SubscriberId, LicenseScene.Stop));
         Assert.Equal(["invoice Ada", "credit_note Ada"], await scene.Database.QueryAllAsync<string>(
             "select concat_ws(' ', kind, buyer ->> 'name') from invoices order by sequence"));
+        Assert.Equal("0", await scene.Database.QueryAsync<string>(
+            "select count(*)::text from outbox where payload ->> 'template' = 'invoice' and dead_at is null"));
         Assert.False(await details.SaveAsync(
             scene.SubscriberId, new BillingDetails("Ada", null, null, null), Actor.Owner(scene.SubscriberId), LicenseScene.Stop));
     }
@@ -134,12 +233,10 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         ReturnAsync(scene, paid, 1).GetAwaiter().GetResult();
     }
 
-    private static IReadOnlyList<Invoice> Plan(IReadOnlyList<BillableRenewal> renewals, InvoiceNumber last, DateTimeOffset now) =>
-        InvoicePlan.Of(renewals, Issuer.Seller, Issuer.Rates, last, now);
-
-    private static Task<InvoiceCounts> RunAsync(LicenseScene scene) =>
+    private static Task<InvoiceCounts> RunAsync(LicenseScene scene, InvoiceSettings? settings = null) =>
         new IssueInvoices(
-            new InvoiceSettings(Issuer), new InvoiceStore(scene.Database.Database), TimeProvider.System,
+            settings ?? new InvoiceSettings(Issuer), new InvoiceStore(scene.Database.Database),
+            new SkippedRows(scene.Database.Database, TimeProvider.System, NullLogger<SkippedRows>.Instance), TimeProvider.System,
             NullLogger<IssueInvoices>.Instance).RunAsync(LicenseScene.Stop);
 
     private async Task<LicenseScene> SceneAsync()
@@ -153,7 +250,9 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
 
     /// <param name="period">The number of the period of 30 days.</param>
     /// <param name="settles">The price of an earlier renewal that the payment includes.</param>
-    private static async Task<Guid> PayAsync(LicenseScene scene, int period, decimal amount, decimal settles = 0)
+    /// <param name="provider">Who charged it; null: the wallet paid.</param>
+    private static async Task<Guid> PayAsync(
+        LicenseScene scene, int period, decimal amount, decimal settles = 0, string? provider = null)
     {
         var renewalId = Guid.NewGuid();
         await scene.Database.ExecuteAsync(
@@ -163,7 +262,13 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
                 (renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, debts_usd, gives_up_at)
             values (@renewalId, @SubscriptionId, @SubscriberId, now() + @period * interval '720 hours', 'auto', 'due', @amount, @settles,
                     now());
-            update renewals set status = 'applied', paid_with = 'wallet', paid_from = period_start,
+            insert into renewal_attempts
+                (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status,
+                 transaction_id)
+            select @renewalId, @renewalId, 1, @provider, @renewalId, '{}', now(), true, 'succeeded', @renewalId::text
+            where @provider is not null;
+            update renewals
+            set status = 'applied', paid_with = case when @provider is null then 'wallet' else 'card' end, paid_from = period_start,
                 paid_until = period_start + interval '720 hours' where renewal_id = @renewalId;
             insert into renewals
                 (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with, paid_from, paid_until,
@@ -175,7 +280,7 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
             select debit_wallet(@SubscriberId, @settles, 'FEE_SUBSCRIPTION', 'Deferred', @renewalId) where @settles > 0;
             commit
             """,
-            new { renewalId, scene.SubscriptionId, scene.SubscriberId, period, amount, settles });
+            new { renewalId, scene.SubscriptionId, scene.SubscriberId, period, amount, settles, provider });
         return renewalId;
     }
 

@@ -38,6 +38,7 @@ public sealed class UblInvoiceTests
             PaidWith = "wallet",
             Lines = [new InvoiceLine(null, Paid, Paid.AddDays(30), 0.01m, 0.01m)],
         },
+        ["paypal"] = Domestic with { PaidWith = "paypal", Lines = [Domestic.Lines[0]] },
         ["zero-rate"] = Domestic with
         {
             Seller = Domestic.Seller with { TaxId = "12/345/67890", Address = "Berlin" },

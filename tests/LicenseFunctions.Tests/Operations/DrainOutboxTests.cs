@@ -69,6 +69,39 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Drain_MailWithFiles_AttachesThem_AndAFailureOfOneDelaysThatMailOnly()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await using var smtp = await SmtpCatcher.StartAsync();
+        foreach (var number in (string[])["ACME-2026-000001", "ACME-2026-000002", "ACME-2026-000003"])
+        {
+            await PutAsync(
+                database, $$$"""{"template":"invoice","to":"jo@x.test","model":{"invoice_number":"{{{number}}}","amount_usd":9}}""");
+        }
+
+        Task<IReadOnlyList<MailAttachment>> FilesAsync(OutgoingMail mail, CancellationToken stop) =>
+            (string)mail.Model["invoice_number"]! switch
+            {
+                "ACME-2026-000001" => Task.FromResult<IReadOnlyList<MailAttachment>>(
+                    [new MailAttachment("ACME-2026-000001.pdf", "application/pdf", [37, 80])]),
+                "ACME-2026-000002" => throw new InvalidOperationException(),
+                _ => Task.FromResult<IReadOnlyList<MailAttachment>>([]),
+            };
+
+        Assert.Equal(new OutboxCounts(2, 1, 0), await Drain(database, smtp.Port, files: FilesAsync).RunAsync(Cancel));
+
+        var mails = smtp.Mails().OrderBy(mail => mail.Subject, StringComparer.Ordinal).ToList();
+        var file = Assert.IsType<MimePart>(Assert.Single(mails[0].Attachments));
+        using var content = new MemoryStream();
+        await file.Content!.DecodeToAsync(content, Cancel);
+        Assert.Equal(("ACME-2026-000001.pdf", "application/pdf"), (file.FileName, file.ContentType.MimeType));
+        Assert.Equal([37, 80], content.ToArray());
+        Assert.Contains("attached as a PDF", mails[0].TextBody, StringComparison.Ordinal);
+        Assert.Empty(mails[1].Attachments);
+        Assert.DoesNotContain("attached", mails[1].TextBody, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Drain_RelayDown_DelaysAllMails_AndSendsThemLater()
     {
         await using var database = await postgres.NewDatabaseAsync();
@@ -339,13 +372,14 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         "insert into outbox (kind, dedup_key, payload) values ('email', uuid_generate_v4()::text, @payload::jsonb) returning outbox_id",
             new { payload });
 
-    private static DrainOutbox Drain(TestDatabase database, int port, string login = "", ProcessCounts? counts = null)
+    private static DrainOutbox Drain(
+        TestDatabase database, int port, string login = "", ProcessCounts? counts = null, FindAttachments? files = null)
     {
         var settings = new MailSettings(
             new Uri($"smtp://{login}127.0.0.1:{port}"), new MailboxAddress("Licenses", "licenses@example.org"),
                 new Uri("https://licenses.example.org"));
         return new DrainOutbox(
-            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates()), counts ?? new ProcessCounts(),
+            new OutboxStore(database.Database), () => new Mailer(settings, new MailTemplates(), files), counts ?? new ProcessCounts(),
             TimeProvider.System, NullLogger<DrainOutbox>.Instance);
     }
 }

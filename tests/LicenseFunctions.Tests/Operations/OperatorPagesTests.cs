@@ -51,7 +51,27 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
             insert into license_device_networks (device_id, network, first_seen_at, last_seen_at)
             select device_id, '203.0.113.77/32', now(), now() from license_devices where mt5_account_number = 777001;
             insert into renewals (subscription_id, user_id, period_start, renewal_type, status, gives_up_at, intent_id)
-            values (@license, @person, now() - interval '400 days', 'auto', 'canceled', now(), 'pi_search');
+            values (@license, @person, now() - interval '400 days', 'auto', 'canceled', now(), 'pi_search'),
+                   (@license, @person, now() - interval '430 days', 'auto', 'canceled', now(), '5O190127TN364715T');
+            insert into renewal_attempts (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent,
+                                          status, transaction_id)
+            select '0badc0de-0000-4000-8000-000000000001', renewal_id, 1, 'paypal', renewal_id, '{}', now(), true, 'succeeded',
+                   '3C679366HH908993F'
+            from renewals where intent_id = '5O190127TN364715T';
+            insert into payment_reversals
+                (provider, kind, provider_id, state, applied_state, applied_at, amount_minor, currency, changed_at, renewal_id,
+                 subscription_id)
+            select 'paypal', k.kind, k.id, k.state, k.state, now(), 100, 'usd', now(), r.renewal_id, r.subscription_id
+            from renewals r,
+                 (values ('refund', '1JU08902781691411', 'succeeded'), ('dispute', 'PP-D-27803', 'won')) k (kind, id, state)
+            where r.intent_id = '5O190127TN364715T';
+            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type)
+            values (@person, 'paypal', 'BygeLlrpZF', '8kk8451t', 'paypal');
+            insert into invoices (number, series, year, sequence, kind, renewal_id, subscription_id, user_id, booked_at, issued_at, seller,
+                                  buyer, tax_country, tax_percent, paid_with, lines, net_usd, tax_usd, gross_usd)
+            select 'FIND-2026-000007', 'FIND', 2026, 7, 'invoice', renewal_id, @license, @person, now(), now(), '{}', '{}', 'DE', 19,
+                   'paypal', '[]', 1, 0, 1
+            from renewals where intent_id = '5O190127TN364715T';
             """, new { license = License(25), person = Person(25) });
         var hash = await database.QueryAsync<string>(
             "select token_hash from license_tokens where subscription_id = @license", new { license = License(25) });
@@ -78,6 +98,11 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.Equal("customer", await KindsAsync(Person(25).ToString().ToUpperInvariant()));
         Assert.Equal("alert", await KindsAsync(alert.ToString()));
         Assert.Equal("payment", await KindsAsync("pi_search"));
+        foreach (var ofPayPal in (string[])["5O190127TN364715T", "3C679366HH908993F", "1JU08902781691411", "PP-D-27803", "0badc0de-0000"])
+            Assert.Equal("payment", await KindsAsync(ofPayPal));
+        Assert.Equal("customer", await KindsAsync("BygeLlrpZF"));
+        Assert.Equal("customer", await KindsAsync("8kk8451t"));
+        Assert.Equal("invoice", await KindsAsync("find-2026-000007"));
         var (tooShort, problem, _) = await app.PostAsync("/api/v1/search", Operator, new { text = "ab" });
         Assert.Equal((400, "SEARCH_LENGTH"), (tooShort, (string)problem!["code"]!));
         var (asCustomer, _, _) = await app.PostAsync(

@@ -78,6 +78,12 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
     {
         await using var database = await postgres.NewDatabaseAsync();
         await database.ExecuteAsync(Renewals);
+        await database.ExecuteAsync(
+            """
+            insert into recurring_revenue_days (day, licenses, amount_usd, counted_at)
+            values ('2025-02-28', 1, 1, '2025-02-28Z'), ('2025-03-30', 2, 2, '2025-03-30Z'), ('2025-03-31', 3, 3, '2025-03-31Z'),
+                   ('2025-04-30', 4, 4, '2025-04-30Z'), ('2025-05-01', 5, 5, '2025-05-01Z')
+            """);
 
         var rows = await new ReportStore(database.Database).ReadAsync(
             From, To, TimeSpan.FromDays(3), TestContext.Current.CancellationToken);
@@ -88,7 +94,8 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
                 "revenue_paid 2025-04 3 90.00",
                 "revenue_returned 2025-03 1/1 5.00",
                 "revenue_returned 2025-04 1/3 20.00",
-                "mrr now 2 60.00",
+                "mrr 2025-03-31 3 3.00",
+                "mrr 2025-04-30 4 4.00",
                 "churn 2025-03 1/2", // nothing was paid after 8
                 "churn 2025-04 3/7", // after 1, and after the periods before 5 and 9
                 "renewals applied 13/15 390.00",
@@ -104,5 +111,24 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
             ],
             rows.Select(row => $"{row.Report} {row.Group} {row.Count}" + (row.Of is { } of ? $"/{of}" : "")
                 + (row.AmountUsd is { } usd ? FormattableString.Invariant($" {usd:0.00}") : "")));
+    }
+
+    [Fact]
+    public async Task CountRecurring_ReadsTheLicensesOnceAnHour()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(Renewals);
+        var store = new ReportStore(database.Database);
+        Task<string> CountedAsync() => database.QueryAsync<string>(
+            "select concat_ws(' ', (now() at time zone 'UTC')::date = day, licenses, amount_usd) from recurring_revenue_days");
+
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("t 2 60.00", await CountedAsync());
+        await database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now() where token_hash = 'hash-1'");
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("t 2 60.00", await CountedAsync());
+        await database.ExecuteAsync("update recurring_revenue_days set counted_at = counted_at - interval '1 hour'");
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("t 1 30.00", await CountedAsync());
     }
 }

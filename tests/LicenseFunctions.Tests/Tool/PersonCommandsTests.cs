@@ -89,7 +89,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             "skipped_rows",
             "timer_leases", "license_event_numbering", "webhook_endpoints", "webhook_secrets",
             "renewal_sweeps", "payment_event_reads", "payment_comparisons",
-            "usage_arrivals", "unsummed_usage", "trouble_watch", "invoice_series", "spatial_ref_sys"];
+            "usage_arrivals", "unsummed_usage", "trouble_watch", "invoice_series", "recurring_revenue_days", "spatial_ref_sys"];
 
         var missed = await scene.Database.QueryAllAsync<string>(
             $"""

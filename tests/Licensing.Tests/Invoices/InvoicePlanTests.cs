@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Licensing.Invoices;
 using Licensing.Renewals;
 using Xunit;
@@ -68,6 +69,38 @@ public sealed class InvoicePlanTests
     private static string Text(Invoice one) => string.Create(
         CultureInfo.InvariantCulture,
         $"{one.Number.Sequence} {(one.Corrects is { } corrected ? $"C{corrected.Sequence}" : "I")} {one.GrossUsd:0.00} {one.TaxUsd:0.00}");
+
+    /// <summary>
+    /// The ledger's times are those at which transactions began, so those of refunds may be before that of the payment, or equal to it.
+    /// </summary>
+    [Fact]
+    public void Of_AnyOrderOfTimes_IssuesOneInvoiceForThePayment_AndACreditNoteForEachRefund()
+    {
+        var random = new Random(20261128);
+        for (var history = 0; history < 20_000; history++)
+        {
+            var price = random.Next(4, 20_000) / 100m;
+            var fees = random.Next(2) == 0 ? (decimal[])[price] : [price - 0.01m, 0.01m];
+            var refunds = new List<decimal>();
+            for (var left = price; left > 0 && refunds.Count < 4; left -= refunds[^1])
+                refunds.Add(random.Next(3) == 0 ? left : Math.Min(left, random.Next(1, 10_000) / 100m));
+            var paidAt = Expiry.AddMinutes(random.Next(4));
+            List<RenewalEntry> entries =
+            [
+                .. fees.Select(fee => Entry(paidAt, fee)), .. refunds.Select(refund => Entry(Expiry.AddMinutes(random.Next(4)), -refund)),
+            ];
+            random.Shuffle(CollectionsMarshal.AsSpan(entries));
+            var other = Renewal(5) with { RenewalId = Guid.NewGuid(), Entries = [Entry(Expiry.AddMinutes(random.Next(4)), 5)] };
+
+            var all = InvoicePlan.Of([Renewal(price) with { Entries = entries }, other], Seller, Rates, Last, Now);
+
+            Assert.Equal(Enumerable.Range(42, refunds.Count + 2), all.Select(one => one.Number.Sequence));
+            var own = all.Where(one => one.RenewalId == Due.RenewalId).ToList();
+            Assert.Equal((InvoiceKind.Invoice, price, paidAt), (own[0].Kind, own[0].GrossUsd, own[0].BookedAt));
+            Assert.Equal(refunds.Order(), own.Skip(1).Select(one => one.GrossUsd).Order());
+            Assert.All(own.Skip(1), one => Assert.Equal(own[0].Number, one.Corrects));
+        }
+    }
 
     [Fact]
     public void Of_BatchOfRenewals_NumbersThemInTheOrderOfTheirBookings()
@@ -237,11 +270,13 @@ public sealed class InvoicePlanTests
         {
             if (IsOver) return;
             steps--;
+            // Entries have the time at which their transaction began, so their times may have another order.
+            var begunAt = at.AddMinutes(-random.Next(4));
             if (ledger.Count == 0)
             {
-                Book(at, renewal.AmountUsd!.Value);
+                Book(begunAt, renewal.AmountUsd!.Value);
                 // A deferred amount that was settled meanwhile stays in the wallet.
-                if (renewal.DebtsUsd > 0 && random.Next(4) > 0) Book(at, renewal.DebtsUsd);
+                if (renewal.DebtsUsd > 0 && random.Next(4) > 0) Book(begunAt, renewal.DebtsUsd);
                 fees++;
                 return;
             }
@@ -251,8 +286,8 @@ public sealed class InvoicePlanTests
             var change = Reversals.Apply(facts, TimeSpan.FromDays(3), at)!;
             effect = change.Effect;
             for (var i = 0; i < kept.Count; i++) kept[i] = kept[i] with { Applied = kept[i].Reversal.State };
-            Book(at, -change.RefundedMinor / 100m);
-            Book(at, -change.ChargedBackMinor / 100m);
+            Book(begunAt, -change.RefundedMinor / 100m);
+            Book(begunAt, -change.ChargedBackMinor / 100m);
             if (change.RefundedMinor + change.ChargedBackMinor < 0) fees++;
         }
 

@@ -14,15 +14,19 @@ public sealed class SearchTextTests
     [InlineData("510101", "address account id token hash ea")]
     [InlineData("51010", "address account token ea")]
     [InlineData("0199a3", "address id token hash ea")]
-    [InlineData("1234567890123456789", "address token hash ea")]
+    [InlineData("1234567890123456789", "address token hash ea provider")]
     [InlineData("198.51.100.7", "network")]
     [InlineData("::ffff:198.51.100.7", "network")]
     [InlineData("2001:db8:1:2:3:4:5:6", "network")]
     [InlineData("1.2.3", "address token ea")]
     [InlineData("pi_3QkExample", "provider")]
+    [InlineData("PP-D-27803", "provider")] // a dispute of PayPal
+    [InlineData("5O190127TN364715T", "address token ea provider")] // an order of PayPal
+    [InlineData("acme-2026-000123", "invoice")]
+    [InlineData("ACME-2026-12", "address token ea provider")]
     [InlineData("ch_1", "address token ea")]
-    [InlineData("EA-NORA", "address token ea")]
-    [InlineData("0199A3C4-1111", "address id token ea")]
+    [InlineData("EA-NORA", "address token ea provider")]
+    [InlineData("0199A3C4-1111", "address id token ea provider")]
     [InlineData(Id, "id")]
     public void Parse_AText_HasTheMeaningsThatItCanHave(string text, string meanings)
     {
@@ -35,7 +39,7 @@ public sealed class SearchTextTests
                 (found.AddressPart, "address"), (found.Account?.ToString(CultureInfo.InvariantCulture), "account"),
                 (found.Network, "network"),
                 (found.IdFrom?.ToString(), "id"), (found.TokenHash, "token"), (found.HashFrom, "hash"), (found.EaBeginning, "ea"),
-                (found.ProviderId, "provider"),
+                (found.ProviderId, "provider"), (found.InvoiceNumber, "invoice"),
             }.Where(one => one.Item1 is not null).Select(one => one.Item2)));
     }
 

@@ -5,7 +5,10 @@ using Npgsql;
 namespace LicenseFunctions.Infrastructure.Mail;
 
 /// <param name="DedupKey">Identifies the event: the second mail about the same event is not added.</param>
-/// <param name="Model">Values for the template; property names are converted to snake_case.</param>
+/// <param name="Model">
+/// Values for the template; property names are converted to snake_case. If it has the id of a payment method, its brand and last digits are
+/// added.
+/// </param>
 public sealed record OutboxMail(string DedupKey, string Template, Guid UserId, object Model)
 {
     internal string Payload => RowJson.Of(new { Template, UserId, Model });
@@ -19,9 +22,17 @@ public static class EmailOutbox
 {
     private const string Add = """
         insert into outbox (kind, dedup_key, payload)
-        select 'email', m.dedup_key, m.payload || case when l.language is null then '{}' else jsonb_build_object('language', l.language) end
+        select 'email', m.dedup_key,
+               m.payload || case when l.language is null then '{}' else jsonb_build_object('language', l.language) end
+               || case when p.brand is null and p.last_four is null then '{}'
+                       else jsonb_build_object('model', m.payload -> 'model'
+                            || jsonb_strip_nulls(jsonb_build_object('card_brand', p.brand, 'last_four', p.last_four))) end
         from unnest(@keys, @payloads::jsonb[]) as m (dedup_key, payload)
         left join customer_languages l on l.user_id = (m.payload ->> 'user_id')::uuid
+        left join lateral (
+            select case f.payment_provider when 'paypal' then 'paypal' else f.brand end as brand, f.last_four
+            from user_payment_methods f
+            where f.payment_method_id = (m.payload #>> '{model,payment_method_id}')::uuid offset 0) p on true
         on conflict (dedup_key) do nothing
         """;
 

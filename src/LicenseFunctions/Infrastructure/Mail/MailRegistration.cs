@@ -9,8 +9,10 @@ public static class MailRegistration
     {
         var settings = MailSettings.Read(reader);
         services.AddSingleton(settings);
-        services.AddSingleton(new MailTemplates(settings.CloseOnly, settings.Brand, settings.Language, reader.HasInvoices()));
-        services.AddSingleton<Func<Mailer>>(provider => () => new Mailer(settings, provider.GetRequiredService<MailTemplates>()));
+        var linksToInvoices = reader.HasInvoices() && !reader.AreInvoicesMailed();
+        services.AddSingleton(new MailTemplates(settings.CloseOnly, settings.Brand, settings.Language, linksToInvoices));
+        services.AddSingleton<Func<Mailer>>(provider => () => new Mailer(
+            settings, provider.GetRequiredService<MailTemplates>(), provider.GetRequiredService<FindAttachments>()));
         services.AddSingleton<CustomerLanguages>();
         return services;
     }

@@ -18,9 +18,9 @@ public sealed record RenderedMail(string Subject, string Text, string Html);
 /// </summary>
 /// <param name="closeOnly">How long EAs may close their positions after the end of a license; zero: not at all.</param>
 /// <param name="language">Of mails to customers who have not chosen one.</param>
-/// <param name="hasInvoices">Whether payments have invoices.</param>
+/// <param name="linksToInvoices">Mails about payments link to the page of invoices, because these are not mailed.</param>
 public sealed partial class MailTemplates(
-    TimeSpan closeOnly = default, Brand? brand = null, string language = MailTemplates.English, bool hasInvoices = false)
+    TimeSpan closeOnly = default, Brand? brand = null, string language = MailTemplates.English, bool linksToInvoices = false)
 {
     /// <summary>The language of mails to operators.</summary>
     public const string English = "en";
@@ -90,7 +90,7 @@ public sealed partial class MailTemplates(
             context.SetValue("public_url", publicUrl);
         if (closeOnly > TimeSpan.Zero)
             context.SetValue("close_only_days", (int)closeOnly.TotalDays);
-        context.SetValue("has_invoices", hasInvoices);
+        context.SetValue("links_to_invoices", linksToInvoices);
         context.SetValue("brand", new JsonObject
         {
             ["name"] = brand.Name,

@@ -12,6 +12,12 @@ namespace LicenseFunctions.Infrastructure.Mail;
 public sealed record OutgoingMail(
     Guid Id, string To, string Template, JsonObject Model, DateTimeOffset CreatedAt, string? Language = null);
 
+/// <param name="Name">The name of the file.</param>
+public sealed record MailAttachment(string Name, string MediaType, byte[] Content);
+
+/// <summary>Writes the files of a mail when it is sent, because the outbox has no files. Most mails have none.</summary>
+public delegate Task<IReadOnlyList<MailAttachment>> FindAttachments(OutgoingMail mail, CancellationToken cancellationToken);
+
 /// <summary>The result of an attempt to send a mail.</summary>
 public abstract record MailOutcome
 {
@@ -34,7 +40,7 @@ public abstract record MailOutcome
 }
 
 /// <summary>Sends mails over one connection to the relay. The connection is opened at the first mail.</summary>
-public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDisposable
+public sealed class Mailer(MailSettings settings, MailTemplates templates, FindAttachments? attachments = null) : IDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
@@ -49,7 +55,11 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
         MimeMessage message;
         try
         {
-            message = Compose(mail, to);
+            message = Compose(mail, to, attachments is null ? [] : await attachments(mail, cancellationToken));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
         }
 #pragma warning disable CA1031 // An error of one template or model must not delay the other mails.
         catch (Exception invalid)
@@ -83,11 +93,14 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates) : IDi
         }
     }
 
-    private MimeMessage Compose(OutgoingMail mail, MailboxAddress to)
+    private MimeMessage Compose(OutgoingMail mail, MailboxAddress to, IReadOnlyList<MailAttachment> files)
     {
+        mail.Model["is_attached"] = files.Count > 0;
         var rendered = templates.Render(mail.Template, mail.Model, settings.PublicUrl?.ToString().TrimEnd('/'), mail.Language);
-        var message = new MimeMessage([settings.From], [to], rendered.Subject,
-            new BodyBuilder { TextBody = rendered.Text, HtmlBody = rendered.Html }.ToMessageBody())
+        var body = new BodyBuilder { TextBody = rendered.Text, HtmlBody = rendered.Html };
+        foreach (var file in files)
+            body.Attachments.Add(file.Name, file.Content, ContentType.Parse(file.MediaType));
+        var message = new MimeMessage([settings.From], [to], rendered.Subject, body.ToMessageBody())
         {
             MessageId = $"{mail.Id:N}@{settings.From.Domain}",
             Date = mail.CreatedAt,

@@ -30,6 +30,9 @@ public static class SharedSettings
     /// <summary>Whether payments have invoices.</summary>
     public static bool HasInvoices(this SettingReader settings) => settings.Optional(InvoiceSellerName) is not null;
 
+    /// <summary>Whether each invoice and credit note is mailed.</summary>
+    public static bool AreInvoicesMailed(this SettingReader settings) => settings.HasInvoices() && settings.Flag("INVOICE_MAILS", true);
+
     private static int Read(SettingReader settings, WholeSetting setting) =>
         settings.Whole(setting.Name, setting.Default, setting.Min, setting.Max);
 }

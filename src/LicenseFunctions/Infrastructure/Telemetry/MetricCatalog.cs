@@ -12,7 +12,8 @@ public static class MetricCatalog
     private static readonly string[] OutboxKinds = ["email", "alert_webhook", "event"];
 
     // The sweeps that report rows, and the kinds of the view unusable_values.
-    private static readonly string[] SkippedRows = ["card", "detection", "expiry", "health", "price", "renewal", "token", "wallet"];
+    private static readonly string[] SkippedRows =
+        ["card", "detection", "expiry", "health", "invoice", "price", "renewal", "token", "wallet"];
 
     private static readonly string[] Settled = ["success", "failed"];
 

@@ -11,6 +11,7 @@ type Question = {
   debt_usd: number;
   old_amount_usd: number | null;
   pays_with: string | null;
+  brand: string | null;
   last_four: string | null;
   expires_at: string;
   accepted: boolean;
@@ -76,12 +77,14 @@ export default function Price() {
   );
 }
 
-const means = ({ pays_with, last_four }: Question) =>
-  last_four
-    ? t('renewals.cardEnding', { four: last_four })
-    : pays_with
-      ? (word('renewals.with', pays_with) ?? pays_with)
-      : t('renewals.cannotPay');
+const means = ({ pays_with, brand, last_four }: Question) =>
+  brand === 'paypal'
+    ? format.brand(brand)
+    : last_four
+      ? t('cards.short', { brand: format.brand(brand), four: last_four })
+      : pays_with
+        ? (word('renewals.with', pays_with) ?? pays_with)
+        : t('renewals.cannotPay');
 
 /** Whether the link may work later: the server or the connection failed, not the link. */
 const mayPass = ({ status, code }: Problem) => code === 'OFFLINE' || status === 429 || status >= 500;

@@ -54,14 +54,14 @@ export default function Reports() {
 function Shown({ rows }: { rows: Row[] }) {
   const of = (report: string) => rows.filter((row) => row.report === report);
   const returned = new Map(of('revenue_returned').map((row) => [row.group, row]));
-  const [recurring, consents] = [of('mrr')[0], of('price_consents')[0]];
+  const [recurring, consents] = [of('mrr').at(-1), of('price_consents')[0]];
   return (
     <>
       <div className="cards">
         <section className="card">
           <p className="small">{words.mrr}</p>
           <p className="figure">{format.money(recurring?.amount_usd)}</p>
-          <p className="small">{words.mrrOf(recurring?.count ?? 0)}</p>
+          <p className="small">{recurring ? words.mrrOf(recurring.count, recurring.group) : words.mrrNone}</p>
         </section>
         <section className="card">
           <p className="small">{words.consents}</p>
@@ -82,6 +82,15 @@ function Shown({ rows }: { rows: Row[] }) {
             number: true,
             cell: (row) => format.money((row.amount_usd ?? 0) - (returned.get(row.group)?.amount_usd ?? 0)),
           },
+        ]}
+      />
+      <Part
+        title={words.mrrByMonth}
+        rows={of('mrr')}
+        columns={[
+          { head: words.onDay, cell: (row) => row.group },
+          { head: words.licenses, number: true, cell: (row) => format.number(row.count) },
+          { head: words.amount, number: true, cell: (row) => format.money(row.amount_usd) },
         ]}
       />
       <Part

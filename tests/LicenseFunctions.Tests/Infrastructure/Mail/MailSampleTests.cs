@@ -17,7 +17,7 @@ public sealed partial class MailSampleTests
     private const string Customer = "nora.lindqvist@example.com";
 
     private static readonly MailTemplates Templates = new(
-        TimeSpan.FromDays(30), new Brand("Northwind Signals", "#4b3fc9", null, "help@northwind.example"), hasInvoices: true);
+        TimeSpan.FromDays(30), new Brand("Northwind Signals", "#4b3fc9", null, "help@northwind.example"), linksToInvoices: true);
 
     private static readonly Dictionary<string, (string Greeting, string Why)> Frames = new()
     {

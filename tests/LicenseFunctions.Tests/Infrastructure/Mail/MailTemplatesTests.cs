@@ -251,11 +251,14 @@ public sealed partial class MailTemplatesTests
     [InlineData("insufficient_funds", "doesn’t have enough money")]
     [InlineData("expired_card", "has expired")]
     [InlineData("authentication_required", "confirm this payment yourself")]
-    [InlineData("no_payment_method", "No card is saved")]
-    [InlineData("a_code_of_next_year", "did not give a reason")]
-    public void Render_Decline_ExplainsTheReasonWithoutItsCode(string reason, string words)
+    [InlineData("no_payment_method", "No payment method is saved")]
+    [InlineData("a_code_of_next_year", "Your bank declined the payment and did not give a reason")]
+    [InlineData("a_code_of_next_year", "PayPal declined the payment and did not give a reason", "paypal")]
+    [InlineData("insufficient_funds", "behind your PayPal account doesn’t have enough money", "paypal")]
+    [InlineData("payer_action_required", "Please add PayPal again", "paypal")]
+    public void Render_Decline_ExplainsTheReasonWithoutItsCode(string reason, string words, string? brand = null)
     {
-        var mail = Templates.Render("action_needed", new JsonObject { ["reason"] = reason }, publicUrl: null);
+        var mail = Templates.Render("action_needed", new JsonObject { ["reason"] = reason, ["card_brand"] = brand }, publicUrl: null);
 
         Assert.Contains(words, mail.Text, StringComparison.Ordinal);
         Assert.DoesNotContain(reason, mail.Text, StringComparison.Ordinal);
@@ -284,8 +287,11 @@ public sealed partial class MailTemplatesTests
 
     [Theory]
     [InlineData("card", "4242", "your card ending in 4242")]
+    [InlineData("card", "4242", "Visa ••4242", "visa")]
+    [InlineData("card", null, "PayPal", "paypal")]
     [InlineData("wallet", null, "from your wallet")]
-    public void Render_UpcomingRenewal_StatesAmountDateMethodAndHowToStopIt(string with, string? lastFour, string method)
+    public void Render_UpcomingRenewal_StatesAmountDateMethodAndHowToStopIt(
+        string with, string? lastFour, string method, string? brand = null)
     {
         var mail = Templates.Render("upcoming_renewal", new JsonObject
         {
@@ -295,6 +301,7 @@ public sealed partial class MailTemplatesTests
             ["expires_at"] = "2026-12-24T23:30:00+00:00",
             ["paid_with"] = with,
             ["last_four"] = lastFour,
+            ["card_brand"] = brand,
         }, "https://l.example");
 
         Assert.Equal("Your license will be renewed for 49.99 USD", mail.Subject);
