@@ -47,7 +47,7 @@ public sealed class AlertSummaryTests
 
     [Theory]
     [InlineData("")]
-    [InlineData("""","device_limit":"two" """)]
+    [InlineData(""","device_limit":"two" """)]
     public void Of_ARefusalWithoutALimit_HasNone(string limit) =>
         Assert.Null(AlertSummary.Of($$"""{"refused_device":{"ea_instance_id":"EA-3"}{{limit}}}""")!.Limit);
 
