@@ -689,7 +689,7 @@ begin
             (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
              from renewals r where r.renewal_id between first_id and last_id order by r.renewal_id limit most)
             union all
-            -- PayPal shows the attempt as the invoice ID of a payment.
+            -- Keys of requests to a provider name the attempt.
             (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
              from renewal_attempts a join renewals r on r.renewal_id = a.renewal_id
              where a.attempt_id between first_id and last_id order by a.attempt_id limit most)
@@ -2886,9 +2886,7 @@ CREATE VIEW public.renewal_facts AS
     r.lapsed_blocked,
     ((EXISTS ( SELECT
            FROM public.renewals o
-          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND (public.is_awaiting_provider(o.status) OR (public.has_intent_left(o.status, o.intent_id) AND (o.period_start IS DISTINCT FROM t.expires_at)))))) OR (EXISTS ( SELECT
-           FROM public.payment_cases c
-          WHERE ((c.renewal_id = r.renewal_id) AND (c.reason = 'paid_twice'::text) AND (c.decided_at IS NULL))))) AS is_another_awaited,
+          WHERE ((o.subscription_id = r.subscription_id) AND (o.renewal_id <> r.renewal_id) AND (public.is_awaiting_provider(o.status) OR (public.has_intent_left(o.status, o.intent_id) AND (o.period_start IS DISTINCT FROM t.expires_at)))))) OR charged.elsewhere) AS is_another_awaited,
     ( SELECT f.last_four
            FROM public.user_payment_methods f
           WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,
@@ -2904,10 +2902,15 @@ CREATE VIEW public.renewal_facts AS
         CASE
             WHEN (t.payment_method_id IS NOT NULL) THEN public.next_card(r.renewal_id, r.user_id, d.declined_at)
             ELSE NULL::jsonb
-        END AS next_card
-   FROM (((public.renewals r
+        END AS next_card,
+    charged.elsewhere AS has_other_charge
+   FROM ((((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true))
+     CROSS JOIN LATERAL ( SELECT (EXISTS ( SELECT
+                   FROM public.payment_cases c
+                  WHERE ((c.renewal_id = r.renewal_id) AND (c.reason = ANY (ARRAY['paid_twice'::text, 'paid_before'::text])) AND (c.decided_at IS NULL)))) AS elsewhere
+         OFFSET 0) charged)
      CROSS JOIN LATERAL ( SELECT public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) AS declined_at
          OFFSET 0) d);
 

@@ -50,18 +50,22 @@ select
             where o.subscription_id = r.subscription_id and o.renewal_id <> r.renewal_id
               and (is_awaiting_provider(o.status)
                    or (has_intent_left(o.status, o.intent_id) and o.period_start is distinct from t.expires_at)))
-        -- Another provider charged for this renewal, too: an operator decides before anything else is charged.
-        or exists (select from payment_cases c
-                   where c.renewal_id = r.renewal_id and c.reason = 'paid_twice' and c.decided_at is null)
+        or charged.elsewhere
         as is_another_awaited,
     (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
     t.is_disputed, t.is_gone, r.debts_usd, t.debt_usd,
     array(select h.first_sent_at from renewal_attempts h where h.renewal_id = r.renewal_id order by h.number) as attempts_at,
     t.payment_method_id is not null and d.declined_at is not null as is_card_declined,
-    case when t.payment_method_id is not null then next_card(r.renewal_id, r.user_id, d.declined_at) end as next_card
+    case when t.payment_method_id is not null then next_card(r.renewal_id, r.user_id, d.declined_at) end as next_card,
+    charged.elsewhere as has_other_charge
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true
+-- A provider reported a charge of this renewal that is not booked: an operator decides before anything else is charged.
+cross join lateral (
+    select exists (select from payment_cases c
+                   where c.renewal_id = r.renewal_id and c.reason in ('paid_twice', 'paid_before') and c.decided_at is null) as elsewhere
+    offset 0) charged
 -- "offset 0", so that it is computed once.
 cross join lateral (
     select card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) as declined_at offset 0) d;

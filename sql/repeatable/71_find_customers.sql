@@ -29,7 +29,7 @@ begin
             (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
              from renewals r where r.renewal_id between first_id and last_id order by r.renewal_id limit most)
             union all
-            -- PayPal shows the attempt as the invoice ID of a payment.
+            -- Keys of requests to a provider name the attempt.
             (select 'payment', r.renewal_id, r.user_id, r.subscription_id, r.renewal_id::text, r.status
              from renewal_attempts a join renewals r on r.renewal_id = a.renewal_id
              where a.attempt_id between first_id and last_id order by a.attempt_id limit most)

@@ -655,7 +655,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             var isOfCharge = IsAbout(known, null, row.Renewal.Attempt!.TransactionId)
                 && key.Reason is PaymentCaseReason.LicenseGone or PaymentCaseReason.OtherAmount or PaymentCaseReason.OtherCurrency
                     or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.PaidTwice;
-            var isOfAttempt = known.RenewalId == row.Renewal.RenewalId && key.Reason is PaymentCaseReason.PaidBefore;
+            var isOfAttempt = key.Reason is PaymentCaseReason.PaidBefore && known.Subject == row.Renewal.Attempt.AttemptId.ToString();
             if (!(isOfIntent || isOfCharge || isOfAttempt) || !decisions.TryAdd(key, CaseDecision.Applied)) continue;
             if (isOfCharge && known.Subject != known.TransactionId && Renewals.All(one => one.IntentId != known.Subject))
                 row.Renewal = row.Renewal with { IntentId = known.Subject };
@@ -762,6 +762,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Facts(row);
     }
 
+    private bool HasOtherCharge(Row row) => Cases.Any(one =>
+        one.Key.Reason is PaymentCaseReason.PaidTwice or PaymentCaseReason.PaidBefore && one.Value.RenewalId == row.Renewal.RenewalId
+        && !decisions.ContainsKey(one.Key));
+
     private RenewalFacts Facts(Row row)
     {
         var license = Licenses[row.Renewal.SubscriptionId];
@@ -789,9 +793,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             rows.Values.Any(other => other != row && other.Renewal.SubscriptionId == license.SubscriptionId
                 && (other.Renewal.Status.IsAwaitingProvider()
                     || (other.Renewal.HasIntentLeft && (license.IsGone || other.Renewal.PeriodStart != license.ExpiresAt))))
-            || Cases.Any(one => one.Key.Reason is PaymentCaseReason.PaidTwice && one.Value.RenewalId == row.Renewal.RenewalId
-                && !decisions.ContainsKey(one.Key)))
+            || HasOtherCharge(row))
         {
+            HasOtherCharge = HasOtherCharge(row),
             DebtUsd = license.DebtUsd,
             AttemptsAt = [.. row.AttemptsAt],
             IsCardDeclined = row.DeclinedAt(license.Card) is not null,

@@ -1,5 +1,3 @@
-using System.Data;
-using System.Text.Json;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Timers;
 using Licensing.Invoices;
@@ -87,5 +85,5 @@ public sealed class IssueInvoices(
     // A value that the database or this process can't work with.
     private static bool ConcernsOneRow(Exception failure) => failure is PostgresException refused
         ? SkippedRows.IsCausedByData(refused)
-        : failure is ArithmeticException or ArgumentException or FormatException or InvalidCastException or DataException or JsonException;
+        : failure is not OperationCanceledException && !ConnectionLoss.IsReportedBy(failure);
 }

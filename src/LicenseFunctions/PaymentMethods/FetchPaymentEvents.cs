@@ -47,7 +47,7 @@ public sealed class FetchPaymentEvents(
             {
                 applied += await RunAsync(list, Tick / all.Count, cancellationToken);
             }
-            catch (InvalidOperationException broken) when (all.Count > 1)
+            catch (Exception broken) when (all.Count > 1 && !cancellationToken.IsCancellationRequested && !StopsAll(broken))
             {
                 failures.Add(broken.Message);
             }

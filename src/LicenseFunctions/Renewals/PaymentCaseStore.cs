@@ -92,7 +92,7 @@ public static class PaymentCaseStore
         update payment_cases set decision = 'applied', decided_at = now()
         where renewal_id = @RenewalId and decided_at is null
           and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_applied', 'paid_before')
-          and (subject = @IntentId or reason in ('not_applied', 'paid_before'));
+          and (subject = @IntentId or reason = 'not_applied' or (reason = 'paid_before' and subject = @AttemptId::text));
         with closed as (
             update payment_cases set decision = 'applied', decided_at = now()
             where provider = @Provider and decided_at is null and @TransactionId in (subject, transaction_id)
@@ -111,7 +111,8 @@ public static class PaymentCaseStore
     /// </summary>
     internal static Task CloseAppliedAsync(NpgsqlConnection connection, Renewal paid, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            CloseApplied, new { paid.RenewalId, paid.IntentId, paid.Attempt!.Provider, paid.Attempt.TransactionId },
+            CloseApplied,
+            new { paid.RenewalId, paid.IntentId, paid.Attempt!.AttemptId, paid.Attempt.Provider, paid.Attempt.TransactionId },
             cancellationToken: cancellationToken));
 
     // Also the condition of the other statements about a charge.

@@ -71,6 +71,7 @@ internal sealed record RenewalRow : RenewalTermsRow
     public string? TransactionId { get; init; }
     public bool LapsedBlocked { get; init; }
     public bool IsAnotherAwaited { get; init; }
+    public bool HasOtherCharge { get; init; }
     public DateTime[] AttemptsAt { get; init; } = [];
     public bool IsCardDeclined { get; init; }
     public string? NextCard { get; init; }
@@ -78,6 +79,7 @@ internal sealed record RenewalRow : RenewalTermsRow
     public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited)
     {
         DebtUsd = DebtUsd,
+        HasOtherCharge = HasOtherCharge,
         AttemptsAt = [.. AttemptsAt.Select(at => new DateTimeOffset(at, TimeSpan.Zero))],
         IsCardDeclined = IsCardDeclined,
         NextCard = NextCard is { } next ? JsonSerializer.Deserialize<SavedCard>(next, RowJson.Options) : null,

@@ -11,8 +11,8 @@ namespace Licensing.Renewals;
 /// <param name="Card">The default payment method.</param>
 /// <param name="IsAnotherAwaited">
 /// Another renewal of the license waits for the provider or the bank (<see cref="RenewalStatuses.IsAwaitingProvider"/>), or is for
-/// another expiry than the present one and has an intent that is not canceled yet (<see cref="Renewal.HasIntentLeft"/>). Or an operator
-/// must decide first about a charge of this renewal by another provider.
+/// another expiry than the present one and has an intent that is not canceled yet (<see cref="Renewal.HasIntentLeft"/>). Or this renewal
+/// <see cref="HasOtherCharge"/>.
 /// </param>
 public sealed record RenewalFacts(
     Renewal Renewal,
@@ -25,6 +25,11 @@ public sealed record RenewalFacts(
 {
     /// <summary>US dollars: what deferred renewals of the license left open.</summary>
     public decimal DebtUsd { get; init; }
+
+    /// <summary>
+    /// A provider reported another charge of this renewal: nothing more is charged until an operator has decided about it.
+    /// </summary>
+    public bool HasOtherCharge { get; init; }
 
     /// <summary>When the renewal's attempts began.</summary>
     public IReadOnlyList<DateTimeOffset> AttemptsAt { get; init; } = [];

@@ -52,7 +52,8 @@ public static class RenewalPlan
         RenewalFacts facts, string intent, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
         if (facts.Renewal.Status is Undecided) return new RenewalStep.LookUp(intent, attempt);
-        if (IsUnwanted(facts, policy) || IsHeldByDispute(facts)) return new RenewalStep.CancelIntent(intent, attempt);
+        if (IsUnwanted(facts, policy) || IsHeldByDispute(facts) || facts.HasOtherCharge)
+            return new RenewalStep.CancelIntent(intent, attempt);
         return policy.CanReplay(attempt, now) ? new RenewalStep.Confirm(intent, attempt) : new RenewalStep.LookUp(intent, attempt);
     }
 

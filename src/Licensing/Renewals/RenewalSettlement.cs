@@ -288,10 +288,21 @@ public static class RenewalSettlement
                 Case(PaymentCaseReason.OtherAmount, $"Charged {paid.AmountMinor}, asked for {asked.AmountMinor}."),
             _ when paid.AmountMinor != asked.AmountMinor && renewal.Status is Canceled or Lapsed =>
                 Case(PaymentCaseReason.OtherAmount, $"Charged {paid.AmountMinor}, asked for {asked.AmountMinor}; the renewal is closed."),
+            // A payer at PayPal can write the note of an order, and so pay any amount for a renewal.
+            _ when attempt.Provider == PaymentProviders.PayPal && intentId != renewal.IntentId && paid.AmountMinor < Owed(facts, attempt) =>
+                Case(PaymentCaseReason.OtherAmount, $"Charged {paid.AmountMinor}, less than the price, in an order that is not known."),
             _ when facts.License.IsGone => Case(PaymentCaseReason.LicenseGone, LicenseGone),
             _ => null,
         };
     }
+
+    // The lowest price that may have been in force, and the debts that the charge says it is for. An attempt that a restore lost has no
+    // amount that was asked.
+    private static long Owed(RenewalFacts facts, RenewalAttempt attempt) =>
+        attempt.PaymentMethodId != Guid.Empty ? attempt.Request.AmountMinor
+        : new[] { facts.Renewal.AmountUsd, facts.PriceUsd, facts.LastPaidUsd }.Min() is { } usd
+            ? decimal.ToInt64(usd * 100) + attempt.Request.DebtsMinor
+            : long.MaxValue;
 
     // A closed renewal stays closed. An open one is looked up daily, and booked when that is possible.
     private static RenewalChange WaitForAPerson(Renewal renewal, PaymentCase concern, DateTimeOffset now) =>

@@ -81,6 +81,8 @@ public sealed partial record SearchText
             return new SearchText { Network = network };
 
         var lower = text.ToLowerInvariant();
+        if (OfAttempt().Match(lower) is { Success: true } attempt)
+            lower = attempt.Groups["renewal"].Value;
         var (from, to) = (Filled(lower, FirstId), Filled(lower, LastId));
         if (from is not null && from == to)
             return new SearchText { IdFrom = from, IdTo = to };
@@ -116,6 +118,10 @@ public sealed partial record SearchText
 
     [GeneratedRegex("^(?:(?:pi|ch|py|re|pyr|du|dp|cus|pm|src)_[A-Za-z0-9_]{3,}|PP-[A-Z0-9]+-[A-Z0-9-]+)$")]
     private static partial Regex OfProvider();
+
+    // PayPal's invoice ID of a payment: the renewal's id and the attempt's number.
+    [GeneratedRegex("^(?<renewal>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9]{1,3}$")]
+    private static partial Regex OfAttempt();
 
     // Orders, captures and refunds have 17 letters and digits; tokens and customers have others.
     [GeneratedRegex("^[A-Za-z0-9_-]{7,36}$")]

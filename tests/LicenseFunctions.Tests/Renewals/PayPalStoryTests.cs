@@ -252,7 +252,7 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task ASuccessOfTheOtherProvider_WhileACardIsCharged_IsACase_AndNoFurtherAttemptIsMade()
     {
         await SaveAsync();
-        var card = await SaveStripeCardAsync(isDefault: true);
+        await SaveStripeCardAsync(isDefault: true);
         stripe.Faults.Add(new StripeStandIn.Fault(StripeStandIn.FaultKind.DropBefore, "payment_intents.confirm", Times: 2));
         await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
         Assert.Equal("unknown", await database.QueryAsync<string>("select status from renewals"));
@@ -260,10 +260,9 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await DeliverAllAsync();
         Assert.Equal(["paid_twice"], await database.QueryAllAsync<string>("select reason from payment_cases"));
 
-        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "insufficient_funds"));
+        // The card would pay, but its intent is canceled.
         await RunDueAsync("ReconcileRenewals");
         var attempts = await database.QueryAsync<int>("select count(*)::int from renewal_attempts");
-        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242"));
         await RunDueAsync("RunRenewals");
         Assert.Equal((attempts, 1, 0), (
             await database.QueryAsync<int>("select count(*)::int from renewal_attempts"), payPal.Paid,
@@ -272,6 +271,22 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await database.ExecuteAsync("update payment_cases set decision = 'dismissed', decided_at = now()");
         await RunDueAsync("RunRenewals");
         Assert.Equal("applied", await database.QueryAsync<string>("select status from renewals"));
+    }
+
+    [Fact]
+    public async Task ACentThatACustomerPaysAtPayPalWithTheRenewalsNote_RenewsNothing()
+    {
+        await SaveAsync();
+        var card = await SaveStripeCardAsync(isDefault: true);
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "insufficient_funds"));
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        await PayAtPayPalAsync(attempt: 7, value: "0.01");
+
+        await DeliverAllAsync();
+
+        Assert.Equal(("undecided", "other_amount"), (
+            await database.QueryAsync<string>("select status from renewals"),
+            await database.QueryAsync<string>("select reason from payment_cases")));
     }
 
     [Fact]
@@ -398,7 +413,7 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
 
     /// <summary>An order of the renewal that the database doesn't know, paid with the saved account. No webhook tells it.</summary>
     /// <returns>The capture.</returns>
-    private async Task<string> PayAtPayPalAsync(int attempt)
+    private async Task<string> PayAtPayPalAsync(int attempt, string value = "49.99")
     {
         var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
         lock (payPal.Account.Gate)
@@ -410,7 +425,7 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
                 {
                     ["invoice_id"] = $"{renewal}-{attempt}",
                     ["custom_id"] = $"{renewal:N}.{license:N}.{user:N}.0",
-                    ["amount"] = new JsonObject { ["currency_code"] = "USD", ["value"] = "49.99" },
+                    ["amount"] = new JsonObject { ["currency_code"] = "USD", ["value"] = value },
                 }),
             });
             var source = new JsonObject { ["vault_id"] = payPal.Account.State.PaymentTokens.Keys.First() };

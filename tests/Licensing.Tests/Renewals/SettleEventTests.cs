@@ -84,6 +84,25 @@ public sealed class SettleEventTests
             (change.After.Status, change.After.IntentId, change.Case?.Reason, change.After.Attempt?.Provider));
     }
 
+    // A payer at PayPal can write the note of an order.
+    [Fact]
+    public void ARecoveredCharge_OfLessThanThePrice_WaitsForAPerson()
+    {
+        var change = Settle(Due with { Attempt = Declined, Status = RenewalStatus.SoftDeclined }, Paid with { AmountMinor = 1 })!;
+
+        Assert.Equal(
+            (RenewalStatus.Undecided, PaymentCaseReason.OtherAmount), (change.After.Status, change.Case?.Reason));
+        Assert.Null(change.Payment);
+    }
+
+    [Fact]
+    public void AnOpenCharge_BesideAnotherReportedOne_IsCanceled()
+    {
+        var facts = Facts(Charging, Card) with { HasOtherCharge = true };
+
+        Assert.IsType<RenewalStep.CancelIntent>(RenewalPlan.Next(facts, Policy, Expiry, NewAttempt));
+    }
+
     [Theory]
     [InlineData(Trigger.Create, null)]
     [InlineData(Trigger.Confirm, "order_2")]

@@ -28,6 +28,7 @@ public sealed class SearchTextTests
     [InlineData("EA-NORA", "address token ea provider")]
     [InlineData("0199A3C4-1111", "address id token ea provider")]
     [InlineData(Id, "id")]
+    [InlineData(Id + "-2", "id")] // PayPal's invoice ID of the second attempt
     public void Parse_AText_HasTheMeaningsThatItCanHave(string text, string meanings)
     {
         var found = SearchText.Parse(text).Value;

@@ -33,8 +33,10 @@ public sealed class PayPalEvents(PayPalClient client, TimeProvider clock, ILogge
 
     private ListedEvent? Listed(JsonElement made) =>
         made.Text("id") is { } id && made.Text("event_type") is { } type && PayPalWebhooks.Types.Contains(type)
-            && PayPalWebhooks.Map(made, clock.GetUtcNow()) is { } mapped
-            ? new ListedEvent(id, type, mapped.CreatedAt, _ => Task.FromResult(mapped))
+            // Mapped when it is applied: an event that can't be read must not stop the others.
+            ? new ListedEvent(
+                id, type, made.Time("create_time") ?? clock.GetUtcNow(),
+                _ => Task.FromResult(PayPalWebhooks.Map(made, clock.GetUtcNow())!))
             : null;
 
     // Only the query of PayPal's link is used.

@@ -18,6 +18,11 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
 
     /// <summary>How long before an attempt its payment is searched: a restored database makes an attempt that was made before.</summary>
     private static readonly TimeSpan MadeBefore = TimeSpan.FromDays(30);
+    private static readonly TimeSpan MadeAfter = TimeSpan.FromDays(1);
+    private static readonly TimeSpan SearchedAtOnce = TimeSpan.FromDays(1);
+
+    /// <summary>Less than the lease of a renewal.</summary>
+    private static readonly TimeSpan LongestSearch = TimeSpan.FromMinutes(1);
 
     private readonly PayPalTransactions transactions = new(client, clock, log);
 
@@ -161,8 +166,31 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
     public async Task<IntentSnapshot?> FindPaymentAsync(
         ChargeRequest request, DateTimeOffset sentAt, CancellationToken cancellationToken)
     {
+        using var limit = new CancellationTokenSource(LongestSearch, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var (first, until) = (sentAt - MadeBefore, sentAt + MadeAfter);
+        try
+        {
+            // By days, the latest first: PayPal refuses a search that finds more than 10,000 transactions.
+            // A minute more than now, because the search has whole seconds and clocks differ.
+            var now = clock.GetUtcNow() + TimeSpan.FromMinutes(1);
+            for (var end = until < now ? until : now; end > first; end -= SearchedAtOnce)
+            {
+                if (await FindPaymentAsync(request, end - SearchedAtOnce, end, either.Token) is { } found) return found;
+            }
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            log.LogWarning("The search for {Invoice} took too long; the next look-up repeats it", InvoiceOf(request));
+        }
+
+        return null;
+    }
+
+    private async Task<IntentSnapshot?> FindPaymentAsync(
+        ChargeRequest request, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken)
+    {
         var invoice = InvoiceOf(request);
-        var (from, until) = (sentAt - MadeBefore, sentAt - MadeBefore + PayPalTransactions.LongestPeriod);
         for (string? after = null; ;)
         {
             var page = await transactions.ReadAsync(from, until, after, cancellationToken);

@@ -48,6 +48,7 @@ internal static class PayPalObjects
         if (money.Text("currency_code")?.ToLowerInvariant() is not { } currency || money.Text("value") is not { } text
             || !decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out var value))
             return null;
+        if (value is < -Largest or > Largest) return null;
         var minor = WithoutDecimals.Contains(currency) ? value : value * 100;
         return minor == decimal.Truncate(minor) && minor is >= -Largest and <= Largest ? (decimal.ToInt64(minor), currency) : null;
     }
