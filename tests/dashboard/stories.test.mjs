@@ -1053,7 +1053,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
     and payload ->> 'user_id' = '${people.jonas}'`);
   const mail = await open(browser, backend, { path: link.replace('/app', ''), size: { width: 390, height: 844 } });
   await mail.getByText('$39.50').waitFor();
-  await mail.getByText('Price so far').waitFor();
+  await mail.getByText('Current price').waitFor();
   await mail.getByText('$29.50').waitFor();
   await assertAccessible(mail, 'price of the mail');
   await takeScreenshot(mail, 'story-price-phone');
@@ -1063,7 +1063,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
   });
   await mail.reload();
   await mail.getByText('$39.50').waitFor();
-  assert.doesNotMatch(await mail.locator('main').innerText(), /Price so far|–/);
+  assert.doesNotMatch(await mail.locator('main').innerText(), /Current price|–/);
   await close(mail);
   await page.getByRole('link', { name: 'Home' }).click();
   const clicks = await countClicks(page);

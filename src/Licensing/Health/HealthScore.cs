@@ -82,7 +82,7 @@ public static class HealthScore
                 yield return Loss(
                     HealthPart.Status, StatusPoints,
                     new Why(HealthReason.PausedToxic, "The platform has paused the subscription because of poor market conditions"),
-                    HealthAction.ContactSupport, "Ask the platform's support when trading continues");
+                    HealthAction.ContactSupport, "Ask the platform's support when trading will resume");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.Inactive:
                 yield return Loss(
@@ -146,17 +146,17 @@ public static class HealthScore
             new Why(HealthReason.PriceConsent, "The price of the next period has increased, and consent to it is missing"),
             HealthAction.Renew, "Agree to the new price on the Renewals page, or with the link in the email"),
         PaymentSource.NoPaymentMethod => (
-            new Why(HealthReason.NoPaymentMethod, "The wallet balance is too low for the next period, and no card is saved"),
-            HealthAction.AddPaymentMethod, "Save a card, or top up the wallet"),
+            new Why(HealthReason.NoPaymentMethod, "The wallet balance is too low for the next period, and no payment method is saved"),
+            HealthAction.AddPaymentMethod, "Save a payment method, or top up the wallet"),
         PaymentSource.UnknownProvider => (
             new Why(
                 HealthReason.UnknownPaymentProvider,
                 "The wallet balance is too low for the next period, and the saved payment method can't be charged"),
-            HealthAction.ReplaceCard, "Save a card, or top up the wallet"),
+            HealthAction.ReplaceCard, "Save a payment method, or top up the wallet"),
         PaymentSource.AmountTooSmall => (
             new Why(
                 HealthReason.AmountTooSmall,
-                "The wallet balance is too low for the next period, and its price is too small for a card"),
+                "The wallet balance is too low for the next period, and its price is too small to be charged"),
             HealthAction.Renew, "Top up the wallet"),
         RenewalForecast.CardExpires => (
             new Why(HealthReason.CardExpires, "The saved card expires before the renewal"),
@@ -164,7 +164,7 @@ public static class HealthScore
         // Any other code is a decline of the card.
         _ => (
             new Why(HealthReason.PaymentDeclined, "The last payment was declined"),
-            HealthAction.ReplaceCard, "Save another card, or top up the wallet"),
+            HealthAction.ReplaceCard, "Save another payment method, or top up the wallet"),
     };
 
     private static Why UsageGain(HealthFacts facts) => facts.LastUsedAt is null

@@ -33,7 +33,11 @@ export function useLoadedConfig(): Loaded<Config> {
       (problem: Problem) => setState({ problem, loading: false }),
     );
   }, [round]);
-  return { ...state, reload: () => setRound((n) => n + 1) };
+  const reload = () => {
+    setState({ loading: true });
+    setRound((n) => n + 1);
+  };
+  return { ...state, reload };
 }
 
 export const useConfig = (): Config | undefined => useLoadedConfig().data;

@@ -431,7 +431,7 @@ export const texts = {
       WEBHOOK_DISABLED: (host) => `The webhook endpoint ${host} is disabled`,
       DISPUTE_UNANSWERED: (id) => `The dispute ${id} has no evidence`,
       DISPUTE_DUE: (id) => `Evidence for the dispute ${id} is due soon`,
-      DISPUTE_MISSED: (id) => `The dispute ${id} got no evidence in time`,
+      DISPUTE_MISSED: (id) => `No evidence was sent in time for the dispute ${id}`,
     } as Record<string, (subject: string) => string>,
     opened: (ago: string) => `opened ${ago}`,
     timers: 'Timers',

@@ -34,7 +34,7 @@ export default function Suspension({ id, reload }: TabProps) {
             {reply.suspensions.map((one) => (
               <section key={one.cause} className="card">
                 <h2>{word('suspension.cause', one.cause) ?? one.cause}</h2>
-                <Why of={one} />
+                <Why of={one} owner={owner} />
                 <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
                 {one.appealed_at && (
                   <p className="notice fair">
@@ -132,7 +132,7 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
 }
 
 /** What was seen, the operator's own words, or else what the cause says. */
-function Why({ of: { cause, summary, note, refused_device } }: { of: Reason }) {
+function Why({ of: { cause, summary, note, refused_device: out }, owner }: { of: Reason; owner: boolean }) {
   const said = (summary && say(summary)) ?? word('suspension.about', cause) ?? cause;
   const limit = cause === 'DEVICE_LIMIT' && summary?.limit;
   return (
@@ -140,7 +140,13 @@ function Why({ of: { cause, summary, note, refused_device } }: { of: Reason }) {
       <p>
         {limit && `${t('suspension.limit', { limit })} `}
         {said}
-        {refused_device && ` ${t('suspension.staysOut')}`}
+        {out &&
+          ` ${
+            // Evidence of earlier versions doesn't name the device.
+            summary?.code !== 'DEVICE_REFUSED'
+              ? t('suspension.staysOutNamed', { ea: out.ea_instance_id, account: String(out.mt5_account_number) })
+              : t(owner ? 'suspension.staysOut' : 'suspension.customerStaysOut')
+          }`}
       </p>
       {note && <p>{t('suspension.note', { note })}</p>}
     </>

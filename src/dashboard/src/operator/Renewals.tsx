@@ -94,7 +94,7 @@ function Decisions() {
           <Unknown charges={charges} reload={unknown.reload} />
         </>
       )}
-      <PaymentCases cases={open} reload={cases.reload} />
+      {cases.data && <PaymentCases cases={open} reload={cases.reload} />}
       <Disputes disputes={disputes.data?.disputes ?? []} reload={disputes.reload} />
     </>
   );

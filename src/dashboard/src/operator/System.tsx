@@ -211,6 +211,7 @@ function InWords({
   const failed = active.filter((timer) => timer.last_status === 'failed' && timer.late_since === null);
   const isTold = (timer: State['timers'][number]) =>
     troubles.some((trouble) => trouble.cause === 'TIMER_LATE' && trouble.subject === timer.timer_name);
+  const toldDisputes = troubles.filter((trouble) => trouble.cause.startsWith('DISPUTE_')).length;
   const urgent = [
     ...late.filter((timer) => !isTold(timer)).map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
     ...failed.map((timer) => say.failed(timer.timer_name, format.ago(timer.last_finished_at), timer.last_error)),
@@ -219,7 +220,7 @@ function InWords({
     ...(skipped > 0 ? [say.waits.skipped(skipped)] : []),
     ...(waiting.charges_unknown > 0 ? [say.waits.unknown(waiting.charges_unknown)] : []),
     ...(waiting.payment_cases_open > 0 ? [say.waits.cases(waiting.payment_cases_open)] : []),
-    ...(waiting.disputes_open > 0 ? [say.waits.disputes(waiting.disputes_open)] : []),
+    ...(waiting.disputes_open > toldDisputes ? [say.waits.disputes(waiting.disputes_open)] : []),
     ...(waiting.outbox_dead > 0 ? [say.waits.dead(waiting.outbox_dead)] : []),
     ...(waiting.quarantine_open > 0 ? [say.waits.quarantine(waiting.quarantine_open)] : []),
   ];

@@ -8,7 +8,7 @@ export const words = {
   results: {
     title: 'Results',
     close: 'Close',
-    some: (done: number, of: number) => `${done} of ${of} done. The others are unchanged:`,
+    some: (done: number, of: number) => `${done} of ${of} done. These were not confirmed:`,
   },
   search: {
     label: 'Search',
@@ -135,8 +135,8 @@ export const words = {
     ] as [string, string][],
   },
   renewals: {
-    tabs: { decide: 'Decisions and status', upcoming: 'Upcoming and failed', refunds: 'Refunds' },
-    nothingToDecide: 'No payment waits for a decision.',
+    tabs: { decide: 'To decide, and by status', upcoming: 'Upcoming and failed', refunds: 'Refunds' },
+    nothingToDecide: 'No payment needs a decision.',
     title: 'Renewals by status',
     status: 'Status',
     stuck: 'Failed or waiting',
@@ -188,7 +188,7 @@ export const words = {
     none: 'Nothing in this period.',
     mrr: 'Recurring revenue per 30 days',
     mrrOf: (n: number, day: string) => `From ${plural(n, 'license', 'licenses')} that renew automatically, on ${day}`,
-    mrrNone: 'Not counted in this period. It is counted once an hour.',
+    mrrNone: 'No count in this period. The count is updated every hour.',
     mrrByMonth: 'Recurring revenue at the end of each month',
     onDay: 'Day',
     licenses: 'Licenses',
@@ -201,7 +201,7 @@ export const words = {
     returned: 'Given back',
     net: 'Net',
     churn: 'Churn',
-    churnHelp: 'Periods whose grace period is over, and after which no later period is booked, not even a free or deferred one.',
+    churnHelp: 'Periods whose grace period is over and that have no later booked period. Free and deferred periods count as booked.',
     ended: 'Ended',
     lost: 'Not renewed',
     churnRate: 'Churn',
