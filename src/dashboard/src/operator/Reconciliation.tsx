@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
-import { useConfig } from '../config';
+import { useLoadedConfig } from '../config';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Back, Button, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
@@ -53,9 +53,9 @@ export default function Reconciliation() {
   const [first, setFirst] = useState(query.get('first') ?? day(-6));
   const [last, setLast] = useState(query.get('last') ?? day(0));
   const [provider, setProvider] = useState(query.get('provider') ?? 'stripe');
-  const config = useConfig();
+  const config = useLoadedConfig();
   // With one provider, there is nothing to choose, and the backend compares that one.
-  const chosen = config?.paypal && config.stripe_publishable_key ? { provider } : undefined;
+  const chosen = config.data?.paypal && config.data.stripe_publishable_key ? { provider } : undefined;
   const shown = { first: query.get('first') ?? '', last: query.get('last') ?? '', provider: query.get('provider') };
   const path =
     isDay(shown.first) && isDay(shown.last)
@@ -68,37 +68,43 @@ export default function Reconciliation() {
       <Back to="/renewals">{texts.operatorRenewals.title}</Back>
       <PageTitle title={words.title} />
       <p>{words.about}</p>
-      <form
-        className="filters"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (first === shown.first && last === shown.last && (chosen?.provider ?? null) === shown.provider) report.reload();
-          else setQuery({ first, last, ...chosen }, { replace: true });
-        }}
-      >
-        <Day label={words.first} value={first} onChange={setFirst} />
-        <Day label={words.last} value={last} onChange={setLast} />
-        {chosen && (
-          <Choice
-            label={words.provider}
-            value={provider}
-            options={[
-              ['stripe', 'Stripe'],
-              ['paypal', 'PayPal'],
-            ]}
-            onChange={setProvider}
-          />
+      <Show of={config} rows={4}>
+        {() => (
+          <>
+            <form
+              className="filters"
+              onSubmit={(event) => {
+                event.preventDefault();
+                if (first === shown.first && last === shown.last && (chosen?.provider ?? null) === shown.provider) report.reload();
+                else setQuery({ first, last, ...chosen }, { replace: true });
+              }}
+            >
+              <Day label={words.first} value={first} onChange={setFirst} />
+              <Day label={words.last} value={last} onChange={setLast} />
+              {chosen && (
+                <Choice
+                  label={words.provider}
+                  value={provider}
+                  options={[
+                    ['stripe', 'Stripe'],
+                    ['paypal', 'PayPal'],
+                  ]}
+                  onChange={setProvider}
+                />
+              )}
+              <Button type="submit" look="main" isDisabled={!isDay(first) || !isDay(last) || last < first || report.loading}>
+                {words.compare}
+              </Button>
+            </form>
+            {isDay(first) && isDay(last) && last < first && <p className="notice fair">{words.order}</p>}
+            {path && (
+              <Show of={report} rows={4}>
+                {(found) => <Result report={found} path={path} />}
+              </Show>
+            )}
+          </>
         )}
-        <Button type="submit" look="main" isDisabled={!isDay(first) || !isDay(last) || last < first || report.loading}>
-          {words.compare}
-        </Button>
-      </form>
-      {isDay(first) && isDay(last) && last < first && <p className="notice fair">{words.order}</p>}
-      {path && (
-        <Show of={report} rows={4}>
-          {(found) => <Result report={found} path={path} />}
-        </Show>
-      )}
+      </Show>
     </>
   );
 }
