@@ -875,7 +875,8 @@ test('from an alert mail to a decision in four clicks', async () => {
 
 test('one decision about 130 alerts: the page says which one was refused, and why, and it stays selected', async () => {
   // By time, so that the refused one is on the first page, which is read again.
-  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, detected_at, activity_type, severity, description, evidence)
+  backend.sql(`insert into suspicious_activity_alerts
+      (subscription_id, user_id, detected_at, activity_type, severity, description, evidence)
     select '${licenses.peter}', '${people.peter}', now() - n * interval '1 second', 'MULTIPLE_IPS', 'LOW', 'Bulk ' || n, '{}'
     from generate_series(1, 130) n`);
   const page = await open(browser, backend, {
