@@ -13,9 +13,6 @@ internal sealed record PayPalTransactionPage(IReadOnlyList<JsonElement> Items, s
 /// <summary>PayPal's search of transactions. A transaction appears after three hours at most.</summary>
 internal sealed class PayPalTransactions(PayPalClient client, TimeProvider clock, ILogger log)
 {
-    /// <summary>The longest period of a search.</summary>
-    public static readonly TimeSpan LongestPeriod = TimeSpan.FromDays(31);
-
     private const int PageSize = 500;
 
     private readonly PayPalLists lists = new(client, clock, log);
