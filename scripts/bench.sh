@@ -7,17 +7,19 @@ cmd_bench() {
   CLUSTER_CONF="synchronous_commit = on
 fsync = on
 shared_buffers = '1GB'
-max_wal_size = '4GB'
-log_checkpoints = on
-log_autovacuum_min_duration = 0
-log_min_duration_statement = 60
-log_line_prefix = '%m [%p] %a '
-log_lock_waits = on
-deadlock_timeout = '100ms'"
+max_wal_size = '4GB'"
   THROW_AWAY=yes
   enter_cluster "$(reachable_folder bench "$STATE")"
   BENCH_DATABASE_URL=$(cluster_url "$CLUSTER")
   export BENCH_DATABASE_URL
+  [ "${1:-start}" != start ] || make_package
   start_child dotnet tests/Benchmarks/bin/Release/net10.0/Benchmarks.dll "$@"
   wait "${CHILDREN[-1]}"
+}
+
+# Packages the app as it is deployed, but with src/ServiceBusTrigger, which the standalone app needs no more than the extension.
+make_package() {
+  step "compiling the package ahead of time" dotnet publish src/LicenseFunctions -c Release -v q -nologo --disable-build-servers \
+    -p:PublishFor=bench --artifacts-path "$STATE/package" -o "$STATE/package/app"
+  export BENCH_PACKAGE=$STATE/package/app/LicenseFunctions.dll
 }
