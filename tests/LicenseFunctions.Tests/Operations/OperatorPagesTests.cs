@@ -69,8 +69,8 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
             values (@person, 'paypal', 'BygeLlrpZF', '8kk8451t', 'paypal');
             insert into invoices (number, series, year, sequence, kind, renewal_id, subscription_id, user_id, booked_at, issued_at, seller,
                                   buyer, tax_country, tax_percent, paid_with, lines, net_usd, tax_usd, gross_usd)
-            select 'FIND-2026-000007', 'FIND', 2026, 7, 'invoice', renewal_id, @license, @person, now(), now(), '{}', '{}', 'DE', 19,
-                   'paypal', '[]', 1, 0, 1
+            select 'FIND-2026-000007', 'FIND', 2026, 7, 'invoice', renewal_id, @license, @person, '2026-11-27Z', '2026-11-27Z', '{}', '{}',
+                   'DE', 19, 'paypal', '[]', 1, 0, 1
             from renewals where intent_id = '5O190127TN364715T';
             """, new { license = License(25), person = Person(25) });
         var hash = await database.QueryAsync<string>(
