@@ -977,13 +977,28 @@ test('declined renewals are tried again, and dead mails are sent again', async (
     'unknown',
   );
 
+  // PayPal's transactions are searched by the renewal and the attempt.
+  const lost = backend.sql(`
+    insert into renewal_attempts
+        (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status)
+    select uuid_generate_v4(), renewal_id, 2, 'paypal', uuid_generate_v4(), '{}', now(), true, 'sent'
+    from renewals where intent_id = 'pi_story'
+    returning renewal_id`);
+  await page.goto(`${backend.address}/app/renewals`);
+  const charge = page.getByRole('row').filter({ hasText: 'pi_story' });
+  await charge.getByText('2', { exact: true }).waitFor();
+  await charge.getByRole('button', { name: 'Resolve…' }).click();
+  await page.getByRole('dialog').getByText(`${lost}-2`).waitFor();
+  await takeScreenshot(page, 'story-resolve');
+
   await page.goto(`${backend.address}/app/system`);
   await page.getByText('1 email or webhook was given up', { exact: false }).waitFor();
   await page.getByRole('button', { name: /^Send again: Email: renewed/ }).click();
   await page.getByText('No email or webhook was given up.').waitFor();
   assert.equal(backend.sql(`select count(*) from outbox where dedup_key = 'story:1' and dead_at is null`), '1');
   await close(page);
-  backend.sql(`delete from renewals where subscription_id in ('${licenses.nora}', '${licenses.jonas}') and paid_with is null`);
+  backend.sql(`delete from renewal_attempts where renewal_id = '${lost}';
+    delete from renewals where subscription_id in ('${licenses.nora}', '${licenses.jonas}') and paid_with is null`);
 });
 
 test('lists are downloaded as CSV, and the audit log is filtered', async () => {
