@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Timers;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Xunit;
@@ -130,5 +131,29 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
         await database.ExecuteAsync("update recurring_revenue_days set counted_at = counted_at - interval '1 hour'");
         await store.CountRecurringAsync(TestContext.Current.CancellationToken);
         Assert.Equal("t 1 30.00", await CountedAsync());
+    }
+
+    /// <summary>Where timers don't fire, the work is done in slices only.</summary>
+    [Fact]
+    public async Task CountRecurring_InASlice_ReadsTheLicensesOnceADay()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(Renewals);
+        var store = new ReportStore(database.Database);
+        TimeSlice.Begin(TimeProvider.System, TimeSpan.FromSeconds(2));
+        Task<IReadOnlyList<string>> CountedAsync() => database.QueryAllAsync<string>(
+            "select concat_ws(' ', (now() at time zone 'UTC')::date - day, licenses) from recurring_revenue_days order by day desc");
+
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        await database.ExecuteAsync(
+            """
+            update license_tokens set is_active = false, revoked_at = now() where token_hash = 'hash-1';
+            update recurring_revenue_days set counted_at = counted_at - interval '2 hours'
+            """);
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(["0 2"], await CountedAsync());
+        await database.ExecuteAsync("update recurring_revenue_days set day = day - 1");
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(["0 1", "1 2"], await CountedAsync());
     }
 }
