@@ -909,7 +909,18 @@ test('one decision about 130 alerts: the page says which one was refused, and wh
 test('an operator writes a note, exports a customer and erases them after typing the address', async () => {
   const samir = people.nora.replace('101', '125');
   backend.sql(`insert into audit_log (actor_kind, actor_id, action, subject)
-    select 'owner', '${samir}', 'payment_method.setup_started', 'x' from generate_series(1, 60)`);
+    select 'owner', '${samir}', 'payment_method.setup_started', 'x' from generate_series(1, 60);
+    with renewal as (
+      insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at)
+      select subscription_id, subscriber_id, '2026-11-01Z', 'auto', 'lapsed', 49, '2026-11-04Z'
+      from subscriptions where subscriber_id = '${samir}' limit 1
+      returning renewal_id, subscription_id, user_id)
+    insert into invoices (number, series, year, sequence, kind, renewal_id, subscription_id, user_id, booked_at, issued_at, seller,
+                          buyer, tax_country, tax_percent, paid_with, lines, net_usd, tax_usd, gross_usd)
+    select 'KEPT-2026-000001', 'KEPT', 2026, 1, 'invoice', renewal_id, subscription_id, user_id, '2026-11-01Z', '2026-11-01Z',
+           '{"name": "Seller"}', '{"name": "Samir"}', 'DE', 19, 'card',
+           '[{"from": "2026-11-01Z", "until": "2026-12-01Z", "gross_usd": 1, "net_usd": 1}]', 1, 0, 1
+    from renewal`);
   const page = await open(browser, backend, { as: people.operator, path: `/customers/${samir}` });
   // Without the licenses, the page doesn't wait for their devices forever.
   await page.route('**/api/v1/licenses?user_id=*', (route) => route.abort());
@@ -932,6 +943,7 @@ test('an operator writes a note, exports a customer and erases them after typing
   await page.getByRole('button', { name: 'Erase…' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('customer notes: 1').waitFor();
+  await dialog.getByText('1 issued invoice or credit note stays unchanged', { exact: false }).waitFor();
   await dialog.getByLabel('Reason, for the audit log').fill('Mail of Monday');
   await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.co');
   assert.ok(await dialog.getByRole('button', { name: 'Erase' }).isDisabled());
