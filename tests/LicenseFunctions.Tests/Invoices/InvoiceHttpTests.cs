@@ -129,7 +129,7 @@ public sealed class InvoiceHttpTests(PostgresFixture postgres)
         Assert.All(
             (string[])["<cbc:RegistrationName>Ada<", "<cbc:StreetName>Rue 1<", "<cbc:CompanyID>FR12345678901<"],
             part => Assert.Contains(part, xml, StringComparison.Ordinal));
-        var (_, _, export) = await app.GetAsync($"{path}/export", Operator);
+        var (_, _, export) = await app.PostAsync($"{path}/export", Operator, new { });
         var rest = await export.Content.ReadAsStringAsync(Stop);
         Assert.Contains("\"invoices\"", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("ada.example", rest, StringComparison.Ordinal);

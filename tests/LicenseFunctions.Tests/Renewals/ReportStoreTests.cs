@@ -130,8 +130,8 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
         var rows = shown!["rows"]!.AsArray();
         Assert.Equal(
             [
-                "revenue_paid", "revenue_returned", "mrr", "churn", "renewals", "recovery_by_attempt", "recovery_by_code", "recovery_by_day",
-                "price_consents",
+                "revenue_paid", "revenue_returned", "mrr", "churn", "renewals", "recovery_by_attempt", "recovery_by_code",
+                "recovery_by_day", "price_consents",
             ],
             rows.Select(row => (string?)row!["report"]).Distinct());
         Assert.Equal("report,group,count,of,amount_usd", csv[0]);
