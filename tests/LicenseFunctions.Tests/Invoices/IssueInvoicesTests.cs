@@ -203,13 +203,13 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         await PayAsync(scene, 1, 10);
         await PayAsync(scene, 2, 20);
         var marks = await new InvoiceStore(scene.Database.Database).NextAsync(TimeSpan.Zero, 10, LicenseScene.Stop);
-        Task waiting = Task.CompletedTask;
+        var waiting = Task.CompletedTask;
         var between = default(DateTime);
 
         await IssueAsync(scene, marks[0], () =>
         {
             waiting = Task.Run(() => IssueAsync(scene, marks[1], () => { }));
-            between = TimeOfAWaitAsync(scene).GetAwaiter().GetResult();
+            between = TimeOfAWait(scene);
         });
         await waiting;
 
@@ -297,12 +297,18 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
             _ => [], LicenseScene.Stop);
 
     /// <summary>A time at which a statement waits for a lock.</summary>
-    private static async Task<DateTime> TimeOfAWaitAsync(LicenseScene scene)
+    private static DateTime TimeOfAWait(LicenseScene scene)
     {
-        while (await scene.Database.QueryAsync<int>(
-            "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
-            await Task.Yield();
-        return await scene.Database.QueryAsync<DateTime>("select clock_timestamp()");
+        DateTime? time = null;
+        while (time is null)
+        {
+            time = scene.Database.QueryAsync<DateTime?>(
+                """
+                select max(clock_timestamp()) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                """).GetAwaiter().GetResult();
+        }
+
+        return time.Value;
     }
 
     // The run holds the lock of the series.
