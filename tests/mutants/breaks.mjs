@@ -932,6 +932,29 @@ money(
   'SettleEventTests',
 );
 
+kindOf('invoices');
+other(
+  'time-of-issue-before-the-lock',
+  'src/LicenseFunctions/Invoices/InvoiceStore.cs',
+  'select greatest(clock_timestamp(), (',
+  'select greatest(now(), (',
+  'IssueInvoicesTests',
+);
+other(
+  'time-of-issue-goes-back',
+  'src/LicenseFunctions/Invoices/InvoiceStore.cs',
+  'order by year desc, sequence desc limit 1))',
+  'order by year desc, sequence desc limit 0))',
+  'IssueInvoicesTests',
+);
+other(
+  'entries-are-invoiced-again',
+  'src/LicenseFunctions/Invoices/InvoiceStore.cs',
+  'and not exists (select from invoiced_entries e where e.ledger_id = l.ledger_id);',
+  ';',
+  'InvoiceHistoriesTests',
+);
+
 kindOf('small amounts');
 money(
   'small-amounts-to-cards',
