@@ -2138,7 +2138,8 @@ CREATE TABLE public.invoices (
     CONSTRAINT amounts_not_negative CHECK (((gross_usd > (0)::numeric) AND (net_usd >= (0)::numeric) AND (tax_usd >= (0)::numeric))),
     CONSTRAINT credit_note_corrects_an_invoice CHECK (((kind = 'credit_note'::text) = (corrects IS NOT NULL))),
     CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text]))),
-    CONSTRAINT net_and_tax_are_gross CHECK (((net_usd + tax_usd) = gross_usd))
+    CONSTRAINT net_and_tax_are_gross CHECK (((net_usd + tax_usd) = gross_usd)),
+    CONSTRAINT year_is_of_issue CHECK (((year)::numeric = EXTRACT(year FROM (issued_at AT TIME ZONE 'UTC'::text))))
 );
 
 CREATE TABLE public.license_leases (

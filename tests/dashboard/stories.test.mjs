@@ -909,7 +909,18 @@ test('one decision about 130 alerts: the page says which one was refused, and wh
 test('an operator writes a note, exports a customer and erases them after typing the address', async () => {
   const samir = people.nora.replace('101', '125');
   backend.sql(`insert into audit_log (actor_kind, actor_id, action, subject)
-    select 'owner', '${samir}', 'payment_method.setup_started', 'x' from generate_series(1, 60)`);
+    select 'owner', '${samir}', 'payment_method.setup_started', 'x' from generate_series(1, 60);
+    with renewal as (
+      insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at)
+      select subscription_id, subscriber_id, '2026-11-01Z', 'auto', 'lapsed', 49, '2026-11-04Z'
+      from subscriptions where subscriber_id = '${samir}' limit 1
+      returning renewal_id, subscription_id, user_id)
+    insert into invoices (number, series, year, sequence, kind, renewal_id, subscription_id, user_id, booked_at, issued_at, seller,
+                          buyer, tax_country, tax_percent, paid_with, lines, net_usd, tax_usd, gross_usd)
+    select 'KEPT-2026-000001', 'KEPT', 2026, 1, 'invoice', renewal_id, subscription_id, user_id, '2026-11-01Z', '2026-11-01Z',
+           '{"name": "Seller"}', '{"name": "Samir"}', 'DE', 19, 'card',
+           '[{"from": "2026-11-01Z", "until": "2026-12-01Z", "gross_usd": 1, "net_usd": 1}]', 1, 0, 1
+    from renewal`);
   const page = await open(browser, backend, { as: people.operator, path: `/customers/${samir}` });
   // Without the licenses, the page doesn't wait for their devices forever.
   await page.route('**/api/v1/licenses?user_id=*', (route) => route.abort());
@@ -932,6 +943,7 @@ test('an operator writes a note, exports a customer and erases them after typing
   await page.getByRole('button', { name: 'Erase…' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('customer notes: 1').waitFor();
+  await dialog.getByText('1 issued invoice or credit note stays unchanged', { exact: false }).waitFor();
   await dialog.getByLabel('Reason, for the audit log').fill('Mail of Monday');
   await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.co');
   assert.ok(await dialog.getByRole('button', { name: 'Erase' }).isDisabled());
@@ -977,13 +989,102 @@ test('declined renewals are tried again, and dead mails are sent again', async (
     'unknown',
   );
 
+  // PayPal's transactions are searched by the renewal and the attempt.
+  const lost = backend.sql(`
+    insert into renewal_attempts
+        (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status)
+    select uuid_generate_v4(), renewal_id, 2, 'paypal', uuid_generate_v4(), '{}', now(), true, 'sent'
+    from renewals where intent_id = 'pi_story'
+    returning renewal_id`);
+  await page.goto(`${backend.address}/app/renewals`);
+  const charge = page.getByRole('row').filter({ hasText: 'pi_story' });
+  await charge.getByText('2', { exact: true }).waitFor();
+  await charge.getByRole('button', { name: 'Resolve…' }).click();
+  await page.getByRole('dialog').getByText(`${lost}-2`).waitFor();
+  await takeScreenshot(page, 'story-resolve');
+
   await page.goto(`${backend.address}/app/system`);
   await page.getByText('1 email or webhook was given up', { exact: false }).waitFor();
   await page.getByRole('button', { name: /^Send again: Email: renewed/ }).click();
   await page.getByText('No email or webhook was given up.').waitFor();
   assert.equal(backend.sql(`select count(*) from outbox where dedup_key = 'story:1' and dead_at is null`), '1');
   await close(page);
-  backend.sql(`delete from renewals where subscription_id in ('${licenses.nora}', '${licenses.jonas}') and paid_with is null`);
+  backend.sql(`delete from renewal_attempts where renewal_id = '${lost}';
+    delete from renewals where subscription_id in ('${licenses.nora}', '${licenses.jonas}') and paid_with is null`);
+});
+
+test('an operator reads every report on the page and downloads it as CSV', async () => {
+  const id = (number) => `00000000-0000-4000-8000-0000000097${number}`;
+  backend.sql(`
+    insert into recurring_revenue_days (day, licenses, amount_usd) values (current_date - 70, 9, 543.21);
+    insert into renewals (renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with,
+                          paid_from, paid_until)
+    select r.id::uuid, s.subscription_id, s.subscriber_id, now() - interval '5 days', 'auto', r.status, 41.17, now(), r.paid_with,
+           case when r.paid_with is not null then now() - r.age end, case when r.paid_with is not null then now() - r.age / 10 end
+    from (values ('${id(11)}', '${licenses.nora}', 'applied', 'card', interval '50 days'),
+                 ('${id(12)}', '${licenses.jonas}', 'awaiting_consent', null, null)) as r (id, license, status, paid_with, age)
+    join subscriptions s on s.subscription_id = r.license::uuid;
+    insert into renewal_attempts (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent,
+                                  status, code, transaction_id, updated_at)
+    values ('${id(21)}', '${id(11)}', 1, 'stripe', uuid_generate_v4(), '{}', now() - interval '5 days', true, 'soft_declined',
+            'insufficient_funds', null, now() - interval '5 days'),
+           ('${id(22)}', '${id(11)}', 2, 'stripe', uuid_generate_v4(), '{}', now() - interval '3 days', false, 'succeeded', null,
+            'ch_report', now() - interval '3 days');
+    insert into license_renewal_history (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, status)
+    select '${id(22)}', now() - interval '3 days', subscription_id, user_id, 'auto', 41.17, 'success'
+    from renewals where renewal_id = '${id(11)}';
+    insert into reversal_effects (renewal_id, share, taken, stopped_auto_renewal, refunded_minor, charged_back_minor)
+    values ('${id(11)}', 0, '0', false, 117, 0)`);
+  const page = await open(browser, backend, { as: people.operator, path: '/reports' });
+  const cells = async (report, start) => {
+    const row = page.getByRole('table', { name: report, exact: true }).locator('tbody tr').filter({ hasText: start }).first();
+    return (await row.getByRole('cell').allInnerTexts()).join(' | ');
+  };
+  await page.getByRole('heading', { name: 'Recovery by attempt' }).waitFor();
+
+  for (const [report, row, expected] of [
+    ['Revenue', new Date(Date.now() - 3 * 86_400_000).toISOString().slice(0, 7), /1\.17/],
+    ['Recurring revenue at the end of each month', '543.21', /\| 9 \|/],
+    ['Churn', '20', /%$/],
+    ['Renewals by status', 'Customer must agree to the price', /\| \$\d/],
+    ['Recovery by attempt', '2', /^2 \| [1-9]\d* \| [1-9]\d* \| \d+/],
+    ['Recovery by the first decline', '', /^\D+ \| [1-9]\d* \| [1-9]\d* \| \d+/],
+    ['Recovery by days after the first decline', '2', /^2 \| [1-9]\d* \| [1-9]\d* \| \d+/],
+  ])
+    assert.match(await cells(report, row), expected, report);
+  const consents = backend.sql(`select count(*) from renewals where status = 'awaiting_consent'`);
+  const card = page.locator('.card').filter({ hasText: 'Price consents awaited' });
+  assert.equal(await card.locator('.figure').innerText(), consents);
+
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).first().click()]);
+  assert.equal(file.suggestedFilename(), 'reports.csv');
+  const lines = Buffer.concat(await (await file.createReadStream()).toArray())
+    .toString()
+    .trim()
+    .split(/\r?\n/);
+  assert.equal(lines[0], 'report,group,count,of,amount_usd');
+  assert.deepEqual(
+    [...new Set(lines.slice(1).map((line) => line.split(',')[0]))],
+    [
+      'revenue_paid',
+      'revenue_returned',
+      'mrr',
+      'churn',
+      'renewals',
+      'recovery_by_attempt',
+      'recovery_by_code',
+      'recovery_by_day',
+      'price_consents',
+    ],
+  );
+  await close(page);
+  backend.sql(`
+    delete from reversal_effects where renewal_id = '${id(11)}';
+    delete from renewals_to_invoice where renewal_id = '${id(11)}';
+    delete from license_renewal_history where renewal_id = '${id(22)}';
+    delete from renewal_attempts where renewal_id = '${id(11)}';
+    delete from renewals where renewal_id in ('${id(11)}', '${id(12)}');
+    delete from recurring_revenue_days where day = current_date - 70`);
 });
 
 test('lists are downloaded as CSV, and the audit log is filtered', async () => {

@@ -1,9 +1,11 @@
 // check.mjs columns: no line of the source is longer than .editorconfig's max_line_length.
+// check.mjs breaks: the text of each deliberate break (docs/mutants.md) occurs once in its file.
 // check.mjs usings: using lines are sorted as `dotnet format` sorts them, which needs a compiled solution for this.
 // Each prints its findings: at most 40 lines, or all with the second argument `all`. The exit code is 1 if there are findings.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
+import { breaks } from '../mutants/breaks.mjs';
 
 const SHOWN = process.argv[3] === 'all' ? Infinity : 40;
 // '': scripts without an extension
@@ -19,11 +21,21 @@ const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--
   .filter((file) => file && existsSync(file) && !generated.includes(file));
 const unchanged = 'sql/migrations/'; // statements of applied migrations stay as they are
 const linesOf = (file) => readFileSync(file, 'utf8').split('\n');
-const found = process.argv[2] === 'columns' ? files.flatMap(tooLong) : files.filter((file) => file.endsWith('.cs')).flatMap(unsorted);
+const checks = {
+  breaks: () => breaks.flatMap(moved),
+  columns: () => files.flatMap(tooLong),
+  usings: () => files.filter((file) => file.endsWith('.cs')).flatMap(unsorted),
+};
+const found = checks[process.argv[2]]();
 for (const line of found.slice(0, SHOWN)) console.log(line);
 if (found.length > SHOWN)
   console.log(`and ${found.length - SHOWN} more; all of them: node tests/format/check.mjs ${process.argv.slice(2).join(' ')} all`);
 process.exitCode = found.length > 0 ? 1 : 0;
+
+function moved({ name, file, from }) {
+  const times = readFileSync(file, 'utf8').split(from).length - 1;
+  return times === 1 ? [] : [`${file}: the text of the break ${name} occurs ${times} times`];
+}
 
 function tooLong(file) {
   if (file.startsWith(unchanged)) return [];

@@ -1,5 +1,6 @@
 // Reads the electronic invoices of samples/, which UblInvoiceTests writes, into the model of EN 16931 of @e-invoice-eu/core. Its schema
 // refuses unknown terms and codes and missing ones. Then the library writes the model as UBL: both files must be equal, in order, too.
+// UblRulesTests checks the business rules, such as those about sums.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -58,30 +59,28 @@ for (const [file, xml] of samples) {
     const written = create(await toXml(modelOf(xml))).root().node;
     const own = create(xml).root().node;
 
-    assert.equal(own.localName, file.startsWith('credit-note') ? 'CreditNote' : 'Invoice');
+    assert.equal(own.localName, file.endsWith('credit-note.xml') ? 'CreditNote' : 'Invoice');
     assert.equal(own.namespaceURI, written.namespaceURI);
     assert.deepEqual(
       flat(own),
       flat(written).filter((line) => !isPeppols(line)),
     );
   });
-
-  test(`${file} has sums that agree`, () => {
-    const { 'ubl:Invoice': invoice } = modelOf(xml);
-    const cents = (amount) => Math.round(Number(amount) * 100);
-    const [tax, total] = [invoice['cac:TaxTotal'][0], invoice['cac:LegalMonetaryTotal']];
-    const lines = invoice['cac:InvoiceLine'].reduce((sum, line) => sum + cents(line['cbc:LineExtensionAmount']), 0);
-    assert.equal(lines, cents(total['cbc:LineExtensionAmount'])); // BR-CO-10
-    assert.equal(cents(total['cbc:TaxExclusiveAmount']) + cents(tax['cbc:TaxAmount']), cents(total['cbc:TaxInclusiveAmount'])); // BR-CO-15
-    assert.equal(cents(total['cbc:TaxInclusiveAmount']) - cents(total['cbc:PrepaidAmount']), cents(total['cbc:PayableAmount'])); // BR-CO-16
-    assert.equal(cents(tax['cac:TaxSubtotal'][0]['cbc:TaxableAmount']), lines); // BR-S-08, BR-Z-08
-  });
 }
 
 test('samples of every kind are validated, and a wrong one is refused', async () => {
   assert.deepEqual(
     samples.map(([file]) => file),
-    ['credit-note.xml', 'invoice.xml', 'no-details.xml', 'paypal.xml', 'zero-rate.xml'],
+    [
+      'credit-note.xml',
+      'invoice.xml',
+      'no-details.xml',
+      'paypal-credit-note.xml',
+      'paypal.xml',
+      'reduced-rate.xml',
+      'zero-rate-credit-note.xml',
+      'zero-rate.xml',
+    ],
   );
   const [, xml] = samples[1];
   for (const [right, wrong] of [

@@ -15,12 +15,25 @@ public sealed record InvoiceMark(long MarkId, Guid RenewalId);
 /// <summary>Issues invoices, and reads issued ones.</summary>
 public sealed class InvoiceStore(LicenseDatabase database)
 {
+    // Each run locks the rows of all years, so that runs take turns at the end of a year, too. The first run of a series adds its row.
     private const string LockSeries = """
-        insert into invoice_series (series, year) values (@series, extract(year from now() at time zone 'UTC'))
+        insert into invoice_series (series, year)
+        select @series, extract(year from clock_timestamp() at time zone 'UTC')
+        where not exists (select from invoice_series where series = @series)
         on conflict do nothing;
-        select year, last_number, now() as now from invoice_series
-        where series = @series and year = extract(year from now() at time zone 'UTC')
-        for update
+        select year from invoice_series where series = @series order by year for update
+        """;
+
+    // Read after the lock: a transaction that began earlier may number its documents later. The clock may go back, after a failover for
+    // example; numbers have the order of their times anyway.
+    private const string TimeOfIssue = """
+        select greatest(clock_timestamp(), (
+            select issued_at from invoices where series = @series order by year desc, sequence desc limit 1))
+        """;
+
+    private const string LockYear = """
+        insert into invoice_series (series, year) values (@series, @year) on conflict do nothing;
+        select last_number from invoice_series where series = @series and year = @year for update
         """;
 
     private const string Next = """
@@ -116,8 +129,12 @@ public sealed class InvoiceStore(LicenseDatabase database)
         Func<IReadOnlyList<Invoice>, IReadOnlyList<OutboxMail>> mailsOf, CancellationToken cancellationToken) =>
         database.InTransactionAsync<IReadOnlyList<Invoice>>(async (connection, token) =>
         {
-            var (year, last, now) = await connection.QuerySingleAsync<(int Year, int LastNumber, DateTime Now)>(
-                new CommandDefinition(LockSeries, new { series }, cancellationToken: token));
+            await connection.ExecuteAsync(new CommandDefinition(LockSeries, new { series }, cancellationToken: token));
+            var now = await connection.QuerySingleAsync<DateTime>(
+                new CommandDefinition(TimeOfIssue, new { series }, cancellationToken: token));
+            var year = now.Year; // in UTC
+            var last = await connection.QuerySingleAsync<int>(
+                new CommandDefinition(LockYear, new { series, year }, cancellationToken: token));
             var markIds = marks.Select(mark => mark.MarkId).ToArray();
             var claimed = (await connection.QueryAsync<(Guid RenewalId, bool IsPayment)>(
                 new CommandDefinition(Claim, new { markIds }, cancellationToken: token))).AsList();

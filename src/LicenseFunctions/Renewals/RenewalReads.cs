@@ -89,6 +89,10 @@ public sealed record UnknownCharge
     public DateTime PeriodStart { get; init; }
     public string? IntentId { get; init; }
     public string? Provider { get; init; }
+
+    /// <summary>The number of the attempt, from 1.</summary>
+    public int Attempt { get; init; }
+
     public DateTime? FirstSentAt { get; init; }
     public DateTime? UnknownSince { get; init; }
     public DateTime? NextLookupAt { get; init; }
@@ -315,8 +319,8 @@ public sealed class RenewalReads(LicenseDatabase database)
     }
 
     private const string Unknown = """
-        select r.renewal_id, r.subscription_id, r.user_id, r.status, r.amount_usd, r.period_start, r.intent_id, a.provider, a.first_sent_at,
-               r.unknown_since, r.next_action_at as next_lookup_at, h.failure_reason as reason,
+        select r.renewal_id, r.subscription_id, r.user_id, r.status, r.amount_usd, r.period_start, r.intent_id, a.provider,
+               a.number as attempt, a.first_sent_at, r.unknown_since, r.next_action_at as next_lookup_at, h.failure_reason as reason,
                (select u.email from users u where u.user_id = r.user_id) as email
         from renewals r
         cross join lateral latest_attempt(r.renewal_id) a

@@ -112,23 +112,24 @@ public sealed class ReportStore(LicenseDatabase database)
         where status = 'awaiting_consent'
         """;
 
-    // Reads all active licenses, so it runs once an hour. The condition without columns is checked first.
+    // Reads all active licenses, so it runs once an hour, and in slices once a day. The condition without columns is checked first.
     private const string CountRecurring = """
         insert into recurring_revenue_days (day, licenses, amount_usd)
         select (now() at time zone 'UTC')::date, count(*), coalesce(sum(p.monthly_fee_usd), 0)
         from active_licenses a
         join active_prices p on p.master_id = a.master_id
         where a.expires_at > now() and a.auto_renews and p.monthly_fee_usd > 0
-        having not exists (select from recurring_revenue_days d where d.counted_at > now() - interval '1 hour')
+        having not exists (
+            select from recurring_revenue_days d
+            where d.counted_at > now() - interval '1 hour' or (@isSlice and d.day = (now() at time zone 'UTC')::date))
         on conflict (day) do update set licenses = excluded.licenses, amount_usd = excluded.amount_usd, counted_at = now()
         """;
 
-    /// <summary>Counts today's recurring revenue, unless it was counted within the last hour.</summary>
-    public Task<int> CountRecurringAsync(CancellationToken cancellationToken) => TimeSlice.IsActive
-        ? Task.FromResult(0)
-        : database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(new CommandDefinition(CountRecurring, cancellationToken: token)),
-            cancellationToken);
+    /// <summary>Counts today's recurring revenue, unless it was counted within the last hour, or in a slice: today.</summary>
+    public Task<int> CountRecurringAsync(CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(CountRecurring, new { isSlice = TimeSlice.IsActive }, cancellationToken: token)),
+        cancellationToken);
 
     /// <param name="grace">How long after its expiry a license can still be renewed in time.</param>
     public async Task<IReadOnlyList<ReportRow>> ReadAsync(

@@ -219,6 +219,8 @@ export const texts = {
     paidSince: 'Paid since',
     last: 'Last attempt',
     unknown: 'Charges with an unknown outcome',
+    attempt: 'Attempt',
+    invoice: 'Invoice ID at PayPal',
     resolve: 'Resolve…',
     resolveTitle: 'What does the provider’s dashboard show?',
     resolveText: 'Look up the payment first. Your answer is recorded as its outcome.',

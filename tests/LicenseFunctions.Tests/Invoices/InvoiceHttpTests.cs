@@ -93,6 +93,49 @@ public sealed class InvoiceHttpTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Erasure_KeepsTheInvoiceAndTheLedger_AndSaysSo_WithoutTheMailAddress()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var user = await SubscriberAsync(database, await DueAsync(database));
+        await database.ExecuteAsync("update users set email = 'ada.example@example.com' where user_id = @user", new { user });
+        await using var app = await RunningApp.StartHereAsync(database, Settings);
+        await app.SendAsync(
+            HttpMethod.Put, "/api/v1/billing-details", "Bearer " + RunningApp.Token("subscriber", user),
+            new { name = "Ada", address = "Rue 1\nParis", country = "FR", tax_id = "FR12345678901" });
+        await app.RunTimerAsync(database, "RunRenewals");
+        await IssueAsync(app, database);
+        Task<IReadOnlyList<string>> KeptAsync() => database.QueryAllAsync<string>(
+            """
+            select to_jsonb(i)::text from invoices i where user_id = @user
+            union all select to_jsonb(l)::text from billing_ledger l where user_id = @user
+            union all select to_jsonb(r) ->> 'amount_usd' from renewals r where user_id = @user
+            order by 1
+            """,
+            new { user });
+        var before = await KeptAsync();
+
+        var path = $"/api/v1/customers/{user}";
+        var (_, preview, _) = await app.PostAsync($"{path}/erase/preview", Operator, new { });
+        var (_, erased, _) = await app.PostAsync(
+            $"{path}/erase", Operator, new { email = "ada.example@example.com", reason = "asked" });
+
+        Assert.All(new[] { preview!, erased! }, said => Assert.Equal(
+            (1, 1), ((int?)said["kept"]!["invoices"], (int?)said["rows"]!["billing_details"])));
+        Assert.Equal(before, await KeptAsync());
+        Assert.Contains(before, row => row.Contains("FR12345678901", StringComparison.Ordinal));
+        var number = await database.QueryAsync<string>("select number from invoices");
+        var (_, _, file) = await app.GetAsync($"/api/v1/invoices/{number}/file?format=xml", Operator);
+        var xml = await file.Content.ReadAsStringAsync(Stop);
+        Assert.All(
+            (string[])["<cbc:RegistrationName>Ada<", "<cbc:StreetName>Rue 1<", "<cbc:CompanyID>FR12345678901<"],
+            part => Assert.Contains(part, xml, StringComparison.Ordinal));
+        var (_, _, export) = await app.PostAsync($"{path}/export", Operator, new { });
+        var rest = await export.Content.ReadAsStringAsync(Stop);
+        Assert.Contains("\"invoices\"", rest, StringComparison.Ordinal);
+        Assert.DoesNotContain("ada.example", rest, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WithoutASeller_NothingIsIssued_AndThatIsSaid()
     {
         await using var database = await postgres.NewDatabaseAsync();

@@ -7,7 +7,6 @@ using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
 using Licensing.Invoices;
-using Microsoft.Extensions.Logging.Abstractions;
 using MimeKit;
 using Npgsql;
 using Xunit;
@@ -17,9 +16,7 @@ namespace LicenseFunctions.Tests.Invoices;
 /// <summary>Bookings are written as the renewals write them: the renewal, the ledger and what was reversed.</summary>
 public sealed class IssueInvoicesTests(PostgresFixture postgres)
 {
-    private static readonly InvoiceIssuer Issuer = new(
-        new InvoiceParty("Example GmbH", "Street 1\n10115 Berlin", "DE", "DE123456789"), "ACME",
-        new TaxRates(new Dictionary<string, decimal> { ["DE"] = 19, ["FR"] = 20 }, "DE"));
+    private static readonly InvoiceIssuer Issuer = InvoiceJob.Issuer;
 
     [Fact]
     public async Task Run_PaymentsAndReturns_HaveOneDocumentEach_InTheOrderOfTheirBookings()
@@ -200,6 +197,69 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Issue_WaitingForAnotherRun_TakesItsTimeAfterThatRun()
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await PayAsync(scene, 2, 20);
+        var marks = await new InvoiceStore(scene.Database.Database).NextAsync(TimeSpan.Zero, 10, LicenseScene.Stop);
+        var waiting = Task.CompletedTask;
+        var between = default(DateTime);
+
+        await IssueAsync(scene, marks[0], () =>
+        {
+            waiting = Task.Run(() => IssueAsync(scene, marks[1], () => { }));
+            between = TimeOfAWait(scene);
+        });
+        await waiting;
+
+        Assert.Equal(
+            ["1 10.00 t", "2 20.00 f"],
+            await scene.Database.QueryAllAsync<string>(
+                "select concat_ws(' ', sequence, gross_usd, issued_at < @between) from invoices order by sequence", new { between }));
+    }
+
+    /// <summary>The last document of the series, and what the next one is.</summary>
+    [Theory]
+    [InlineData("this_year - interval '1 microsecond'", 7, "1 t t")] // the last one of a year
+    [InlineData("this_year", 7, "8 t t")]
+    [InlineData("this_year + interval '1 year' - interval '1 microsecond'", 7, "8 t f")] // the clock was set back
+    [InlineData("this_year + interval '1 year'", 7, "8 t f")]
+    public async Task Issue_AtTheEndOfAYear_NumbersByTheYearOfTheTime_WhichNeverGoesBack(string last, int sequence, string expected)
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await RunAsync(scene, new InvoiceSettings(Issuer with { Series = "OTHER" }));
+        await scene.Database.ExecuteAsync(
+            $"""
+            insert into invoices
+            select (jsonb_populate_record(i, jsonb_build_object(
+                       'number', concat_ws('-', 'ACME', y.year, lpad(@sequence::text, 6, '0')), 'series', 'ACME', 'year', y.year,
+                       'sequence', @sequence, 'issued_at', l.issued_at))).*
+            from invoices i
+            cross join lateral (select date_trunc('year', i.issued_at, 'UTC') as this_year) t
+            cross join lateral (select {last} as issued_at) l
+            cross join lateral (select extract(year from l.issued_at at time zone 'UTC')::int as year) y;
+            insert into invoice_series (series, year, last_number) select series, year, sequence from invoices where series = 'ACME'
+            """,
+            new { sequence });
+        await PayAsync(scene, 2, 20);
+        await AgeAsync(scene);
+
+        await RunAsync(scene);
+
+        Assert.Equal(expected, await scene.Database.QueryAsync<string>(
+            """
+            select concat_ws(' ', i.sequence, i.issued_at >= l.issued_at, i.issued_at > l.issued_at)
+            from invoices i
+            join invoices l on l.series = i.series and l.gross_usd = 10
+            where i.series = 'ACME' and i.gross_usd = 20
+              and i.number = concat_ws('-', 'ACME', to_char(i.issued_at at time zone 'UTC', 'YYYY'), lpad(i.sequence::text, 6, '0'))
+            """));
+    }
+
+    [Fact]
     public async Task Erasure_DeletesTheDetails_AndKeepsIssuedInvoices()
     {
         await using var scene = await SceneAsync();
@@ -226,6 +286,31 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
             scene.SubscriberId, new BillingDetails("Ada", null, null, null), Actor.Owner(scene.SubscriberId), LicenseScene.Stop));
     }
 
+    private static Task<IReadOnlyList<Invoice>> IssueAsync(LicenseScene scene, InvoiceMark mark, Action meanwhile) =>
+        new InvoiceStore(scene.Database.Database).IssueAsync(
+            Issuer.Series, [mark],
+            (renewals, last, now) =>
+            {
+                meanwhile();
+                return InvoicePlan.Of(renewals, Issuer.Seller, Issuer.Rates, last, now);
+            },
+            _ => [], LicenseScene.Stop);
+
+    /// <summary>A time at which a statement waits for a lock.</summary>
+    private static DateTime TimeOfAWait(LicenseScene scene)
+    {
+        DateTime? time = null;
+        while (time is null)
+        {
+            time = scene.Database.QueryAsync<DateTime?>(
+                """
+                select max(clock_timestamp()) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                """).GetAwaiter().GetResult();
+        }
+
+        return time.Value;
+    }
+
     // The run holds the lock of the series.
     private static void BookMeanwhile(LicenseScene scene, Guid paid)
     {
@@ -234,10 +319,7 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
     }
 
     private static Task<InvoiceCounts> RunAsync(LicenseScene scene, InvoiceSettings? settings = null) =>
-        new IssueInvoices(
-            settings ?? new InvoiceSettings(Issuer), new InvoiceStore(scene.Database.Database),
-            new SkippedRows(scene.Database.Database, TimeProvider.System, NullLogger<SkippedRows>.Instance), TimeProvider.System,
-            NullLogger<IssueInvoices>.Instance).RunAsync(LicenseScene.Stop);
+        InvoiceJob.RunAsync(scene.Database, settings ?? new InvoiceSettings(Issuer));
 
     private async Task<LicenseScene> SceneAsync()
     {

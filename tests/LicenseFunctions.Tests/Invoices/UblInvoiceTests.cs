@@ -39,6 +39,34 @@ public sealed class UblInvoiceTests
             Lines = [new InvoiceLine(null, Paid, Paid.AddDays(30), 0.01m, 0.01m)],
         },
         ["paypal"] = Domestic with { PaidWith = "paypal", Lines = [Domestic.Lines[0]] },
+        ["paypal-credit-note"] = Domestic with
+        {
+            Number = new InvoiceNumber("ACME", 2026, 125),
+            Kind = InvoiceKind.CreditNote,
+            Corrects = Domestic.Number,
+            Buyer = new InvoiceParty("ada@example.com", null, null, null),
+            PaidWith = "paypal",
+            Lines = [Domestic.Lines[0]],
+        },
+        ["reduced-rate"] = Domestic with
+        {
+            Buyer = new InvoiceParty("Zoé Exemple", "1 rue de Rivoli\n75001 Paris", "FR", "FR12345678901"),
+            TaxCountry = "FR",
+            TaxPercent = 5.5m,
+            PaidWith = "wallet",
+            Lines = [Domestic.Lines[0] with { GrossUsd = 10.55m, NetUsd = 10 }],
+        },
+        ["zero-rate-credit-note"] = Domestic with
+        {
+            Number = new InvoiceNumber("ACME", 2026, 126),
+            Kind = InvoiceKind.CreditNote,
+            Corrects = Domestic.Number,
+            Buyer = new InvoiceParty("Bob Example", "1 Main Street", "US", "12-3456789"),
+            TaxCountry = "US",
+            TaxPercent = 0,
+            PaidWith = "wallet",
+            Lines = [new InvoiceLine("alpine.trend", Paid, Paid.AddDays(30), 0.01m, 0.01m)],
+        },
         ["zero-rate"] = Domestic with
         {
             Seller = Domestic.Seller with { TaxId = "12/345/67890", Address = "Berlin" },

@@ -69,8 +69,8 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
             values (@person, 'paypal', 'BygeLlrpZF', '8kk8451t', 'paypal');
             insert into invoices (number, series, year, sequence, kind, renewal_id, subscription_id, user_id, booked_at, issued_at, seller,
                                   buyer, tax_country, tax_percent, paid_with, lines, net_usd, tax_usd, gross_usd)
-            select 'FIND-2026-000007', 'FIND', 2026, 7, 'invoice', renewal_id, @license, @person, now(), now(), '{}', '{}', 'DE', 19,
-                   'paypal', '[]', 1, 0, 1
+            select 'FIND-2026-000007', 'FIND', 2026, 7, 'invoice', renewal_id, @license, @person, '2026-11-27Z', '2026-11-27Z', '{}', '{}',
+                   'DE', 19, 'paypal', '[]', 1, 0, 1
             from renewals where intent_id = '5O190127TN364715T';
             """, new { license = License(25), person = Person(25) });
         var hash = await database.QueryAsync<string>(
@@ -255,7 +255,9 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         foreach (var (path, header) in ((string, string)[])
             [
                 ("/api/v1/payments/cases", "case_id,"), ("/api/v1/payments/disputes", "reversal_id,"),
-                ("/api/v1/payments/refunds", "refund_id,"), ("/api/v1/renewals/unknown", "renewal_id,"),
+                ("/api/v1/payments/refunds", "refund_id,"),
+                ("/api/v1/renewals/unknown",
+                    "renewal_id,subscription_id,user_id,email,status,amount_usd,period_start,intent_id,provider,attempt,"),
                 ("/api/v1/renewals/preview?days=30", "subscription_id,email,"), ("/api/v1/renewals/failures", "reason,"),
                 ("/api/v1/outbox/dead", "outbox_id,"), ("/api/v1/quarantine", "quarantine_id,"),
                 ("/api/v1/licenses/alerts/shadow", "subscription_id,"),

@@ -1,3 +1,4 @@
+using LicenseFunctions.Infrastructure.Timers;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Xunit;
@@ -114,6 +115,42 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task ShowReports_AsJsonAndAsCsv_HasEveryReport_ForOperatorsOnly()
+    {
+        const string path = "/api/v1/reports?from=2025-03-01T00:00:00Z&to=2025-05-01T00:00:00Z";
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(Renewals);
+        await database.ExecuteAsync("insert into recurring_revenue_days (day, licenses, amount_usd) values ('2025-03-31', 3, 3)");
+        await using var app = await RunningApp.StartHereAsync(database);
+
+        var (status, shown, _) = await app.GetAsync(path, "Bearer " + RunningApp.Token("operator"));
+        var csv = await CsvAsync(app, path);
+
+        Assert.True(status == 200, shown?.ToJsonString());
+        var rows = shown!["rows"]!.AsArray();
+        Assert.Equal(
+            [
+                "revenue_paid", "revenue_returned", "mrr", "churn", "renewals", "recovery_by_attempt", "recovery_by_code",
+                "recovery_by_day", "price_consents",
+            ],
+            rows.Select(row => (string?)row!["report"]).Distinct());
+        Assert.Equal("report,group,count,of,amount_usd", csv[0]);
+        Assert.Equal(
+            rows.Select(row => $"{row!["report"]},{row["group"]},{row["count"]},{row["of"]},{row["amount_usd"]}"), csv.Skip(1));
+        Assert.Equal(403, (await app.GetAsync(path, "Bearer " + RunningApp.Token("subscriber"))).Status);
+    }
+
+    private static async Task<string[]> CsvAsync(RunningApp app, string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + RunningApp.Token("operator"));
+        request.Headers.TryAddWithoutValidation("Accept", "text/csv");
+        using var answer = await app.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        return (await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))
+            .ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    [Fact]
     public async Task CountRecurring_ReadsTheLicensesOnceAnHour()
     {
         await using var database = await postgres.NewDatabaseAsync();
@@ -130,5 +167,29 @@ public sealed class ReportStoreTests(PostgresFixture postgres)
         await database.ExecuteAsync("update recurring_revenue_days set counted_at = counted_at - interval '1 hour'");
         await store.CountRecurringAsync(TestContext.Current.CancellationToken);
         Assert.Equal("t 1 30.00", await CountedAsync());
+    }
+
+    /// <summary>Where timers don't fire, the work is done in slices only.</summary>
+    [Fact]
+    public async Task CountRecurring_InASlice_ReadsTheLicensesOnceADay()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(Renewals);
+        var store = new ReportStore(database.Database);
+        TimeSlice.Begin(TimeProvider.System, TimeSpan.FromSeconds(2));
+        Task<IReadOnlyList<string>> CountedAsync() => database.QueryAllAsync<string>(
+            "select concat_ws(' ', (now() at time zone 'UTC')::date - day, licenses) from recurring_revenue_days order by day desc");
+
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        await database.ExecuteAsync(
+            """
+            update license_tokens set is_active = false, revoked_at = now() where token_hash = 'hash-1';
+            update recurring_revenue_days set counted_at = counted_at - interval '2 hours'
+            """);
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(["0 2"], await CountedAsync());
+        await database.ExecuteAsync("update recurring_revenue_days set day = day - 1");
+        await store.CountRecurringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(["0 1", "1 2"], await CountedAsync());
     }
 }

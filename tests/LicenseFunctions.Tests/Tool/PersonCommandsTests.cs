@@ -185,6 +185,26 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal(["c"], await scene.Database.QueryAllAsync<string>("select dedup_key from outbox where dead_at is null"));
     }
 
+    [Fact]
+    public async Task Erase_OfACustomerWithAnInvoice_SaysThatItIsKept()
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            insert into invoices (number, series, year, sequence, kind, renewal_id, subscription_id, user_id, booked_at, issued_at, seller,
+                                  buyer, tax_country, tax_percent, paid_with, lines, net_usd, tax_usd, gross_usd)
+            select 'ACME-2026-000001', 'ACME', 2026, 1, 'invoice', renewal_id, subscription_id, user_id, '2026-11-27Z', '2026-11-27Z', '{}',
+                   '{"name": "Ada Example"}', 'DE', 19, 'card', '[]', 1, 0, 1
+            from renewals
+            """);
+        string[] erase = ["erase", "--user", $"{person}", "--by", $"{Guid.NewGuid()}", "--reason", "on request"];
+
+        var (_, asked) = await ToolAsync(erase);
+        var (_, output) = await ToolAsync([.. erase, "--yes"]);
+
+        Assert.All((string[])[asked, output], said => Assert.Contains("\"kept\": {\"invoices\": 1}", said, StringComparison.Ordinal));
+        Assert.Equal("Ada Example", await scene.Database.QueryAsync<string>("select buyer ->> 'name' from invoices"));
+    }
+
     [Theory]
     [InlineData("--by 00000000-0000-4000-8000-000000000001")]
     [InlineData("--by 00000000-0000-4000-8000-000000000001 --yes false")]

@@ -33,6 +33,50 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
             part => Assert.Contains(part, output, StringComparison.Ordinal));
     }
 
+    /// <summary>An operator's machine has no secrets of the providers; both count as configured.</summary>
+    [Theory]
+    [InlineData("stripe")]
+    [InlineData("paypal")]
+    public async Task Report_OfALicenseThatAProviderPays_HasNoObstacle_AndNamesADecline(string provider)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var license = await MetricScene.NewLicenseAsync(database);
+        await database.ExecuteAsync(
+            """
+            insert into master_pricing (master_id, monthly_fee_usd) select master_id, 49.99 from subscriptions;
+            update subscriptions set created_at = now();
+            update license_tokens set expires_at = now() + interval '10 days', metadata = '{"auto_renew": true}';
+            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
+            select subscriber_id, @provider, 'cus_1', 'pm_1', true from subscriptions;
+            """,
+            new { provider });
+
+        var (code, output) = await Licensectl.RunAsync(database, "report", $"{license}");
+        await database.ExecuteAsync(
+            """
+            with renewal as (
+                insert into renewals
+                    (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
+                select s.subscription_id, s.subscriber_id, t.expires_at, 'auto', 'soft_declined', 49.99, now() + interval '20 days',
+                       now() + interval '1 day'
+                from subscriptions s join license_tokens t using (subscription_id)
+                returning renewal_id, user_id)
+            insert into renewal_attempts
+                (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code)
+            select uuid_generate_v4(), r.renewal_id, 1, m.payment_provider, m.payment_method_id, '{}', now(), true, 'soft_declined',
+                   'insufficient_funds'
+            from renewal r join user_payment_methods m using (user_id)
+            """);
+        var (_, declined) = await Licensectl.RunAsync(database, "report", $"{license}");
+
+        Assert.True(code == 0, output);
+        Assert.Equal("+40", Assert.Single(StatusLines(output))[2..6].Trim());
+        Assert.Equal(["The last payment was declined"], StatusLines(declined).Skip(1).Select(line => line[19..]));
+    }
+
+    private static List<string> StatusLines(string output) =>
+        [.. output.Split('\n').Where(line => line.Contains("  status  ", StringComparison.Ordinal))];
+
     [Fact]
     public async Task Report_UnknownLicense_FailsWithAMessage()
     {

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { call, useLoad } from '../api';
 import { format } from '../format';
@@ -33,6 +33,8 @@ type Charge = {
   email: string;
   status: string;
   amount_usd: number | null;
+  provider: string | null;
+  attempt: number;
   intent_id: string | null;
   unknown_since: string | null;
   reason: string | null;
@@ -197,6 +199,12 @@ function Ahead({ preview }: { preview: Preview }) {
   );
 }
 
+// PayPal's transactions are searched by it.
+const invoiceOf = (charge: Charge): [string, ReactNode] => [
+  words.invoice,
+  <code className="id">{`${charge.renewal_id}-${charge.attempt}`}</code>,
+];
+
 function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void }) {
   const [asked, setAsked] = useState<Charge>();
   const [transaction, setTransaction] = useState('');
@@ -214,6 +222,7 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
+          { head: words.attempt, number: true, cell: (row) => format.number(row.attempt) },
           { head: texts.health.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
           {
             head: texts.renewals.action,
@@ -241,6 +250,8 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           ]}
           about={[
             [words.payment, <code className="id">{asked.intent_id ?? texts.none}</code>],
+            [words.attempt, format.number(asked.attempt)],
+            ...(asked.provider === 'paypal' ? [invoiceOf(asked)] : []),
             [texts.renewals.amount, format.money(asked.amount_usd)],
             [words.email, <Link to={`/licenses/${asked.subscription_id}/renewals`}>{asked.email}</Link>],
           ]}
