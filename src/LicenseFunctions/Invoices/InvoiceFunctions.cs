@@ -23,7 +23,7 @@ public sealed class InvoiceFunctions(IssueInvoices issue, ListInvoices list, Edi
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Invoices)] HttpRequest request, CancellationToken cancellationToken) =>
         (await list.RunAsync(request.Query, request.HttpContext.Caller(), request.PrefersCsv(), cancellationToken)).Match(
-            found => request.Answer(found, reply => reply.Invoices.Select(invoice => invoice.Signed())), Problems.ToResult);
+            found => request.Answer(found, reply => reply.Invoices.Select(invoice => invoice.ForSum())), Problems.ToResult);
 
     [Function("ExportInvoices")]
     [Access(CallerRole.Operator), Pool(DatabasePool.Background)]

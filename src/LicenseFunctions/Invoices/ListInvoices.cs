@@ -30,7 +30,7 @@ public sealed record ListedInvoice
     public string? Master { get; init; }
 
     /// <summary>For a file: amounts of credit notes are below 0, so a column has the right sum.</summary>
-    public ListedInvoice Signed() =>
+    public ListedInvoice ForSum() =>
         Kind == EnumWords.Of(InvoiceKind.CreditNote) ? this with { GrossUsd = -GrossUsd, TaxUsd = -TaxUsd } : this;
 }
 

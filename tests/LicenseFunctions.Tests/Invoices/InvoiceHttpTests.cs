@@ -130,6 +130,7 @@ public sealed class InvoiceHttpTests(PostgresFixture postgres)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Authorization = AuthenticationHeaderValue.Parse(Operator);
+        request.Headers.Accept.ParseAdd("text/csv");
         using var answer = await app.Client.SendAsync(request, Stop);
         Assert.Equal("text/csv", answer.Content.Headers.ContentType!.MediaType);
         return (await answer.Content.ReadAsStringAsync(Stop)).Split('\n', StringSplitOptions.RemoveEmptyEntries);

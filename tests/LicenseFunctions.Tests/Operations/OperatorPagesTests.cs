@@ -263,9 +263,10 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
                 ($"/api/v1/invoices?user_id={Person(1)}", "number,"),
             ])
             Assert.StartsWith(header, (await CsvAsync(path))[0], StringComparison.Ordinal);
-        await app.PostAsync(
-            "/api/v1/webhook-endpoints", Operator,
-            new { url = "https://hooks.example.com/", types = new[] { "device.added", "device.removed" } });
+        await database.ExecuteAsync(
+            """
+            insert into webhook_endpoints (url, types, position) values ('https://hooks.example.com/', '{device.added,device.removed}', 0)
+            """);
         Assert.Contains(
             "https://hooks.example.com/,device.added device.removed,", (await CsvAsync("/api/v1/webhook-endpoints"))[1],
             StringComparison.Ordinal);
