@@ -196,6 +196,7 @@ internal static class RouteInputs
             new("Search", "POST", 1, new("/api/v1/search", new { text = "510101" }), new("/api/v1/search", new { text = "x" })),
             OfCustomer("GetCustomer", "GET", ""),
             OfCustomer("ListCustomerMails", "GET", "/mails"),
+            OfCustomer("ListCustomerDevices", "GET", "/devices"),
             OfCustomer("AddCustomerNote", "POST", "/notes", new { text = "Asked for an invoice." }),
             OfCustomer("RemoveCustomerNote", "DELETE", $"/notes/{Demo.Note}"),
             OfCustomer("ExportCustomer", "POST", "/export", new { }),

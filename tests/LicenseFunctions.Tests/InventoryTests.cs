@@ -53,7 +53,7 @@ public sealed class InventoryTests
         var generated = JsonNode.Parse(System.IO.File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "functions.metadata")))!;
         var inventory = JsonNode.Parse(System.IO.File.ReadAllText(File))!["functions"]!;
 
-        Assert.Equal(119, generated.AsArray().Count);
+        Assert.Equal(120, generated.AsArray().Count);
         Assert.Equal(Bindings(inventory), Bindings(generated));
     }
 
@@ -63,7 +63,7 @@ public sealed class InventoryTests
         var added = FunctionTable.Read(typeof(DevServices.DemoSignInFunctions).Assembly.GetTypes());
 
         Assert.Equal(["ListDemoPersons", "SignInAsDemoPerson"], added.Select(function => function.Name));
-        Assert.Equal(121, FunctionTable.Read(
+        Assert.Equal(122, FunctionTable.Read(
             [.. typeof(SettingReader).Assembly.GetTypes(), .. typeof(DevServices.DemoSignInFunctions).Assembly.GetTypes()]).Length);
     }
 

@@ -201,6 +201,21 @@ test('dialogs and problems are in German, too', async () => {
   await keep.getByRole('alert').getByText('Eine Lizenz kann ihre Geräte in 30 Tagen fünfmal wechseln.').waitFor();
   await assertGerman(keep, 'a problem');
   await close(keep);
+
+  // An earlier version recorded reasons without codes.
+  const health = await open(browser, backend, { as: people.sara, path: '/licenses', locale: 'de' });
+  await health.route('**/health', async (route) => {
+    const response = await route.fetch();
+    const change = { day: '2026-11-20', from: 80, to: 60, came: ['Two devices shared the license'], went: [] };
+    const reasons = { came_because: [{ reason: change.came[0], code: null, values: null }], went_because: [] };
+    await route.fulfill({ response, json: { ...(await response.json()), changes: [{ ...change, ...reasons }] } });
+  });
+  await health.goto(`${backend.address}/app/licenses/${licenses.sara}`);
+  await health.getByText('Der Grund wurde nur auf Englisch aufgezeichnet:', { exact: false }).waitFor();
+  await health.locator('[lang=en]', { hasText: 'Two devices shared the license' }).waitFor();
+  await assertGerman(health, 'a reason of an earlier version');
+  await takeScreenshot(health, 'german-health-english-reason');
+  await close(health);
 });
 
 const languageOf = (person) => backend.sql(`select language from customer_languages where user_id = '${person}'`);

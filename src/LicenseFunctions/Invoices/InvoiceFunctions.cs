@@ -18,11 +18,12 @@ public sealed class InvoiceFunctions(IssueInvoices issue, ListInvoices list, Edi
     [Function("ListInvoices")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation(
-        "Lists the caller's invoices and credit notes, the newest first; for operators, with user_id, a customer's.",
-        Reply = typeof(InvoiceList), Query = ["user_id", "after", "limit"])]
+        "Lists the caller's invoices and credit notes, the newest first; for operators, with user_id, a customer's. Also as CSV.",
+        Reply = typeof(InvoiceList), Media = "text/csv", Query = ["user_id", "after", "limit"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Invoices)] HttpRequest request, CancellationToken cancellationToken) =>
-        (await list.RunAsync(request.Query, request.HttpContext.Caller(), cancellationToken)).ToResult();
+        (await list.RunAsync(request.Query, request.HttpContext.Caller(), request.PrefersCsv(), cancellationToken)).Match(
+            found => request.Answer(found, reply => reply.Invoices.Select(invoice => invoice.ForSum())), Problems.ToResult);
 
     [Function("ExportInvoices")]
     [Access(CallerRole.Operator), Pool(DatabasePool.Background)]

@@ -28,6 +28,10 @@ public sealed record ListedInvoice
     public string PaidWith { get; init; } = "";
     public Guid SubscriptionId { get; init; }
     public string? Master { get; init; }
+
+    /// <summary>For a file: amounts of credit notes are below 0, so a column has the right sum.</summary>
+    public ListedInvoice ForSum() =>
+        Kind == EnumWords.Of(InvoiceKind.CreditNote) ? this with { GrossUsd = -GrossUsd, TaxUsd = -TaxUsd } : this;
 }
 
 /// <summary>An invoice or credit note for the bookkeeper. Amounts of credit notes are below 0, so a column has the right sum.</summary>
@@ -90,10 +94,15 @@ public sealed class ListInvoices(InvoiceSettings settings, LicenseDatabase datab
 
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "INVOICE_NOT_FOUND", "There is no such invoice.", "number");
 
-    public async Task<Outcome<InvoiceList>> RunAsync(IQueryCollection query, Caller caller, CancellationToken cancellationToken)
+    /// <param name="asCsv">For a file, which has more rows than a page.</param>
+    public async Task<Outcome<InvoiceList>> RunAsync(
+        IQueryCollection query, Caller caller, bool asCsv, CancellationToken cancellationToken)
     {
         var parameters = new ListQuery(query);
-        var (limit, after) = (parameters.Number("limit", 1, MaxPage, 25), parameters.Text("after"));
+        var limit = asCsv
+            ? parameters.Number("limit", 1, ListQuery.MostCsvRows, ListQuery.MostCsvRows)
+            : parameters.Number("limit", 1, MaxPage, 25);
+        var after = parameters.Text("after");
         var asked = parameters.Id("user_id", "the id of a customer");
         if (parameters.Refusal is { } wrong)
             return wrong;

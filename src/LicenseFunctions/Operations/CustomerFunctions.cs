@@ -21,11 +21,14 @@ public sealed class CustomerFunctions(ShowCustomer show, ErasePerson erase, Pers
 
     [Function("ListCustomerMails")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists the mails to a customer of the last 30 days with their text, the latest first.", Reply = typeof(CustomerMails))]
+    [Operation(
+        "Lists the mails to a customer of the last 30 days with their text, the latest first. Also as CSV.", Reply = typeof(CustomerMails),
+        Media = "text/csv")]
     public async Task<IResult> Mails(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Customer + "/mails")] HttpRequest request,
         Guid userId, CancellationToken cancellationToken) =>
-        (await show.MailsAsync(userId, cancellationToken)).ToResult();
+        (await show.MailsAsync(userId, cancellationToken))
+            .Match(found => request.Answer(found, reply => reply.Mails), Problems.ToResult);
 
     [Function("AddCustomerNote")]
     [Access(CallerRole.Operator)]

@@ -48,6 +48,12 @@ public sealed record WaitingWork
     /// <summary>Mails and webhooks that were given up and can be revived: emptied ones are not counted.</summary>
     public long OutboxDead { get; init; }
 
+    /// <summary>The mails among them.</summary>
+    public long OutboxDeadMails { get; init; }
+
+    /// <summary>The calls of the alert webhook among them.</summary>
+    public long OutboxDeadCalls { get; init; }
+
     public long QuarantineOpen { get; init; }
 
     /// <summary>Open quarantine rows of messages that the broker had dead-lettered.</summary>
@@ -174,7 +180,7 @@ public sealed class SystemStore(LicenseDatabase database)
     private const string Waiting = """
         select (select count(*) from outbox where sent_at is null and dead_at is null and due_at <= now()) as outbox_due,
                (select min(due_at) from outbox where sent_at is null and dead_at is null and due_at <= now()) as outbox_oldest_at,
-               (select count(*) from outbox where dead_at is not null and payload <> '{}') as outbox_dead,
+               dead.count as outbox_dead, dead.mails as outbox_dead_mails, dead.calls as outbox_dead_calls,
                (select count(*) from usage_quarantine where state = 'OPEN') as quarantine_open,
                (select count(*) from usage_quarantine where state = 'OPEN' and source = 'dead_letter') as dead_letters_open,
                (select batches from usage_backlog) as arrivals_waiting,
@@ -183,6 +189,8 @@ public sealed class SystemStore(LicenseDatabase database)
                (select count(*) from renewals where is_charge_unknown(status)) as charges_unknown,
                (select count(*) from payment_cases where decided_at is null) as payment_cases_open,
                (select count(*) from payment_reversals where kind = 'dispute' and state = 'open') as disputes_open
+        from (select count(*), count(*) filter (where kind = 'email') as mails, count(*) filter (where kind = 'alert_webhook') as calls
+              from outbox where dead_at is not null and payload <> '{}') dead
         """;
 
     public async Task<WaitingWork> WaitingAsync(CancellationToken cancellationToken)

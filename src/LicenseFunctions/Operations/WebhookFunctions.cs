@@ -16,10 +16,12 @@ public sealed class WebhookFunctions(WebhookEndpointStore store, EditWebhookEndp
 
     [Function("ListWebhookEndpoints")]
     [Access(CallerRole.Operator)]
-    [Operation("Lists the webhook endpoints, how far events were sent to each, and the last error.", Reply = typeof(WebhookEndpointList))]
+    [Operation(
+        "Lists the webhook endpoints, how far events were sent to each, and the last error. Also as CSV.",
+        Reply = typeof(WebhookEndpointList), Media = "text/csv")]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Endpoints)] HttpRequest request, CancellationToken cancellationToken) =>
-        Results.Json(new WebhookEndpointList(await store.ListAsync(cancellationToken)), Json.Options);
+        request.Answer(new WebhookEndpointList(await store.ListAsync(cancellationToken)), reply => reply.Endpoints);
 
     [Function("AddWebhookEndpoint")]
     [Access(CallerRole.Operator)]

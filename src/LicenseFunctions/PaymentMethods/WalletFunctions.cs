@@ -11,7 +11,7 @@ public sealed class WalletFunctions(ShowWallet show)
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
     [Operation(
         "Shows the caller's wallet and its entries; for operators, with user_id, a customer's. CSV has up to 10,000 entries.",
-        Reply = typeof(Wallet), Query = ["user_id", "after", "limit"])]
+        Reply = typeof(Wallet), Media = "text/csv", Query = ["user_id", "after", "limit"])]
     public async Task<IResult> Show(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/wallet")] HttpRequest request,
         CancellationToken cancellationToken)

@@ -37,6 +37,10 @@ public sealed record ListedPaymentCase
 
     public DateTime? DecidedAt { get; init; }
     public Guid? DecidedBy { get; init; }
+
+    /// <summary>The operator's mail address; null if the case closed by itself, or if it is not known.</summary>
+    public string? DecidedByEmail { get; init; }
+
     public string? DecidedWhy { get; init; }
 
     /// <summary>
@@ -151,6 +155,7 @@ public sealed class PaymentReads(LicenseDatabase database)
     private const string Cases = """
         select case_id, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail, opened_at,
                decision, decided_at, decided_by, decided_why,
+               (select u.email from users u where u.user_id = c.decided_by) as decided_by_email,
                (select u.email from subscriptions s join users u on u.user_id = s.subscriber_id
                 where s.subscription_id = c.subscription_id) as email
         from payment_cases c

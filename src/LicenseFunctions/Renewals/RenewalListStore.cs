@@ -13,6 +13,9 @@ public sealed record ListedRenewal
     public Guid UserId { get; init; }
     public string Email { get; init; } = "";
 
+    /// <summary>The name of the license's master.</summary>
+    public string Master { get; init; } = "";
+
     /// <summary>due, charging, unknown, undecided, soft_declined and so on.</summary>
     public string Status { get; init; } = "";
 
@@ -111,8 +114,8 @@ public sealed class RenewalListStore(LicenseDatabase database)
             order by updated_at desc, renewal_id desc
             limit @limit
         )
-        select r.renewal_id, r.subscription_id, r.user_id, u.email, r.status, r.renewal_type, r.amount_usd,
-               shown_time(r.period_start) as period_start,
+        select r.renewal_id, r.subscription_id, r.user_id, u.email, split_part(m.email, '@', 1) as master, r.status, r.renewal_type,
+               r.amount_usd, shown_time(r.period_start) as period_start,
                (select count(*)::int from renewal_attempts a where a.renewal_id = r.renewal_id) as attempts,
                coalesce((select l.code from latest_attempt(r.renewal_id) l),
                         (select h.failure_reason from license_renewal_history h
@@ -121,6 +124,8 @@ public sealed class RenewalListStore(LicenseDatabase database)
         from page p
         join renewals r on r.renewal_id = p.renewal_id
         join users u on u.user_id = r.user_id
+        join subscriptions s on s.subscription_id = r.subscription_id
+        join users m on m.user_id = s.master_id
         order by p.updated_at desc, p.renewal_id desc
         """;
 

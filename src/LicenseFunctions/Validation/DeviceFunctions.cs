@@ -5,8 +5,9 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.Validation;
 
-/// <summary>The devices of a license, for its subscriber and for operators.</summary>
-public sealed class DeviceFunctions(ListDevices list, ListDeviceHistory history, ChangeDevice change, KeepDevice keep)
+/// <summary>The devices of a license, for its subscriber and for operators; for operators, also those of a customer.</summary>
+public sealed class DeviceFunctions(
+    ListDevices list, ListCustomerDevices ofCustomer, ListDeviceHistory history, ChangeDevice change, KeepDevice keep)
 {
     [Function("ListDevices")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]
@@ -15,6 +16,17 @@ public sealed class DeviceFunctions(ListDevices list, ListDeviceHistory history,
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/licenses/{subscriptionId:guid}/devices")] HttpRequest request,
         Guid subscriptionId, CancellationToken cancellationToken) =>
         (await list.RunAsync(subscriptionId, request.HttpContext.Caller().SubscriberScope, cancellationToken)).ToResult();
+
+    [Function("ListCustomerDevices")]
+    [Access(CallerRole.Operator)]
+    [Operation(
+        "Lists the devices of a customer's licenses; limit is the number of licenses. Also as CSV.", Reply = typeof(CustomerDeviceList),
+        Media = "text/csv", Query = ["after", "limit"])]
+    public async Task<IResult> OfCustomer(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/customers/{userId:guid}/devices")] HttpRequest request,
+        Guid userId, CancellationToken cancellationToken) =>
+        (await ofCustomer.RunAsync(userId, request.Query, request.PrefersCsv(), cancellationToken))
+            .Match(found => request.Answer(found, reply => reply.Devices), Problems.ToResult);
 
     [Function("ListDeviceHistory")]
     [Access(CallerRole.Subscriber, CallerRole.Operator)]

@@ -423,6 +423,33 @@ public sealed class DeviceStore(LicenseDatabase database)
             new CommandDefinition(ListNetworks, new { subscriptionId, since = since.UtcDateTime }, cancellationToken: cancellationToken));
         return (devices.AsList(), networks.AsList());
     }
+
+    private const string HasUser = "select exists (select from users where user_id = @userId)";
+
+    public async Task<bool> HasUserAsync(Guid userId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(HasUser, new { userId }, cancellationToken: session.Token));
+    }
+
+    private const string LicensesOf = """
+        select s.subscription_id, split_part(m.email, '@', 1) as master
+        from subscriptions s join users m on m.user_id = s.master_id
+        where s.subscriber_id = @userId and (@after::uuid is null or s.subscription_id > @after)
+        order by s.subscription_id
+        limit @limit
+        """;
+
+    /// <summary>A customer's licenses.</summary>
+    /// <param name="after">The last license of the previous page; null for the first page.</param>
+    public async Task<IReadOnlyList<NamedLicense>> LicensesOfAsync(
+        Guid userId, Guid? after, int limit, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<NamedLicense>(
+            new CommandDefinition(LicensesOf, new { userId, after, limit }, cancellationToken: session.Token))).AsList();
+    }
 }
 
 /// <summary>A row of audit_log about a device, and the other device of a replacement.</summary>

@@ -30,13 +30,14 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
 
     /// <param name="subscriberId">The subscriber that calls; null for an operator.</param>
     public Task<Outcome<DeviceList>> RunAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
-        database.ReadLatestAsync(token => ReadAsync(subscriptionId, subscriberId, token), cancellationToken);
+        database.ReadLatestAsync<Outcome<DeviceList>>(
+            async token => await LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId, token)
+                ? await ReadAsync(subscriptionId, token)
+                : LicenseNotFound.Refusal,
+            cancellationToken);
 
-    private async Task<Outcome<DeviceList>> ReadAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
+    internal async Task<DeviceList> ReadAsync(Guid subscriptionId, CancellationToken cancellationToken)
     {
-        if (!await LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId, cancellationToken))
-            return LicenseNotFound.Refusal;
-
         var now = time.GetUtcNow();
         var (rows, networks) = await store.ListAsync(subscriptionId, now - Recent, cancellationToken);
         // A check's network is not an address. With DEVICE_IDENTITY=ip_ea_account, it would look like another device.

@@ -28,6 +28,7 @@ public static class ValidationRegistration
         services.AddSingleton<AdmitDevice>();
         services.AddSingleton<ValidateLicense>();
         services.AddSingleton<ListDevices>();
+        services.AddSingleton<ListCustomerDevices>();
         services.AddSingleton<ListDeviceHistory>();
         services.AddSingleton<ChangeDevice>();
         services.AddSingleton<KeepDevice>();

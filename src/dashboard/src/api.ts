@@ -104,7 +104,10 @@ export function useLoad<T>(path: string | null, everySeconds?: number, headers?:
 
 export type Page<T> = { rows: T[]; next: string | null };
 
-/** A paged list. The first page is refreshed periodically while it is the only one, so that later pages stay in place. */
+/**
+ * A paged list. The first page is refreshed periodically while it is the only one, so that later pages stay in place. `reload` reads as many
+ * pages as there were; the old rows stay until all of them are there.
+ */
 export function usePages<T>(
   path: string,
   read: (reply: never) => Page<T>,
@@ -127,25 +130,42 @@ export function usePages<T>(
   const start = first.data ? read(first.data) : undefined;
   const own = later.of === first.data ? later : { path, of: first.data, pages: [], loading: false };
   const next = own.pages.at(-1)?.next ?? (own.pages.length === 0 ? start?.next : null);
-  const latest = useRef(first.data);
-  latest.current = first.data;
+  // How many later pages are read again, after another answer than `of` is there.
+  const [again, setAgain] = useState<{ path: string; of: unknown; pages: number }>();
+  const isRead = again?.path === path && again.of !== first.data;
+  const isBehind = isRead && own.pages.length < again.pages && Boolean(next) && !own.problem;
+  // What callbacks of earlier renders need.
+  const latest = useRef<NonNullable<typeof again>>(undefined!);
+  latest.current = { path, of: first.data, pages: own.pages.length };
   const more = next
     ? () => {
         setLater({ ...own, loading: true });
         const of = first.data;
         call<never>('GET', `${path}${path.includes('?') ? '&' : '?'}${next}`).then(
-          (reply) => latest.current === of && setLater({ path, of, pages: [...own.pages, read(reply)], loading: false }),
+          (reply) => latest.current.of === of && setLater({ path, of, pages: [...own.pages, read(reply)], loading: false }),
           (problem: Problem) => setLater({ path, of, pages: own.pages, loading: false, problem }),
         );
       }
     : undefined;
+  const waits = first.loading || own.loading;
+  useEffect(() => {
+    if (waits || !isRead) return;
+    if (isBehind) more?.();
+    else setAgain(undefined);
+  });
+  const rows = [...(start?.rows ?? []), ...own.pages.flatMap((page) => page.rows)];
+  const shown = useRef(rows);
+  if (!isBehind) shown.current = rows;
   return {
-    rows: [...(start?.rows ?? []), ...own.pages.flatMap((page) => page.rows)],
+    rows: shown.current,
     first: first.data,
     problem: first.problem ?? own.problem,
-    loading: first.loading || own.loading,
+    loading: waits || isBehind,
     more,
-    reload: first.reload,
+    reload: () => {
+      setAgain(latest.current);
+      first.reload();
+    },
   };
 }
 

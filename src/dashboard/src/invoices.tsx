@@ -1,6 +1,6 @@
-import { Problem, type useAction } from './api';
-import { language, t } from './language';
-import { session } from './session';
+import type { useAction } from './api';
+import { saveFile } from './files';
+import { language } from './language';
 import { Button } from './ui/kit';
 
 export type Invoice = {
@@ -18,17 +18,9 @@ export type Invoice = {
 export type InvoiceList = { is_on: boolean; invoices: Invoice[]; next: string | null };
 
 /** Saves an invoice as a file, in the language of the page. */
-async function download(number: string, kind: 'pdf' | 'xml') {
+function download(number: string, kind: 'pdf' | 'xml') {
   const query = new URLSearchParams({ format: kind, language: language.get() });
-  const reply = await fetch(`/api/v1/invoices/${encodeURIComponent(number)}/file?${query}`, {
-    headers: { authorization: `Bearer ${session.get()?.token}` },
-  }).catch(() => undefined);
-  if (!reply?.ok) throw new Problem(reply?.status ?? 0, 'OFFLINE', t('state.offline'));
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(await reply.blob());
-  link.download = `${number}.${kind}`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  return saveFile(`/api/v1/invoices/${encodeURIComponent(number)}/file?${query}`, `${number}.${kind}`);
 }
 
 /** Buttons that save an invoice as a file. */

@@ -66,3 +66,6 @@ export function useSession(): Session | null {
     return () => listeners.delete(listener);
   }, session.get);
 }
+
+/** Whether an operator is signed in. Else, the pages of a license show it to its owner. */
+export const useIsOperator = () => useSession()?.role === 'operator';

@@ -253,6 +253,17 @@ export const texts = {
     credit: 'Credit it to the customer’s wallet',
     dismiss: 'It is resolved, or needs no action',
     decided: 'The decision was recorded.',
+    decisions: {
+      credited: 'it was credited to the customer’s wallet',
+      dismissed: 'it was resolved, or needed no action',
+      applied: 'its charge paid a renewal',
+      refunded: 'its charge was refunded',
+      answered: 'the provider answered',
+    } as Record<string, string>,
+    caseDecided: (who: string | null, at: string, outcome: string) =>
+      who ? `${who} decided this payment on ${at}: ${outcome}.` : `This payment was closed automatically on ${at}: ${outcome}.`,
+    disputeDecided: (at: string, outcome: string) => `The bank decided this dispute on ${at}: ${outcome.toLowerCase()}.`,
+    notListed: 'The payment of this link is no longer listed: it was decided long ago.',
     disputes: 'Disputes',
     noDisputes: 'No dispute is open.',
     decidedDisputes: (n: number) => plural(n, 'decided dispute', 'decided disputes'),

@@ -87,6 +87,10 @@ public sealed class InvoiceHttpTests(PostgresFixture postgres)
         Assert.StartsWith("number,kind,issued_at,booked_at,corrects,buyer_name,", csv[0], StringComparison.Ordinal);
         Assert.Contains(",Ada,FR,,FR,20.00,41.66,8.33,49.99,wallet,", csv[1], StringComparison.Ordinal);
         Assert.Contains(",Ada,FR,,FR,20.00,-8.33,-1.67,-10.00,wallet,", csv[2], StringComparison.Ordinal);
+        var ofCustomer = await CsvAsync(app, $"/api/v1/invoices?user_id={user}");
+        Assert.Equal(3, ofCustomer.Length);
+        Assert.Contains(",-10.00,-1.67,", ofCustomer[1], StringComparison.Ordinal);
+        Assert.Contains(",49.99,8.33,", ofCustomer[2], StringComparison.Ordinal);
         Assert.Equal(403, (await app.GetAsync($"{export}{now.AddDays(1):yyyy-MM-dd}", owner)).Status);
         Assert.Equal(400, (await app.GetAsync($"{export}{now.AddDays(400):yyyy-MM-dd}", Operator)).Status);
         Assert.True((bool)(await app.GetAsync("/app/config.json")).Body!["has_invoices"]!);
@@ -169,6 +173,7 @@ public sealed class InvoiceHttpTests(PostgresFixture postgres)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Authorization = AuthenticationHeaderValue.Parse(Operator);
+        request.Headers.Accept.ParseAdd("text/csv");
         using var answer = await app.Client.SendAsync(request, Stop);
         Assert.Equal("text/csv", answer.Content.Headers.ContentType!.MediaType);
         return (await answer.Content.ReadAsStringAsync(Stop)).Split('\n', StringSplitOptions.RemoveEmptyEntries);

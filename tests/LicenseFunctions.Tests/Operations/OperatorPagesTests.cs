@@ -261,13 +261,71 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
                 ("/api/v1/renewals/preview?days=30", "subscription_id,email,"), ("/api/v1/renewals/failures", "reason,"),
                 ("/api/v1/outbox/dead", "outbox_id,"), ("/api/v1/quarantine", "quarantine_id,"),
                 ("/api/v1/licenses/alerts/shadow", "subscription_id,"),
+                ($"/api/v1/customers/{Person(1)}/mails", "outbox_id,"), ($"/api/v1/wallet?user_id={Person(1)}", "entry_id,"),
+                ($"/api/v1/invoices?user_id={Person(1)}", "number,"),
             ])
             Assert.StartsWith(header, (await CsvAsync(path))[0], StringComparison.Ordinal);
+        await database.ExecuteAsync(
+            """
+            insert into webhook_endpoints (url, types, position) values ('https://hooks.example.com/', '{device.added,device.removed}', 0)
+            """);
+        Assert.Contains(
+            "https://hooks.example.com/,device.added device.removed,", (await CsvAsync("/api/v1/webhook-endpoints"))[1],
+            StringComparison.Ordinal);
         var (status, problem, _) = await app.GetAsync("/api/v1/licenses?limit=101", Operator);
         Assert.Equal((400, "limit"), (status, (string)problem!["field"]!));
         var (_, own, _) = await app.GetAsync(
             $"/api/v1/licenses?user_id={Person(1)}", "Bearer " + RunningApp.Token("subscriber", Person(2)));
         Assert.Empty(own!["licenses"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task CustomerDevices_OfSeveralLicenses_ArePagedByLicenseAndCsv()
+    {
+        await database.ExecuteAsync(
+            "update subscriptions set subscriber_id = @person where subscription_id = @license",
+            new { person = Person(18), license = License(11) });
+        var (_, own, _) = await app.GetAsync($"/api/v1/licenses/{License(18)}/devices", Operator);
+
+        var devices = new List<JsonNode>();
+        var pages = 0;
+        for (string? next = ""; next is not null; pages++)
+        {
+            var (_, page, _) = await app.GetAsync($"/api/v1/customers/{Person(18)}/devices?limit=1&after={next}", Operator);
+            devices.AddRange(page!["devices"]!.AsArray()!);
+            next = (string?)page["next"];
+        }
+
+        Assert.Equal(2, pages);
+        Assert.Equal(["EA-INES-1", "EA-KOFI-HOME", "EA-KOFI-VPS"], devices.Select(one => (string)one["ea_instance_id"]!).Order());
+        Assert.Equal(
+            own!["devices"]!.AsArray().Select(one => $"{one!["ea_instance_id"]} {one["last_seen"]} {one["networks"]![0]!["network"]}"),
+            devices.Where(one => (Guid)one["subscription_id"]! == License(18))
+                .Select(one => $"{one["ea_instance_id"]} {one["last_seen"]} {one["network"]}"));
+        Assert.All(devices, one => Assert.DoesNotContain('@', (string)one["master"]!));
+        var csv = await CsvAsync($"/api/v1/customers/{Person(18)}/devices?limit=1");
+        Assert.StartsWith("subscription_id,master,name,ea_instance_id,", csv[0], StringComparison.Ordinal);
+        Assert.Equal(1 + devices.Count, csv.Length);
+        Assert.Equal(404, (await app.GetAsync($"/api/v1/customers/{Guid.NewGuid()}/devices", Operator)).Status);
+        Assert.Equal(400, (await app.GetAsync($"/api/v1/customers/{Person(18)}/devices?limit=101", Operator)).Status);
+    }
+
+    [Fact]
+    public async Task PaymentCase_Decided_IsListedWithWhoDecidedIt()
+    {
+        var id = await database.QueryAsync<Guid>(
+            """
+            insert into payment_cases (provider, reason, subject, detail) values ('stripe', 'unreadable_event', 'evt_decided', 'a test')
+            returning case_id
+            """);
+
+        await app.PostAsync($"/api/v1/payments/cases/{id}/decision", Operator, new { action = "dismiss", reason = "seen" });
+
+        var (_, list, _) = await app.GetAsync("/api/v1/payments/cases", Operator);
+        var decided = list!["cases"]!.AsArray().Single(one => (Guid)one!["case_id"]! == id)!;
+        Assert.Equal(
+            ("dismissed", "olga.operator@example.com", "seen"),
+            ((string)decided["decision"]!, (string)decided["decided_by_email"]!, (string)decided["decided_why"]!));
     }
 
     [Fact]
@@ -328,6 +386,7 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         var shown = list!["renewals"]!.AsArray().Where(one => ids.Contains((Guid)one!["renewal_id"]!))
             .ToDictionary(one => (string)one!["status"]!);
         Assert.Equal((true, false), ((bool)shown["soft_declined"]!["can_retry"]!, (bool)shown["unknown"]!["can_retry"]!));
+        Assert.Equal("alpine.trend", (string)shown["soft_declined"]!["master"]!);
         Assert.Equal(1, (int)list["counts"]!["unknown"]!);
         var (_, own, _) = await app.GetAsync($"/api/v1/renewals?status=soft_declined&user_id={Person(1)}", Operator);
         Assert.Equal(ids[0], (Guid)Assert.Single(own!["renewals"]!.AsArray())!["renewal_id"]!);
@@ -365,6 +424,14 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.Equal(
             await database.QueryAsync<int>("select count(*)::int from outbox where dead_at is not null and payload <> '{}'"),
             (int)list!["can_revive"]!);
+        var (_, system, _) = await app.GetAsync("/api/v1/system", Operator);
+        Assert.Equal(
+            await database.QueryAsync<(int, int)>(
+                """
+                select count(*) filter (where kind = 'email')::int, count(*) filter (where kind = 'alert_webhook')::int
+                from outbox where dead_at is not null and payload <> '{}'
+                """),
+            ((int)system!["waiting"]!["outbox_dead_mails"]!, (int)system["waiting"]!["outbox_dead_calls"]!));
         var (bad, _, _) = await app.PostAsync("/api/v1/outbox/revive", Operator, new { outbox_ids = dead, all = true });
         var (_, one, _) = await app.PostAsync("/api/v1/outbox/revive", Operator, new { outbox_ids = new[] { dead[0], dead[2] } });
         var (_, all, _) = await app.PostAsync("/api/v1/outbox/revive", Operator, new { all = true });

@@ -48,6 +48,7 @@ public static class CsvRows
         DateTime time => time.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
         DateTimeOffset time => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
         Enum word => JsonNamingPolicy.SnakeCaseUpper.ConvertName(word.ToString()),
+        IEnumerable<string> words => WithoutFormula(string.Join(' ', words)),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => WithoutFormula(value.ToString()!),
     };

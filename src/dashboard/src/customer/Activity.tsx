@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
-import { useSession } from '../session';
+import { useIsOperator } from '../session';
 import { language, t, word } from '../language';
 import { Badge, Button, Confirm, Copy, Empty, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
@@ -62,7 +62,7 @@ export default function Activity({ id, license }: TabProps) {
   const [atOnce, setAtOnce] = useState(false);
   const [token, setToken] = useState<NewToken>();
   const action = useAction();
-  const owner = useSession()?.role === 'subscriber';
+  const owner = !useIsOperator();
   // Questions appear above the rest, which must not move then.
   if (!activity.data && !activity.problem) return <Skeleton rows={8} />;
   return (

@@ -3,6 +3,7 @@ import { call, useAction, type Loaded } from '../api';
 import type { Device } from '../devices';
 import { format } from '../format';
 import { t, word } from '../language';
+import { useIsOperator } from '../session';
 import { Button, Confirm, Empty, notify, Show, Table } from '../ui/kit';
 
 type Named = { device_id: string | null; name: string | null; ea_instance_id: string; mt5_account_number: number };
@@ -34,15 +35,14 @@ export function WaitingDevices({
   id,
   history,
   devices,
-  owner,
   changed,
 }: {
   id: string;
   history?: History;
   devices: Device[];
-  owner: boolean;
   changed: () => void;
 }) {
+  const owner = !useIsOperator();
   const [asked, setAsked] = useState<Waiting>();
   const [leaves, setLeaves] = useState('');
   const action = useAction();
@@ -132,7 +132,7 @@ export function WaitingDevices({
 }
 
 /** Who was added, replaced, removed and refused, when, and from where. */
-export function DeviceHistory({ of, owner }: { of: Loaded<History>; owner: boolean }) {
+export function DeviceHistory({ of }: { of: Loaded<History> }) {
   return (
     <section>
       <h2>{t('history.title')}</h2>
@@ -146,7 +146,7 @@ export function DeviceHistory({ of, owner }: { of: Loaded<History>; owner: boole
               rows={entries}
               id={(row) => `${row.at} ${row.what} ${row.device.ea_instance_id} ${row.device.mt5_account_number}`}
               columns={[
-                { head: t('history.what'), cell: (row) => <What of={row} owner={owner} /> },
+                { head: t('history.what'), cell: (row) => <What of={row} /> },
                 { head: t('devices.device'), cell: (row) => <Name of={row.device} /> },
                 {
                   head: t('history.where'),
@@ -175,14 +175,15 @@ function Name({ of }: { of: Named }) {
   );
 }
 
-function What({ of, owner }: { of: Entry; owner: boolean }) {
+function What({ of }: { of: Entry }) {
+  const operator = useIsOperator();
   const other = of.other ? (of.other.name ?? of.other.ea_instance_id) : '';
   return (
     <>
       {word('history.did', of.what, { other, n: of.times }) ?? of.what}
       <div className="small">
         {format.moment(of.at)}
-        {of.by !== 'SYSTEM' && ` · ${word('history.by', of.by === 'SUBSCRIBER' && !owner ? 'CUSTOMER' : of.by)}`}
+        {of.by !== 'SYSTEM' && ` · ${word('history.by', of.by === 'SUBSCRIBER' && operator ? 'CUSTOMER' : of.by)}`}
       </div>
     </>
   );

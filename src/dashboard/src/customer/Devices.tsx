@@ -3,7 +3,7 @@ import { call, useAction, useLoad } from '../api';
 import type { Device, DeviceList } from '../devices';
 import { format } from '../format';
 import { t } from '../language';
-import { useSession } from '../session';
+import { useIsOperator } from '../session';
 import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Skeleton } from '../ui/kit';
 import { DeviceHistory, WaitingDevices, type History } from './DeviceHistory';
 import type { TabProps } from './License';
@@ -11,7 +11,7 @@ import type { TabProps } from './License';
 export default function Devices({ id, reload }: TabProps) {
   const list = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 30);
   const history = useLoad<History>(`/api/v1/licenses/${id}/devices/history`, 30);
-  const owner = useSession()?.role === 'subscriber';
+  const owner = !useIsOperator();
   const [asked, setAsked] = useState<{ device: Device; to: 'rename' | 'remove' } | null>(null);
   const [name, setName] = useState('');
   const action = useAction();
@@ -41,7 +41,7 @@ export default function Devices({ id, reload }: TabProps) {
     <Show of={list}>
       {(reply) => (
         <>
-          <WaitingDevices id={id} history={history.data} devices={reply.devices} owner={owner} changed={changed} />
+          <WaitingDevices id={id} history={history.data} devices={reply.devices} changed={changed} />
           <h2>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices })}</h2>
           <p>{t(reply.slots_free > 0 ? 'devices.free' : owner ? 'devices.full' : 'devices.customerFull')}</p>
           {reply.devices.length === 0 && <Empty>{t('devices.none')}</Empty>}
@@ -84,7 +84,7 @@ export default function Devices({ id, reload }: TabProps) {
               </li>
             ))}
           </ul>
-          <DeviceHistory of={history} owner={owner} />
+          <DeviceHistory of={history} />
           <Confirm
             open={asked?.to === 'rename'}
             title={t('devices.rename')}

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { useLoad } from '../api';
 import { format } from '../format';
 import { language, t } from '../language';
-import { useSession } from '../session';
+import { useIsOperator } from '../session';
 import { LazyChart } from '../ui/LazyChart';
 import { Facts, Show, Table } from '../ui/kit';
 import { HealthView, reasonOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
@@ -40,14 +40,31 @@ export default function HealthTab({ id }: TabProps) {
   );
 }
 
-/** Why a score changed. Changes that an earlier version recorded have no codes, so they are shown in English only. */
-const reasonsOf = (change: Report['changes'][number]) =>
-  language.get() === 'en'
-    ? [...change.went, ...change.came]
-    : [...(change.went_because ?? []), ...(change.came_because ?? [])].filter((one) => one.code).map(reasonOf);
+/** Why a score changed. Reasons that an earlier version recorded have no code, so they can be shown in English only. */
+function Reasons({ of: change }: { of: Report['changes'][number] }) {
+  if (language.get() === 'en') return [...change.went, ...change.came].join('; ');
+  const because = [
+    ...(change.went_because ?? change.went.map((reason): Reason => ({ reason }))),
+    ...(change.came_because ?? change.came.map((reason): Reason => ({ reason }))),
+  ];
+  const english = because.filter((one) => !one.code).map((one) => one.reason);
+  return (
+    <>
+      {because
+        .filter((one) => one.code)
+        .map(reasonOf)
+        .join('; ')}
+      {english.length > 0 && (
+        <div className="small">
+          {t('health.inEnglish', { n: english.length })} <span lang="en">{english.join('; ')}</span>
+        </div>
+      )}
+    </>
+  );
+}
 
 function Shown({ report }: { report: Report }) {
-  const operator = useSession()?.role === 'operator';
+  const operator = useIsOperator();
   const trend = report.trend.filter((day) => day.score !== null);
   const times = useMemo(() => trend.map((day) => Date.parse(day.day) / 1000), [report]);
   const series = useMemo(() => [{ name: t('health.score'), values: trend.map((day) => day.score), color: 'main' as const }], [report]);
@@ -107,7 +124,7 @@ function Shown({ report }: { report: Report }) {
           <ul>
             {changes.map((change) => (
               <li key={change.day}>
-                {format.date(change.day)}: {change.from ?? t('none')} → {change.to}. {reasonsOf(change).join('; ')}
+                {format.date(change.day)}: {change.from ?? t('none')} → {change.to}. <Reasons of={change} />
               </li>
             ))}
           </ul>

@@ -1,6 +1,7 @@
 import { useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages, type Problem } from '../api';
+import { Heading } from '../files';
 import { format } from '../format';
 import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
 import { t, word } from '../language';
@@ -26,7 +27,7 @@ export default function Invoices() {
           </Show>
         </section>
         <section>
-          <h2>{t('invoices.list')}</h2>
+          <Heading title={t('invoices.list')} csv={list.rows.length > 0 && '/api/v1/invoices'} name="invoices" />
           {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
           {file.problem && <ProblemBox problem={file.problem} />}
           {list.first === undefined && !list.problem && <Skeleton rows={6} />}

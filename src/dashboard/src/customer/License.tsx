@@ -4,7 +4,7 @@ import { useLoad } from '../api';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import type { License } from '../licenses';
-import { useSession } from '../session';
+import { useIsOperator } from '../session';
 import { t } from '../language';
 import { Back, LicenseStatus, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
 
@@ -22,7 +22,7 @@ export type TabProps = { id: string; license: License; reload: () => void };
 export default function LicensePage() {
   const id = useParams().subscriptionId!;
   const loaded = useLoad<License>(`/api/v1/licenses/${encodeURIComponent(id)}`, 60);
-  const operator = useSession()?.role === 'operator';
+  const operator = useIsOperator();
   const base = `/licenses/${id}`;
   return (
     <>
@@ -117,7 +117,7 @@ function Banner({
 }
 
 function Suspended({ license, what }: { license: License; what?: string }) {
-  const owner = useSession()?.role === 'subscriber';
+  const owner = !useIsOperator();
   return (
     <Banner
       tone="poor"

@@ -17,8 +17,8 @@ export function AddPayPal() {
           void action.run(async () => {
             const setup = await call<Setup>('POST', '/api/v1/payment-methods/paypal');
             location.assign(setup.approve_url);
-            // The button stays busy until the browser has left.
-            await new Promise(() => {});
+            // The button stays busy until the browser has left, or shows the page again as it was.
+            await new Promise((resolve) => addEventListener('pageshow', (event) => event.persisted && resolve(undefined)));
           })
         }
       >

@@ -1,6 +1,7 @@
 import type { useAction } from '../api';
 import { format } from '../format';
 import { t, word } from '../language';
+import { useIsOperator } from '../session';
 import { Confirm, Facts } from '../ui/kit';
 import type { RenewalList } from './Renewals';
 
@@ -24,18 +25,17 @@ export const cardHelps = (reply: RenewalList) =>
 export function RenewDialog({
   open,
   reply,
-  operator,
   action,
   onGo,
   onClose,
 }: {
   open: boolean;
   reply: RenewalList;
-  operator: boolean;
   action: ReturnType<typeof useAction>;
   onGo: () => void;
   onClose: () => void;
 }) {
+  const operator = useIsOperator();
   const raised = reply.obstacle === 'price_consent';
   const [price, old] = [format.money(reply.amount_usd), format.money(reply.last_paid_usd)];
   const total = format.money((reply.amount_usd ?? 0) + reply.debt_usd);

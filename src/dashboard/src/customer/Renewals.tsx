@@ -2,7 +2,7 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
-import { useSession } from '../session';
+import { useIsOperator } from '../session';
 import { t, word } from '../language';
 import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
@@ -54,7 +54,7 @@ type Reply = { status: string; code: string | null; detail: string; paid_with: s
 export default function Renewals({ id, reload }: TabProps) {
   const [watching, setWatching] = useState(false);
   const list = useLoad<RenewalList>(`/api/v1/licenses/${id}/renewals`, watching ? 4 : 60);
-  const operator = useSession()?.role === 'operator';
+  const operator = useIsOperator();
   const [asking, setAsking] = useState(false);
   // One key per request of the customer, so that a second click or a lost response starts no second payment.
   const [key, setKey] = useState('');
@@ -263,7 +263,6 @@ export default function Renewals({ id, reload }: TabProps) {
           <RenewDialog
             open={asking}
             reply={reply}
-            operator={operator}
             action={renew}
             onClose={() => {
               setAsking(false);

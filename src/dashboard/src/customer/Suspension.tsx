@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
-import { useSession } from '../session';
+import { useIsOperator } from '../session';
 import { t, word } from '../language';
 import { Button, Empty, Field, ProblemBox, notify, Show } from '../ui/kit';
 import type { TabProps } from './License';
@@ -23,7 +23,7 @@ type View = { suspended: boolean; lift_interval_days: number; suspensions: Reaso
 
 export default function Suspension({ id, reload }: TabProps) {
   const view = useLoad<View>(`/api/v1/licenses/${id}/suspension`, 60);
-  const owner = useSession()?.role === 'subscriber';
+  const owner = !useIsOperator();
   return (
     <Show of={view}>
       {(reply) =>
@@ -34,7 +34,7 @@ export default function Suspension({ id, reload }: TabProps) {
             {reply.suspensions.map((one) => (
               <section key={one.cause} className="card">
                 <h2>{word('suspension.cause', one.cause) ?? one.cause}</h2>
-                <Why of={one} owner={owner} />
+                <Why of={one} />
                 <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
                 {one.appealed_at && (
                   <p className="notice fair">
@@ -132,20 +132,19 @@ function Appeal({ id, done }: { id: string; done: () => void }) {
 }
 
 /** What was seen, the operator's own words, or else what the cause says. */
-function Why({ of: { cause, summary, note, refused_device: out }, owner }: { of: Reason; owner: boolean }) {
+function Why({ of: { cause, summary, note, refused_device: out } }: { of: Reason }) {
+  const operator = useIsOperator();
   const said = (summary && say(summary)) ?? word('suspension.about', cause) ?? cause;
-  const limit = cause === 'DEVICE_LIMIT' && summary?.limit;
   return (
     <>
       <p>
-        {limit && `${t('suspension.limit', { limit })} `}
         {said}
         {out &&
           ` ${
             // Evidence of earlier versions doesn't name the device.
             summary?.code !== 'DEVICE_REFUSED'
               ? t('suspension.staysOutNamed', { ea: out.ea_instance_id, account: String(out.mt5_account_number) })
-              : t(owner ? 'suspension.staysOut' : 'suspension.customerStaysOut')
+              : t(operator ? 'suspension.customerStaysOut' : 'suspension.staysOut')
           }`}
       </p>
       {note && <p>{t('suspension.note', { note })}</p>}

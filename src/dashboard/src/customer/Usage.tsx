@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { useLoad } from '../api';
+import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
 import { LazyChart } from '../ui/LazyChart';
@@ -56,6 +57,7 @@ export default function UsageTab({ id }: TabProps) {
             ['month', t('usage.month')],
           ]}
         />
+        <Csv path={path} name="usage" />
       </div>
       <Show of={usage} rows={6}>
         {(reply) => <Shown reply={reply} />}

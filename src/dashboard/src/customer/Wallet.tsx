@@ -1,6 +1,6 @@
 import { Link } from 'react-router';
-import { session } from '../session';
-import { Problem, useAction, usePages } from '../api';
+import { usePages } from '../api';
+import { Heading } from '../files';
 import { format } from '../format';
 import { language, t, word } from '../language';
 import { Button, Empty, Facts, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
@@ -25,7 +25,6 @@ const read = (reply: Reply) => ({ rows: reply.entries, next: reply.next && `afte
 /** The wallet on the platform: what it can pay, and what it was used for. */
 export default function Wallet() {
   const wallet = usePages<Entry>('/api/v1/wallet', read, 60);
-  const file = useAction();
   const first = wallet.first as Reply | undefined;
   return (
     <>
@@ -48,15 +47,7 @@ export default function Wallet() {
             <p className="small">{t('wallet.help')}</p>
           </section>
           <section>
-            <div className="spread">
-              <h2>{t('wallet.entries')}</h2>
-              {wallet.rows.length > 0 && (
-                <Button isPending={file.busy} onPress={() => void file.run(save)}>
-                  {t('wallet.csv')}
-                </Button>
-              )}
-            </div>
-            {file.problem && <ProblemBox problem={file.problem} />}
+            <Heading title={t('wallet.entries')} csv={wallet.rows.length > 0 && '/api/v1/wallet'} name="wallet" />
             {wallet.rows.length === 0 ? (
               <Empty>{t('wallet.none')}</Empty>
             ) : (
@@ -111,15 +102,3 @@ function Purpose({ of }: { of: Entry }) {
 /** Descriptions are in English. Other languages build those of this backend; the platform's are left out. */
 const described = ({ description, purpose, day }: Entry) =>
   language.get() === 'en' ? description : word('wallet.purpose', purpose, { day: day ? format.date(day) : '' });
-
-async function save() {
-  const reply = await fetch('/api/v1/wallet', {
-    headers: { authorization: `Bearer ${session.get()?.token}`, accept: 'text/csv' },
-  }).catch(() => undefined);
-  if (!reply?.ok) throw new Problem(reply?.status ?? 0, 'OFFLINE', t('state.offline'));
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(await reply.blob());
-  link.download = 'wallet.csv';
-  link.click();
-  URL.revokeObjectURL(link.href);
-}

@@ -127,7 +127,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
           ]}
         />
         <div className="actions">
-          <ReviewAlerts alerts={[alert]} done={again} />
+          <ReviewAlerts alerts={[alert]} done={again} undone={again} />
           {license.data && <ReviewLicense license={license.data} reload={again} />}
         </div>
       </section>

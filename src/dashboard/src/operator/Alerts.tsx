@@ -3,11 +3,11 @@ import { Cell, Checkbox, Column, I18nProvider, Row, Table, TableBody, TableHeade
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import type { AlertRow } from '../alerts';
+import { Csv } from '../files';
 import { format } from '../format';
 import { word } from '../language';
 import { texts } from '../texts';
 import { Badge, Button, Choice, Confirm, Empty, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { Csv } from './Csv';
 import { More } from './Paged';
 import { Results, type Result } from './Results';
 import { ReviewAlerts } from './ReviewAlerts';
@@ -40,6 +40,13 @@ export default function Alerts() {
   const path = `/api/v1/licenses/alerts?${asked}`;
   const list = usePages<AlertRow>(`${path}&limit=100`, read, refreshSeconds);
   const { rows, changes, accept, follow } = useHeld(path, list);
+  const reload = () => {
+    follow();
+    list.reload();
+  };
+  // An undo is later than the render that offers it.
+  const latest = useRef(reload);
+  latest.current = reload;
   const [refused, setRefused] = useState<{ of: number; results: Result[] }>();
   const total = (list.first as Reply | undefined)?.total;
   const chosen = rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
@@ -200,9 +207,9 @@ export default function Alerts() {
               // Those that were refused stay selected.
               setSelected(new Set(others?.results.map((one) => one.key)));
               setRefused(others);
-              follow();
-              list.reload();
+              reload();
             }}
+            undone={() => latest.current()}
           />
         </div>
       )}

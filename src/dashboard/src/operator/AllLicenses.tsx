@@ -1,11 +1,11 @@
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
+import { Csv } from '../files';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
 import { Button, Choice, Field, LicenseStatus, PageTitle, Table } from '../ui/kit';
-import { Csv } from './Csv';
 import { Paged } from './Paged';
 
 export default function AllLicenses() {

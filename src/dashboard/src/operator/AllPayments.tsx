@@ -1,10 +1,10 @@
 import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
+import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
 import { texts } from '../texts';
 import { Back, Badge, PageTitle, Table } from '../ui/kit';
-import { Csv } from './Csv';
 import { Paged } from './Paged';
 import { words as all } from './texts';
 

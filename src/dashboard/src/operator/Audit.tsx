@@ -1,9 +1,9 @@
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { call, useAction, usePages } from '../api';
+import { Csv } from '../files';
 import { Button, Choice, Field, PageTitle, ProblemBox } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
-import { Csv } from './Csv';
 import { Paged } from './Paged';
 import { words as all } from './texts';
 

@@ -1,17 +1,16 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Link, useParams } from 'react-router';
-import { call, Problem, useAction, useLoad, usePages, type Loaded } from '../api';
+import { call, useAction, useLoad, usePages } from '../api';
 import type { AlertRow } from '../alerts';
-import type { Device, DeviceList } from '../devices';
+import { Heading, saveFile } from '../files';
 import { format } from '../format';
 import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
-import { word } from '../language';
+import { t, word } from '../language';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
 import { Back, Badge, Button, Confirm, Empty, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
-import { Heading, saveFile } from './Csv';
-import { Paged, type Pages } from './Paged';
+import { Paged } from './Paged';
 import { PaymentTable, type PaidRenewal } from './AllPayments';
 import { words as all } from './texts';
 
@@ -37,9 +36,31 @@ type Mail = {
   due_at: string | null;
   last_error: string | null;
 };
+type Device = {
+  subscription_id: string;
+  master: string;
+  name: string | null;
+  ea_instance_id: string;
+  mt5_account_number: number;
+  network: string | null;
+  country_code: string | null;
+  city: string | null;
+  last_seen: string;
+};
+type WalletEntry = {
+  entry_id: string;
+  at: string;
+  type: string;
+  amount_usd: number;
+  balance_after_usd: number;
+  subscription_id: string | null;
+  master: string | null;
+  description: string | null;
+};
 type Renewal = {
   renewal_id: string;
   subscription_id: string;
+  master: string;
   status: string;
   amount_usd: number | null;
   period_start: string;
@@ -77,13 +98,19 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
   const id = customer.user_id;
   const of = {
     licenses: `/api/v1/licenses?user_id=${id}`,
+    devices: `${path}/devices`,
     alerts: `/api/v1/licenses/alerts?status=ALL&sort=newest&user_id=${id}`,
     payments: `/api/v1/payments?user_id=${id}`,
+    invoices: `/api/v1/invoices?user_id=${id}`,
+    wallet: `/api/v1/wallet?user_id=${id}`,
     renewals: `/api/v1/renewals?user_id=${id}`,
+    mails: `${path}/mails`,
     audit: `/api/v1/audit?user_id=${id}`,
   };
   const licenses = usePages<License>(`${of.licenses}&limit=100`, readLicenses);
-  const devices = useDevices(licenses);
+  const devices = usePages<Device>(`${of.devices}?limit=100`, (reply: { devices: Device[]; next: string | null }) =>
+    page(reply.devices, reply.next),
+  );
   const alerts = usePages<AlertRow>(`${of.alerts}&limit=20`, (reply: { alerts: AlertRow[]; next: string | null }) => ({
     rows: reply.alerts,
     next: reply.next && `cursor=${encodeURIComponent(reply.next)}`,
@@ -91,15 +118,17 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
   const payments = usePages<PaidRenewal>(`${of.payments}&limit=20`, (reply: { payments: PaidRenewal[]; next: string | null }) =>
     page(reply.payments, reply.next),
   );
-  const invoices = usePages<Invoice>(`/api/v1/invoices?user_id=${id}&limit=50`, (reply: InvoiceList) => page(reply.invoices, reply.next));
+  const invoices = usePages<Invoice>(`${of.invoices}&limit=50`, (reply: InvoiceList) => page(reply.invoices, reply.next));
   const renewals = usePages<Renewal>(`${of.renewals}&limit=20`, (reply: { renewals: Renewal[]; next: string | null }) =>
     page(reply.renewals, reply.next),
   );
-  const mails = useLoad<{ mails: Mail[] }>(`${path}/mails`);
+  const wallet = usePages<WalletEntry>(of.wallet, (reply: { entries: WalletEntry[]; next: string | null }) =>
+    page(reply.entries, reply.next),
+  );
+  const mails = useLoad<{ mails: Mail[] }>(of.mails);
   const audit = usePages<AuditEntry>(`${of.audit}&limit=50`, (reply: { entries: AuditEntry[]; next: string | null }) =>
     page(reply.entries, reply.next),
   );
-  const masters = new Map(licenses.rows.map((row) => [row.subscription_id, row.master]));
   return (
     <>
       <PageTitle title={customer.email}>
@@ -150,31 +179,27 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
           />
         )}
       </Paged>
-      <h2>{words.devices}</h2>
-      <Show of={devices} rows={2}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <Empty>{words.noDevices}</Empty>
-          ) : (
-            <Table
-              label={words.devices}
-              rows={rows}
-              id={(row) => `${row.license.subscription_id} ${row.device.ea_instance_id} ${row.device.mt5_account_number}`}
-              columns={[
-                { head: texts.alert.device, cell: ({ device }) => device.name ?? device.ea_instance_id },
-                { head: words.account, cell: ({ device }) => device.mt5_account_number },
-                { head: texts.usage.network, cell: ({ device }) => device.networks[0]?.network ?? device.ip_address ?? texts.none },
-                { head: texts.alert.location, cell: ({ device }) => format.location(device.city, device.country_code) },
-                { head: words.lastSeen, cell: ({ device }) => format.ago(device.last_seen) },
-                {
-                  head: texts.alerts.license,
-                  cell: ({ license }) => <Link to={`/licenses/${license.subscription_id}/devices`}>{license.master}</Link>,
-                },
-              ]}
-            />
-          )
-        }
-      </Show>
+      <Heading title={words.devices} csv={devices.rows.length > 0 && of.devices} name="devices" />
+      <Paged list={devices} empty={words.noDevices}>
+        {(rows) => (
+          <Table
+            label={words.devices}
+            rows={rows}
+            id={(row) => `${row.subscription_id} ${row.ea_instance_id} ${row.mt5_account_number}`}
+            columns={[
+              { head: texts.alert.device, cell: (row) => row.name ?? row.ea_instance_id },
+              { head: words.account, cell: (row) => row.mt5_account_number },
+              { head: texts.usage.network, cell: (row) => row.network ?? texts.none },
+              { head: texts.alert.location, cell: (row) => format.location(row.city, row.country_code) },
+              { head: words.lastSeen, cell: (row) => format.ago(row.last_seen) },
+              {
+                head: texts.alerts.license,
+                cell: (row) => <Link to={`/licenses/${row.subscription_id}/devices`}>{row.master}</Link>,
+              },
+            ]}
+          />
+        )}
+      </Paged>
       <Notes notes={notes} path={path} reload={reload} />
       <Heading title={words.alerts} csv={alerts.rows.length > 0 && of.alerts} name="alerts" />
       <Paged list={alerts} empty={words.noAlerts}>
@@ -212,11 +237,7 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
             columns={[
               {
                 head: texts.alerts.license,
-                cell: (row) => (
-                  <Link to={`/licenses/${row.subscription_id}/renewals`}>
-                    {masters.get(row.subscription_id) ?? format.id(row.subscription_id)}
-                  </Link>
-                ),
+                cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.master}</Link>,
               },
               { head: all.renewals.expires, cell: (row) => format.day(row.period_start) },
               { head: all.renewals.status, cell: (row) => all.renewals.statuses[row.status] ?? row.status },
@@ -231,11 +252,15 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
       <Paged list={payments} empty={words.noPayments}>
         {(rows) => <PaymentTable label={words.payments} payments={rows} />}
       </Paged>
-      <h2>{words.invoices}</h2>
+      <Heading title={words.invoices} csv={invoices.rows.length > 0 && of.invoices} name="invoices" />
       <Paged list={invoices} empty={(invoices.first as InvoiceList | undefined)?.is_on ? words.noInvoices : words.invoicesOff}>
         {(rows) => <Invoices invoices={rows} />}
       </Paged>
-      <h2>{words.mails}</h2>
+      <Heading title={words.walletEntries} csv={wallet.rows.length > 0 && of.wallet} name="wallet" />
+      <Paged list={wallet} empty={words.noWalletEntries}>
+        {(rows) => <WalletEntries entries={rows} />}
+      </Paged>
+      <Heading title={words.mails} csv={(mails.data?.mails.length ?? 0) > 0 && of.mails} name="mails" />
       <Show of={mails} rows={2}>
         {(reply) => (reply.mails.length === 0 ? <Empty>{words.noMails}</Empty> : <Mails mails={reply.mails} />)}
       </Show>
@@ -247,33 +272,33 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
   );
 }
 
-/** The devices of all listed licenses; a license's devices are read with the license's own route. */
-function useDevices(list: Pages<License>): Loaded<{ license: License; device: Device }[]> {
-  const licenses = list.first === undefined ? undefined : list.rows;
-  const [state, setState] = useState<{ data?: { license: License; device: Device }[]; problem?: Problem; loading: boolean }>({
-    loading: true,
-  });
-  const [round, setRound] = useState(0);
-  const ids = licenses?.map((license) => license.subscription_id).join();
-  useEffect(() => {
-    if (!licenses) return;
-    const abort = new AbortController();
-    Promise.all(
-      licenses.map(async (license) =>
-        (await call<DeviceList>('GET', `/api/v1/licenses/${license.subscription_id}/devices`, undefined, [], abort.signal)).devices.map(
-          (device) => ({ license, device }),
-        ),
-      ),
-    ).then(
-      (lists) => setState({ data: lists.flat().sort((a, b) => b.device.last_seen.localeCompare(a.device.last_seen)), loading: false }),
-      (problem: Problem) => abort.signal.aborted || setState((old) => ({ ...old, problem, loading: false })),
-    );
-    return () => abort.abort();
-    // The array is a new one in each render.
-  }, [ids, round]);
-  // Without the licenses, there is nothing to wait for.
-  if (!licenses && list.problem) return { problem: list.problem, loading: false, reload: list.reload };
-  return { ...state, reload: () => setRound((n) => n + 1) };
+function WalletEntries({ entries }: { entries: WalletEntry[] }) {
+  return (
+    <Table
+      label={words.walletEntries}
+      rows={entries}
+      id={(row) => row.entry_id}
+      columns={[
+        { head: all.audit.when, cell: (row) => format.moment(row.at) },
+        {
+          head: words.entry,
+          wide: true,
+          cell: (row) => (
+            <>
+              {word('wallet.type', row.type) ?? row.type}
+              <div className="small">{row.description}</div>
+            </>
+          ),
+        },
+        {
+          head: texts.alerts.license,
+          cell: (row) => (row.subscription_id ? <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.master}</Link> : texts.none),
+        },
+        { head: texts.renewals.amount, number: true, cell: (row) => format.signed(row.amount_usd) },
+        { head: words.balance, number: true, cell: (row) => format.money(row.balance_after_usd) },
+      ]}
+    />
+  );
 }
 
 function Invoices({ invoices }: { invoices: Invoice[] }) {
@@ -416,11 +441,15 @@ function Export({ path, id, done }: { path: string; id: string; done: () => void
   const go = () =>
     action
       .run(async () => {
-        await saveFile(`${path}/export`, `person-${id}.json`);
+        await saveFile(`${path}/export`, `person-${id}.json`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{}',
+        });
         notify(words.exported);
         done();
       })
-      .then((fine) => fine || notify(all.csvFailed));
+      .then((fine) => fine || notify(t('file.failed')));
   return (
     <Button onPress={() => void go()} isPending={action.busy}>
       {words.export}

@@ -1,9 +1,10 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
+import { Heading } from '../files';
 import { format } from '../format';
 import { Button, Confirm, Empty, notify, ProblemBox, Show, Table } from '../ui/kit';
-import { Heading } from './Csv';
+import { Results, type Result } from './Results';
 import { words as all } from './texts';
 
 type Message = {
@@ -21,19 +22,35 @@ type Message = {
 const words = all.system;
 const title = (message: Message) => `${words.deadKinds[message.kind] ?? message.kind}: ${message.name.replaceAll('_', ' ')}`;
 
-/** Emails and alert webhooks that were given up; one or all are sent again. */
+/** Emails and alert webhooks that were given up; one, those that are selected, or all are sent again. */
 export function DeadMessages({ changed }: { changed: () => void }) {
   const list = useLoad<{ messages: Message[]; can_revive: number }>('/api/v1/outbox/dead');
   const [asking, setAsking] = useState(false);
+  const [selected, setSelected] = useState(new Set<string>());
+  const [refused, setRefused] = useState<{ of: number; results: Result[] }>();
   const action = useAction();
+  const possible = list.data?.messages.filter((row) => row.can_revive) ?? [];
+  const chosen = possible.filter((row) => selected.has(row.outbox_id));
   const revive = (order: { outbox_ids: string[] } | { all: true }) =>
     action.run(async () => {
-      const { revived } = await call<{ revived: string[] }>('POST', '/api/v1/outbox/revive', order);
-      notify(words.revived(revived.length));
+      const { revived, others } = await call<{ revived: string[]; others: string[] }>('POST', '/api/v1/outbox/revive', order);
+      const names = new Map(possible.map((row) => [row.outbox_id, title(row)]));
+      if (others.length > 0)
+        setRefused({
+          of: revived.length + others.length,
+          results: others.map((key) => ({ key, name: names.get(key), detail: words.notRevived })),
+        });
+      else notify(words.revived(revived.length));
+      setSelected((old) => new Set([...old].filter((id) => !revived.includes(id))));
       setAsking(false);
       list.reload();
       changed();
     });
+  const toggle = (id: string) => {
+    const next = new Set(selected);
+    if (!next.delete(id)) next.add(id);
+    setSelected(next);
+  };
   return (
     <>
       <Heading title={words.dead} csv={(list.data?.messages.length ?? 0) > 0 && '/api/v1/outbox/dead'} name="given-up" />
@@ -44,11 +61,33 @@ export function DeadMessages({ changed }: { changed: () => void }) {
             <Empty>{words.noDead}</Empty>
           ) : (
             <>
+              {possible.length > 1 && (
+                <label className="check">
+                  <input
+                    type="checkbox"
+                    checked={chosen.length === possible.length}
+                    onChange={(event) => setSelected(new Set(event.target.checked ? possible.map((row) => row.outbox_id) : []))}
+                  />
+                  {words.selectRevivable}
+                </label>
+              )}
               <Table
                 label={words.dead}
                 rows={messages}
                 id={(row) => row.outbox_id}
                 columns={[
+                  {
+                    head: all.renewals.choose,
+                    cell: (row) => (
+                      <input
+                        type="checkbox"
+                        aria-label={words.selectDead(`${title(row)}, ${row.recipient ?? ''}`)}
+                        disabled={!row.can_revive}
+                        checked={row.can_revive && selected.has(row.outbox_id)}
+                        onChange={() => toggle(row.outbox_id)}
+                      />
+                    ),
+                  },
                   {
                     head: words.message,
                     wide: true,
@@ -91,6 +130,15 @@ export function DeadMessages({ changed }: { changed: () => void }) {
           )
         }
       </Show>
+      {chosen.length > 0 && (
+        <div className="bulk" role="region" aria-label={words.selected(chosen.length)}>
+          <strong>{words.selected(chosen.length)}</strong>
+          <Button isDisabled={action.busy} onPress={() => void revive({ outbox_ids: chosen.map((row) => row.outbox_id) })}>
+            {words.revive}
+          </Button>
+        </div>
+      )}
+      {refused && <Results {...refused} onClose={() => setRefused(undefined)} />}
       <Confirm
         open={asking}
         title={words.reviveTitle}

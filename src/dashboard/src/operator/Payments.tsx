@@ -1,11 +1,12 @@
 import { useCallback, useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
+import { Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
-import { Heading } from './Csv';
 import { Decide } from './Decide';
+import { words as own } from './texts';
 
 export type PaymentCase = {
   case_id: string;
@@ -19,6 +20,10 @@ export type PaymentCase = {
   detail: string;
   opened_at: string;
   decision: string | null;
+  decided_at: string | null;
+  decided_by: string | null;
+  decided_by_email: string | null;
+  decided_why: string | null;
   can_credit: boolean;
 };
 export type Dispute = {
@@ -47,6 +52,37 @@ const words = texts.payments;
 
 /** The id of the payment or dispute that a mail links to. */
 const linked = () => location.hash.slice(1);
+
+/** What a mail links to may be decided meanwhile: then who decided it, when and how. */
+export function LinkedDecision({ cases, disputes }: { cases: PaymentCase[]; disputes: Dispute[] }) {
+  const id = linked();
+  const concern = cases.find((row) => row.case_id === id);
+  const dispute = disputes.find((row) => row.reversal_id === id);
+  if (!id || (concern && concern.decision === null) || dispute?.state === 'open') return null;
+  return (
+    <div className="notice fair" role="status">
+      {dispute ? (
+        words.disputeDecided(format.moment(dispute.changed_at), words.states[dispute.state] ?? dispute.state)
+      ) : !concern ? (
+        words.notListed
+      ) : (
+        <>
+          {words.caseDecided(
+            concern.decided_by && (concern.decided_by_email ?? own.customer.someone),
+            format.moment(concern.decided_at),
+            words.decisions[concern.decision!] ?? concern.decision!,
+          )}
+          {concern.decided_why && <div className="small">{concern.decided_why}</div>}
+          {concern.subscription_id && (
+            <div className="small">
+              {words.customer}: {license(concern)}
+            </div>
+          )}
+        </>
+      )}
+    </div>
+  );
+}
 
 /** The license, named by its customer. */
 const license = (row: { subscription_id: string | null; email: string | null }) =>

@@ -2,10 +2,10 @@ import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { useLoadedConfig } from '../config';
+import { Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Back, Button, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
-import { Heading } from './Csv';
 
 type Sum = { charges: number; amount_minor: number };
 type Totals = {

@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
+import { Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
-import { Heading } from './Csv';
 import { Choices } from './Decide';
 
 type Payment = {

@@ -1,12 +1,12 @@
 import { useState, type ReactNode } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { call, useLoad } from '../api';
+import { Csv, Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Button, Choice, Empty, Field, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs } from '../ui/kit';
-import { Csv, Heading } from './Csv';
 import { Decide } from './Decide';
-import { Disputes, PaymentCases, type Dispute, type PaymentCase } from './Payments';
+import { Disputes, LinkedDecision, PaymentCases, type Dispute, type PaymentCase } from './Payments';
 import { Refunds } from './Refunds';
 import { RenewalsByStatus } from './RenewalsByStatus';
 import { words as own } from './texts';
@@ -89,6 +89,7 @@ function Decisions() {
   return (
     <>
       {problem && <ProblemBox problem={problem.problem!} again={problem.reload} />}
+      {cases.data && disputes.data && <LinkedDecision cases={cases.data.cases} disputes={disputes.data.disputes} />}
       {isNothing && <Empty>{own.renewals.nothingToDecide}</Empty>}
       {charges.length > 0 && (
         <>

@@ -1,11 +1,11 @@
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { call, useAction, usePages } from '../api';
+import { Csv } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Choice, Confirm, Field, notify, Table } from '../ui/kit';
 import { inChunks } from './bulk';
-import { Csv } from './Csv';
 import { Paged } from './Paged';
 import { Results, type Result } from './Results';
 import { words as all } from './texts';
@@ -15,6 +15,7 @@ type Renewal = {
   subscription_id: string;
   user_id: string;
   email: string;
+  master: string;
   status: string;
   amount_usd: number | null;
   period_start: string;
@@ -122,7 +123,12 @@ export function RenewalsByStatus() {
               { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
               {
                 head: words.expires,
-                cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.day(row.period_start)}</Link>,
+                cell: (row) => (
+                  <>
+                    <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.day(row.period_start)}</Link>
+                    <div className="small">{row.master}</div>
+                  </>
+                ),
               },
               { head: words.attempts, number: true, cell: (row) => row.attempts },
               { head: words.next, cell: (row) => format.moment(row.next_action_at) },

@@ -2,10 +2,10 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { useLoad } from '../api';
 import { useConfig } from '../config';
+import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
 import { Choice, PageTitle, Show, Table } from '../ui/kit';
-import { Csv } from './Csv';
 import { words as all } from './texts';
 
 type Row = { report: string; group: string; count: number; of: number | null; amount_usd: number | null };

@@ -8,7 +8,16 @@ import { inChunks } from './bulk';
 import type { Result } from './Results';
 
 /** The actions of an operator on one alert or on several alerts. */
-export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: (refused?: { of: number; results: Result[] }) => void }) {
+export function ReviewAlerts({
+  alerts,
+  done,
+  undone,
+}: {
+  alerts: AlertRow[];
+  done: (refused?: { of: number; results: Result[] }) => void;
+  /** Reinstatements were undone. Meanwhile the operator may have selected other alerts. */
+  undone: () => void;
+}) {
   const [asked, setAsked] = useState<Review>();
   const [notes, setNotes] = useState('');
   const [reinstate, setReinstate] = useState(true);
@@ -35,7 +44,7 @@ export function ReviewAlerts({ alerts, done }: { alerts: AlertRow[]; done: (refu
             () => notify(texts.alerts.suspendedAgain),
             (problem: Error) => notify(problem.message),
           )
-          .finally(() => done());
+          .finally(undone);
       if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), reinstated.size > 0 ? () => void undo() : undefined);
       setAsked(undefined);
       setNotes('');

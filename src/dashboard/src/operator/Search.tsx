@@ -58,6 +58,11 @@ export default function Search() {
   const go = useNavigate();
   const id = useId();
   const typed = text.trim();
+  // Whoever leaves the search doesn't want to go to its result any more.
+  const close = () => {
+    entered.current = undefined;
+    setOpen(false);
+  };
 
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
@@ -68,7 +73,7 @@ export default function Search() {
         input.current?.select();
       }
     };
-    const leave = (event: PointerEvent) => box.current?.contains(event.target as Node) || setOpen(false);
+    const leave = (event: PointerEvent) => box.current?.contains(event.target as Node) || close();
     document.addEventListener('keydown', focus);
     document.addEventListener('pointerdown', leave);
     return () => {
@@ -107,9 +112,8 @@ export default function Search() {
       : (current?.problem?.message ??
         (current === undefined ? words.search.busy : hits.length === 0 ? words.search.none : words.search.hits(hits.length)));
   const visit = (hit: Hit | undefined) => {
-    entered.current = undefined;
     if (!hit) return;
-    setOpen(false);
+    close();
     input.current?.blur();
     void go(target(hit));
   };
@@ -125,7 +129,7 @@ export default function Search() {
         if (current) visit(hits[active]);
         else entered.current = typed;
       }}
-      onBlur={(event) => event.currentTarget.contains(event.relatedTarget) || setOpen(false)}
+      onBlur={(event) => event.currentTarget.contains(event.relatedTarget) || close()}
     >
       <input
         ref={input}
@@ -150,7 +154,7 @@ export default function Search() {
         }}
         onKeyDown={(event) => {
           if (event.key === 'Escape') {
-            setOpen(false);
+            close();
             if (!open) input.current?.blur();
           } else if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && hits.length > 0) {
             event.preventDefault();

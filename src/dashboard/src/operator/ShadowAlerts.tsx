@@ -1,9 +1,9 @@
 import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
+import { Csv } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Back, Badge, Choice, Empty, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
-import { Csv } from './Csv';
 import { More } from './Paged';
 
 type Comparison = {

@@ -1,12 +1,12 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
+import { Heading } from '../files';
 import { format } from '../format';
 import { t } from '../language';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import { inChunks } from './bulk';
-import { Heading } from './Csv';
 import { DeadMessages } from './DeadMessages';
 import { More } from './Paged';
 import { Results, type Result } from './Results';
@@ -22,6 +22,8 @@ type State = {
     outbox_due: number;
     outbox_oldest_at: string | null;
     outbox_dead: number;
+    outbox_dead_mails: number;
+    outbox_dead_calls: number;
     quarantine_open: number;
     dead_letters_open: number;
     arrivals_waiting: number;
@@ -74,7 +76,7 @@ export default function System() {
               waiting={waiting}
               timers={timers}
               troubles={troubles}
-              deadLettered={queue.dead_lettered ?? 0}
+              queue={queue}
               skipped={skipped_rows.length}
               warnings={[clock_warning, usage_log.warning, address_warning]}
             />
@@ -189,19 +191,22 @@ const pageOf = (trouble: State['troubles'][number]) =>
         ? '/webhooks'
         : undefined;
 
-/** What needs attention, in sentences; the tables below have the details. Without any, everything works. */
+/**
+ * What needs attention, in sentences; the tables below have the details. Each message counts once: those that a trouble is about are not
+ * counted again.
+ */
 function InWords({
   waiting,
   timers,
   troubles,
-  deadLettered,
+  queue,
   skipped,
   warnings,
 }: {
   waiting: State['waiting'];
   timers: State['timers'];
   troubles: State['troubles'];
-  deadLettered: number;
+  queue: State['queue'];
   skipped: number;
   warnings: (string | null)[];
 }) {
@@ -209,20 +214,25 @@ function InWords({
   const active = timers.filter((timer) => !timer.is_disabled);
   const late = active.filter((timer) => timer.late_since !== null);
   const failed = active.filter((timer) => timer.last_status === 'failed' && timer.late_since === null);
-  const isTold = (timer: State['timers'][number]) =>
-    troubles.some((trouble) => trouble.cause === 'TIMER_LATE' && trouble.subject === timer.timer_name);
+  const isTold = (cause: string, subject = '') => troubles.some((trouble) => trouble.cause === cause && trouble.subject === subject);
   const toldDisputes = troubles.filter((trouble) => trouble.cause.startsWith('DISPUTE_')).length;
+  const toldLetters = isTold('DEAD_LETTERS') ? waiting.dead_letters_open : 0;
+  const toldDead = (isTold('MAILS_DEAD') ? waiting.outbox_dead_mails : 0) + (isTold('WEBHOOK_CALLS_DEAD') ? waiting.outbox_dead_calls : 0);
+  const others = (all: number, told: number, sentence: (n: number, more: boolean) => string) =>
+    all > told ? [sentence(all - told, told > 0)] : [];
   const urgent = [
-    ...late.filter((timer) => !isTold(timer)).map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
+    ...late
+      .filter((timer) => !isTold('TIMER_LATE', timer.timer_name))
+      .map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
     ...failed.map((timer) => say.failed(timer.timer_name, format.ago(timer.last_finished_at), timer.last_error)),
     ...warnings.filter((one) => one !== null),
-    ...(deadLettered > 0 ? [say.waits.deadLetters(deadLettered)] : []),
+    ...((queue.dead_lettered ?? 0) > 0 ? [say.waits.deadLetters(queue.dead_lettered!)] : []),
     ...(skipped > 0 ? [say.waits.skipped(skipped)] : []),
     ...(waiting.charges_unknown > 0 ? [say.waits.unknown(waiting.charges_unknown)] : []),
     ...(waiting.payment_cases_open > 0 ? [say.waits.cases(waiting.payment_cases_open)] : []),
-    ...(waiting.disputes_open > toldDisputes ? [say.waits.disputes(waiting.disputes_open)] : []),
-    ...(waiting.outbox_dead > 0 ? [say.waits.dead(waiting.outbox_dead)] : []),
-    ...(waiting.quarantine_open > 0 ? [say.waits.quarantine(waiting.quarantine_open)] : []),
+    ...others(waiting.disputes_open, toldDisputes, say.waits.disputes),
+    ...others(waiting.outbox_dead, toldDead, say.waits.dead),
+    ...others(waiting.quarantine_open, toldLetters, say.waits.quarantine),
   ];
   const normal = [
     ...(waiting.alerts_open > 0 ? [say.waits.alerts(waiting.alerts_open)] : []),
@@ -232,9 +242,10 @@ function InWords({
   const count = troubles.length + urgent.length;
   const isBroken = troubles.length + late.length + failed.length > 0 || warnings.some((one) => one !== null);
   return (
-    <section className={`card summary ${isBroken ? 'poor' : count > 0 ? 'fair' : ''}`}>
-      <h2>{count === 0 ? say.allWell : say.attention(count)}</h2>
+    <section className={`card summary ${isBroken ? 'poor' : count > 0 || queue.unknown_because ? 'fair' : ''}`}>
+      <h2>{count > 0 ? say.attention(count) : queue.unknown_because ? say.knownWell : say.allWell}</h2>
       <p>{say.onTime(active.length - late.length, active.length)}.</p>
+      {queue.unknown_because && <p>{say.queueUnknown(queue.unknown_because)}</p>}
       {count > 0 && (
         <ul>
           {troubles.map((trouble) => {
@@ -251,7 +262,10 @@ function InWords({
           ))}
         </ul>
       )}
-      {normal.length > 0 ? normal.map((sentence) => <p key={sentence}>{sentence}</p>) : count === 0 && <p>{say.nothingWaits}</p>}
+      {normal.map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
+      {normal.length === 0 && count === 0 && !queue.unknown_because && <p>{say.nothingWaits}</p>}
       <p className="small">
         <Link to="/alerts">{t('nav.alerts')}</Link> · <Link to="/renewals">{t('nav.renewals')}</Link> ·{' '}
         <Link to="/webhooks">{t('nav.webhooks')}</Link>

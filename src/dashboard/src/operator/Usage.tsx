@@ -1,9 +1,9 @@
 import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
+import { Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { type Column, Empty, Facts, PageTitle, Segments, Show, Table } from '../ui/kit';
-import { Heading } from './Csv';
 
 type Group = {
   key: string;

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { call, useAction, useLoad } from '../api';
+import { Csv } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Copy, Empty, Field, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
@@ -46,6 +47,7 @@ export default function Webhooks() {
   return (
     <>
       <PageTitle title={words.title}>
+        <Csv path={path} name="webhook-endpoints" />
         <Button look="main" onPress={() => setDialog({ what: 'add' })}>
           {words.add}
         </Button>

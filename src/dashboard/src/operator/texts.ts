@@ -1,9 +1,11 @@
 // Texts of pages that only operators load. In texts.ts, they would be part of every customer's first view.
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
+/** @param more Some are said in another sentence. */
+const counted = (n: number, more: boolean, one: string, many: string) =>
+  plural(n, more ? `more ${one}` : one, more ? `more ${many}` : many);
+
 export const words = {
-  csv: 'Download CSV',
-  csvFailed: 'The list could not be downloaded.',
   reason: 'Reason, for the audit log',
   results: {
     title: 'Results',
@@ -52,6 +54,10 @@ export const words = {
     noPayments: 'Nothing was paid.',
     renewals: 'Renewals in progress',
     noRenewals: 'No renewal is in progress.',
+    walletEntries: 'Wallet entries',
+    noWalletEntries: 'No entries.',
+    entry: 'Entry',
+    balance: 'Balance',
     mails: 'Emails of the last 30 days',
     noMails: 'No emails.',
     invoices: 'Invoices',
@@ -238,6 +244,8 @@ export const words = {
   },
   system: {
     allWell: 'Everything works',
+    knownWell: 'Everything that could be checked works',
+    queueUnknown: (because: string) => `The state of the queue is unknown: ${because}`,
     attention: (n: number) => (n === 1 ? '1 thing needs attention' : `${n} things need attention`),
     onTime: (n: number, of: number) => `${n} of ${of} timers on time`,
     late: (name: string, since: string) => `${name} has been late since ${since}`,
@@ -248,11 +256,12 @@ export const words = {
     nothingWaits: 'Nothing waits.',
     waits: {
       outbox: (n: number, oldest: string) => `${plural(n, 'email or webhook is', 'emails or webhooks are')} due; oldest: ${oldest}.`,
-      dead: (n: number) => `${plural(n, 'email or webhook was', 'emails or webhooks were')} given up and can be sent again.`,
+      dead: (n: number, more: boolean) =>
+        `${counted(n, more, 'email or webhook was', 'emails or webhooks were')} given up and can be sent again.`,
       unknown: (n: number) => `${plural(n, 'charge has', 'charges have')} an unknown outcome.`,
       cases: (n: number) => `${plural(n, 'payment needs', 'payments need')} a decision.`,
-      disputes: (n: number) => `${plural(n, 'dispute is', 'disputes are')} open.`,
-      quarantine: (n: number) => `${plural(n, 'usage message is', 'usage messages are')} quarantined.`,
+      disputes: (n: number, more: boolean) => `${counted(n, more, 'dispute is', 'disputes are')} open.`,
+      quarantine: (n: number, more: boolean) => `${counted(n, more, 'usage message is', 'usage messages are')} quarantined.`,
       scan: (n: number, oldest: string) => `${plural(n, 'batch of usage is', 'batches of usage are')} not scanned yet; oldest: ${oldest}.`,
       alerts: (n: number) => `${plural(n, 'alert is', 'alerts are')} open.`,
       deadLetters: (n: number) => `The queue has ${plural(n, 'dead letter', 'dead letters')}.`,
@@ -294,6 +303,9 @@ export const words = {
     reviveText: 'The next run sends each of them again, even if it is old. Correct the cause first.',
     revived: (n: number) => `${plural(n, 'message is', 'messages are')} due now.`,
     emptied: 'Its text was deleted',
+    notRevived: 'It was sent again meanwhile, or its text was deleted.',
+    selectDead: (what: string) => `Select ${what}`,
+    selectRevivable: 'Select all that can be sent again',
     selected: (n: number) => `${n} selected`,
     select: (at: string) => `Select the message of ${at}`,
     selectAll: 'Select all on this page',

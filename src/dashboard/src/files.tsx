@@ -1,0 +1,38 @@
+import { Problem, useAction } from './api';
+import { t } from './language';
+import { session } from './session';
+import { Button, notify } from './ui/kit';
+
+/** Saves what the backend answers as a file. */
+export async function saveFile(path: string, name: string, init: RequestInit = {}) {
+  const headers = { ...(init.headers as Record<string, string>), authorization: `Bearer ${session.get()?.token}` };
+  const answer = await fetch(path, { ...init, headers }).catch(() => undefined);
+  if (!answer?.ok) throw new Problem(answer?.status ?? 0, 'OFFLINE', t('state.offline'));
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/** Downloads the list that the page shows: all its rows, up to 10,000. */
+export function Csv({ path, name }: { path: string; name: string }) {
+  const action = useAction();
+  const download = () =>
+    action.run(() => saveFile(path, `${name}.csv`, { headers: { accept: 'text/csv' } })).then((done) => done || notify(t('file.failed')));
+  return (
+    <Button onPress={() => void download()} isPending={action.busy}>
+      {t('file.csv')}
+    </Button>
+  );
+}
+
+/** The heading of a list, with the button that downloads it. */
+export function Heading({ title, csv, name }: { title: string; csv: string | false; name: string }) {
+  return (
+    <div className="heading">
+      <h2>{title}</h2>
+      {csv && <Csv path={csv} name={name} />}
+    </div>
+  );
+}
