@@ -112,6 +112,8 @@
 \ir installation/migration.psql
 \set migration 0063_dispute_deadlines
 \ir installation/migration.psql
+\set migration 0069_counted_gauges
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
@@ -146,6 +148,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/51_listed_alerts.sql
 \ir repeatable/52_shadow_comparison.sql
+\ir repeatable/53_counted_gauges.sql
 \ir repeatable/60_license_health.sql
 \ir repeatable/61_listed_licenses.sql
 \ir repeatable/62_unusable_values.sql
