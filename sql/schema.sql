@@ -1128,6 +1128,13 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.mark_used_licenses_due(used uuid[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into health_marks (subscription_id)
+    select h.subscription_id from license_health h where h.is_silent and h.subscription_id = any (used)
+$$;
+
 CREATE FUNCTION public.measure_rank(measure text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -2240,6 +2247,12 @@ CREATE TABLE public.dispute_evidence (
     CONSTRAINT evidence_has_a_length CHECK (((length(text) >= 1) AND (length(text) <= 20000))),
     CONSTRAINT evidence_state_is_known CHECK ((state = ANY (ARRAY['requested'::text, 'sent'::text, 'refused'::text]))),
     CONSTRAINT requested_evidence_has_a_next_try CHECK (((state = 'requested'::text) = (next_try_at IS NOT NULL)))
+);
+
+CREATE TABLE public.health_comparison (
+    only_row boolean DEFAULT true NOT NULL,
+    next_subscription_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    CONSTRAINT has_one_row CHECK (only_row)
 );
 
 CREATE TABLE public.health_marks (
@@ -3431,6 +3444,9 @@ ALTER TABLE ONLY public.customer_notes
 ALTER TABLE ONLY public.dispute_evidence
     ADD CONSTRAINT dispute_evidence_pkey PRIMARY KEY (reversal_id);
 
+ALTER TABLE ONLY public.health_comparison
+    ADD CONSTRAINT health_comparison_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.health_marks
     ADD CONSTRAINT health_marks_pkey PRIMARY KEY (mark_id);
 
@@ -3673,6 +3689,12 @@ ALTER TABLE ONLY public.webhook_secrets
 
 CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
 
+CREATE INDEX alerts_by_status_and_queue ON public.suspicious_activity_alerts USING btree (status, ((
+CASE
+    WHEN ((appealed_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (appealed_at <= '9000-01-01 00:00:00+00'::timestamp with time zone)) THEN appealed_at
+    ELSE NULL::timestamp with time zone
+END IS NOT NULL)) DESC, LEAST(GREATEST(detected_at, '1970-01-01 00:00:00+00'::timestamp with time zone), '9000-01-01 00:00:00+00'::timestamp with time zone) DESC, alert_id DESC);
+
 CREATE INDEX audit_log_by_action ON public.audit_log USING btree (action, occurred_at DESC, audit_id DESC);
 
 CREATE INDEX audit_log_by_actor ON public.audit_log USING btree (actor_id, occurred_at DESC, audit_id DESC) WHERE (actor_id IS NOT NULL);
@@ -3814,8 +3836,6 @@ CREATE INDEX renewals_to_decide ON public.renewals USING btree (unknown_since) W
 CREATE INDEX skipped_rows_by_time ON public.skipped_rows USING btree (last_seen_at);
 
 CREATE INDEX subscriptions_master_id ON public.subscriptions USING btree (master_id);
-
-CREATE INDEX suspicious_activity_alerts_queue ON public.suspicious_activity_alerts USING btree (((appealed_at IS NOT NULL)) DESC, detected_at DESC, alert_id DESC);
 
 CREATE INDEX suspicious_activity_alerts_status ON public.suspicious_activity_alerts USING btree (status, detected_at DESC);
 

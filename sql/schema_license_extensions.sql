@@ -114,6 +114,8 @@
 \ir installation/migration.psql
 \set migration 0069_counted_gauges
 \ir installation/migration.psql
+\set migration 0070_bounded_reads
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
@@ -153,6 +155,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/61_listed_licenses.sql
 \ir repeatable/62_unusable_values.sql
 \ir repeatable/63_mail_licenses.sql
+\ir repeatable/64_health_marks.sql
 \ir repeatable/70_persons.sql
 \ir repeatable/71_find_customers.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset
