@@ -715,11 +715,15 @@ CREATE FUNCTION public.find_customers(address_part text, account bigint, network
 begin
     if address_part is not null then
         return query
-            with hits as materialized (
-                select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
-            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
-            from hits h join users u on u.email = h.email
-            order by u.email;
+            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text from users u where u.email = address_part;
+        if not found then
+            return query
+                with hits as materialized (
+                    select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
+                select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+                from hits h join users u on u.email = h.email
+                order by u.email;
+        end if;
     end if;
     if first_id is not null then
         return query
