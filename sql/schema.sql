@@ -330,6 +330,52 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.count_license_health() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public', 'pg_temp'
+    AS $$
+begin
+    insert into metric_increments (name, label, amount)
+    select c.name, c.label, sum(c.amount)
+    from (values ('gauge:licenses', old.status, -1), ('gauge:licenses', new.status, 1),
+                 ('gauge:license_health_score_distribution', old.score::text, -1),
+                 ('gauge:license_health_score_distribution', new.score::text, 1)) as c (name, label, amount)
+    where c.label is not null
+    group by c.name, c.label having sum(c.amount) <> 0;
+    return null;
+end $$;
+
+CREATE FUNCTION public.count_open_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public', 'pg_temp'
+    AS $$
+begin
+    insert into metric_increments (name, label, amount)
+    select c.name, c.label, sum(c.amount)
+    from (values ('gauge:suspicious_activity_alerts_open', case when is_alert_open(old.status) then old.severity::text end, -1),
+                 ('gauge:suspicious_activity_alerts_open', case when is_alert_open(new.status) then new.severity::text end, 1),
+                 ('gauge:suspicious_activity_measures_open', case when is_alert_open(old.status) then old.measure end, -1),
+                 ('gauge:suspicious_activity_measures_open', case when is_alert_open(new.status) then new.measure end, 1))
+        as c (name, label, amount)
+    where c.label is not null
+    group by c.name, c.label having sum(c.amount) <> 0;
+    return null;
+end $$;
+
+CREATE FUNCTION public.count_open_suspensions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public', 'pg_temp'
+    AS $$
+begin
+    insert into metric_increments (name, label, amount)
+    select 'gauge:license_suspensions_open', c.label, sum(c.amount)
+    from (values (case when old.closed_at is null then old.cause end, -1),
+                 (case when new.closed_at is null then new.cause end, 1)) as c (label, amount)
+    where c.label is not null
+    group by c.label having sum(c.amount) <> 0;
+    return null;
+end $$;
+
 CREATE FUNCTION public.count_renewal() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -669,11 +715,15 @@ CREATE FUNCTION public.find_customers(address_part text, account bigint, network
 begin
     if address_part is not null then
         return query
-            with hits as materialized (
-                select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
-            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
-            from hits h join users u on u.email = h.email
-            order by u.email;
+            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text from users u where u.email = address_part;
+        if not found then
+            return query
+                with hits as materialized (
+                    select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
+                select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+                from hits h join users u on u.email = h.email
+                order by u.email;
+        end if;
     end if;
     if first_id is not null then
         return query
@@ -1081,6 +1131,13 @@ begin
     insert into renewals_to_invoice (renewal_id, is_payment) values (new.renewal_id, false);
     return null;
 end $$;
+
+CREATE FUNCTION public.mark_used_licenses_due(used uuid[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into health_marks (subscription_id)
+    select h.subscription_id from license_health h where h.is_silent and h.subscription_id = any (used)
+$$;
 
 CREATE FUNCTION public.measure_rank(measure text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2014,6 +2071,114 @@ CREATE TABLE public.close_only_periods (
     last_refused_at timestamp with time zone
 );
 
+CREATE TABLE public.license_health (
+    subscription_id uuid NOT NULL,
+    score smallint,
+    status text,
+    contributions jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_silent boolean DEFAULT false NOT NULL,
+    scored_at timestamp with time zone,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    marks bigint DEFAULT 0 NOT NULL,
+    platform_facts bigint,
+    CONSTRAINT score_from_0_to_100 CHECK (((score >= 0) AND (score <= 100))),
+    CONSTRAINT scored_says_when CHECK ((((score IS NULL) = (scored_at IS NULL)) AND ((score IS NULL) = (status IS NULL))))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.license_suspensions (
+    suspension_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    subscription_id uuid NOT NULL,
+    cause text NOT NULL,
+    reason text NOT NULL,
+    device_key text,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    alert_id uuid,
+    previous_state public.subscription_state NOT NULL,
+    previous_paused_reason text,
+    previous_paused_at timestamp with time zone,
+    token_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    suspended_at timestamp with time zone DEFAULT now() NOT NULL,
+    suspended_by uuid,
+    closed_at timestamp with time zone,
+    closed_by uuid,
+    closed_how text,
+    CONSTRAINT cause_known CHECK ((cause = ANY (ARRAY['DEVICE_LIMIT'::text, 'DETECTOR'::text, 'EXPIRY'::text, 'OPERATOR'::text, 'DISPUTE'::text, 'FRAUD'::text]))),
+    CONSTRAINT closed_how_known CHECK ((closed_how = ANY (ARRAY['REINSTATED'::text, 'RUNBOOK'::text, 'OWNER'::text, 'RENEWED'::text, 'FALSE_POSITIVE'::text]))),
+    CONSTRAINT closed_says_how CHECK (((closed_at IS NULL) = (closed_how IS NULL))),
+    CONSTRAINT open_has_no_closer CHECK (((closed_at IS NOT NULL) OR (closed_by IS NULL)))
+);
+
+CREATE TABLE public.suspicious_activity_alerts (
+    alert_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    detected_at timestamp with time zone DEFAULT now() NOT NULL,
+    subscription_id uuid,
+    user_id uuid,
+    token_hash character varying(255),
+    activity_type character varying(50) NOT NULL,
+    severity character varying(20) NOT NULL,
+    description text,
+    evidence jsonb,
+    status character varying(20) DEFAULT 'OPEN'::character varying NOT NULL,
+    resolved_at timestamp with time zone,
+    resolved_by uuid,
+    resolution_notes text,
+    auto_action_taken character varying(50) DEFAULT 'NONE'::character varying NOT NULL,
+    incident text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    operators_told_at timestamp with time zone,
+    appealed_at timestamp with time zone,
+    customer_confirmed_at timestamp with time zone,
+    confirmed_from_known boolean DEFAULT false NOT NULL,
+    measure text GENERATED ALWAYS AS (
+CASE
+    WHEN (((auto_action_taken)::text <> 'SUSPENDED'::text) AND ((evidence ->> 'measure'::text) = ANY (ARRAY['NOTIFIED'::text, 'ASKED'::text, 'REFUSED'::text]))) THEN (evidence ->> 'measure'::text)
+    ELSE (auto_action_taken)::text
+END) STORED NOT NULL,
+    asked_at timestamp with time zone,
+    customer_denied_at timestamp with time zone,
+    escalated_at timestamp with time zone,
+    CONSTRAINT auto_action_is_known CHECK (((auto_action_taken)::text = ANY ((ARRAY['SUSPENDED'::character varying, 'NOTIFIED'::character varying, 'NONE'::character varying])::text[]))),
+    CONSTRAINT severity_is_known CHECK (((severity)::text = ANY ((ARRAY['LOW'::character varying, 'MEDIUM'::character varying, 'HIGH'::character varying, 'CRITICAL'::character varying])::text[]))),
+    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
+);
+
+CREATE VIEW public.counted_gauges AS
+ SELECT 'gauge:licenses'::text AS name,
+    license_health.status AS label,
+    (count(*))::double precision AS value
+   FROM public.license_health
+  WHERE (license_health.score IS NOT NULL)
+  GROUP BY license_health.status
+UNION ALL
+ SELECT 'gauge:license_health_score_distribution'::text AS name,
+    (license_health.score)::text AS label,
+    count(*) AS value
+   FROM public.license_health
+  WHERE (license_health.score IS NOT NULL)
+  GROUP BY license_health.score
+UNION ALL
+ SELECT 'gauge:license_suspensions_open'::text AS name,
+    license_suspensions.cause AS label,
+    count(*) AS value
+   FROM public.license_suspensions
+  WHERE (license_suspensions.closed_at IS NULL)
+  GROUP BY license_suspensions.cause
+UNION ALL
+ SELECT 'gauge:suspicious_activity_alerts_open'::text AS name,
+    (suspicious_activity_alerts.severity)::text AS label,
+    count(*) AS value
+   FROM public.suspicious_activity_alerts
+  WHERE public.is_alert_open((suspicious_activity_alerts.status)::text)
+  GROUP BY suspicious_activity_alerts.severity
+UNION ALL
+ SELECT 'gauge:suspicious_activity_measures_open'::text AS name,
+    suspicious_activity_alerts.measure AS label,
+    count(*) AS value
+   FROM public.suspicious_activity_alerts
+  WHERE public.is_alert_open((suspicious_activity_alerts.status)::text)
+  GROUP BY suspicious_activity_alerts.measure;
+
 CREATE TABLE public.customer_languages (
     user_id uuid NOT NULL,
     language text NOT NULL,
@@ -2086,6 +2251,12 @@ CREATE TABLE public.dispute_evidence (
     CONSTRAINT evidence_has_a_length CHECK (((length(text) >= 1) AND (length(text) <= 20000))),
     CONSTRAINT evidence_state_is_known CHECK ((state = ANY (ARRAY['requested'::text, 'sent'::text, 'refused'::text]))),
     CONSTRAINT requested_evidence_has_a_next_try CHECK (((state = 'requested'::text) = (next_try_at IS NOT NULL)))
+);
+
+CREATE TABLE public.health_comparison (
+    only_row boolean DEFAULT true NOT NULL,
+    next_subscription_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    CONSTRAINT has_one_row CHECK (only_row)
 );
 
 CREATE TABLE public.health_marks (
@@ -2272,21 +2443,6 @@ ALTER TABLE public.license_events ALTER COLUMN event_id ADD GENERATED ALWAYS AS 
     CACHE 1
 );
 
-CREATE TABLE public.license_health (
-    subscription_id uuid NOT NULL,
-    score smallint,
-    status text,
-    contributions jsonb DEFAULT '[]'::jsonb NOT NULL,
-    is_silent boolean DEFAULT false NOT NULL,
-    scored_at timestamp with time zone,
-    due_at timestamp with time zone DEFAULT now() NOT NULL,
-    marks bigint DEFAULT 0 NOT NULL,
-    platform_facts bigint,
-    CONSTRAINT score_from_0_to_100 CHECK (((score >= 0) AND (score <= 100))),
-    CONSTRAINT scored_says_when CHECK ((((score IS NULL) = (scored_at IS NULL)) AND ((score IS NULL) = (status IS NULL))))
-)
-WITH (fillfactor='80');
-
 CREATE TABLE public.license_health_days (
     subscription_id uuid NOT NULL,
     day date NOT NULL,
@@ -2322,29 +2478,6 @@ CREATE TABLE public.license_states (
     grace_until timestamp with time zone
 );
 
-CREATE TABLE public.license_suspensions (
-    suspension_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    subscription_id uuid NOT NULL,
-    cause text NOT NULL,
-    reason text NOT NULL,
-    device_key text,
-    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
-    alert_id uuid,
-    previous_state public.subscription_state NOT NULL,
-    previous_paused_reason text,
-    previous_paused_at timestamp with time zone,
-    token_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
-    suspended_at timestamp with time zone DEFAULT now() NOT NULL,
-    suspended_by uuid,
-    closed_at timestamp with time zone,
-    closed_by uuid,
-    closed_how text,
-    CONSTRAINT cause_known CHECK ((cause = ANY (ARRAY['DEVICE_LIMIT'::text, 'DETECTOR'::text, 'EXPIRY'::text, 'OPERATOR'::text, 'DISPUTE'::text, 'FRAUD'::text]))),
-    CONSTRAINT closed_how_known CHECK ((closed_how = ANY (ARRAY['REINSTATED'::text, 'RUNBOOK'::text, 'OWNER'::text, 'RENEWED'::text, 'FALSE_POSITIVE'::text]))),
-    CONSTRAINT closed_says_how CHECK (((closed_at IS NULL) = (closed_how IS NULL))),
-    CONSTRAINT open_has_no_closer CHECK (((closed_at IS NOT NULL) OR (closed_by IS NULL)))
-);
-
 CREATE TABLE public.license_usage_log (
     log_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     logged_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -2369,40 +2502,6 @@ CREATE TABLE public.license_usage_log (
     CONSTRAINT signals_not_negative CHECK (((signals_received >= 0) AND (signals_executed >= 0) AND (signals_rejected >= 0)))
 )
 PARTITION BY RANGE (logged_at);
-
-CREATE TABLE public.suspicious_activity_alerts (
-    alert_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    detected_at timestamp with time zone DEFAULT now() NOT NULL,
-    subscription_id uuid,
-    user_id uuid,
-    token_hash character varying(255),
-    activity_type character varying(50) NOT NULL,
-    severity character varying(20) NOT NULL,
-    description text,
-    evidence jsonb,
-    status character varying(20) DEFAULT 'OPEN'::character varying NOT NULL,
-    resolved_at timestamp with time zone,
-    resolved_by uuid,
-    resolution_notes text,
-    auto_action_taken character varying(50) DEFAULT 'NONE'::character varying NOT NULL,
-    incident text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    operators_told_at timestamp with time zone,
-    appealed_at timestamp with time zone,
-    customer_confirmed_at timestamp with time zone,
-    confirmed_from_known boolean DEFAULT false NOT NULL,
-    measure text GENERATED ALWAYS AS (
-CASE
-    WHEN (((auto_action_taken)::text <> 'SUSPENDED'::text) AND ((evidence ->> 'measure'::text) = ANY (ARRAY['NOTIFIED'::text, 'ASKED'::text, 'REFUSED'::text]))) THEN (evidence ->> 'measure'::text)
-    ELSE (auto_action_taken)::text
-END) STORED NOT NULL,
-    asked_at timestamp with time zone,
-    customer_denied_at timestamp with time zone,
-    escalated_at timestamp with time zone,
-    CONSTRAINT auto_action_is_known CHECK (((auto_action_taken)::text = ANY ((ARRAY['SUSPENDED'::character varying, 'NOTIFIED'::character varying, 'NONE'::character varying])::text[]))),
-    CONSTRAINT severity_is_known CHECK (((severity)::text = ANY ((ARRAY['LOW'::character varying, 'MEDIUM'::character varying, 'HIGH'::character varying, 'CRITICAL'::character varying])::text[]))),
-    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying, 'RESOLVED'::character varying, 'FALSE_POSITIVE'::character varying])::text[])))
-);
 
 CREATE TABLE public.users (
     user_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
@@ -2541,9 +2640,10 @@ CREATE TABLE public.master_price_changes (
 CREATE TABLE public.metric_counters (
     name text NOT NULL,
     label text DEFAULT ''::text NOT NULL,
-    value double precision NOT NULL,
-    CONSTRAINT counter_not_negative CHECK ((value >= (0)::double precision))
+    value double precision NOT NULL
 );
+
+COMMENT ON TABLE public.metric_counters IS 'Counters only rise. The gauges, whose names begin with "gauge:", also fall. RetainData corrects them by the view counted_gauges.';
 
 CREATE TABLE public.metric_days (
     day date NOT NULL,
@@ -2558,7 +2658,7 @@ CREATE TABLE public.metric_increments (
     name text NOT NULL,
     label text DEFAULT ''::text NOT NULL,
     amount double precision NOT NULL,
-    CONSTRAINT increment_positive CHECK ((amount > (0)::double precision))
+    CONSTRAINT increment_changes_something CHECK ((amount <> (0)::double precision))
 );
 
 ALTER TABLE public.metric_increments ALTER COLUMN increment_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -3349,6 +3449,9 @@ ALTER TABLE ONLY public.customer_notes
 ALTER TABLE ONLY public.dispute_evidence
     ADD CONSTRAINT dispute_evidence_pkey PRIMARY KEY (reversal_id);
 
+ALTER TABLE ONLY public.health_comparison
+    ADD CONSTRAINT health_comparison_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.health_marks
     ADD CONSTRAINT health_marks_pkey PRIMARY KEY (mark_id);
 
@@ -3591,6 +3694,12 @@ ALTER TABLE ONLY public.webhook_secrets
 
 CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
 
+CREATE INDEX alerts_by_status_and_queue ON public.suspicious_activity_alerts USING btree (status, ((
+CASE
+    WHEN ((appealed_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (appealed_at <= '9000-01-01 00:00:00+00'::timestamp with time zone)) THEN appealed_at
+    ELSE NULL::timestamp with time zone
+END IS NOT NULL)) DESC, LEAST(GREATEST(detected_at, '1970-01-01 00:00:00+00'::timestamp with time zone), '9000-01-01 00:00:00+00'::timestamp with time zone) DESC, alert_id DESC);
+
 CREATE INDEX audit_log_by_action ON public.audit_log USING btree (action, occurred_at DESC, audit_id DESC);
 
 CREATE INDEX audit_log_by_actor ON public.audit_log USING btree (actor_id, occurred_at DESC, audit_id DESC) WHERE (actor_id IS NOT NULL);
@@ -3695,6 +3804,8 @@ CREATE INDEX open_disputes ON public.payment_reversals USING btree (subscription
 
 CREATE INDEX open_payment_cases ON public.payment_cases USING btree (opened_at) WHERE (decided_at IS NULL);
 
+CREATE INDEX open_questions ON public.suspicious_activity_alerts USING btree (asked_at, customer_confirmed_at, customer_denied_at) WHERE (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) AND (measure <> 'SUSPENDED'::text) AND ((asked_at IS NOT NULL) OR (customer_confirmed_at IS NOT NULL) OR (customer_denied_at IS NOT NULL)));
+
 CREATE INDEX outbox_dead ON public.outbox USING btree (kind) WHERE (dead_at IS NOT NULL);
 
 CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at IS NULL) AND (dead_at IS NULL));
@@ -3730,8 +3841,6 @@ CREATE INDEX renewals_to_decide ON public.renewals USING btree (unknown_since) W
 CREATE INDEX skipped_rows_by_time ON public.skipped_rows USING btree (last_seen_at);
 
 CREATE INDEX subscriptions_master_id ON public.subscriptions USING btree (master_id);
-
-CREATE INDEX suspicious_activity_alerts_queue ON public.suspicious_activity_alerts USING btree (((appealed_at IS NOT NULL)) DESC, detected_at DESC, alert_id DESC);
 
 CREATE INDEX suspicious_activity_alerts_status ON public.suspicious_activity_alerts USING btree (status, detected_at DESC);
 
@@ -3783,9 +3892,21 @@ CREATE TRIGGER billing_ledger_is_never_emptied BEFORE TRUNCATE ON public.billing
 
 CREATE TRIGGER count_alert AFTER INSERT ON public.suspicious_activity_alerts FOR EACH ROW EXECUTE FUNCTION public.count_alert();
 
+CREATE TRIGGER count_changed_alerts AFTER UPDATE ON public.suspicious_activity_alerts FOR EACH ROW WHEN (((((old.status)::text IS DISTINCT FROM (new.status)::text) OR ((old.severity)::text IS DISTINCT FROM (new.severity)::text)) OR (old.measure IS DISTINCT FROM new.measure))) EXECUTE FUNCTION public.count_open_alerts();
+
+CREATE TRIGGER count_changed_health AFTER UPDATE OF score, status ON public.license_health FOR EACH ROW WHEN (((old.score IS DISTINCT FROM new.score) OR (old.status IS DISTINCT FROM new.status))) EXECUTE FUNCTION public.count_license_health();
+
+CREATE TRIGGER count_changed_suspensions AFTER UPDATE OF closed_at, cause ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.count_open_suspensions();
+
 CREATE TRIGGER count_day_seen BEFORE UPDATE OF last_seen_at ON public.license_devices FOR EACH ROW WHEN ((((old.last_seen_at AT TIME ZONE 'UTC'::text))::date <> ((new.last_seen_at AT TIME ZONE 'UTC'::text))::date)) EXECUTE FUNCTION public.count_day_seen();
 
 CREATE TRIGGER count_device_suspension AFTER INSERT ON public.license_suspensions FOR EACH ROW WHEN ((new.cause = 'DEVICE_LIMIT'::text)) EXECUTE FUNCTION public.count_device_suspension();
+
+CREATE TRIGGER count_license_health AFTER INSERT OR DELETE ON public.license_health FOR EACH ROW EXECUTE FUNCTION public.count_license_health();
+
+CREATE TRIGGER count_open_alerts AFTER INSERT OR DELETE ON public.suspicious_activity_alerts FOR EACH ROW EXECUTE FUNCTION public.count_open_alerts();
+
+CREATE TRIGGER count_open_suspensions AFTER INSERT OR DELETE ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.count_open_suspensions();
 
 CREATE TRIGGER count_renewal AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW WHEN (((new.status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying])::text[]))) EXECUTE FUNCTION public.count_renewal();
 

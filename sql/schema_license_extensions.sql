@@ -114,6 +114,10 @@
 \ir installation/migration.psql
 \set migration 0066_year_of_issue
 \ir installation/migration.psql
+\set migration 0069_counted_gauges
+\ir installation/migration.psql
+\set migration 0070_bounded_reads
+\ir installation/migration.psql
 \set migration 0071_faster_paid_periods
 \ir installation/migration.psql
 
@@ -150,10 +154,12 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/51_listed_alerts.sql
 \ir repeatable/52_shadow_comparison.sql
+\ir repeatable/53_counted_gauges.sql
 \ir repeatable/60_license_health.sql
 \ir repeatable/61_listed_licenses.sql
 \ir repeatable/62_unusable_values.sql
 \ir repeatable/63_mail_licenses.sql
+\ir repeatable/64_health_marks.sql
 \ir repeatable/70_persons.sql
 \ir repeatable/71_find_customers.sql
 select schema_definitions() = :'definitions_before' as unchanged \gset

@@ -1,5 +1,6 @@
 -- What the operators' search finds. Each parameter is one meaning of the text that an operator typed; for a null, no table is read. At most
--- `most` rows of each kind are returned. Every part reads an index; a part of an address reads the index of addresses.
+-- `most` rows of each kind are returned. Every part reads an index; a part of an address reads the index of addresses, unless it is the
+-- whole address of a user: then only this user is found.
 create or replace function find_customers(
     address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text,
     ea_beginning text, provider_object text, invoice_number text, most int)
@@ -9,11 +10,15 @@ create or replace function find_customers(
 begin
     if address_part is not null then
         return query
-            with hits as materialized (
-                select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
-            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
-            from hits h join users u on u.email = h.email
-            order by u.email;
+            select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text from users u where u.email = address_part;
+        if not found then
+            return query
+                with hits as materialized (
+                    select u.email from users u where strpos(u.email, address_part) > 0 order by u.email limit most)
+                select 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
+                from hits h join users u on u.email = h.email
+                order by u.email;
+        end if;
     end if;
     if first_id is not null then
         return query

@@ -17,12 +17,16 @@ namespace Benchmarks;
 /// <summary>
 /// Runs the product's reads over databases of several sizes and prints the pages that PostgreSQL reads for each. A read that grows with the
 /// database reads more than it returns. The listed licenses have one record every five minutes for 30 days from each of two devices; the
-/// others have 100 records. The plans are written to a file.
+/// others have 100 records, or the number after <c>--records</c>. The plans are written to a file.
 /// </summary>
 internal static partial class GrowthBench
 {
     private const int Busy = 50;
     private const int RecordsOfOthers = 100;
+    private const string RecordsOption = "--records";
+
+    /// <summary>The read that grows with the number of users, because the index of the platform's addresses is all that it has.</summary>
+    private const string PartOfAMail = "search by a part of a mail";
 
     /// <summary>The greatest ratio of pages (8 KB) between the largest and the smallest database; indexes get more levels.</summary>
     private const double MostGrowth = 2;
@@ -32,14 +36,15 @@ internal static partial class GrowthBench
 
     public static async Task<int> RunAsync(BenchContext context)
     {
-        var sizes = context.Arguments.Length > 0
-            ? context.Arguments.Select(size => int.Parse(size, CultureInfo.InvariantCulture)).ToArray()
-            : [10_000, 100_000];
+        var option = Array.IndexOf(context.Arguments, RecordsOption);
+        var records = option < 0 ? RecordsOfOthers : int.Parse(context.Arguments[option + 1], CultureInfo.InvariantCulture);
+        var named = option < 0 ? context.Arguments : context.Arguments[..option];
+        var sizes = named.Length > 0 ? named.Select(size => int.Parse(size, CultureInfo.InvariantCulture)).ToArray() : [10_000, 100_000];
         var plans = Path.Combine(Path.GetTempPath(), "growth-plans.txt");
         await File.WriteAllTextAsync(plans, "");
         var readings = new List<Dictionary<string, Reading>>();
         foreach (var size in sizes)
-            readings.Add(await MeasureAsync(context, size, plans));
+            readings.Add(await MeasureAsync(context, size, records, plans));
 
         Console.WriteLine($"{"pages read, and milliseconds",-34}"
             + string.Concat(sizes.Select(size => string.Create(CultureInfo.InvariantCulture, $"{size,14:N0} licenses"))));
@@ -47,7 +52,7 @@ internal static partial class GrowthBench
         foreach (var what in readings[0].Keys)
         {
             var grows = readings[^1][what].Pages > Math.Max(FewPages, MostGrowth * readings[0][what].Pages);
-            if (grows) worst = 1;
+            if (grows && what != PartOfAMail) worst = 1;
             Console.WriteLine($"{what,-34}"
                 + string.Concat(readings.Select(size => string.Create(
                     CultureInfo.InvariantCulture, $"{size[what].Pages,12:N0} {size[what].Milliseconds,10:N1}")))
@@ -58,7 +63,7 @@ internal static partial class GrowthBench
         return worst;
     }
 
-    private static async Task<Dictionary<string, Reading>> MeasureAsync(BenchContext context, int licenses, string file)
+    private static async Task<Dictionary<string, Reading>> MeasureAsync(BenchContext context, int licenses, int records, string file)
     {
         const string Name = "bench_growth";
         await using var server = NpgsqlDataSource.Create(DatabaseSettings.FromUri(context.DatabaseUrl));
@@ -71,8 +76,7 @@ internal static partial class GrowthBench
             {
                 await new Migrations(source).RunAsync(_ => { }, CancellationToken.None);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"… seeding {licenses:N0} licenses"));
-                foreach (var statement in Seed(licenses).Split(";\n", StringSplitOptions.RemoveEmptyEntries))
-                    await ValidateBench.ExecuteAsync(source, statement);
+                await SeedAsync(source, Seed(licenses, records));
             }
 
             return await ReadAsync(address, licenses, file);
@@ -82,6 +86,23 @@ internal static partial class GrowthBench
             NpgsqlConnection.ClearAllPools();
             await ValidateBench.ExecuteAsync(server, $"drop database if exists {Name} with (force)");
         }
+    }
+
+    // In one session, because the first statement turns off its triggers. The gauges are then counted as after a restore.
+    private static async Task SeedAsync(NpgsqlDataSource source, string statements)
+    {
+        await using (var connection = await source.OpenConnectionAsync())
+        {
+            foreach (var statement in statements.Split(";\n", StringSplitOptions.RemoveEmptyEntries))
+            {
+                await using var command = new NpgsqlCommand(statement, connection) { CommandTimeout = 0 };
+                await command.ExecuteNonQueryAsync();
+            }
+        }
+
+        var metrics = new MetricStore(new LicenseDatabase(source));
+        await metrics.CorrectGaugesAsync(CancellationToken.None);
+        await metrics.AddAsync([], CancellationToken.None);
     }
 
     /// <summary>auto_explain sends the plan of each statement as a notice.</summary>
@@ -115,14 +136,20 @@ internal static partial class GrowthBench
         await Add("check", () => CheckAsync(source));
         await Add($"operator's list, {Busy} licenses", () => list.ListAsync(new LicenseFilter(null), Busy, CancellationToken.None));
         await Add("search by mail", () => list.ListAsync(
-            new LicenseFilter(null, Search: $"s{licenses - 1}@bench.test"), Busy, CancellationToken.None));
+            new LicenseFilter(null, Search: $"s{licenses - 1:0000000}@bench.test"), Busy, CancellationToken.None));
+        await Add(PartOfAMail, () => list.ListAsync(
+            new LicenseFilter(null, Search: $"{licenses - 1:0000000}@bench"), Busy, CancellationToken.None));
         await Add("customer's list", () => list.ListAsync(new LicenseFilter(subscriber), Busy, CancellationToken.None));
         await Add("page of a license", () => list.FindAsync(license, null, CancellationToken.None));
         await Add("its devices", () => new DeviceStore(database).ListAsync(license, now.AddDays(-30), CancellationToken.None));
         await Add("its usage of a week", () => rollups.TotalsAsync(license, null, now.AddDays(-7), now, CancellationToken.None));
         await Add("its health", () => new HealthStore(database).DetailsAsync(license, CancellationToken.None));
-        await Add("open alerts", () => new AlertStore(database).ListAsync(
-            new AlertFilter(["OPEN"], null, null, null, null), AlertOrder.Queue, null, Busy, CancellationToken.None));
+        await Add("open alerts", async () =>
+        {
+            var open = new AlertFilter(["OPEN"], null, null, null, null);
+            await new AlertStore(database).ListAsync(open, AlertOrder.Queue, null, Busy, CancellationToken.None);
+            await new AlertStore(database).TotalAsync(open, CancellationToken.None);
+        });
         await Add("feed of events", () => new EventStore(database).ListAsync(0, 100, CancellationToken.None));
         await Add("scan: an hour of one license", async () =>
         {
@@ -130,7 +157,12 @@ internal static partial class GrowthBench
             await SuspicionStore.ReadUsageAsync(
                 connection, [new ArrivedUsage(license, now.AddHours(-1), now)], (_, _) => { }, CancellationToken.None);
         });
-        await Add("health: what has changed", () => new HealthStore(database).MarkAsync(CancellationToken.None));
+        await Add("health: what has changed", async () =>
+        {
+            var health = new HealthStore(database);
+            await health.CompareAsync(ScoreLicenses.Compared, CancellationToken.None);
+            await health.MarkAsync(CancellationToken.None);
+        });
         await Add("/metrics", () => new MetricStore(database).ReadAsync(perSubscription: false, CancellationToken.None));
         return readings;
     }
@@ -196,7 +228,7 @@ internal static partial class GrowthBench
     [GeneratedRegex(@"(?:hit|read)=(\d+)")]
     private static partial Regex Count();
 
-    private static string Seed(int licenses) => string.Create(CultureInfo.InvariantCulture, $"""
+    private static string Seed(int licenses, int records) => string.Create(CultureInfo.InvariantCulture, $"""
         set session_replication_role = replica;
         insert into users (user_id, email, role)
         select md5('u' || i)::uuid, 's' || lpad(i::text, 7, '0') || '@bench.test', 'subscriber' from generate_series(1, {licenses}) i;
@@ -210,7 +242,8 @@ internal static partial class GrowthBench
         select md5('s' || i)::uuid, i || '|EA-' || d, 'EA-' || d, i, '198.51.100.1', d, now() - interval '1 day', now()
         from generate_series(1, {licenses}) i, generate_series(1, 2) d;
         insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, status)
-        select md5('s' || i)::uuid, md5('u' || i)::uuid, 'MULTIPLE_IPS', 'MEDIUM', case when i % 100 = 0 then 'OPEN' else 'RESOLVED' end
+        select md5('s' || i)::uuid, md5('u' || i)::uuid, 'MULTIPLE_IPS', 'MEDIUM',
+               case when i <= 1000 or i % 100 = 0 then 'OPEN' else 'RESOLVED' end
         from generate_series(10, {licenses}, 10) i;
         insert into license_usage_log (
             log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number, country_code,
@@ -220,7 +253,7 @@ internal static partial class GrowthBench
               from generate_series(1, {Busy}) i, generate_series(1, 2) d, generate_series(0, 30 * 288 - 1) n
               union all
               select i, 1, now() - (n + i % 7) * interval '7 hours'
-              from generate_series({Busy + 1}, {licenses}) i, generate_series(0, {RecordsOfOthers - 1}) n) as used
+              from generate_series({Busy + 1}, {licenses}) i, generate_series(0, {records - 1}) n) as used
         order by used.at;
         insert into usage_rollups
         select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), ea_instance_id, mt5_account_number,
@@ -232,6 +265,8 @@ internal static partial class GrowthBench
                    subscription_state_of(s.state)::text, is_subscription_active(s.is_active), s.paused_reason, t.token_id,
                    t.is_active is true, t.revoked_reason, t.expires_at)
         from subscriptions s join v_current_license_tokens t using (subscription_id);
+        insert into license_events (subscription_id, type, data, position, sequence)
+        select md5('s' || i)::uuid, 'license.renewed', jsonb_build_object(), i, 1 from generate_series(1, {licenses}) i;
         vacuum analyze;
         """);
 }

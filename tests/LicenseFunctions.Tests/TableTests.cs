@@ -35,7 +35,7 @@ public sealed partial class TableTests
         ],
         ["Invoices"] = ["billing_details", "invoice_series", "invoices", "invoiced_entries", "renewals_to_invoice"],
         ["PaymentMethods"] = ["payment_customers", "payment_event_reads", "payment_preferences"],
-        ["Health"] = ["license_health", "license_health_days", "health_marks"],
+        ["Health"] = ["license_health", "license_health_days", "health_marks", "health_comparison"],
         ["Operations"] =
         [
             "customer_notes", "metric_counters", "metric_days", "metric_increments", "license_event_numbering",

@@ -25,37 +25,88 @@ public sealed record ScoredHealth(HealthRow Row, LicenseStatus Status, HealthRep
 
 public sealed class HealthStore(LicenseDatabase database)
 {
-    private const string AddNew = """
-        insert into license_health (subscription_id)
-        select s.subscription_id from subscriptions s
-        where not exists (select from license_health h where h.subscription_id = s.subscription_id)
-        for key share of s skip locked
-        on conflict do nothing
+    // The limits make the planner find the rows of each license by index, so the cost doesn't depend on the number of licenses.
+    private const string Compare = """
+        with place as (
+            select next_subscription_id from health_comparison for update skip locked
+        ), part as materialized (
+            select s.subscription_id, s.state, s.is_active, s.paused_reason
+            from place p
+            cross join lateral (
+                select s.subscription_id, s.state, s.is_active, s.paused_reason from subscriptions s
+                where s.subscription_id >= p.next_subscription_id order by s.subscription_id limit @licenses
+            ) s
+        ), compared as materialized (
+            select p.subscription_id, h.subscription_id is null as is_new,
+                   h.due_at > now() and t.token_id is not null and (
+                       h.platform_facts is distinct from platform_facts_hash(
+                           subscription_state_of(p.state)::text, is_subscription_active(p.is_active), p.paused_reason, t.token_id,
+                           t.is_active is true, t.revoked_reason, t.expires_at)
+                       or (h.is_silent and t.last_used_at > h.scored_at)) as has_changed
+            from part p
+            left join lateral (
+                select h.subscription_id, h.due_at, h.platform_facts, h.is_silent, h.scored_at
+                from license_health h where h.subscription_id = p.subscription_id limit 1
+            ) h on true
+            left join lateral (
+                select c.token_id, c.is_active, c.revoked_reason, c.expires_at, c.last_used_at
+                from v_current_license_tokens c where c.subscription_id = p.subscription_id limit 1
+            ) t on true
+        ), added as (
+            insert into license_health (subscription_id)
+            select s.subscription_id
+            from compared c
+            cross join lateral (
+                select s.subscription_id from subscriptions s where s.subscription_id = c.subscription_id limit 1 for key share skip locked
+            ) s
+            where c.is_new
+            on conflict do nothing
+            returning subscription_id
+        ), marked as (
+            insert into health_marks (subscription_id) select c.subscription_id from compared c where c.has_changed
+        ), moved as (
+            update health_comparison set next_subscription_id = coalesce(
+                (select s.subscription_id from subscriptions s
+                 where s.subscription_id > (select p.subscription_id from part p order by p.subscription_id desc limit 1)
+                 order by s.subscription_id limit 1),
+                '00000000-0000-0000-0000-000000000000')
+            where exists (select from place)
+        )
+        select count(*)::int from added
         """;
 
-    private const string MarkChanged = """
-        with changed as (
-            select m.subscription_id from health_marks m
-            union
-            select h.subscription_id
-            from license_health h join license_tokens t using (subscription_id)
-            where h.is_silent and h.due_at > now() and t.last_used_at > h.scored_at
-            union
-            select h.subscription_id
-            from license_health h
-            join v_current_license_tokens t using (subscription_id)
-            join subscriptions s using (subscription_id)
-            where h.due_at > now() and h.platform_facts is distinct from platform_facts_hash(
-                subscription_state_of(s.state)::text, is_subscription_active(s.is_active), s.paused_reason, t.token_id,
-                t.is_active is true, t.revoked_reason, t.expires_at)
+    /// <summary>
+    /// Compares the platform's columns of the next licenses, in the order of their ids, with those of their last scores. Changed licenses
+    /// get a mark, new ones a row. It does nothing while another session compares.
+    /// </summary>
+    /// <param name="licenses">The highest number of compared licenses.</param>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    /// <returns>The number of new rows.</returns>
+    public Task<int> CompareAsync(int licenses, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteScalarAsync<int>(
+            new CommandDefinition(Compare, new { licenses }, cancellationToken: token)), cancellationToken);
+
+    private const string DueByMark = """
+        with marked as materialized (
+            select distinct m.subscription_id from health_marks m
+        ), added as (
+            insert into license_health (subscription_id)
+            select s.subscription_id
+            from marked m
+            cross join lateral (
+                select s.subscription_id from subscriptions s where s.subscription_id = m.subscription_id limit 1 for key share skip locked
+            ) s
+            where not exists (select from license_health h where h.subscription_id = m.subscription_id)
+            on conflict do nothing
+            returning subscription_id
         ), due as (
             select h.subscription_id from license_health h
-            where h.subscription_id in (select c.subscription_id from changed c)
+            where h.subscription_id in (select m.subscription_id from marked m)
             for no key update of h skip locked
         ), counted as (
             -- The marks of locked rows remain for the next run; those of deleted licenses are of no use.
             delete from health_marks m
-            where m.subscription_id in (select due.subscription_id from due)
+            where m.subscription_id in (select due.subscription_id from due union all select added.subscription_id from added)
                or not exists (select from subscriptions s where s.subscription_id = m.subscription_id)
         )
         update license_health h set due_at = least(h.due_at, now()), marks = h.marks + 1
@@ -63,17 +114,11 @@ public sealed class HealthStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Adds rows for new licenses, and makes licenses due whose facts have changed: those with marks, those that the platform has changed,
-    /// and silent ones that have been used since their last score. Rows that another session has locked wait for the next run.
+    /// Makes licenses due whose facts have changed: those with marks. Those that another session has locked wait for the next run.
     /// </summary>
-    public async Task MarkAsync(CancellationToken cancellationToken)
-    {
-        await database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(new CommandDefinition(AddNew, cancellationToken: token)), cancellationToken);
-        await database.InStatementAsync(
-            (connection, token) => connection.ExecuteAsync(new CommandDefinition(MarkChanged, cancellationToken: token)),
-            cancellationToken);
-    }
+    public Task MarkAsync(CancellationToken cancellationToken) =>
+        database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(DueByMark, cancellationToken: token)), cancellationToken);
 
     private const string Due = """
         select h.subscription_id from license_health h

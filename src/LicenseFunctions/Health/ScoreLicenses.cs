@@ -13,6 +13,12 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     // Small enough for the memory, and for a quick stop between two batches.
     private const int Batch = 5000;
 
+    /// <summary>
+    /// Licenses whose platform's columns one run compares. They take turns, so that the cost of a run doesn't depend on their number. Every
+    /// license is also scored after <see cref="HealthDue.Longest"/>.
+    /// </summary>
+    public const int Compared = 2000;
+
     // While one part waits for the database, the other computes.
     private const int Parts = 2;
 
@@ -20,6 +26,11 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         await skipped.ReportUnusableValuesAsync(cancellationToken);
+        // If many of these are new, as after the installation on a platform with many licenses, the run continues with the next ones.
+        int added;
+        do
+            added = await store.CompareAsync(Compared, cancellationToken);
+        while (added >= Compared / 10 && !TimeSlice.IsOver);
         await store.MarkAsync(cancellationToken);
         var (scored, batch, left) = (0, TimeSlice.Batch(Batch, 500), new List<Guid>());
         while (await store.DueAsync(batch, [.. left], cancellationToken) is { Count: > 0 } due)

@@ -67,7 +67,10 @@ public sealed record ListedLicense
 }
 
 /// <param name="SubscriberId">The subscriber of the licenses; null for all subscribers.</param>
-/// <param name="Search">A part of the subscriber's address, or the start of a license's id, in lower case; null for all.</param>
+/// <param name="Search">
+/// A part of the subscriber's address, or the start of a license's id, in lower case; null for all. For a user's whole address, only the
+/// licenses of this user.
+/// </param>
 /// <param name="Status">One of the statuses without GRACE, which counts as EXPIRED; null for all.</param>
 /// <param name="After">The last license of the previous page; null for the first page.</param>
 /// <param name="Customer">For operators, the customer of the licenses; null for all customers.</param>
@@ -115,10 +118,21 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
         limit @limit
         """;
 
+    // A part of an address is searched for in the index of all addresses. For a whole one, the index has only one entry to read.
+    private const string UserWithAddress = "select user_id from users where email = @Search";
+
     public async Task<IReadOnlyList<ListedLicense>> ListAsync(LicenseFilter filter, int limit, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
+        if (filter.Search is { } text && text.Contains('@', StringComparison.Ordinal)
+            && await connection.ExecuteScalarAsync<Guid?>(
+                new CommandDefinition(UserWithAddress, new { filter.Search }, cancellationToken: cancellationToken)) is { } user
+            && (filter.Customer ?? user) == user)
+        {
+            filter = filter with { Search = null, Customer = user };
+        }
+
         var (idFrom, idTo) = IdsThatBeginWith(filter.Search);
         return (await connection.QueryAsync<ListedLicense, CloseOnlyRow, ListedLicense>(new CommandDefinition(List, new
         {

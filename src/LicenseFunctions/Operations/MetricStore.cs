@@ -13,42 +13,42 @@ public sealed class MetricStore(LicenseDatabase database)
     // Prometheus' default timeout.
     private static readonly TimeSpan ScrapeTimeout = TimeSpan.FromSeconds(10);
 
-    private const string Read = """
-        with counted as (
-            select name, label, value from metric_counters
-            union all
-            select name, label, amount from metric_increments
-        ), health as materialized (
-            select subscription_id, score, status from license_health where score is not null
+    // Triggers keep the counts of licenses, suspensions and alerts (migration 0069). The other parts read rows that wait for something.
+    public const string Read = """
+        with counted as materialized (
+            select name, label, sum(value) as value
+            from (select name, label, value from metric_counters
+                  union all
+                  select name, label, amount from metric_increments) as stored
+            group by name, label
         ), unsent as materialized (
             select kind, now() - created_at as age from outbox
             where sent_at is null and dead_at is null and (due_at <= now() or attempts > 0)
-        ), open_renewals as materialized (
-            select status, now() - next_action_at as late, now() - unknown_since as age, lease_until > now() as under_way
-            from renewals where next_action_at is not null or status = 'undecided'
+        ), overdue_renewals as materialized (
+            select now() - next_action_at as late from renewals
+            where next_action_at < now() and (lease_until > now()) is not true
+        ), unknown_charges as materialized (
+            select status, now() - unknown_since as age from renewals
+            where is_charge_unknown(status) and (next_action_at is not null or status = 'undecided')
         )
-        select name, label, sum(value) as value from counted group by name, label
+        select name, label, value from counted where not starts_with(name, 'gauge:')
         union all
-        select 'licenses', status, count(*) from health group by status
+        select substr(name, 7), label, value from counted
+        where starts_with(name, 'gauge:') and name <> 'gauge:license_health_score_distribution'
         union all
-        select 'license_health_score_distribution', case when score = 100 then 100 else score / 10 * 10 + 9 end::text, count(*)
-        from health group by 2
+        select 'license_health_score_distribution', case when label = '100' then '100' else (label::int / 10 * 10 + 9)::text end, sum(value)
+        from counted where name = 'gauge:license_health_score_distribution' group by 2
         union all
-        select 'license_health_score_distribution', 'sum', sum(score) from health having count(*) > 0
+        select 'license_health_score_distribution', 'sum', sum(label::int * value)
+        from counted where name = 'gauge:license_health_score_distribution' having count(*) > 0
         union all
-        select 'license_health_score', subscription_id::text, score from health where @perSubscription
-        union all
-        select 'license_suspensions_open', cause, count(*) from license_suspensions where closed_at is null group by cause
-        union all
-        select 'suspicious_activity_alerts_open', severity, count(*) from suspicious_activity_alerts
-        where is_alert_open(status) group by severity
-        union all
-        select 'suspicious_activity_measures_open', measure, count(*) from suspicious_activity_alerts
-        where is_alert_open(status) group by measure
+        select 'license_health_score', subscription_id::text, score from license_health where score is not null and @perSubscription
         union all
         select 'suspicious_activity_questions_open', answer, count(*)
         from suspicious_activity_alerts a, customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as answer
-        where is_alert_open(a.status) and a.measure <> 'SUSPENDED' and answer is not null group by answer
+        where is_alert_open(a.status) and a.measure <> 'SUSPENDED'
+          and (a.asked_at is not null or a.customer_confirmed_at is not null or a.customer_denied_at is not null)
+        group by answer
         union all
         select 'shadow_alerts', measure, count(*) from shadow_alerts group by measure
         union all
@@ -58,15 +58,13 @@ public sealed class MetricStore(LicenseDatabase database)
         union all
         select 'usage_arrivals_oldest_seconds', '', extract(epoch from now() - oldest_at) from usage_backlog
         union all
-        select 'renewals_overdue', '', count(*) from open_renewals where late > interval '0' and under_way is not true
+        select 'renewals_overdue', '', count(*) from overdue_renewals
         union all
-        select 'renewals_overdue_oldest_seconds', '', extract(epoch from max(late))
-        from open_renewals where late > interval '0' and under_way is not true having count(*) > 0
+        select 'renewals_overdue_oldest_seconds', '', extract(epoch from max(late)) from overdue_renewals having count(*) > 0
         union all
-        select 'unknown_charges', status, count(*) from open_renewals where is_charge_unknown(status) group by status
+        select 'unknown_charges', status, count(*) from unknown_charges group by status
         union all
-        select 'unknown_charges_oldest_seconds', '', extract(epoch from max(age))
-        from open_renewals where is_charge_unknown(status) having max(age) is not null
+        select 'unknown_charges_oldest_seconds', '', extract(epoch from max(age)) from unknown_charges having max(age) is not null
         union all
         select 'payment_cases_open', reason, count(*) from payment_cases where decided_at is null group by reason
         union all
@@ -183,4 +181,32 @@ public sealed class MetricStore(LicenseDatabase database)
                     daily = ProcessCounts.Checks,
                 },
                 cancellationToken: token)), cancellationToken);
+
+    // Two runs at the same time would both add the difference.
+    private const string Alone = "select pg_try_advisory_xact_lock(hashtext('correct_gauges'))";
+
+    // One statement, and so one snapshot: a row and its count commit together. It deletes nothing, so adding increments to the counters at
+    // the same time doesn't change the sums that it compares.
+    private const string Correct = """
+        with stored as (
+            select name, label, sum(value) as value
+            from (select name, label, value from metric_counters
+                  union all
+                  select name, label, amount from metric_increments) as counted
+            where starts_with(name, 'gauge:')
+            group by name, label
+        )
+        insert into metric_increments (name, label, amount)
+        select coalesce(c.name, s.name), coalesce(c.label, s.label), coalesce(c.value, 0) - coalesce(s.value, 0)
+        from counted_gauges c full join stored s on s.name = c.name and s.label = c.label
+        where coalesce(c.value, 0) <> coalesce(s.value, 0)
+        """;
+
+    /// <summary>Corrects the gauges that triggers keep, if they differ from the counted rows, for example after a restore.</summary>
+    /// <returns>The number of corrected values.</returns>
+    public Task<int> CorrectGaugesAsync(CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+            await connection.ExecuteScalarAsync<bool>(new CommandDefinition(Alone, cancellationToken: token))
+                ? await connection.ExecuteAsync(new CommandDefinition(Correct, cancellationToken: token))
+                : 0, cancellationToken);
 }

@@ -24,9 +24,9 @@ public sealed record RetentionCounts(
 /// <summary>
 /// Deletes raw usage, replaced tokens and IP addresses after 90 days, and bodies and request keys after 30 days. Sums by network and
 /// country remain. The work of one run is limited. The next run finds the remaining rows by their timestamps, also after a crash. A part
-/// that fails doesn't stop the others.
+/// that fails doesn't stop the others. At the end, the counts that metrics show are compared with the rows that are left.
 /// </summary>
-public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
+public sealed class RetainData(RetentionStore store, MetricStore metrics, ILogger<RetainData> log)
 {
     private const int BatchSize = 2_000;
 
@@ -79,6 +79,7 @@ public sealed class RetainData(RetentionStore store, ILogger<RetainData> log)
             + await Rows(RetentionStore.Addresses, store.CoarsenDevicesAsync);
         var unclaimed = await Rows("arrivals", store.DeleteArrivalsAsync);
         var events = await Rows(RetentionStore.Events, store.DeleteEventsAsync);
+        _ = await Part("gauges", int.MaxValue, () => metrics.CorrectGaugesAsync(cancellationToken));
         var overdue = await OverdueAsync(failed, cancellationToken);
 
         var counts = new RetentionCounts(

@@ -168,7 +168,13 @@ public sealed class AlertStore(LicenseDatabase database)
                or a.subscription_id = any(array(select subscription_id from subscriptions where subscriber_id = @UserId)))
         """;
 
-    private const string Queue = Rows + """
+    // One status alone, so that every plan can read the index by status in the order of the queue.
+    private const string OfStatus = """
+
+          and a.status = @Status
+        """;
+
+    private const string Queue = """
 
           and (@AfterId::uuid is null
                or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Rank = 1, @DetectedAt::timestamptz, @AfterId))
@@ -176,14 +182,14 @@ public sealed class AlertStore(LicenseDatabase database)
         limit @limit
         """;
 
-    private const string ByTime = Rows + """
+    private const string ByTime = """
 
           and (@AfterId::uuid is null or (a.detected_at, a.alert_id) < (@DetectedAt::timestamptz, @AfterId))
         order by a.detected_at desc, a.alert_id desc
         limit @limit
         """;
 
-    private const string BySeverity = Rows + """
+    private const string BySeverity = """
 
           and (@AfterId::uuid is null
                or (array_position(array['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'], a.severity::text), a.detected_at, a.alert_id)
@@ -195,7 +201,8 @@ public sealed class AlertStore(LicenseDatabase database)
     public async Task<IReadOnlyList<AlertRow>> ListAsync(
         AlertFilter filter, AlertOrder order, AlertCursor? after, int limit, CancellationToken cancellationToken)
     {
-        var statement = order switch
+        var status = filter.Statuses is [var only] ? only : null;
+        var statement = Rows + (status is null ? "" : OfStatus) + order switch
         {
             AlertOrder.Newest => ByTime,
             AlertOrder.Severity => BySeverity,
@@ -206,6 +213,7 @@ public sealed class AlertStore(LicenseDatabase database)
         return (await connection.QueryAsync<AlertRow>(new CommandDefinition(statement, new
         {
             filter.Statuses,
+            Status = status,
             filter.Severity,
             filter.SubscriptionId,
             filter.From,
@@ -220,20 +228,25 @@ public sealed class AlertStore(LicenseDatabase database)
         }, cancellationToken: cancellationToken))).AsList();
     }
 
+    // More alerts are not counted, because the time of a count depends on their number.
     private const string Total = """
-        select count(*) from suspicious_activity_alerts a
-        where (@Statuses::text[] is null or a.status = any(@Statuses))
-          and (@Severity::text is null or a.severity = @Severity)
-          and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
-          and (@From::timestamptz is null or a.detected_at >= @From)
-          and (@To::timestamptz is null or a.detected_at < @To)
-          and (@Measure::text is null or a.measure = @Measure)
-          and (@CustomerAnswer::text is null
-               or customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) = @CustomerAnswer)
-          and (@UserId::uuid is null
-               or a.subscription_id = any(array(select subscription_id from subscriptions where subscriber_id = @UserId)))
+        select count(*) from (
+            select from suspicious_activity_alerts a
+            where (@Statuses::text[] is null or a.status = any(@Statuses))
+              and (@Severity::text is null or a.severity = @Severity)
+              and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
+              and (@From::timestamptz is null or a.detected_at >= @From)
+              and (@To::timestamptz is null or a.detected_at < @To)
+              and (@Measure::text is null or a.measure = @Measure)
+              and (@CustomerAnswer::text is null
+                   or customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) = @CustomerAnswer)
+              and (@UserId::uuid is null
+                   or a.subscription_id = any(array(select subscription_id from subscriptions where subscriber_id = @UserId)))
+            limit 1000
+        ) as counted
         """;
 
+    /// <returns>The number of alerts; 1,000 if there are as many or more.</returns>
     public async Task<long> TotalAsync(AlertFilter filter, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);

@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <param name="Total">The number of alerts on all pages.</param>
+/// <param name="Total">The number of alerts on all pages; 1,000 if there are as many or more.</param>
 /// <param name="Next">The cursor of the next page; null on the last page.</param>
 public sealed record AlertPage(long Total, IReadOnlyList<AlertRow> Alerts, string? Next);
 

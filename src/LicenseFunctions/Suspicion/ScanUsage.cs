@@ -77,6 +77,7 @@ public sealed class ScanUsage(
             return new ScanCounts(0, 0, 0, 0);
 
         var ids = arrived.Select(one => one.SubscriptionId).ToArray();
+        await SuspicionStore.MarkUsedAsync(connection, ids, cancellationToken);
         var licenses = await SuspicionStore.LoadAsync(connection, ids, (id, failure) => left[id] = failure, cancellationToken);
         void Isolate(Guid id, Action<ScannedLicense> work)
         {

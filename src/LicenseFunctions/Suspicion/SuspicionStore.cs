@@ -99,6 +99,12 @@ public sealed class SuspicionStore(LicenseDatabase database)
         (await connection.QueryAsync<ArrivedUsage>(new CommandDefinition(Claim, new { licenses }, cancellationToken: cancellationToken)))
             .AsList();
 
+    private const string MarkUsed = "select mark_used_licenses_due(@subscriptionIds)";
+
+    /// <summary>Makes those of the licenses due for scoring that lose points because they were not used.</summary>
+    public static Task MarkUsedAsync(NpgsqlConnection connection, Guid[] subscriptionIds, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(MarkUsed, new { subscriptionIds }, cancellationToken: cancellationToken));
+
     private const string Requeue = """
         insert into usage_arrivals (subscription_ids, earliest_at, latest_at)
         values (array[@SubscriptionId], array[@EarliestAt::timestamptz], array[@LatestAt::timestamptz])

@@ -45,6 +45,8 @@ export const texts = {
   alerts: {
     title: 'Alerts',
     count: (n: number) => plural(n, 'alert', 'alerts'),
+    /** The backend counts up to 1,000. */
+    total: (n: number) => (n < 1000 ? plural(n, 'alert', 'alerts') : '1,000 alerts or more'),
     status: 'Status',
     severity: 'Severity',
     all: 'All',

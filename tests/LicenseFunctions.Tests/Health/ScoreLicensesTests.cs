@@ -316,6 +316,86 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(0, await score.RunAsync(Stop));
     }
 
+    [Fact]
+    public async Task Compare_MoreLicensesThanOnePart_TakesTurns()
+    {
+        await AddLicensesAsync(4);
+        await score.RunAsync(Stop);
+        await database.ExecuteAsync("update subscriptions set state = 'LOCKED_NO_FUNDS'");
+        var store = new HealthStore(database.Database);
+
+        var marked = new List<long>();
+        for (var part = 0; part < 3; part++)
+        {
+            Assert.Equal(0, await store.CompareAsync(2, Stop));
+            marked.Add(await database.QueryAsync<long>("select count(distinct subscription_id) from health_marks"));
+        }
+
+        Assert.Equal([2, 4, 5], marked);
+        Assert.Equal(5, await score.RunAsync(Stop));
+        Assert.Equal(["SUSPENDED"], await database.QueryAllAsync<string>("select distinct status from license_health"));
+    }
+
+    [Fact]
+    public async Task Compare_AfterTheLastLicense_BeginsAgain()
+    {
+        await AddLicensesAsync(3);
+        await score.RunAsync(Stop);
+        var store = new HealthStore(database.Database);
+        await store.CompareAsync(2, Stop);
+        await store.CompareAsync(2, Stop);
+        await database.ExecuteAsync("update subscriptions set state = 'LOCKED_NO_FUNDS'");
+
+        await store.CompareAsync(2, Stop);
+
+        Assert.Equal(
+            await database.QueryAllAsync<Guid>("select subscription_id from subscriptions order by 1 limit 2"),
+            await database.QueryAllAsync<Guid>("select subscription_id from health_marks order by 1"));
+    }
+
+    [Fact]
+    public async Task Compare_WhileAnotherSessionCompares_ChangesNothing()
+    {
+        await AddLicensesAsync(1);
+        var store = new HealthStore(database.Database);
+        await using var other = await database.Source.OpenConnectionAsync(Stop);
+        await other.ExecuteAsync("begin transaction");
+        await other.ExecuteAsync("select from health_comparison for update");
+
+        Assert.Equal(0, await store.CompareAsync(10, Stop));
+
+        await other.ExecuteAsync("rollback transaction");
+        Assert.Equal(2, await store.CompareAsync(10, Stop));
+    }
+
+    [Fact]
+    public async Task Mark_OfALicenseThatWasNotComparedYet_AddsItsRow()
+    {
+        await database.ExecuteAsync("delete from health_marks");
+        await database.ExecuteAsync(
+            """
+            insert into license_devices
+                (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, first_seen_at, last_seen_at)
+            select subscription_id, '1|EA', 'EA', 1, '192.0.2.1', 1, now(), now() from subscriptions
+            """);
+        var store = new HealthStore(database.Database);
+
+        await store.MarkAsync(Stop);
+
+        Assert.Equal([license], await store.DueAsync(10, [], Stop));
+        Assert.Equal(0L, await database.QueryAsync<long>("select count(*) from health_marks"));
+    }
+
+    private Task<int> AddLicensesAsync(int number) => database.ExecuteAsync(
+        """
+        insert into users (email) select 'more' || n || '@x.test' from generate_series(1, @number) n;
+        insert into subscriptions (subscriber_id, master_id)
+        select u.user_id, s.master_id from users u, (select master_id from subscriptions limit 1) s where u.email like 'more%';
+        insert into license_tokens (subscription_id, token_hash)
+        select subscription_id, md5(subscription_id::text) from subscriptions s
+        where not exists (select from license_tokens t where t.subscription_id = s.subscription_id)
+        """, new { number });
+
     private Task<int> AddAlertAsync(string severity) => database.ExecuteAsync(
         "select create_suspicious_activity_alert(subscription_id, 'MULTIPLE_IPS', @severity, 'x') from subscriptions", new { severity });
 

@@ -243,7 +243,8 @@ public sealed class EventFeedTests(PostgresFixture postgres)
             update license_events set occurred_at = now() - interval '91 days' where position is null;
             """);
 
-        var counts = await new RetainData(new RetentionStore(database.Database), NullLogger<RetainData>.Instance).RunAsync(Stop);
+        var counts = await new RetainData(
+            new RetentionStore(database.Database), new MetricStore(database.Database), NullLogger<RetainData>.Instance).RunAsync(Stop);
         await database.ExecuteAsync(Add, new { license, n = 5 });
 
         Assert.Equal(3, counts.Events);

@@ -111,6 +111,29 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.DoesNotContain("demo-samir", app.Log, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("whole@x.test", "whole@x.test")]
+    [InlineData("WHOLE@x.test", "whole@x.test")]
+    [InlineData("hole@x.tes", "the-whole@x.test.example, whole@x.test")]
+    public async Task Search_ForAWholeAddress_FindsOnlyItsCustomer(string text, string expected)
+    {
+        await database.ExecuteAsync(
+            """
+            with people as (
+                insert into users (email) values ('whole@x.test'), ('the-whole@x.test.example') on conflict do nothing returning user_id),
+            licenses as (
+                insert into subscriptions (subscriber_id, master_id)
+                select user_id, (select master_id from subscriptions limit 1) from people returning subscription_id)
+            insert into license_tokens (subscription_id, token_hash) select subscription_id, subscription_id::text from licenses
+            """);
+
+        var (_, found, _) = await app.PostAsync("/api/v1/search", Operator, new { text });
+        var (_, listed, _) = await app.GetAsync($"/api/v1/licenses?search={text}", Operator);
+
+        Assert.Equal(expected, string.Join(", ", found!["hits"]!.AsArray().Select(hit => (string)hit!["email"]!)));
+        Assert.Equal(expected, string.Join(", ", listed!["licenses"]!.AsArray().Select(license => (string)license!["owner_email"]!)));
+    }
+
     [Fact]
     public async Task Customer_WithNotesAndMails_IsExportedAndErasedWithTheTypedAddress()
     {

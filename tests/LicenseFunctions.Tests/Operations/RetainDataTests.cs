@@ -1,6 +1,7 @@
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Tests.Usage;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
@@ -43,7 +44,7 @@ public sealed class RetainDataTests(PostgresFixture postgres)
         await scene.DeviceAsync(license, "2|B", "B", 2, "203.0.113.78", scene.Now.UtcDateTime.AddDays(-89));
         await scene.Database.ExecuteAsync(
             "insert into license_device_networks select device_id, ip_address::cidr, last_seen_at, last_seen_at from license_devices");
-        var retain = new RetainData(new RetentionStore(scene.Database.Database), NullLogger<RetainData>.Instance);
+        var retain = NewRetention(scene.Database, NullLogger<RetainData>.Instance);
 
         var counts = await retain.RunAsync(TestContext.Current.CancellationToken);
         var again = await retain.RunAsync(TestContext.Current.CancellationToken);
@@ -82,7 +83,7 @@ public sealed class RetainDataTests(PostgresFixture postgres)
             insert into payment_events (provider, event_id, event_type, created_at, received_at, body) values
                 ('stripe', 'old', 'x', now(), now() - interval '31 days', '{"a":1}');
             """);
-        var retain = new RetainData(new RetentionStore(scene.Database.Database), NullLogger<RetainData>.Instance);
+        var retain = NewRetention(scene.Database, NullLogger<RetainData>.Instance);
 
         RetentionCounts during;
         await using (var reader = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken))
@@ -115,10 +116,24 @@ public sealed class RetainDataTests(PostgresFixture postgres)
             """);
         var log = new RecordedLog<RetainData>();
 
-        var counts = await new RetainData(new RetentionStore(scene.Database.Database), log).RunAsync(TestContext.Current.CancellationToken);
+        var counts = await NewRetention(scene.Database, log).RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(["usage"], counts.Failed);
         Assert.Equal(1, counts.Bodies);
         Assert.Contains(log.Lines, line => line.Failure is PostgresException { MessageText: "as a damaged chunk does" });
     }
+
+    [Fact]
+    public async Task Run_WhenACountOfMetricsIsWrong_CorrectsIt()
+    {
+        await using var scene = await UsageScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync("insert into metric_counters (name, label, value) values ('gauge:licenses', 'ACTIVE', 9)");
+
+        await NewRetention(scene.Database, NullLogger<RetainData>.Instance).RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(-9, await scene.Database.QueryAsync<double>("select amount from metric_increments where name = 'gauge:licenses'"));
+    }
+
+    private static RetainData NewRetention(TestDatabase database, ILogger<RetainData> log) =>
+        new(new RetentionStore(database.Database), new MetricStore(database.Database), log);
 }

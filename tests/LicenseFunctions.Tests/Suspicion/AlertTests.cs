@@ -110,6 +110,37 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.All(seen.Skip(5), alert => Assert.Null(alert.AppealedAt));
     }
 
+    [Fact]
+    public async Task List_MoreThanAThousandAlerts_SaysAThousand()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts (activity_type, severity, detected_at)
+            select 'MULTIPLE_IPS', case when i <= 999 then 'LOW' else 'HIGH' end, now() from generate_series(1, 1001) i
+            """);
+
+        Assert.Equal(1000, (await ListAsync(scene)).Value.Total);
+        Assert.Equal(999, (await ListAsync(scene, ("severity", "LOW"))).Value.Total);
+    }
+
+    // The index has the expressions of past_time and shown_time. If they differ, all alerts of the status are sorted for each page.
+    [Fact]
+    public async Task Queue_OfOneStatus_IsReadInTheOrderOfItsIndex()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+
+        var plan = await database.QueryAllAsync<string>(
+            """
+            set enable_seqscan = off; set enable_bitmapscan = off;
+            explain select * from listed_alerts a where a.status = 'OPEN'
+            order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc limit 50
+            """);
+
+        Assert.StartsWith("Limit", plan[0], StringComparison.Ordinal);
+        Assert.Contains("using alerts_by_status_and_queue", plan[1], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("status", "BROKEN")]
     [InlineData("severity", "BAD")]

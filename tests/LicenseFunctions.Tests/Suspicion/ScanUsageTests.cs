@@ -73,6 +73,22 @@ public sealed class ScanUsageTests(PostgresFixture postgres)
         Assert.Equal(before, await scene.Database.QueryAsync<string>("select state::text from suspicion_states"));
     }
 
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public async Task Scan_OfALicenseThatIsUsedAgain_MakesItDueForScoringIfItIsSilent(bool isSilent, int marks)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            "insert into license_health (subscription_id, is_silent) values (@SubscriptionId, @isSilent)",
+            new { scene.License.SubscriptionId, isSilent });
+
+        await scene.RecordAndScanAsync(scene.Hours(1, 0, 1));
+
+        Assert.Equal(marks, await scene.Database.QueryAsync<int>(
+            "select count(*)::int from health_marks where subscription_id = @SubscriptionId", new { scene.License.SubscriptionId }));
+    }
+
     [Fact]
     public async Task Scan_OlderTransactionCommitsLate_SkipsNothing()
     {

@@ -87,7 +87,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         // usage_arrivals and unsummed_usage contain licenses for a few minutes only; the others contain no persons.
         string[] withoutPersons = ["metric_counters", "metric_days", "metric_increments", "schema_migrations", "schema_fingerprints",
             "skipped_rows",
-            "timer_leases", "license_event_numbering", "webhook_endpoints", "webhook_secrets",
+            "timer_leases", "license_event_numbering", "health_comparison", "webhook_endpoints", "webhook_secrets",
             "renewal_sweeps", "payment_event_reads", "payment_comparisons",
             "usage_arrivals", "unsummed_usage", "trouble_watch", "invoice_series", "recurring_revenue_days", "spatial_ref_sys"];
 
@@ -110,7 +110,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             "lease_id", "ledger_id", "log_id", "note_id", "outbox_id", "payment_method_id", "pricing_id", "quarantine_id",
                 "reference_id", "row_id",
             "suspension_id", "token_id", "token_ids", "trouble_id", "replaced_by", "replaced_device_id", "admitted_device_id", "wallet_id",
-                "subscription_ids", "log_ids",
+                "subscription_ids", "log_ids", "next_subscription_id",
         ];
         // Operators who decided something, by identifier only, as in the audit log; and the master of a subscription.
         string[] deciders =

@@ -71,7 +71,7 @@ export default function Alerts() {
   return (
     <>
       <PageTitle title={texts.alerts.title}>
-        {total !== undefined && <span>{texts.alerts.count(total)}</span>}
+        {total !== undefined && <span>{texts.alerts.total(total)}</span>}
         <Csv path={path} name="alerts" />
       </PageTitle>
       <div className="filters">

@@ -157,6 +157,133 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Gauges_WhenTheirRowsChange_FollowThem()
+    {
+        await MetricScene.ScoreAsync(database, license, 87, "ACTIVE");
+        await MetricScene.ScoreAsync(database, license, 42, "SUSPENDED");
+        await database.ExecuteAsync(
+            """
+            insert into license_suspensions (subscription_id, cause, reason, previous_state)
+            values (@license, 'OPERATOR', 'x', 'SYNCED'), (@license, 'EXPIRY', 'x', 'SYNCED');
+            update license_suspensions set closed_at = now(), closed_how = 'REINSTATED' where cause = 'OPERATOR';
+            """, new { license });
+        await RaiseAsync("MULTIPLE_IPS");
+        await RaiseAsync("MULTIPLE_IPS");
+        await RaiseAsync("MULTIPLE_IPS");
+        await database.ExecuteAsync(
+            """
+            update suspicious_activity_alerts set severity = 'HIGH', auto_action_taken = 'NOTIFIED'
+            where alert_id = (select alert_id from suspicious_activity_alerts order by alert_id limit 1);
+            update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now()
+            where alert_id = (select alert_id from suspicious_activity_alerts order by alert_id desc limit 1);
+            """);
+
+        var values = await ReadAsync();
+
+        Assert.Equal((0, 1), (values["licenses", "ACTIVE"], values["licenses", "SUSPENDED"]));
+        Assert.Equal((0, 1), (values["license_health_score_distribution", "89"], values["license_health_score_distribution", "49"]));
+        Assert.Equal(42, values["license_health_score_distribution", "sum"]);
+        Assert.Equal((0, 1), (values["license_suspensions_open", "OPERATOR"], values["license_suspensions_open", "EXPIRY"]));
+        Assert.Equal((1, 1), (values["suspicious_activity_alerts_open", "LOW"], values["suspicious_activity_alerts_open", "HIGH"]));
+        Assert.Equal(
+            (1, 1), (values["suspicious_activity_measures_open", "NONE"], values["suspicious_activity_measures_open", "NOTIFIED"]));
+
+        await database.ExecuteAsync(
+            """
+            delete from suspicious_activity_alerts;
+            delete from license_tokens;
+            delete from subscriptions;
+            """);
+        var none = await ReadAsync();
+        Assert.All(
+            (string[])["licenses", "license_health_score_distribution", "license_suspensions_open", "suspicious_activity_alerts_open",
+                "suspicious_activity_measures_open"],
+            name => Assert.Equal(0, none.Sum(name)));
+    }
+
+    [Fact]
+    public async Task Gauges_OfRowsFromBeforeTheTriggers_AreCountedByTheMigration()
+    {
+        await MetricScene.ScoreAsync(database, license, 87, "ACTIVE");
+        await RaiseAsync("MULTIPLE_IPS");
+        await database.ExecuteAsync("delete from metric_increments; delete from metric_counters");
+        var migration = Repository.Read("sql/migrations/0069_counted_gauges.sql");
+        var from = migration.IndexOf("insert into metric_counters", StringComparison.Ordinal);
+
+        await database.ExecuteAsync(migration[from..migration.IndexOf("-- The alerts whose", StringComparison.Ordinal)]);
+
+        Assert.Equal(0, await store.CorrectGaugesAsync(Stop));
+        Assert.Equal(1, (await ReadAsync())["licenses", "ACTIVE"]);
+        Assert.Equal(1, (await ReadAsync())["suspicious_activity_alerts_open", "LOW"]);
+    }
+
+    [Fact]
+    public async Task CorrectGauges_AfterARestoreWithoutTriggers_CountsTheRows()
+    {
+        await MetricScene.ScoreAsync(database, license, 87, "ACTIVE");
+        await store.AddAsync([], Stop);
+        await database.ExecuteAsync(
+            "update metric_counters set value = 7 where name = 'gauge:licenses'; "
+            + "insert into metric_increments (name, label, amount) values ('gauge:licenses', 'EXPIRED', 3)");
+
+        var corrected = await store.CorrectGaugesAsync(Stop);
+
+        Assert.Equal(2, corrected);
+        Assert.Equal(0, await store.CorrectGaugesAsync(Stop));
+        Assert.Equal((1, 0), ((await ReadAsync())["licenses", "ACTIVE"], (await ReadAsync())["licenses", "EXPIRED"]));
+    }
+
+    [Fact]
+    public async Task CorrectGauges_WhileRowsChangeAndCountsAreAdded_FindsNothingToCorrect()
+    {
+        for (var i = 0; i < 8; i++)
+            await MetricScene.ScoreAsync(database, await MetricScene.NewLicenseAsync(database), 50, "ACTIVE");
+        var licenses = await database.QueryAllAsync<Guid>("select subscription_id from license_health");
+        await store.AddAsync([], Stop);
+        var corrected = 0;
+
+        await Parallel.ForEachAsync(Enumerable.Range(0, 120), new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Stop },
+            async (i, token) =>
+        {
+            await MetricScene.ScoreAsync(database, licenses[i % licenses.Count], (short)(i % 100), i % 3 == 0 ? "EXPIRED" : "ACTIVE");
+            if (i % 2 == 0)
+                await store.AddAsync([], token);
+            else
+                Interlocked.Add(ref corrected, await store.CorrectGaugesAsync(token));
+        });
+
+        Assert.Equal(0, corrected);
+        Assert.Equal(0, await store.CorrectGaugesAsync(Stop));
+        Assert.Equal(licenses.Count, (await ReadAsync()).Sum("licenses"));
+    }
+
+    [Fact]
+    public async Task CorrectGauges_BesideAnotherRun_LeavesItToThatRun()
+    {
+        await MetricScene.ScoreAsync(database, license, 87, "ACTIVE");
+        await database.ExecuteAsync("delete from metric_increments");
+        await using var other = await database.Source.OpenConnectionAsync(Stop);
+        await using var running = await other.BeginTransactionAsync(Stop);
+        await using (var alone = new NpgsqlCommand("select pg_advisory_xact_lock(hashtext('correct_gauges'))", other))
+            await alone.ExecuteNonQueryAsync(Stop);
+
+        Assert.Equal(0, await store.CorrectGaugesAsync(Stop));
+        await running.RollbackAsync(Stop);
+        Assert.Equal(2, await store.CorrectGaugesAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Read_OfAllMetrics_CountsNeitherLicensesNorSuspensions()
+    {
+        var plan = await database.QueryAllAsync<string>(
+            "explain " + MetricStore.Read.Replace("@perSubscription", "false", StringComparison.Ordinal));
+
+        Assert.Contains(plan, line => line.Contains(" on metric_counters", StringComparison.Ordinal));
+        Assert.DoesNotContain(plan, line => line.Contains(" on license_health", StringComparison.Ordinal));
+        Assert.DoesNotContain(plan, line => line.Contains(" on license_suspensions", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Counts_WrittenByManyInstancesAtOnce_AddUp()
     {
         MetricRow[] rows = [new("a", "1", 1), new("b", "2", 2), new("c", "3", 3)];
