@@ -128,7 +128,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         store = new PausingStore(world, world.Store, scheduler, judge);
         var process = new ProcessRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
         run = new RunDueRenewals(store, process, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
-        apply = new ApplyPaymentEvent(store, policy, clock, NewId);
+        apply = new ApplyPaymentEvent(store, gateways, policy, clock, NewId);
         renew = new RenewManually(store, process, policy, clock);
         resolve = new ResolveUnknownCharge(store, gateways, policy, clock);
         for (var customers = licenses ?? random.Next(1, 4); customers > 0; customers--) AddCustomer();
