@@ -112,6 +112,8 @@
 \ir installation/migration.psql
 \set migration 0063_dispute_deadlines
 \ir installation/migration.psql
+\set migration 0064_missed_events
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
