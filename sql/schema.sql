@@ -841,6 +841,12 @@ CREATE FUNCTION public.has_intent_left(status text, intent_id text) RETURNS bool
     select intent_id is not null and not is_charge_open(status) and not is_renewal_final(status)
 $$;
 
+CREATE FUNCTION public.has_missed_events(asked_at timestamp with time zone, read_until timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce(asked_at, read_until) <= now() - interval '1 hour'
+$$;
+
 CREATE FUNCTION public.health_facts_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1750,6 +1756,14 @@ CREATE FUNCTION public.timescaledb_schema() RETURNS name
     select extnamespace::regnamespace::name from pg_extension where extname = 'timescaledb'
 $$;
 
+CREATE FUNCTION public.unread_providers() RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce(array_agg(provider order by provider), '{}')
+    from payment_event_reads
+    where missed_until is not null or has_missed_events(asked_at, read_until)
+$$;
+
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1915,6 +1929,7 @@ CREATE TABLE public.renewals (
     is_double boolean DEFAULT false NOT NULL,
     debts_usd numeric(10,2) DEFAULT 0 NOT NULL,
     settled_by uuid,
+    may_be_paid boolean DEFAULT false NOT NULL,
     CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
     CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
     CONSTRAINT debts_not_negative CHECK ((debts_usd >= (0)::numeric)),
@@ -2888,7 +2903,9 @@ CREATE TABLE public.payment_customers (
 CREATE TABLE public.payment_event_reads (
     provider text NOT NULL,
     read_until timestamp with time zone NOT NULL,
-    held_since timestamp with time zone
+    held_since timestamp with time zone,
+    asked_at timestamp with time zone,
+    missed_until timestamp with time zone
 );
 
 CREATE TABLE public.payment_events (
@@ -3004,13 +3021,17 @@ CREATE VIEW public.renewal_facts AS
             WHEN (t.payment_method_id IS NOT NULL) THEN public.next_card(r.renewal_id, r.user_id, d.declined_at)
             ELSE NULL::jsonb
         END AS next_card,
-    charged.elsewhere AS has_other_charge
+    charged.elsewhere AS has_other_charge,
+    r.may_be_paid,
+    ( SELECT public.unread_providers() AS unread_providers) AS unread_providers
    FROM ((((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true))
-     CROSS JOIN LATERAL ( SELECT (EXISTS ( SELECT
+     CROSS JOIN LATERAL ( SELECT ((EXISTS ( SELECT
                    FROM public.payment_cases c
-                  WHERE ((c.renewal_id = r.renewal_id) AND (c.reason = ANY (ARRAY['paid_twice'::text, 'paid_before'::text])) AND (c.decided_at IS NULL)))) AS elsewhere
+                  WHERE ((c.renewal_id = r.renewal_id) AND (c.reason = ANY (ARRAY['paid_twice'::text, 'paid_before'::text])) AND (c.decided_at IS NULL)))) OR (EXISTS ( SELECT
+                   FROM public.payment_cases c
+                  WHERE ((c.subscription_id = r.subscription_id) AND (c.reason = 'unknown_renewal'::text) AND (c.decided_at IS NULL))))) AS elsewhere
          OFFSET 0) charged)
      CROSS JOIN LATERAL ( SELECT public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) AS declined_at
          OFFSET 0) d);
@@ -3805,6 +3826,7 @@ CREATE INDEX open_disputes ON public.payment_reversals USING btree (subscription
 CREATE INDEX open_payment_cases ON public.payment_cases USING btree (opened_at) WHERE (decided_at IS NULL);
 
 CREATE INDEX open_questions ON public.suspicious_activity_alerts USING btree (asked_at, customer_confirmed_at, customer_denied_at) WHERE (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) AND (measure <> 'SUSPENDED'::text) AND ((asked_at IS NOT NULL) OR (customer_confirmed_at IS NOT NULL) OR (customer_denied_at IS NOT NULL)));
+CREATE INDEX open_payment_cases_of_license ON public.payment_cases USING btree (subscription_id) WHERE (decided_at IS NULL);
 
 CREATE INDEX outbox_dead ON public.outbox USING btree (kind) WHERE (dead_at IS NOT NULL);
 

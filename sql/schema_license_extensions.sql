@@ -112,6 +112,8 @@
 \ir installation/migration.psql
 \set migration 0063_dispute_deadlines
 \ir installation/migration.psql
+\set migration 0064_missed_events
+\ir installation/migration.psql
 \set migration 0066_year_of_issue
 \ir installation/migration.psql
 \set migration 0069_counted_gauges

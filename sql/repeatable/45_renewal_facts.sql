@@ -34,6 +34,19 @@ create or replace function next_card(renewal_id uuid, person uuid, declined_at t
     limit 1
 $$;
 
+-- Whether the provider's events were not asked for during an hour: this backend was stopped, or the database was restored. Then a charge
+-- may have succeeded that is not known here. FetchPaymentEvents asks for them every five minutes.
+create or replace function has_missed_events(asked_at timestamptz, read_until timestamptz) returns boolean language sql stable as $$
+    select coalesce(asked_at, read_until) <= now() - interval '1 hour'
+$$;
+
+-- The providers whose events must be read before anything is charged. A provider that was never asked is none.
+create or replace function unread_providers() returns text[] language sql stable as $$
+    select coalesce(array_agg(provider order by provider), '{}')
+    from payment_event_reads
+    where missed_until is not null or has_missed_events(asked_at, read_until)
+$$;
+
 -- A renewal with all values on which a decision about it depends.
 create or replace view renewal_facts as
 select
@@ -57,14 +70,20 @@ select
     array(select h.first_sent_at from renewal_attempts h where h.renewal_id = r.renewal_id order by h.number) as attempts_at,
     t.payment_method_id is not null and d.declined_at is not null as is_card_declined,
     case when t.payment_method_id is not null then next_card(r.renewal_id, r.user_id, d.declined_at) end as next_card,
-    charged.elsewhere as has_other_charge
+    charged.elsewhere as has_other_charge,
+    r.may_be_paid,
+    -- Read once for all rows.
+    (select unread_providers()) as unread_providers
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true
--- A provider reported a charge of this renewal that is not booked: an operator decides before anything else is charged.
+-- A provider reported a charge of this renewal, or of an unknown one of its license, that is not booked: an operator decides before
+-- anything else is charged.
 cross join lateral (
     select exists (select from payment_cases c
-                   where c.renewal_id = r.renewal_id and c.reason in ('paid_twice', 'paid_before') and c.decided_at is null) as elsewhere
+                   where c.renewal_id = r.renewal_id and c.reason in ('paid_twice', 'paid_before') and c.decided_at is null)
+           or exists (select from payment_cases c
+                      where c.subscription_id = r.subscription_id and c.reason = 'unknown_renewal' and c.decided_at is null) as elsewhere
     offset 0) charged
 -- "offset 0", so that it is computed once.
 cross join lateral (

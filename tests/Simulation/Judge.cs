@@ -183,7 +183,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (intent.Charge is null) confirmed[intent.Id] = clock.Now;
         IsTheNextCardAllowed(intent, request);
         if (gateway.Intents.Values.Any(one => one != intent && IsKnownToPay(one, request.RenewalId)))
-            violation($"{request.RenewalId} is charged by {intent.Id} after another charge of it was reported");
+            violation($"{request.RenewalId} is charged by {intent.Id} although another charge of it succeeded");
+        if (gateway.Intents.Values.Any(one => one.Request.SubscriptionId == request.SubscriptionId
+            && one is { Charge: not null, WentBack: false } && CaseOf(one) is { Reason: PaymentCaseReason.UnknownRenewal }))
+            violation($"{request.RenewalId} is charged while an operator must decide about an unknown charge of its license");
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
         if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored
@@ -196,10 +199,11 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (known.HasLost && !WasRestored) violation($"{request.RenewalId} is charged automatically after a lost dispute");
     }
 
-    // Also after a restore. An operator decides about a charge that can't be booked, and about one of two.
+    // Also after a restore: no attempt begins before the events of the lost time are read. An operator decides about a charge that can't
+    // be booked, and about one of two.
     private bool IsKnownToPay(ScheduleGateway.Intent intent, Guid renewalId) =>
         intent.Request.RenewalId == renewalId && intent is { Charge: not null, WentBack: false }
-        && intent.ReportedAt < BeganAt(renewalId) && !decided.Contains(renewalId)
+        && !decided.Contains(renewalId)
         && CaseOf(intent) is not { Reason: not PaymentCaseReason.PaidTwice };
 
     // The next payment method is tried only after a permanent decline, and once, unless the customer asks for another attempt.
@@ -557,6 +561,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"{id}: fees of {license.FeesUsd}, returns of {license.ReturnedUsd}; paid {fromWallet + fromCards}, back {returned}");
         if (license.ExpiresAt + Grace <= clock.Now && license is { IsTokenActive: true, IsGone: false }
             && !World.Renewals.Any(one => one.SubscriptionId == id && World.Cases.Any(concern => concern.RenewalId == one.RenewalId))
+            && !World.Cases.Any(concern => concern.SubscriptionId == id && concern.Reason is PaymentCaseReason.UnknownRenewal)
             && !IsLeftToAPerson(id))
             violation($"{id} expired at {license.ExpiresAt:u} and was not processed");
         if (customer.IsReliable && applied.Count == 0 && !World.Cases.Any(one => one.SubscriptionId == id) && !IsLeftToAPerson(id))

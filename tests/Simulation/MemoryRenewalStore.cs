@@ -124,6 +124,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);
 
+    /// <summary>The providers whose events must be read before anything is charged.</summary>
+    public IReadOnlyList<string> UnreadProviders { get; set; } = [];
+
     /// <summary>Accepts writes with an old fence; a deliberate fault.</summary>
     public bool IgnoresFence { get; set; }
 
@@ -633,7 +636,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         license.GraceUntil = null;
         foreach (var other in rows.Values)
         {
-            if (other.Renewal.SubscriptionId == license.SubscriptionId && other.Renewal.IsChargeOpen
+            if (other.Renewal.SubscriptionId == license.SubscriptionId
+                && (other.Renewal.IsChargeOpen || (other.Renewal.MayBePaid && !other.Renewal.Status.IsFinal()))
                 && !(license.GraceUntil >= other.Renewal.PeriodStart + Renewal.Period))
                 license.GraceUntil = other.Renewal.PeriodStart + Renewal.Period;
         }
@@ -762,9 +766,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Facts(row);
     }
 
-    private bool HasOtherCharge(Row row) => Cases.Any(one =>
-        one.Key.Reason is PaymentCaseReason.PaidTwice or PaymentCaseReason.PaidBefore && one.Value.RenewalId == row.Renewal.RenewalId
-        && !decisions.ContainsKey(one.Key));
+    private bool HasOtherCharge(Row row) => Cases.Any(one => !decisions.ContainsKey(one.Key) && one.Key.Reason switch
+    {
+        PaymentCaseReason.PaidTwice or PaymentCaseReason.PaidBefore => one.Value.RenewalId == row.Renewal.RenewalId,
+        PaymentCaseReason.UnknownRenewal => one.Value.SubscriptionId == row.Renewal.SubscriptionId,
+        _ => false,
+    });
 
     private RenewalFacts Facts(Row row)
     {
@@ -796,6 +803,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
             || HasOtherCharge(row))
         {
             HasOtherCharge = HasOtherCharge(row),
+            UnreadProviders = UnreadProviders,
             DebtUsd = license.DebtUsd,
             AttemptsAt = [.. row.AttemptsAt],
             IsCardDeclined = row.DeclinedAt(license.Card) is not null,

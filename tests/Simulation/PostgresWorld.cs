@@ -20,7 +20,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     private const string Tables = """
         users, subscriptions, license_tokens, license_states, license_suspensions, master_pricing, master_price_changes, user_wallets,
         user_payment_methods, payment_preferences, billing_ledger, renewals, renewal_attempts, renewal_requests, license_renewal_history,
-        payment_events, payment_reversals, reversal_effects, payment_cases, outbox, renewal_sweeps
+        payment_events, payment_event_reads, payment_reversals, reversal_effects, payment_cases, outbox, renewal_sweeps
         """;
 
     private const string Prepare = """
@@ -315,6 +315,14 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         this.wallets = (other, other.BeginTransaction());
         other.Execute("select from user_wallets for update");
     }
+
+    private const string MissOrRead = """
+        insert into payment_event_reads (provider, read_until, asked_at, missed_until)
+        select provider, now(), now(), case when @areMissed then now() end from unnest(array['paypal', 'stripe']) as p (provider)
+        on conflict (provider) do update set asked_at = excluded.asked_at, missed_until = excluded.missed_until
+        """;
+
+    public void MissEvents(bool areMissed) => connection.Execute(MissOrRead, new { areMissed });
 
     public void Passed(TimeSpan by) =>
         connection.Execute("update renewals set lease_until = lease_until - @by where lease_until is not null", new { by });

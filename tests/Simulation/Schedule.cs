@@ -56,6 +56,9 @@ internal enum Sabotage
 
     /// <summary>The next payment method is tried although the default one was not declined permanently.</summary>
     NextCardAtOnce,
+
+    /// <summary>After a restore, cards are charged before the events of the lost time are read.</summary>
+    MissedEventsIgnored,
 }
 
 /// <summary>
@@ -90,6 +93,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private (Action World, Action Judge)? backup;
     private DateTimeOffset lastExpiry;
     private string? refusal;
+    private bool hasMissedEvents;
     private uint ids;
 
     private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres, int? licenses)
@@ -128,7 +132,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         store = new PausingStore(world, world.Store, scheduler, judge);
         var process = new ProcessRenewal(store, gateways, policy, new SignedLinks([], clock), clock);
         run = new RunDueRenewals(store, process, policy, new RenewalPace(1, random.Next(1, 3), TimeSpan.FromMinutes(5)), clock, this);
-        apply = new ApplyPaymentEvent(store, policy, clock, NewId);
+        apply = new ApplyPaymentEvent(store, gateways, policy, clock, NewId);
         renew = new RenewManually(store, process, policy, clock);
         resolve = new ResolveUnknownCharge(store, gateways, policy, clock);
         for (var customers = licenses ?? random.Next(1, 4); customers > 0; customers--) AddCustomer();
@@ -203,7 +207,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                     Advance(TimeSpan.FromHours(random.Next(1, 97)));
                     break;
                 case < 94:
-                    Deliver();
+                    if (hasMissedEvents && random.Next(3) == 0) Start("fetch", FetchAsync);
+                    else Deliver();
                     break;
                 case < 96:
                     Arrive();
@@ -248,6 +253,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(2) == 0);
             if (random.Next(2) == 0) Deliver();
             while (judge.WasRestored ? gateway.Events.Count > 0 : gateway.Events.Exists(IsReversal)) DeliverSurely();
+            if (hasMissedEvents) Start("fetch", FetchAsync);
             Start("worker 0", () => run.RunAsync(CancellationToken.None));
             Start("reconciler", () => run.ReconcileAsync(CancellationToken.None));
             Finish();
@@ -316,6 +322,8 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         copy.Judge();
         gateway.Forget();
         foreach (var made in gateway.AllEvents.Except(gateway.Events).ToList()) gateway.Events.Add(made);
+        hasMissedEvents = true;
+        world.MissEvents(areMissed: true);
         foreach (var license in world.Licenses.Values)
             if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
     }
@@ -395,19 +403,40 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     // An event that could not be settled is not acknowledged, so it is delivered again.
     private async Task AcknowledgeAsync(PaymentEvent received)
     {
+        if (!await TryApplyAsync(received)) gateway.Events.Add(received);
+    }
+
+    private async Task<bool> TryApplyAsync(PaymentEvent received)
+    {
         try
         {
             await apply.RunAsync(received, CancellationToken.None);
-            gateway.Acknowledged(received);
+            return true;
         }
         catch (InvalidOperationException unsettled) when (unsettled.Message.EndsWith("could not be applied.", StringComparison.Ordinal))
         {
-            gateway.Events.Add(received);
+            return false;
         }
         catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
-            gateway.Events.Add(received);
+            return false;
         }
+    }
+
+    // The providers' lists also have the events that a webhook is just delivering. Does the same as FetchPaymentEvents.
+    private async Task FetchAsync()
+    {
+        var isComplete = true;
+        foreach (var listed in gateway.Events.Concat(delivering.Values).ToList())
+        {
+            gateway.Heard(listed);
+            if (await TryApplyAsync(listed)) gateway.Events.Remove(listed);
+            else isComplete = false;
+        }
+
+        if (!isComplete) return;
+        hasMissedEvents = false;
+        world.MissEvents(areMissed: false);
     }
 
     private void Arrive()

@@ -47,9 +47,6 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
 
         public DateTimeOffset ChargedAt { get; set; }
 
-        /// <summary>When the backend acknowledged the event about the charge; null if it did not, or has forgotten it.</summary>
-        public DateTimeOffset? ReportedAt { get; set; }
-
         public List<Return> Returns { get; } = [];
 
         /// <summary>
@@ -214,13 +211,6 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
         if (received.Fact is PaymentFact.IntentChanged { Intent: { IntentId: { } intentId, Outcome: not ChargeOutcome.Processing } }
             && int.Parse(received.EventId.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture) > Intents[intentId].ConfirmedAfter)
             Heard(intentId);
-    }
-
-    /// <summary>An event was acknowledged.</summary>
-    public void Acknowledged(PaymentEvent received)
-    {
-        if (received.Fact is PaymentFact.IntentChanged { Intent: { IntentId: { } intentId, Outcome: ChargeOutcome.Succeeded } })
-            Intents[intentId].ReportedAt ??= clock.Now;
     }
 
     private async Task<IntentSnapshot> AnswerAsync(string intentId, Task<IntentSnapshot> call)
@@ -426,7 +416,7 @@ internal sealed class ScheduleGateway(Scheduler scheduler, ScheduleClock clock, 
     {
         foreach (var key in keys.Values)
             if (key.Request is { } request) forgotten.Add(request.RenewalId);
-        foreach (var intent in Intents.Values) (intent.IsForgotten, intent.ReportedAt) = (true, null);
+        foreach (var intent in Intents.Values) intent.IsForgotten = true;
         unanswered.Clear();
     }
 

@@ -47,6 +47,9 @@ internal interface IWorld
     /// <summary>Other transactions lock the wallets, or rows that every save writes, until this is called again.</summary>
     void Lock(bool wallets, bool rows);
 
+    /// <summary>Events of the providers were missed, so that charges wait until they are read; or all of them were read.</summary>
+    void MissEvents(bool areMissed);
+
     /// <summary>The clock was set forward.</summary>
     void Passed(TimeSpan by);
 
@@ -91,6 +94,9 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
     public bool Credit(PaymentCase concern) => memory.Credit(concern);
 
     public void Lock(bool wallets, bool rows) => (memory.IsWalletLocked, memory.AreRowsLocked) = (() => wallets, rows);
+
+    public void MissEvents(bool areMissed) =>
+        memory.UnreadProviders = areMissed ? [PaymentProviders.PayPal, PaymentProviders.Stripe] : [];
 
     public void Passed(TimeSpan by) { }
 

@@ -519,7 +519,7 @@ money(
 money(
   'a-charge-beside-another',
   rules + 'RenewalPlan.cs',
-  'if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal, now);',
+  'if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal with { MayBePaid = facts.HasOtherCharge }, now);',
   '',
   'RenewalPlanTests',
 );
@@ -906,8 +906,8 @@ money(
 money(
   'signed-bodies-are-believed',
   payPal + 'PayPalWebhooks.cs',
-  'Map(listed.Value, clock.GetUtcNow()) is',
-  'Map(Parse(body), clock.GetUtcNow()) is',
+  'Map(listed.Value, clock.GetUtcNow(), settings) is',
+  'Map(Parse(body), clock.GetUtcNow(), settings) is',
   'PayPalWebhooksTests',
 );
 money(
@@ -920,8 +920,29 @@ money(
 money(
   'charged-while-another-paid',
   sql + '45_renewal_facts.sql',
-  'and c.decided_at is null) as elsewhere',
-  'and c.decided_at is not null) as elsewhere',
+  "c.reason in ('paid_twice', 'paid_before') and c.decided_at is null",
+  "c.reason in ('paid_twice', 'paid_before') and c.decided_at is not null",
+  'PayPalStoryTests',
+);
+money(
+  'charged-while-events-are-unread',
+  rules + 'RenewalPlan.cs',
+  'if (policy.AwaitsEvents(facts)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);',
+  '',
+  'RenewalPlanTests',
+);
+money(
+  'left-intents-stay-open',
+  rules + 'RenewalSettlement.cs',
+  'reported.Outcome is ChargeOutcome.Succeeded && renewal.HasIntentLeft &&',
+  'reported.Outcome is ChargeOutcome.Canceled && renewal.HasIntentLeft &&',
+  'SettleEventTests',
+);
+money(
+  'notes-of-payers-are-believed',
+  payPal + 'PayPalObjects.cs',
+  'IsSigned = more is [var signature] &&',
+  'IsSigned = more is not [var signature] ||',
   'PayPalStoryTests',
 );
 money(

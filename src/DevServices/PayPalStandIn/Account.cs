@@ -268,6 +268,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         var found = State.Transactions.Where(one => DateTimeOffset.Parse(
             one.Text("transaction_initiation_date")!, CultureInfo.InvariantCulture) is var at && at >= from && at <= to && at <= refreshed)
             .ToList();
+        if (found.Count > options.LargestSearch) throw PayPalErrorException.TooLarge();
         size = Math.Min(size, options.LargestPage);
         return new JsonObject
         {

@@ -18,6 +18,9 @@ public sealed class PayPalErrorException(int status, string name, string issue, 
     public static PayPalErrorException Malformed(string field) => new(
         400, "INVALID_REQUEST", "INVALID_PARAMETER_VALUE", $"The value of {field} is not valid.");
 
+    public static PayPalErrorException TooLarge() => new(
+        400, "RESULTSET_TOO_LARGE", "OVERALL_LIMIT", "Result set size is greater than the maximum limit. Change the filter criteria.");
+
     public static PayPalErrorException Unauthorized() => new(
         401, "AUTHENTICATION_FAILURE", "INVALID_ACCESS_TOKEN", "Authentication failed due to missing or invalid authorization.");
 

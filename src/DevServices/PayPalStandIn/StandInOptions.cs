@@ -21,6 +21,9 @@ public sealed record StandInOptions
     /// <summary>The largest page of a list.</summary>
     public int LargestPage { get; init; } = 500;
 
+    /// <summary>How many transactions a search may find; it is refused if there are more.</summary>
+    public int LargestSearch { get; init; } = 10_000;
+
     /// <summary>The file that keeps the account between runs; null for memory only.</summary>
     public string? StateFile { get; init; }
 

@@ -14,7 +14,7 @@ public sealed record EventCounts(int Applied);
 /// <summary>
 /// Applies the events that no webhook delivered: the provider stopped trying, the endpoint or its secret was wrong, or the database was
 /// restored. A read continues at the stored time. This time stays before an event that can't be applied, so later reads try that event
-/// again, for a day.
+/// again, for a day. After a stop of this backend or a restore of the database, charges wait until everything is read.
 /// </summary>
 public sealed class FetchPaymentEvents(
     IEnumerable<IPaymentEventList> lists, ApplyEvent apply, PaymentEventReads reads, PaymentBooksStore cases, TimeProvider clock,
@@ -31,6 +31,9 @@ public sealed class FetchPaymentEvents(
     /// the stored time moves on.
     /// </summary>
     public static readonly TimeSpan LongestHold = TimeSpan.FromDays(1);
+
+    /// <summary>How long charges wait for an event that can't be applied. After that, it concerns only its own renewal.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan Window = TimeSpan.FromHours(1);
@@ -58,14 +61,15 @@ public sealed class FetchPaymentEvents(
 
     private async Task<int> RunAsync(IPaymentEventList events, TimeSpan longest, CancellationToken cancellationToken)
     {
+        var askedAt = await reads.BeginAsync(events.Provider, cancellationToken);
         var now = clock.GetUtcNow();
         var oldest = now - events.Kept;
         var (last, heldSince) = await reads.FindAsync(events.Provider, cancellationToken);
         var maySkip = heldSince <= now - LongestHold;
         var from = last - Overlap is { } continued && continued > oldest ? continued : oldest;
 
-        var (applied, failed) = (0, new List<string>());
-        for (var until = now - Lag; from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + longest;)
+        var (applied, failed, until) = (0, new List<string>(), now - Lag);
+        while (from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + longest)
         {
             var to = from + Window < until ? from + Window : until;
             if (await ReadWindowAsync(events, from, to, maySkip, failed, cancellationToken) is not { } done) break;
@@ -75,6 +79,8 @@ public sealed class FetchPaymentEvents(
             from = to;
         }
 
+        var isComplete = from >= until && (failed.Count == 0 || heldSince <= now - LongestWait);
+        if (isComplete && askedAt is { } asked) await reads.CatchUpAsync(events.Provider, asked - Lag, cancellationToken);
         if (failed.Count == 0 && heldSince is not null) await reads.ReleaseAsync(events.Provider, cancellationToken);
 
         if (applied > 0)

@@ -19,8 +19,32 @@ public sealed class PaymentEventReads(LicenseDatabase database)
         return (readUntil, heldSince);
     }
 
+    private const string Ask = """
+        update payment_event_reads
+        set missed_until = case when has_missed_events(asked_at, read_until) then now() else missed_until end, asked_at = now()
+        where provider = @provider
+        returning asked_at
+        """;
+
+    /// <summary>
+    /// A read begins. If the provider was not asked for a long time, charges wait until the list is read up to now.
+    /// </summary>
+    /// <returns>The database's time; null before the first read of this provider.</returns>
+    public Task<DateTime?> BeginAsync(string provider, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteScalarAsync<DateTime?>(
+            new CommandDefinition(Ask, new { provider }, cancellationToken: token)), cancellationToken);
+
+    private const string CatchUp = """
+        update payment_event_reads set missed_until = null where provider = @provider and missed_until <= @readUntil
+        """;
+
+    /// <summary>The list was read up to this time. Charges that wait for it may begin.</summary>
+    public Task CatchUpAsync(string provider, DateTime readUntil, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(CatchUp, new { provider, readUntil }, cancellationToken: token)), cancellationToken);
+
     private const string Hold = """
-        insert into payment_event_reads as r (provider, read_until, held_since) values (@provider, @from, now())
+        insert into payment_event_reads as r (provider, read_until, held_since, asked_at) values (@provider, @from, now(), now())
         on conflict (provider) do update set held_since = coalesce(r.held_since, excluded.held_since)
         """;
 
@@ -37,7 +61,7 @@ public sealed class PaymentEventReads(LicenseDatabase database)
             new CommandDefinition(Release, new { provider }, cancellationToken: token)), cancellationToken);
 
     private const string Save = """
-        insert into payment_event_reads as r (provider, read_until) values (@provider, @until)
+        insert into payment_event_reads as r (provider, read_until, asked_at) values (@provider, @until, now())
         on conflict (provider) do update set read_until = greatest(r.read_until, excluded.read_until)
         """;
 

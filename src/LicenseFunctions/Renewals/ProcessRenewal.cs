@@ -16,6 +16,9 @@ public sealed class ProcessRenewal(
     // A charge takes five steps. More than 12 steps indicate a state machine that does not terminate.
     private const int MostSteps = 12;
 
+    /// <summary>Idempotency key of a cancellation. It changes after an uncertain answer, which the provider may have stored.</summary>
+    internal static string CancelKey(RenewalAttempt attempt, int lookups) => $"cancel-{attempt.AttemptId:N}-{lookups}";
+
     /// <returns>The renewal as saved last; null if another worker took it over.</returns>
     public async Task<Renewal?> RunAsync(RenewalFacts facts, CancellationToken cancellationToken)
     {
@@ -100,7 +103,7 @@ public sealed class ProcessRenewal(
                 return await LookUpAsync(facts, intent, attempt, cancellationToken);
             case RenewalStep.CancelIntent { IntentId: var intent, Attempt: var attempt }:
                 return Settle(facts, Trigger.Cancel, await gateways.Of(attempt)
-                    .CancelIntentAsync(intent, $"cancel-{attempt.AttemptId:N}-{facts.Renewal.Lookups}", cancellationToken));
+                    .CancelIntentAsync(intent, CancelKey(attempt, facts.Renewal.Lookups), cancellationToken));
             default:
                 return null;
         }

@@ -31,6 +31,11 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         string.Create(CultureInfo.InvariantCulture, $"The price is {priceUsd:0.00} USD now. Nothing was charged."), "accept_amount_usd",
         "Show this price to the customer. If they agree, send it as accept_amount_usd.");
 
+    private static readonly Refusal EventsNotRead = new(
+        RefusalKind.Unavailable, "PAYMENTS_NOT_READ",
+        "The latest payments are still being read from the payment provider. Until then, no payment can begin. Nothing was charged.",
+        Hint: "Try again in a few minutes. The wallet can pay immediately.", RetryAfter: RenewalPolicy.AnotherChargeRecheck);
+
     private static Refusal Blocked(RenewalBlock block) => block switch
     {
         RenewalBlock.AccountClosed => new(
@@ -84,6 +89,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         var refused = policy.BlockOf(facts.License) is { } block ? Blocked(block)
             : RenewalRequests.CardAllowedAt(facts, policy, now) is { } allowedAt ? TooManyAttempts(allowedAt)
             : RenewalRequests.PriceOtherThan(acceptedUsd, facts, policy) is { } priceUsd ? OtherPrice(priceUsd)
+            : RenewalRequests.AwaitsEvents(facts, acceptedUsd, policy, now) ? EventsNotRead
             : null;
         var change = refused is null ? RenewalRequests.RenewNow(facts, acceptedUsd, policy, now) : null;
         // A request that was refused may be sent again with the same key.

@@ -75,6 +75,8 @@ internal sealed record RenewalRow : RenewalTermsRow
     public DateTime[] AttemptsAt { get; init; } = [];
     public bool IsCardDeclined { get; init; }
     public string? NextCard { get; init; }
+    public bool MayBePaid { get; init; }
+    public string[] UnreadProviders { get; init; } = [];
 
     public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited)
     {
@@ -83,6 +85,7 @@ internal sealed record RenewalRow : RenewalTermsRow
         AttemptsAt = [.. AttemptsAt.Select(at => new DateTimeOffset(at, TimeSpan.Zero))],
         IsCardDeclined = IsCardDeclined,
         NextCard = NextCard is { } next ? JsonSerializer.Deserialize<SavedCard>(next, RowJson.Options) : null,
+        UnreadProviders = UnreadProviders,
     };
 
     private Renewal ToRenewal() => new()
@@ -103,6 +106,7 @@ internal sealed record RenewalRow : RenewalTermsRow
         UnknownSince = UnknownSince,
         GivesUpAt = GivesUpAt,
         NextActionAt = NextActionAt,
+        MayBePaid = MayBePaid,
         LapsedBlocked = LapsedBlocked,
         PaidWith = PaidWith is { } with ? EnumWords.Parse<PaidWith>(with) : null,
         PaidFrom = PaidFrom,

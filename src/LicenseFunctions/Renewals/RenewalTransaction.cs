@@ -162,25 +162,26 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where renewal_id = @RenewalId and applied_at is null and provider <> 'wallet'
         """;
 
-    // While a charge of any of its renewals is open, the license stays valid for the period that may have been paid.
+    // While a charge of any of its renewals is open, or may have been made before a restore, the license stays valid for the period that
+    // may have been paid.
     private const string WriteRows = """
         with change as (
             select * from unnest(
                 @renewals, @subscriptions, @fences, @periodStarts, @types, @statuses, @amounts, @debts, @accepted, @intents, @softDeclines,
                 @lookups, @unknownSince::timestamptz[], @givesUpAt, @nextActionAt::timestamptz[], @paidWith, @paidFrom::timestamptz[],
-                @paidUntil::timestamptz[], @lapsedBlocked)
+                @paidUntil::timestamptz[], @lapsedBlocked, @mayBePaid)
                 as c (renewal_id, subscription_id, fence, period_start, renewal_type, status, amount_usd, debts_usd, price_accepted,
                       intent_id, soft_declines, lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until,
-                      lapsed_blocked)
+                      lapsed_blocked, may_be_paid)
         ), license as (
             insert into license_states (subscription_id, grace_until)
             select c.subscription_id,
                    (select max(p.period_start) + @period
-                    from (select c.status, c.period_start
+                    from (select c.status, c.period_start, c.may_be_paid
                           union all
-                          select o.status, o.period_start from renewals o
+                          select o.status, o.period_start, o.may_be_paid from renewals o
                           where o.subscription_id = c.subscription_id and o.renewal_id <> c.renewal_id) p
-                    where is_charge_open(p.status))
+                    where is_charge_open(p.status) or (p.may_be_paid and not is_renewal_final(p.status)))
             from change c
             on conflict (subscription_id) do update set grace_until = excluded.grace_until
             returning subscription_id
@@ -189,7 +190,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         set renewal_type = c.renewal_type, status = c.status, amount_usd = c.amount_usd, debts_usd = c.debts_usd,
             price_accepted = c.price_accepted, intent_id = c.intent_id, soft_declines = c.soft_declines, lookups = c.lookups,
             unknown_since = c.unknown_since, gives_up_at = c.gives_up_at, next_action_at = c.next_action_at, paid_with = c.paid_with,
-            paid_from = c.paid_from, paid_until = c.paid_until, lapsed_blocked = c.lapsed_blocked,
+            paid_from = c.paid_from, paid_until = c.paid_until, lapsed_blocked = c.lapsed_blocked, may_be_paid = c.may_be_paid,
             is_double = r.is_double and is_charge_open(c.status), fence = r.fence + 1,
             lease_until = case when @lease > interval '0' then clock_timestamp() + @lease end
         from change c
@@ -222,6 +223,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             paidFrom = Column(after => after.PaidFrom?.UtcDateTime),
             paidUntil = Column(after => after.PaidUntil?.UtcDateTime),
             lapsedBlocked = Column(after => after.LapsedBlocked),
+            mayBePaid = Column(after => after.MayBePaid),
             lease,
         }, cancellationToken: cancellationToken));
         if (written < changes.Count) throw new SaveRefusedException(RenewalSave.Fenced);

@@ -20,7 +20,13 @@ public abstract record PaymentFact
     /// <param name="UserId">From the metadata.</param>
     /// <param name="DebtsMinor">From the metadata: the part of the amount that is for deferred renewals.</param>
     public sealed record IntentChanged(
-        IntentSnapshot Intent, Guid? RenewalId, Guid? SubscriptionId = null, Guid? UserId = null, long DebtsMinor = 0) : PaymentFact;
+        IntentSnapshot Intent, Guid? RenewalId, Guid? SubscriptionId = null, Guid? UserId = null, long DebtsMinor = 0) : PaymentFact
+    {
+        /// <summary>
+        /// The renewal that the metadata name, if the payer may have written them. Only an operator may use it. Then RenewalId is null.
+        /// </summary>
+        public Guid? UnprovenRenewalId { get; init; }
+    }
 
     /// <summary>A refund or a dispute has a new state, or a charge has another sum of refunds.</summary>
     public sealed record Reversed(PaymentReversal Reversal) : PaymentFact;

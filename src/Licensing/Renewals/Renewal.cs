@@ -61,6 +61,12 @@ public sealed record Renewal
     public required DateTimeOffset? NextActionAt { get; init; }
 
     /// <summary>
+    /// No charge is open, but one that this row doesn't know may have paid the period, for example after a restore of the database. While
+    /// the renewal waits for that, the license keeps its grace.
+    /// </summary>
+    public bool MayBePaid { get; init; }
+
+    /// <summary>
     /// It lapsed while the license was not served, or only because a charge was disputed. It is opened again when the suspension ends or
     /// the dispute is won.
     /// </summary>

@@ -27,9 +27,15 @@ public sealed record RenewalFacts(
     public decimal DebtUsd { get; init; }
 
     /// <summary>
-    /// A provider reported another charge of this renewal: nothing more is charged until an operator has decided about it.
+    /// A provider reported another charge of this renewal, or a charge of a renewal of its license that doesn't exist: nothing more is
+    /// charged until an operator has decided about it.
     /// </summary>
     public bool HasOtherCharge { get; init; }
+
+    /// <summary>
+    /// Providers whose events were missed, because this backend was stopped or the database was restored. SQL: unread_providers.
+    /// </summary>
+    public IReadOnlyList<string> UnreadProviders { get; init; } = [];
 
     /// <summary>When the renewal's attempts began.</summary>
     public IReadOnlyList<DateTimeOffset> AttemptsAt { get; init; } = [];

@@ -34,7 +34,12 @@ public static class RenewalPlan
     private static RenewalStep Create(RenewalFacts facts, RenewalAttempt attempt, RenewalPolicy policy, DateTimeOffset now)
     {
         if (!IsUnwanted(facts, policy) && !IsHeldByDispute(facts) && policy.CanReplay(attempt, now))
-            return new RenewalStep.CreateIntent(attempt);
+        {
+            // After a restore, the same request may make an intent that was given up for another one.
+            return policy.AwaitsEvents(facts)
+                ? Save(facts.Renewal with { NextActionAt = now + RenewalPolicy.AnotherChargeRecheck })
+                : new RenewalStep.CreateIntent(attempt);
+        }
 
         return Save(facts.Renewal with
         {
@@ -66,10 +71,11 @@ public static class RenewalPlan
             AmountUsd = amount,
             DebtsUsd = facts.Renewal.IsPriceFrozen ? facts.Renewal.DebtsUsd : facts.DebtUsd,
             PriceAccepted = facts.Renewal.PriceAccepted && amount <= facts.Renewal.AmountUsd,
+            MayBePaid = false,
         };
 
         if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(renewal, Close(renewal, "the expiry was moved"));
-        if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal, now);
+        if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal with { MayBePaid = facts.HasOtherCharge }, now);
         // An action that was due before the end is done once, even if the worker is late: an outage must not end the license.
         if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)
             return CancelIntentFirst(
@@ -129,6 +135,8 @@ public static class RenewalPlan
             && (last.Provider != card.Provider || last.Request.CustomerId != card.CustomerId
                 || policy.OneAttemptProviders.Contains(last.Provider)))
             return new RenewalStep.CancelIntent(intent, last);
+
+        if (policy.AwaitsEvents(facts)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);
 
         var charging = renewal with
         {

@@ -60,7 +60,9 @@ public sealed record RenewalPolicy(
     /// <summary>How long a period that is opened late, after an outage, has before it lapses.</summary>
     public static readonly TimeSpan LateWindow = TimeSpan.FromDays(1);
 
-    /// <summary>How often a renewal is checked again that waits for another charge of its license.</summary>
+    /// <summary>
+    /// How often a renewal is checked again that waits for another charge of its license, or for the providers' events.
+    /// </summary>
     public static readonly TimeSpan AnotherChargeRecheck = TimeSpan.FromMinutes(5);
 
     /// <summary>How soon a booking is repeated if the wallet was locked.</summary>
@@ -74,6 +76,12 @@ public sealed record RenewalPolicy(
 
     /// <summary>Whether auto-renewal is on, both for this installation and for the license.</summary>
     public bool AutoRenews(RenewalLicense license) => AutoRenewal && license.AutoRenew;
+
+    /// <summary>
+    /// Whether a charge must wait until the events of a configured provider are read: a charge that this database doesn't know may have
+    /// paid the period, also at the other provider.
+    /// </summary>
+    public bool AwaitsEvents(RenewalFacts facts) => facts.UnreadProviders.Any(IdempotencyKeyLifetimes.ContainsKey);
 
     /// <summary>Why the license is not renewed, neither automatically nor manually; null if it is.</summary>
     public RenewalBlock? BlockOf(RenewalLicense license) =>

@@ -106,6 +106,14 @@ public static class RenewalRequests
             : null;
 
     /// <summary>
+    /// Whether a request to renew now would charge a card while the providers' events are not read
+    /// (<see cref="RenewalPolicy.AwaitsEvents"/>).
+    /// </summary>
+    public static bool AwaitsEvents(RenewalFacts facts, decimal? acceptedUsd, RenewalPolicy policy, DateTimeOffset now) =>
+        policy.AwaitsEvents(facts) && RenewNow(facts, acceptedUsd, policy, now) is { After: { IsChargeOpen: false } due }
+        && (facts with { Renewal = due }).Source(policy).With is PaidWith.Card;
+
+    /// <summary>
     /// A request to renew was refused. A renewal that only the request opened is closed, so that nothing is charged for it later.
     /// </summary>
     /// <returns>Null if there is nothing to change.</returns>

@@ -64,6 +64,16 @@ public static class RenewalSettlement
     }
 
     /// <summary>
+    /// The attempt whose intent must be canceled before a success of another intent is booked: the customer could still confirm it, and pay
+    /// twice.
+    /// </summary>
+    /// <returns>Null if there is none.</returns>
+    public static RenewalAttempt? AttemptToCancel(Renewal renewal, IntentSnapshot reported) =>
+        reported.Outcome is ChargeOutcome.Succeeded && renewal.HasIntentLeft && renewal.IntentId != reported.IntentId
+            ? renewal.Attempt
+            : null;
+
+    /// <summary>
     /// Settles an event that names its renewal. A success is booked also if this database doesn't know its attempt, which a restore may
     /// have lost: otherwise the period would be charged again.
     /// </summary>

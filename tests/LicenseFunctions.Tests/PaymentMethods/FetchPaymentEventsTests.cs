@@ -71,6 +71,77 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(0, (await now.Fetch.RunAsync(Token)).Applied);
     }
 
+    // The restored database lacks the charge: nothing is charged before the provider's list says that the period is paid.
+    [Fact]
+    public async Task Fetch_AfterARestore_BooksTheLostCharge_BeforeAnythingIsChargedAgain()
+    {
+        await scene.Fetch.RunAsync(Token);
+        var license = await scene.ChargeAsync();
+        await scene.LoseSuccessAsync(license);
+        await scene.Database.ExecuteAsync(
+            "update payment_event_reads set read_until = now() - interval '2 hours', asked_at = now() - interval '2 hours'");
+
+        await scene.RunDueAsync();
+        Assert.Equal(
+            "due true", await scene.Database.QueryAsync<string>("select status || ' ' || may_be_paid from renewals"));
+        await scene.Fetch.RunAsync(Token);
+        await scene.RunDueAsync();
+
+        Assert.Equal(("applied", 1), (await scene.StatusAsync(license), scene.Stripe.StandIn.Account.PaymentIntents.Count));
+    }
+
+    [Fact]
+    public async Task Fetch_AfterAStop_ChargesWaitUntilEverythingUpToTheReturnIsRead()
+    {
+        Assert.Empty(await UnreadAsync()); // the provider was never asked
+        await scene.Fetch.RunAsync(Token);
+        Assert.Empty(await UnreadAsync());
+        await scene.Database.ExecuteAsync("update payment_event_reads set asked_at = now() - interval '59 minutes'");
+        Assert.Empty(await UnreadAsync());
+        await scene.Database.ExecuteAsync("update payment_event_reads set asked_at = now() - interval '1 hour'");
+        Assert.Equal(["stripe"], await UnreadAsync());
+
+        // The last ten minutes are not read yet.
+        await scene.Fetch.RunAsync(Token);
+        await scene.Fetch.RunAsync(Token);
+        Assert.Equal(["stripe"], await UnreadAsync());
+        await PassAsync(FetchPaymentEvents.Lag);
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "events.list", Times: null));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        Assert.Equal(["stripe"], await UnreadAsync());
+        scene.Stripe.StandIn.Faults.Clear();
+        await scene.Fetch.RunAsync(Token);
+        Assert.Empty(await UnreadAsync());
+
+        // A provider that doesn't answer is no stop of this backend.
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "events.list", Times: null));
+        await scene.Database.ExecuteAsync("update payment_event_reads set read_until = now() - interval '1 day'");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        Assert.Empty(await UnreadAsync());
+    }
+
+    [Fact]
+    public async Task Fetch_AfterAStop_AnEventThatCantBeApplied_DelaysChargesForAnHour()
+    {
+        await scene.Fetch.RunAsync(Token);
+        await scene.Database.ExecuteAsync("update payment_event_reads set missed_until = now() - interval '20 minutes'");
+        Emit("payment_method.updated", "pm_1");
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_methods.retrieve", Times: null));
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        Assert.Equal(["stripe"], await UnreadAsync());
+        await scene.Database.ExecuteAsync("update payment_event_reads set held_since = held_since - interval '1 hour'");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+
+        Assert.Empty(await UnreadAsync());
+    }
+
+    private Task<IReadOnlyList<string>> UnreadAsync() => scene.Database.QueryAllAsync<string>("select unnest(unread_providers())");
+
+    private Task<int> PassAsync(TimeSpan by) => scene.Database.ExecuteAsync(
+        "update payment_event_reads set missed_until = missed_until - @by", new { by });
+
     [Fact]
     public async Task Fetch_AnEventThatCantBeApplied_StopsNoOther_AndIsReadAgain()
     {

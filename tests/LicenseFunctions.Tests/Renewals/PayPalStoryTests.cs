@@ -1,6 +1,9 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Payments.PayPal;
 using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
+using Microsoft.Extensions.Logging.Abstractions;
 using PayPalStandIn;
 using Xunit;
 
@@ -273,6 +276,25 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal("applied", await database.QueryAsync<string>("select status from renewals"));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(".AAAAAAAAAAAAAAAA")]
+    public async Task AnOrderThatACustomerMadeWithTheRenewalsNote_RenewsNothing_AndIsACase(string signature)
+    {
+        await SaveAsync();
+        var card = await SaveStripeCardAsync(isDefault: true);
+        stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "insufficient_funds"));
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        await PayWithOwnOrderAsync(renewal => $"{renewal:N}.{license:N}.{user:N}.0{signature}");
+
+        await DeliverAllAsync();
+
+        Assert.Equal("soft_declined", await database.QueryAsync<string>("select status from renewals"));
+        Assert.Equal(
+            ["unknown_renewal paypal"],
+            await database.QueryAllAsync<string>("select reason || ' ' || provider from payment_cases where subscription_id is null"));
+    }
+
     [Fact]
     public async Task ACentThatACustomerPaysAtPayPalWithTheRenewalsNote_RenewsNothing()
     {
@@ -280,7 +302,7 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         var card = await SaveStripeCardAsync(isDefault: true);
         stripe.Behave(card, new StripeStandIn.CardBehavior("visa", "4242", Decline: "insufficient_funds"));
         await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
-        await PayAtPayPalAsync(attempt: 7, value: "0.01");
+        await PayAtPayPalAsync(attempt: 7, cents: 1);
 
         await DeliverAllAsync();
 
@@ -413,7 +435,26 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
 
     /// <summary>An order of the renewal that the database doesn't know, paid with the saved account. No webhook tells it.</summary>
     /// <returns>The capture.</returns>
-    private async Task<string> PayAtPayPalAsync(int attempt, string value = "49.99")
+    private async Task<string> PayAtPayPalAsync(int attempt, int cents = 4999)
+    {
+        var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
+        var settings = new PayPalSettings(
+            payPal.Options.ClientId, payPal.Options.ClientSecret, payPal.Options.WebhookId, payPal.BaseAddress, payPal.BaseAddress);
+        using var http = new HttpClient();
+        using var client = new PayPalClient(http, settings, TimeProvider.System, NullLogger<PayPalClient>.Instance);
+        var gateway = new PayPalGateway(client, settings, TimeProvider.System, NullLogger<PayPalGateway>.Instance);
+        var request = new ChargeRequest(
+            renewal, license, user, cents, "usd", "customer", payPal.Account.State.PaymentTokens.Keys.First(), "A period")
+        {
+            Attempt = attempt,
+        };
+        var order = await gateway.CreateIntentAsync(request, Guid.NewGuid().ToString(), Cancel);
+        var paid = await gateway.ConfirmIntentAsync(order.IntentId!, request, Guid.NewGuid().ToString(), Cancel);
+        return ((ChargeOutcome.Succeeded)paid.Outcome).TransactionId;
+    }
+
+    /// <summary>An order that a customer makes in the browser, with any note. No webhook tells it.</summary>
+    private async Task PayWithOwnOrderAsync(Func<Guid, string> note)
     {
         var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
         lock (payPal.Account.Gate)
@@ -423,15 +464,13 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
                 ["intent"] = "CAPTURE",
                 ["purchase_units"] = new JsonArray(new JsonObject
                 {
-                    ["invoice_id"] = $"{renewal}-{attempt}",
-                    ["custom_id"] = $"{renewal:N}.{license:N}.{user:N}.0",
-                    ["amount"] = new JsonObject { ["currency_code"] = "USD", ["value"] = value },
+                    ["custom_id"] = note(renewal),
+                    ["amount"] = new JsonObject { ["currency_code"] = "USD", ["value"] = "49.99" },
                 }),
             });
             var source = new JsonObject { ["vault_id"] = payPal.Account.State.PaymentTokens.Keys.First() };
             payPal.Account.Capture(
                 (string)order["id"]!, new JsonObject { ["payment_source"] = new JsonObject { ["paypal"] = source } }, fault: null);
-            return (string)Account.CaptureOf(order)!["id"]!;
         }
     }
 

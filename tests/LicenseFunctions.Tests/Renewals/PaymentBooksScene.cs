@@ -40,7 +40,7 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
         Reconcile = new ReconcilePayments([Statement], Books, TimeProvider.System);
         Days = new CompareDays(Reconcile, Books, TimeProvider.System, NullLogger<CompareDays>.Instance);
         var apply = new ApplyEvent(
-            new ApplyPaymentEvent(world.Store, Policy, TimeProvider.System),
+            new ApplyPaymentEvent(world.Store, gateways, Policy, TimeProvider.System),
             new PaymentMethodStore(database.Database, TimeProvider.System));
         Receive = new ReceiveStripeEvent(stripe.Webhooks, apply);
         Fetch = new FetchPaymentEvents(
@@ -120,6 +120,28 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
         var today = new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero);
         return (await Reconcile.RunAsync("stripe", today.AddDays(-2), today.AddDays(1), opensCases, Token)).Value.Comparison;
     }
+
+    public async Task RunDueAsync()
+    {
+        await Database.ExecuteAsync("update renewals set next_action_at = now(), lease_until = null where next_action_at is not null");
+        await run.RunAsync(Token);
+    }
+
+    /// <summary>What a restore of an old backup does: the renewal is there, and its only attempt is lost.</summary>
+    public Task LoseSuccessAsync(Guid license) => Database.ExecuteAsync(
+        """
+        begin;
+        set local session_replication_role = replica;
+        update license_tokens t set expires_at = r.period_start from renewals r
+        where r.subscription_id = @license and t.subscription_id = r.subscription_id;
+        delete from renewal_attempts where renewal_id in (select renewal_id from renewals where subscription_id = @license);
+        update renewals set status = 'due', intent_id = null, paid_with = null, paid_from = null, paid_until = null, next_action_at = now()
+        where subscription_id = @license;
+        delete from billing_ledger;
+        delete from payment_events;
+        commit;
+        """,
+        new { license });
 
     /// <summary>What a restore of an old backup does: the renewal is gone, and so are its attempt and what follows from them.</summary>
     public Task LoseRenewalAsync(Guid license) => Database.ExecuteAsync(

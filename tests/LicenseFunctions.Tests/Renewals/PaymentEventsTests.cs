@@ -18,6 +18,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
 
     private readonly DateTimeOffset now = new(TimeProvider.System.GetUtcNow().UtcTicks / 10 * 10, TimeSpan.Zero);
+    private readonly ScriptedGateway gateway = new();
     private TestDatabase database = null!;
     private PostgresWorld world = null!;
     private Guid license;
@@ -837,6 +838,102 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         from payment_cases where decided_at is null order by opened_at
         """);
 
+    // The customer could still confirm the intent with the bank, and so pay twice.
+    [Fact]
+    public async Task Apply_ASuccessOfAnotherProvider_CancelsTheIntentThatTheCustomerCouldStillConfirm()
+    {
+        var renewal = await ChargeAsync(status: RenewalStatus.NeedsAuthentication);
+        gateway.Answers(new ChargeOutcome.Canceled("requested"));
+
+        await ApplyAsync(PaidAtPayPal(renewal), "paypal");
+
+        Assert.Equal(["cancel pi_1"], gateway.Calls);
+        Assert.Equal((RenewalStatus.Applied, "order_1"), ((await FindAsync(renewal)).Status, (await FindAsync(renewal)).IntentId));
+        Assert.Empty(await database.QueryAllAsync<string>("select reason from payment_cases"));
+    }
+
+    [Fact]
+    public async Task Apply_ASuccessOfAnotherProvider_WhenTheIntentIsPaidMeanwhile_IsACase()
+    {
+        var renewal = await ChargeAsync(status: RenewalStatus.NeedsAuthentication);
+        gateway.Answers(new ChargeOutcome.Succeeded("ch_1", 4999, "usd"));
+
+        await ApplyAsync(PaidAtPayPal(renewal), "paypal");
+
+        Assert.Equal((RenewalStatus.Applied, "pi_1"), ((await FindAsync(renewal)).Status, (await FindAsync(renewal)).IntentId));
+        Assert.Equal(
+            ["paid_twice capture"],
+            await database.QueryAllAsync<string>("select reason || ' ' || transaction_id from payment_cases where decided_at is null"));
+    }
+
+    [Fact]
+    public async Task Apply_ASuccessOfAnotherProvider_WhileTheIntentCantBeCanceled_IsNotAcknowledged()
+    {
+        var renewal = await ChargeAsync(status: RenewalStatus.NeedsAuthentication);
+        gateway.Answers(new ChargeOutcome.Unknown("time_out")).Answers(new ChargeOutcome.Canceled("requested"));
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => ApplyAsync(PaidAtPayPal(renewal), "paypal"));
+        Assert.Equal((RenewalStatus.NeedsAuthentication, 0), (
+            (await FindAsync(renewal)).Status, await database.QueryAsync<int>("select count(*)::int from payment_events")));
+        await ApplyAsync(PaidAtPayPal(renewal), "paypal");
+
+        Assert.Equal(RenewalStatus.Applied, (await FindAsync(renewal)).Status);
+    }
+
+    private static PaymentFact.IntentChanged PaidAtPayPal(Renewal renewal) => new(
+        new IntentSnapshot("order_1", new ChargeOutcome.Succeeded("capture", 4999, "usd")), renewal.RenewalId, renewal.SubscriptionId,
+        renewal.UserId);
+
+    // What a payer wrote into an order of their own must neither renew a license nor stop its charges.
+    [Fact]
+    public async Task Apply_ASuccessWhoseNoteIsNotSigned_IsACaseThatConcernsNoLicense()
+    {
+        var renewal = await ChargeAsync(status: RenewalStatus.SoftDeclined);
+
+        await ApplyAsync(
+            new PaymentFact.IntentChanged(
+                new IntentSnapshot("order_1", new ChargeOutcome.Succeeded("capture", 4999, "usd")), RenewalId: null)
+            {
+                UnprovenRenewalId = renewal.RenewalId,
+            }, "paypal");
+
+        Assert.Equal(RenewalStatus.SoftDeclined, (await FindAsync(renewal)).Status);
+        Assert.Equal(
+            [$"unknown_renewal order_1 {renewal.RenewalId} "],
+            await database.QueryAllAsync<string>(
+                "select concat_ws(' ', reason, subject, renewal_id, coalesce(subscription_id::text, '')) from payment_cases"));
+        Assert.False((await world.Store.FindAsync(renewal.RenewalId, Token))!.HasOtherCharge);
+    }
+
+    [Fact]
+    public async Task Apply_ASuccessOfAKnownIntentWhoseNoteIsNotSigned_IsBooked()
+    {
+        var renewal = await ChargeAsync();
+
+        await ApplyAsync(new PaymentFact.IntentChanged(
+            new IntentSnapshot("pi_1", new ChargeOutcome.Succeeded("ch_1", 4999)), RenewalId: null)
+        {
+            UnprovenRenewalId = renewal.RenewalId,
+        });
+
+        Assert.Equal(RenewalStatus.Applied, (await FindAsync(renewal)).Status);
+    }
+
+    // As after a restore: the row of the renewal that was charged is lost, and the license has another row.
+    [Fact]
+    public async Task Apply_ASuccessOfAnUnknownRenewal_StopsOtherChargesOfItsLicense_UntilItIsDecided()
+    {
+        var renewal = await ChargeAsync(status: RenewalStatus.SoftDeclined);
+        await ApplyAsync(new PaymentFact.IntentChanged(
+            new IntentSnapshot("pi_lost", new ChargeOutcome.Succeeded("ch_1", 4999, "usd")), Guid.NewGuid(), license, renewal.UserId));
+
+        var facts = (await world.Store.FindAsync(renewal.RenewalId, Token))!;
+        Assert.Equal((true, true), (facts.HasOtherCharge, facts.IsAnotherAwaited));
+
+        await database.ExecuteAsync("update payment_cases set decision = 'dismissed', decided_at = now()");
+        Assert.False((await world.Store.FindAsync(renewal.RenewalId, Token))!.HasOtherCharge);
+    }
+
     /// <summary>A renewal whose charge was sent and not answered.</summary>
     private async Task<Renewal> ChargeAsync(
         string intent = "pi_1", RenewalStatus status = RenewalStatus.Charging, int number = 1)
@@ -860,8 +957,9 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     private Task SucceedAsync() =>
         ApplyAsync(new PaymentFact.IntentChanged(new IntentSnapshot("pi_1", new ChargeOutcome.Succeeded("ch_1", 4999)), null));
 
-    private Task ApplyAsync(PaymentFact fact) => new ApplyPaymentEvent(world.Store, Policy, TimeProvider.System)
-        .RunAsync(new PaymentEvent("stripe", $"evt_{++events}", fact.GetType().Name, now.AddSeconds(events), fact), Token);
+    private Task ApplyAsync(PaymentFact fact, string provider = "stripe") =>
+        new ApplyPaymentEvent(world.Store, new RenewalGateways([gateway]), Policy, TimeProvider.System)
+            .RunAsync(new PaymentEvent(provider, $"evt_{++events}", fact.GetType().Name, now.AddSeconds(events), fact), Token);
 
     private async Task<Renewal> FindAsync(Renewal renewal) => (await world.Store.FindAsync(renewal.RenewalId, Token))!.Renewal;
 }

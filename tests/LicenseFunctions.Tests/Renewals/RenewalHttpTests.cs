@@ -132,6 +132,36 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(1, Charges(license, "succeeded"));
     }
 
+    // As after a restore of the database, or a stop of the backend.
+    [Fact]
+    public async Task Renew_WhileEventsOfTheProviderWereMissed_ChargesNoCard_AndTheWalletPays()
+    {
+        var (license, rich) = (await AddAsync("pm_card_visa"), await AddAsync("pm_card_visa"));
+        await database.ExecuteAsync(
+            """
+            update user_wallets w set balance_usd = 49.99
+            from subscriptions s where s.subscriber_id = w.user_id and s.subscription_id = @rich
+            """,
+            new { rich });
+        await database.ExecuteAsync(
+            """
+            insert into payment_event_reads (provider, read_until, asked_at)
+            values ('stripe', now() - interval '70 minutes', now() - interval '60 minutes'), ('paypal', '2020-01-01', '2020-01-01')
+            """);
+
+        using var refused = await RequestRenewalAsync(license, "k1");
+        Assert.Equal((503, 300d), ((int)refused.StatusCode, refused.Headers.RetryAfter?.Delta?.TotalSeconds));
+        var problem = await refused.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken);
+        Assert.Equal("PAYMENTS_NOT_READ", (string?)problem!["code"]);
+        Assert.Equal("wallet", (string?)(await RenewAsync(rich)).Body["paid_with"]);
+        Assert.Equal((0, 0), (Charges(license), Charges(rich)));
+
+        // PayPal is not configured, so only Stripe's events count.
+        await database.ExecuteAsync("update payment_event_reads set asked_at = now() where provider = 'stripe'");
+        Assert.Equal((200, 1), ((await RenewAsync(license, "k1")).Status, Charges(license, "succeeded")));
+        await database.ExecuteAsync("delete from payment_event_reads");
+    }
+
     [Fact]
     public async Task Renew_WithoutAWayToPay_Answers402()
     {
@@ -921,12 +951,17 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         "subscriber", await database.QueryAsync<Guid>(
             "select subscriber_id from subscriptions where subscription_id = @license", new { license }));
 
-    private async Task<(int Status, JsonNode Body)> RenewAsync(Guid license, string? key = null, string? caller = null)
+    private async Task<HttpResponseMessage> RequestRenewalAsync(Guid license, string? key = null, string? caller = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/licenses/{license}/renew");
         request.Headers.TryAddWithoutValidation("Authorization", caller ?? await OwnerAsync(license));
         if (key is not null) request.Headers.Add("Idempotency-Key", key);
-        using var response = await app.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        return await app.Client.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    private async Task<(int Status, JsonNode Body)> RenewAsync(Guid license, string? key = null, string? caller = null)
+    {
+        using var response = await RequestRenewalAsync(license, key, caller);
         Assert.True((int)response.StatusCode < 500, app.Log);
         return ((int)response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!);
     }

@@ -80,6 +80,22 @@ public abstract class RenewalStoreTests
     }
 
     [Fact]
+    public async Task Save_ARenewalThatMayBePaid_KeepsTheGraceUntilItContinues()
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(1), CardId = "pm_1" });
+        var facts = await OpenAndClaimAsync(world);
+
+        await SaveAsync(world, facts, facts.Renewal with { MayBePaid = true });
+        Assert.Equal(now.AddDays(31), (await world.ReadAsync(license)).GraceUntil);
+        var waiting = Assert.Single(await ClaimAsync(world));
+        Assert.True(waiting.Renewal.MayBePaid);
+
+        await SaveAsync(world, waiting, waiting.Renewal with { MayBePaid = true, Status = RenewalStatus.Canceled, NextActionAt = null });
+        Assert.Null((await world.ReadAsync(license)).GraceUntil);
+    }
+
+    [Fact]
     public async Task Save_ASecondOpenCharge_IsRefused()
     {
         await using var world = await NewWorldAsync();

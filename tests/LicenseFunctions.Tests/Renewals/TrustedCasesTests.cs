@@ -32,7 +32,7 @@ public sealed class TrustedCasesTests : IAsyncDisposable
         var process = new ProcessRenewal(world.Store, gateways, policy, new SignedLinks([], clock), clock);
         run = new RunDueRenewals(
             world.Store, process, policy, new RenewalPace(1, 1, TimeSpan.FromMinutes(1)), clock, NullLogger<RunDueRenewals>.Instance);
-        apply = new ApplyPaymentEvent(world.Store, policy, clock);
+        apply = new ApplyPaymentEvent(world.Store, gateways, policy, clock);
     }
 
     public ValueTask DisposeAsync() => world.DisposeAsync();

@@ -30,6 +30,71 @@ public sealed class RenewalPlanTests
         Assert.Equal((status, with), (after.Status, after.PaidWith));
     }
 
+    // A charge that is not known here, for example after a restore, may have paid the period.
+    [Theory]
+    [InlineData("stripe", 0, true)]
+    [InlineData("stripe", 49.99, false)]
+    [InlineData("paypal", 0, false)] // not configured
+    [InlineData(null, 0, false)]
+    public void Next_WhileEventsAreUnread_ChargesNoCard_AndTheLicenseKeepsItsGrace(string? unread, decimal wallet, bool waits)
+    {
+        var last = Due.GivesUpAt.AddMinutes(-1);
+        var renewal = Due with { NextActionAt = last };
+
+        var after = After(Next(Facts(renewal, Card, wallet) with { UnreadProviders = unread is null ? [] : [unread] }, last));
+
+        if (waits)
+        {
+            Assert.Equal(
+                renewal with { MayBePaid = true, NextActionAt = last.AddMinutes(5), GivesUpAt = last.AddDays(1) }, after);
+            var charged = After(Next(Facts(after, Card), last.AddMinutes(5)));
+            Assert.Equal((RenewalStatus.Charging, false), (charged.Status, charged.MayBePaid));
+        }
+        else
+        {
+            Assert.NotEqual(RenewalStatus.Due, after.Status);
+        }
+    }
+
+    [Fact]
+    public void Next_AnIntentThatIsNotMadeYet_WhileEventsAreUnread_IsNotMade()
+    {
+        var facts = Facts(Charging with { IntentId = null }, Card) with { UnreadProviders = ["stripe"] };
+
+        var after = After(Next(facts));
+
+        Assert.Equal(facts.Renewal with { NextActionAt = Expiry.AddMinutes(5) }, after);
+    }
+
+    [Fact]
+    public void Next_BesideAnotherReportedCharge_KeepsTheGrace() => Assert.True(
+        After(Next(Facts(card: Card) with { IsAnotherAwaited = true, HasOtherCharge = true })).MayBePaid);
+
+    [Theory]
+    [InlineData(RenewalStatus.Due, 0, true)]
+    [InlineData(RenewalStatus.PaymentNeeded, 0, true)]
+    [InlineData(RenewalStatus.SoftDeclined, 0, true)]
+    [InlineData(RenewalStatus.Due, 49.99, false)]
+    [InlineData(RenewalStatus.Unknown, 0, false)]
+    [InlineData(RenewalStatus.Applied, 0, false)]
+    public void AwaitsEvents_ARequestThatWouldChargeACard_Waits(RenewalStatus status, decimal wallet, bool waits)
+    {
+        var facts = Facts(Due with { Status = status }, Card, wallet) with { UnreadProviders = ["stripe"] };
+
+        Assert.Equal(waits, RenewalRequests.AwaitsEvents(facts, null, Policy, Expiry));
+        Assert.False(RenewalRequests.AwaitsEvents(facts with { UnreadProviders = [] }, null, Policy, Expiry));
+    }
+
+    [Theory]
+    [InlineData(59.99, true)]
+    [InlineData(null, false)] // nothing is charged before the consent
+    public void AwaitsEvents_ARequestThatAgreesToAPrice_Waits(double? agreed, bool waits)
+    {
+        var facts = Facts(card: Card, price: 59.99m) with { UnreadProviders = ["stripe"] };
+
+        Assert.Equal(waits, RenewalRequests.AwaitsEvents(facts, (decimal?)agreed, Policy, Expiry));
+    }
+
     [Fact]
     public void Next_NoCard_NeedsAPayment() => Assert.Equal(RenewalStatus.PaymentNeeded, After(Next(Facts())).Status);
 

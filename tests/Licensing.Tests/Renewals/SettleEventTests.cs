@@ -145,6 +145,22 @@ public sealed class SettleEventTests
         Assert.Equal(3, After(Next(Facts(again, Card))).Attempt!.Request.Attempt);
     }
 
+    [Theory]
+    [InlineData(RenewalStatus.NeedsAuthentication, "pi_1", true)]
+    [InlineData(RenewalStatus.SoftDeclined, "pi_1", true)]
+    [InlineData(RenewalStatus.NeedsAuthentication, "order", false)] // it is the one that is paid
+    [InlineData(RenewalStatus.SoftDeclined, null, false)]
+    [InlineData(RenewalStatus.Charging, "pi_1", false)] // its outcome decides
+    [InlineData(RenewalStatus.Lapsed, "pi_1", false)]
+    public void AttemptToCancel_AnIntentThatIsLeft_IsCanceledFirst(RenewalStatus status, string? intent, bool isCanceled)
+    {
+        var renewal = Charging with { Status = status, IntentId = intent };
+
+        Assert.Equal(
+            isCanceled ? renewal.Attempt : null, RenewalSettlement.AttemptToCancel(renewal, new IntentSnapshot("order", Paid)));
+        Assert.Null(RenewalSettlement.AttemptToCancel(renewal, new IntentSnapshot("order", new ChargeOutcome.Processing())));
+    }
+
     private static RenewalChange? Settle(Renewal renewal, ChargeOutcome outcome) => RenewalSettlement.SettleEvent(
         Facts(renewal, Card), "paypal",
         new PaymentFact.IntentChanged(new IntentSnapshot("order", outcome), renewal.RenewalId, renewal.SubscriptionId, renewal.UserId),

@@ -19,13 +19,13 @@ internal sealed class PayPalAccount : IAsyncDisposable
         http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         Settings = settings;
         StandIn = standIn;
-        client = new PayPalClient(http, settings, clock);
+        client = new PayPalClient(http, settings, clock, NullLogger<PayPalClient>.Instance);
         certificates = new PayPalCertificates(http, settings, clock);
-        Gateway = new PayPalGateway(client, clock, NullLogger<PayPalGateway>.Instance);
-        Vault = new PayPalVault(client, settings, NullLogger<PayPalVault>.Instance);
-        Events = new PayPalEvents(client, Impatient, NullLogger<PayPalEvents>.Instance);
+        Gateway = new PayPalGateway(client, settings, clock, NullLogger<PayPalGateway>.Instance);
+        Vault = new PayPalVault(client, settings);
+        Events = new PayPalEvents(client, settings, Impatient);
         Webhooks = new PayPalWebhooks(settings, certificates, Events, clock);
-        Statement = new PayPalStatement(client, Impatient, NullLogger<PayPalStatement>.Instance);
+        Statement = new PayPalStatement(client, settings, Impatient);
     }
 
     /// <summary>Pauses between tries take no time.</summary>

@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Payments.PayPal;
 using Licensing;
 using Licensing.Renewals;
+using Microsoft.Extensions.Time.Testing;
 using PayPalStandIn;
 using Xunit;
 
@@ -65,7 +66,11 @@ public sealed class PayPalListsTests
     [InlineData("T0106", "-20.00", "S", StatementKind.Fee, -2000)]
     [InlineData("T0400", "-5.00", "S", StatementKind.Payout, -500)]
     [InlineData("T1110", "-5.00", "S", StatementKind.Other, -500)]
+    [InlineData("T1111", "5.00", "S", StatementKind.Other, 500)]
     [InlineData("T1201", "-5.00", "S", StatementKind.Dispute, -500)]
+    [InlineData("T1202", "5.00", "S", StatementKind.DisputeReversal, 500)]
+    [InlineData("T1207", "-5.00", "S", StatementKind.Dispute, -500)]
+    [InlineData("T1208", "5.00", "S", StatementKind.DisputeReversal, 500)]
     [InlineData("T1106", "5.00", "S", StatementKind.DisputeReversal, 500)]
     [InlineData("", "5.00", "S", StatementKind.Other, 500)]
     public void ATransaction_IsSortedByItsCode(string code, string value, string status, StatementKind kind, long amount)
@@ -78,16 +83,58 @@ public sealed class PayPalListsTests
             }
             """);
 
-        var entry = PayPalStatement.Entry(info, Now);
+        var settings = new PayPalSettings("id", "secret", "WH", new Uri("https://api-m.paypal.com/"), new Uri("https://example.com/"));
+        var entry = PayPalStatement.Entry(info, Now, settings);
 
         var at = new DateTimeOffset(2026, 11, 1, 15, 0, 0, TimeSpan.Zero);
         Assert.Equal((kind, amount, at), (entry.Kind, entry.AmountMinor, entry.CreatedAt));
     }
 
+    // PayPal refuses a search that finds too many transactions.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public async Task AStatementOfADayWithTooManyTransactions_IsReadInParts(int largestSearch)
+    {
+        var clock = new FakeTimeProvider(new DateTimeOffset(Now.UtcDateTime.Date, TimeSpan.Zero).AddDays(-2));
+        await using var account = await PayPalAccount.OpenAsync(
+            standInClock: clock, options: new StandInOptions { LargestSearch = largestSearch, LargestPage = 2 });
+        var paid = new List<string>();
+        foreach (var seconds in (int[])[0, 1, 60, 40_000, 40_001, 86_397])
+        {
+            clock.SetUtcNow(new DateTimeOffset(Now.UtcDateTime.Date, TimeSpan.Zero).AddDays(-2).AddSeconds(seconds));
+            paid.Add(((ChargeOutcome.Succeeded)(await account.PayAsync(account.Charge())).Outcome).TransactionId);
+        }
+
+        clock.SetUtcNow(Now);
+        var entries = await ReadAllAsync(account, new DateTimeOffset(Now.UtcDateTime.Date, TimeSpan.Zero).AddDays(-2), days: 1);
+
+        Assert.Equal(paid, entries.Select(one => one.Payment!.Id));
+    }
+
+    [Fact]
+    public async Task AStatementOfASecondWithTooManyTransactions_IsARefusal_AndNeverPartial()
+    {
+        await using var account = await PayPalAccount.OpenAsync(
+            standInClock: new FakeTimeProvider(Now), options: new StandInOptions { LargestSearch = 1 });
+        for (var made = 0; made < 2; made++) await account.PayAsync(account.Charge());
+
+        var (refusal, after) = (default(Refusal), default(string));
+        do
+        {
+            var page = await account.Statement.ReadAsync(Now.AddDays(-1), Now.AddDays(1), after, Cancel);
+            (refusal, after) = (page.Refusal, page.Refusal is null ? page.Value.Next : null);
+        }
+        while (after is not null);
+
+        Assert.Equal("PAYMENT_PROVIDER_REFUSED", refusal?.Code);
+    }
+
     [Fact]
     public async Task AStatementThatIsNotComplete_OrNotAnswered_IsARefusal()
     {
-        await using var account = await PayPalAccount.OpenAsync(options: new StandInOptions { SearchDelay = TimeSpan.FromHours(30) });
+        await using var account = await PayPalAccount.OpenAsync(options: new StandInOptions { SearchDelay = TimeSpan.FromDays(3) });
         var day = new DateTimeOffset(Now.UtcDateTime.Date, TimeSpan.Zero).AddDays(-1);
         Assert.Equal("STATEMENT_NOT_COMPLETE", await CodeAsync());
 
@@ -125,12 +172,15 @@ public sealed class PayPalListsTests
             RefusalKind.Unavailable, (await account.Events.ReadAsync(Now.AddHours(-1), Now, null, Cancel)).Refusal?.Kind);
     }
 
-    private static async Task<IReadOnlyList<StatementEntry>> ReadAllAsync(PayPalAccount account)
+    private static Task<IReadOnlyList<StatementEntry>> ReadAllAsync(PayPalAccount account) =>
+        ReadAllAsync(account, Now.AddDays(-1), days: 2);
+
+    private static async Task<IReadOnlyList<StatementEntry>> ReadAllAsync(PayPalAccount account, DateTimeOffset from, int days)
     {
         var (entries, after) = (new List<StatementEntry>(), default(string));
         do
         {
-            var page = (await account.Statement.ReadAsync(Now.AddDays(-1), Now.AddDays(1), after, Cancel)).Value;
+            var page = (await account.Statement.ReadAsync(from, from.AddDays(days), after, Cancel)).Value;
             entries.AddRange(page.Entries);
             after = page.Next;
         }

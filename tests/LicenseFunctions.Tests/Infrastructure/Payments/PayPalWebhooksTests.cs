@@ -1,5 +1,7 @@
 using System.IO.Hashing;
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using LicenseFunctions.Infrastructure.Payments.PayPal;
 using Licensing;
@@ -69,6 +71,13 @@ public sealed class PayPalWebhooksTests
     [InlineData("https://www.paypal.com/v1/notifications/certs/CERT-1")]
     [InlineData("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1")]
     [InlineData("https://api.paypal.com/v1/notifications/certs/../webhooks")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs/a/../CERT-1")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs/%43ERT-1")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs//CERT-1")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs/CERT-1;a=1")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs/CERT-1#a")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs/CERT-1?a")]
+    [InlineData("https://api.paypal.com/v1/notifications/certs/CERT-1/")]
     [InlineData("https://api.paypal.com/sdk/cert.pem")]
     [InlineData("file:///etc/ssl/cert.pem")]
     [InlineData("/v1/notifications/certs/CERT-1")]
@@ -120,6 +129,70 @@ public sealed class PayPalWebhooksTests
         clock.Advance(TimeSpan.FromMinutes(10));
         Assert.Null(await certificates.KeyAsync(Address(0), Cancel));
         Assert.Equal(10, asked.Requests);
+    }
+
+    // Anybody can name invented addresses, as many as they like.
+    [Fact]
+    public async Task AKnownCertificate_IsServed_WhateverHappensToOtherAddresses_AndWhilePayPalDoesNotAnswer()
+    {
+        var files = new Files();
+        using var http = new HttpClient(files);
+        var settings = new PayPalSettings(
+            "id", "secret", "WH", new Uri("https://api-m.paypal.com/"), new Uri("https://licenses.example.com/"));
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var certificates = new PayPalCertificates(http, settings, clock);
+        static string Address(string name) => $"https://api.paypal.com/v1/notifications/certs/{name}";
+        async Task IsKnownAsync(bool isKnown = true)
+        {
+            using var key = await certificates.KeyAsync(Address("CERT-1"), Cancel);
+            Assert.Equal(isKnown, key is not null);
+        }
+
+        await IsKnownAsync();
+        // Certificates of PayPal, too, don't replace it.
+        for (var number = 2; number < 20; number++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(10));
+            using var other = await certificates.KeyAsync(Address($"CERT-{number}"), Cancel);
+            Assert.NotNull(other);
+        }
+
+        // The reads of this minute are used up by addresses that don't exist, and the certificate must be read again.
+        clock.Advance(TimeSpan.FromHours(13));
+        for (var number = 0; number < 8; number++) Assert.Null(await certificates.KeyAsync(Address($"NONE-{number}"), Cancel));
+        await Assert.ThrowsAsync<HttpRequestException>(() => certificates.KeyAsync(Address("NONE-8"), Cancel));
+        files.Failure = new HttpRequestException("no network");
+        await IsKnownAsync();
+        var requests = files.Requests;
+        await IsKnownAsync();
+        Assert.Equal(requests, files.Requests);
+
+        // PayPal withdraws it.
+        (files.Failure, files.AreWithdrawn) = (null, true);
+        clock.Advance(TimeSpan.FromMinutes(11));
+        await IsKnownAsync(false);
+    }
+
+    /// <summary>Every address that begins with CERT has a certificate.</summary>
+    private sealed class Files : HttpMessageHandler
+    {
+        public int Requests { get; private set; }
+
+        public Exception? Failure { get; set; }
+
+        public bool AreWithdrawn { get; set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Requests++;
+            if (Failure is { } failure) throw failure;
+            if (AreWithdrawn || !request.RequestUri!.AbsolutePath.Contains("/CERT-", StringComparison.Ordinal))
+                return Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
+            using var key = RSA.Create(2048);
+            using var certificate = new CertificateRequest("CN=test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+                .CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddYears(1));
+            return Task.FromResult(new HttpResponseMessage { Content = new StringContent(certificate.ExportCertificatePem()) });
+        }
     }
 
     private sealed class NotFound : HttpMessageHandler

@@ -1,17 +1,16 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
 /// <summary>
 /// The certificates with which PayPal signs webhooks. A webhook names the address of its certificate, so only addresses of the API's own
-/// environment are read; everything else would let anybody sign. Each is read once and kept, also if it has no certificate.
+/// environment are read; everything else would let anybody sign. Each is read once and kept, also if it has no certificate. Anybody can
+/// invent addresses: they neither delay nor replace a certificate that is known.
 /// </summary>
-public sealed class PayPalCertificates(HttpClient http, PayPalSettings settings, TimeProvider clock) : IDisposable
+public sealed partial class PayPalCertificates(HttpClient http, PayPalSettings settings, TimeProvider clock) : IDisposable
 {
-    private const string Folder = "/v1/notifications/certs/";
-
     /// <summary>PayPal has one certificate at a time. The limit bounds the memory.</summary>
     private const int Most = 8;
 
@@ -25,9 +24,18 @@ public sealed class PayPalCertificates(HttpClient http, PayPalSettings settings,
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
-    private readonly ConcurrentDictionary<Uri, (X509Certificate2 Certificate, DateTimeOffset Until)> known = new();
+    private readonly Dictionary<Uri, Entry> known = [];
     private readonly Dictionary<Uri, DateTimeOffset> without = [];
     private (DateTimeOffset Since, int Reads) window;
+
+    private sealed record Entry(X509Certificate2 Certificate, DateTimeOffset ReadAgainAt)
+    {
+        public bool IsValid(DateTimeOffset now) =>
+            now >= Certificate.NotBefore.ToUniversalTime() && now < Certificate.NotAfter.ToUniversalTime();
+    }
+
+    [GeneratedRegex(@"^/v1/notifications/certs/[A-Za-z0-9_-]{1,100}\z")]
+    private static partial Regex Path { get; }
 
     /// <returns>
     /// The certificate's key; null if the address is not PayPal's, or if there is no certificate that is valid now.
@@ -37,31 +45,65 @@ public sealed class PayPalCertificates(HttpClient http, PayPalSettings settings,
     {
         if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || !IsTrusted(url)) return null;
         var now = clock.GetUtcNow();
-        if (!known.TryGetValue(url, out var entry) || entry.Until <= now)
+        if (Find(url, now) is { } entry)
         {
-            if (IsWithout(url, now)) return null;
-            if (await ReadAsync(url, cancellationToken) is not { } certificate)
-            {
-                Remember(url, now + KeptWithout);
-                return null;
-            }
-
-            if (known.Count >= Most) known.Clear();
-            known[url] = entry = (certificate, now + Kept);
+            if (entry.ReadAgainAt <= now) entry = await ReadAgainAsync(url, entry, now, cancellationToken);
+            return entry?.Certificate.GetRSAPublicKey();
         }
 
-        return now >= entry.Certificate.NotBefore.ToUniversalTime() && now < entry.Certificate.NotAfter.ToUniversalTime()
-            ? entry.Certificate.GetRSAPublicKey()
-            : null;
+        if (IsWithout(url, now)) return null;
+        if (await ReadAsync(url, cancellationToken) is { } certificate && new Entry(certificate, now + Kept) is var made
+            && made.IsValid(now))
+            return Keep(url, made, now).Certificate.GetRSAPublicKey();
+        Remember(url, now + KeptWithout);
+        return null;
+    }
+
+    private Entry? Find(Uri url, DateTimeOffset now)
+    {
+        lock (gate) return known.TryGetValue(url, out var entry) && entry.IsValid(now) ? entry : null;
+    }
+
+    // PayPal may have withdrawn the certificate. Until it answers, and for all requests meanwhile, the known one counts.
+    private async Task<Entry?> ReadAgainAsync(Uri url, Entry entry, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        Keep(url, entry with { ReadAgainAt = now + KeptWithout }, now);
+        try
+        {
+            if (await ReadAsync(url, cancellationToken) is { } certificate) return Keep(url, new Entry(certificate, now + Kept), now);
+        }
+        catch (Exception lost) when (lost is HttpRequestException or IOException
+            || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return entry;
+        }
+
+        lock (gate) known.Remove(url);
+        Remember(url, now + KeptWithout);
+        return null;
+    }
+
+    // A certificate that is known is not replaced by another one while it is valid.
+    private Entry Keep(Uri url, Entry entry, DateTimeOffset now)
+    {
+        lock (gate)
+        {
+            if (known.Count >= Most)
+                foreach (var (old, _) in known.Where(one => !one.Value.IsValid(now)).ToList()) known.Remove(old);
+            if (known.Count < Most || known.ContainsKey(url)) known[url] = entry;
+            return entry;
+        }
     }
 
     /// <summary>
     /// The folder of certificates on api.paypal.com or, for the sandbox, on api.sandbox.paypal.com. If PAYPAL_API_URL names another host,
-    /// which is a stand-in of a test, certificates are read from exactly that one.
+    /// which is a stand-in of a test, certificates are read from exactly that one. A certificate has one address: there is no other way to
+    /// write it.
     /// </summary>
     private bool IsTrusted(Uri url)
     {
-        if (!url.AbsolutePath.StartsWith(Folder, StringComparison.Ordinal) || url.UserInfo.Length > 0 || url.Query.Length > 0) return false;
+        if (!url.OriginalString.EndsWith(url.AbsolutePath, StringComparison.Ordinal) || !Path.IsMatch(url.AbsolutePath)
+            || url.UserInfo.Length > 0) return false;
         var api = settings.ApiUrl;
         return HostOf(api) is { } host
             ? url.Scheme == Uri.UriSchemeHttps && url.IsDefaultPort && url.Host.Equals(host, StringComparison.OrdinalIgnoreCase)
@@ -121,6 +163,6 @@ public sealed class PayPalCertificates(HttpClient http, PayPalSettings settings,
 
     public void Dispose()
     {
-        foreach (var (certificate, _) in known.Values) certificate.Dispose();
+        foreach (var entry in known.Values) entry.Certificate.Dispose();
     }
 }

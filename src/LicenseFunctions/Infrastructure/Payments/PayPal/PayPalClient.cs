@@ -4,6 +4,8 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Licensing;
+using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
@@ -41,7 +43,7 @@ public sealed record PayPalAnswer(HttpStatusCode Status, JsonElement Body, TimeS
 }
 
 /// <summary>Requests to PayPal's REST API, with an access token that is requested once and kept until shortly before it expires.</summary>
-public sealed class PayPalClient(HttpClient http, PayPalSettings settings, TimeProvider clock) : IDisposable
+public sealed class PayPalClient(HttpClient http, PayPalSettings settings, TimeProvider clock, ILogger<PayPalClient> log) : IDisposable
 {
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
 
@@ -65,6 +67,55 @@ public sealed class PayPalClient(HttpClient http, PayPalSettings settings, TimeP
 
     public Task<PayPalAnswer> DeleteAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Delete, path, body: null, requestId: null, cancellationToken);
+
+    /// <summary>Sends a request whose outcome may be uncertain.</summary>
+    /// <param name="about">What the request is about, for the log: no data of the customer.</param>
+    /// <param name="send">One of the methods above.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <returns>The answer, or why there is none.</returns>
+    public async Task<(PayPalAnswer? Answer, string? Unknown)> TryAsync(
+        string about, Func<CancellationToken, Task<PayPalAnswer>> send, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = await send(cancellationToken);
+            // With these ids, PayPal's support finds the request.
+            if (!answer.IsSuccess)
+            {
+                log.LogWarning("PayPal answered {Status} {Issue} about the {Subject}, debug id {DebugId}",
+                    (int)answer.Status, answer.Issue, about, answer.DebugId);
+            }
+
+            return (answer, null);
+        }
+        catch (HttpRequestException lost)
+        {
+            return (null, $"no_answer: {lost.HttpRequestError}");
+        }
+        catch (IOException)
+        {
+            return (null, "no_answer: cut off");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (null, "time_out");
+        }
+    }
+
+    /// <summary>Sends a request that moves no money: without a certain answer, PayPal is not available.</summary>
+    /// <inheritdoc cref="TryAsync"/>
+    /// <returns>The answer's body, or one of <see cref="PayPalRefusals"/> and <see cref="ProviderRefusals"/>.</returns>
+    public async Task<Outcome<JsonElement>> AskAsync(
+        string about, Func<CancellationToken, Task<PayPalAnswer>> send, CancellationToken cancellationToken) =>
+        (await TryAsync(about, send, cancellationToken)).Answer switch
+        {
+            { IsSuccess: true } answer => answer.Body,
+            { Status: HttpStatusCode.BadRequest } answer when answer.Body.Text("name") == "RESULTSET_TOO_LARGE" => PayPalRefusals.TooLarge,
+            { Status: HttpStatusCode.NotFound } => PayPalRefusals.Missing,
+            { IsFinalRefusal: true } => ProviderRefusals.Refused,
+            { Status: HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden } => PayPalRefusals.KeyRejected,
+            _ => ProviderRefusals.Unavailable,
+        };
 
     /// <exception cref="HttpRequestException">There was no answer.</exception>
     /// <exception cref="OperationCanceledException">There was no answer in time, or the caller canceled.</exception>

@@ -1,16 +1,15 @@
 using System.Text.Json;
 using Licensing;
 using Licensing.Renewals;
-using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
 /// <summary>PayPal's list of events.</summary>
-public sealed class PayPalEvents(PayPalClient client, TimeProvider clock, ILogger<PayPalEvents> log) : IPaymentEventList
+public sealed class PayPalEvents(PayPalClient client, PayPalSettings settings, TimeProvider clock) : IPaymentEventList
 {
     private const string List = "v1/notifications/webhooks-events";
 
-    private readonly PayPalLists lists = new(client, clock, log);
+    private readonly PayPalLists lists = new(client, clock);
 
     public string Provider => PaymentProviders.PayPal;
 
@@ -36,7 +35,7 @@ public sealed class PayPalEvents(PayPalClient client, TimeProvider clock, ILogge
             // Mapped when it is applied: an event that can't be read must not stop the others.
             ? new ListedEvent(
                 id, type, made.Time("create_time") ?? clock.GetUtcNow(),
-                _ => Task.FromResult(PayPalWebhooks.Map(made, clock.GetUtcNow())!))
+                _ => Task.FromResult(PayPalWebhooks.Map(made, clock.GetUtcNow(), settings)!))
             : null;
 
     // Only the query of PayPal's link is used.

@@ -11,7 +11,8 @@ namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 /// PayPal's orders, without the customer: an order is created without a payment source, which charges nothing, and captured with the
 /// saved payment token. PayPal allows one capture for an order, and one payment for its invoice_id, which names the attempt.
 /// </summary>
-public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogger<PayPalGateway> log) : IPaymentGateway
+public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, TimeProvider clock, ILogger<PayPalGateway> log)
+    : IPaymentGateway
 {
     /// <summary>Begins the id of an intent whose order is not known, only its invoice_id.</summary>
     private const string ByInvoice = "invoice-";
@@ -24,7 +25,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
     /// <summary>Less than the lease of a renewal.</summary>
     private static readonly TimeSpan LongestSearch = TimeSpan.FromMinutes(1);
 
-    private readonly PayPalTransactions transactions = new(client, clock, log);
+    private readonly PayPalTransactions transactions = new(client, clock);
 
     /// <summary>PayPal's limit for notes of evidence.</summary>
     private const int LongestNotes = 2_000;
@@ -43,7 +44,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
         ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken)
     {
         var note = new PayPalOrderNote(request.RenewalId, request.SubscriptionId, request.UserId, request.DebtsMinor);
-        var (answer, unknown) = await AskAsync("a new order", token => client.PostAsync(
+        var (answer, unknown) = await client.TryAsync("a new order", token => client.PostAsync(
             "v2/checkout/orders",
             new
             {
@@ -54,7 +55,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
                     {
                         reference_id = "default",
                         invoice_id = InvoiceOf(request),
-                        custom_id = note.ToString(),
+                        custom_id = note.Sign(settings),
                         description = request.Description,
                         amount = PayPalObjects.Money(request.AmountMinor, request.Currency),
                     },
@@ -76,7 +77,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
     public async Task<IntentSnapshot> ConfirmIntentAsync(
         string intentId, ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken)
     {
-        var (answer, unknown) = await AskAsync($"order {intentId}", token => client.PostAsync(
+        var (answer, unknown) = await client.TryAsync($"order {intentId}", token => client.PostAsync(
             $"v2/checkout/orders/{Uri.EscapeDataString(intentId)}/capture",
             new { payment_source = new { paypal = new { vault_id = request.PaymentId } } },
             idempotencyKey, token), cancellationToken);
@@ -110,7 +111,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
     public async Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken)
     {
         if (intentId.StartsWith(ByInvoice, StringComparison.Ordinal)) return new IntentSnapshot(intentId, new ChargeOutcome.Missing());
-        var (answer, unknown) = await AskAsync(
+        var (answer, unknown) = await client.TryAsync(
             $"order {intentId}", token => client.GetAsync($"v2/checkout/orders/{Uri.EscapeDataString(intentId)}", token),
             cancellationToken);
         return new IntentSnapshot(intentId, answer switch
@@ -128,7 +129,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
     /// </summary>
     public async Task<IntentSnapshot> CancelIntentAsync(string intentId, string idempotencyKey, CancellationToken cancellationToken)
     {
-        var (answer, unknown) = await AskAsync($"order {intentId}", token => client.PatchAsync(
+        var (answer, unknown) = await client.TryAsync($"order {intentId}", token => client.PatchAsync(
             $"v2/checkout/orders/{Uri.EscapeDataString(intentId)}",
             new[] { new { op = "replace", path = "/intent", value = "AUTHORIZE" } },
             token), cancellationToken);
@@ -144,13 +145,13 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
 
     public async Task<ChargeLookup?> FindChargeAsync(string chargeId, CancellationToken cancellationToken)
     {
-        var (answer, unknown) = await AskAsync(
+        var (answer, unknown) = await client.TryAsync(
             $"capture {chargeId}", token => client.GetAsync($"v2/payments/captures/{Uri.EscapeDataString(chargeId)}", token),
             cancellationToken);
         if (answer is { IsSuccess: true }) return Found(answer.Body, PayPalObjects.OrderOf(answer.Body));
         if (answer is not { Status: HttpStatusCode.NotFound }) return new ChargeLookup.Unknown(unknown ?? answer!.Reason);
 
-        (answer, unknown) = await AskAsync(
+        (answer, unknown) = await client.TryAsync(
             $"order {chargeId}", token => client.GetAsync($"v2/checkout/orders/{Uri.EscapeDataString(chargeId)}", token),
             cancellationToken);
         return answer switch
@@ -171,7 +172,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
         var (first, until) = (sentAt - MadeBefore, sentAt + MadeAfter);
         try
         {
-            // By days, the latest first: PayPal refuses a search that finds more than 10,000 transactions.
+            // By days, the latest first.
             // A minute more than now, because the search has whole seconds and clocks differ.
             var now = clock.GetUtcNow() + TimeSpan.FromMinutes(1);
             for (var end = until < now ? until : now; end > first; end -= SearchedAtOnce)
@@ -212,11 +213,12 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
         }
     }
 
-    private static ChargeLookup Found(JsonElement capture, string? orderId)
+    private ChargeLookup Found(JsonElement capture, string? orderId)
     {
         if (capture.Text("id") is not { } id || PayPalObjects.Amount(capture.Part("amount")) is not { } amount)
             return new ChargeLookup.Unknown("unreadable");
-        var note = PayPalOrderNote.Read(capture.Text("custom_id"));
+        // Only a signed note says for which renewal the charge is.
+        var note = PayPalOrderNote.Read(capture.Text("custom_id"), settings) is { IsSigned: true } signed ? signed : null;
         return new ChargeLookup.Found(
             id, orderId, PayPalObjects.CaptureOutcome(capture) is ChargeOutcome.Succeeded, amount.Minor, amount.Currency,
             note?.RenewalId, note?.SubscriptionId);
@@ -225,7 +227,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
     public async Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken)
     {
         if (request.ChargeId is not { } captureId) return new RefundOutcome.Unknown("capture_not_known");
-        var (answer, unknown) = await AskAsync($"refund of {captureId}", token => client.PostAsync(
+        var (answer, unknown) = await client.TryAsync($"refund of {captureId}", token => client.PostAsync(
             $"v2/payments/captures/{Uri.EscapeDataString(captureId)}/refund",
             new
             {
@@ -254,7 +256,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
 
     public async Task<RefundOutcome?> FindRefundAsync(RefundRequest request, CancellationToken cancellationToken)
     {
-        var (answer, unknown) = await AskAsync(
+        var (answer, unknown) = await client.TryAsync(
             $"refunds of {request.IntentId}",
             token => client.GetAsync($"v2/checkout/orders/{Uri.EscapeDataString(request.IntentId)}", token), cancellationToken);
         if (answer is not { IsSuccess: true }) return new RefundOutcome.Unknown(unknown ?? answer!.Reason);
@@ -276,7 +278,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
     {
         if (text.Length > LongestNotes)
             return new EvidenceOutcome.Refused("too_long", $"PayPal accepts evidence of at most {LongestNotes} characters.");
-        var (answer, unknown) = await AskAsync($"evidence for {disputeId}", token => client.PostAsync(
+        var (answer, unknown) = await client.TryAsync($"evidence for {disputeId}", token => client.PostAsync(
             $"v1/customer/disputes/{Uri.EscapeDataString(disputeId)}/provide-evidence", () => Evidence(text), token), cancellationToken);
         return answer switch
         {
@@ -298,7 +300,7 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
 
     public async Task<EvidenceOutcome?> FindEvidenceAsync(string disputeId, CancellationToken cancellationToken)
     {
-        var (answer, unknown) = await AskAsync(
+        var (answer, unknown) = await client.TryAsync(
             $"dispute {disputeId}", token => client.GetAsync($"v1/customer/disputes/{Uri.EscapeDataString(disputeId)}", token),
             cancellationToken);
         if (answer is not { IsSuccess: true }) return new EvidenceOutcome.Unknown(unknown ?? answer!.Reason);
@@ -306,35 +308,5 @@ public sealed class PayPalGateway(PayPalClient client, TimeProvider clock, ILogg
             && evidences.EnumerateArray().Any(one => one.Text("source") == "SUBMITTED_BY_SELLER")
             ? new EvidenceOutcome.Sent()
             : null;
-    }
-
-    /// <returns>The answer, or why there is none.</returns>
-    private async Task<(PayPalAnswer? Answer, string? Unknown)> AskAsync(
-        string about, Func<CancellationToken, Task<PayPalAnswer>> ask, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var answer = await ask(cancellationToken);
-            // The log contains no data of the request or the customer. With these ids, PayPal's support finds them.
-            if (!answer.IsSuccess)
-            {
-                log.LogWarning("PayPal answered {Status} {Issue} about the {Subject}, debug id {DebugId}",
-                    (int)answer.Status, answer.Issue, about, answer.DebugId);
-            }
-
-            return (answer, null);
-        }
-        catch (HttpRequestException lost)
-        {
-            return (null, $"no_answer: {lost.HttpRequestError}");
-        }
-        catch (IOException)
-        {
-            return (null, "no_answer: cut off");
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return (null, "time_out");
-        }
     }
 }

@@ -1,24 +1,46 @@
+using System.Buffers.Text;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Licensing.Renewals;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
-/// <summary>What an order of this backend says about itself, in its custom_id. Webhooks are assigned to renewals by it.</summary>
+/// <summary>
+/// What an order of this backend says about itself, in its custom_id. Webhooks are assigned to renewals by it. It is signed, because a
+/// payer can make an order of their own and write any custom_id.
+/// </summary>
 internal sealed record PayPalOrderNote(Guid RenewalId, Guid SubscriptionId, Guid UserId, long DebtsMinor)
 {
-    /// <summary>At most 127 characters, PayPal's limit.</summary>
-    public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{RenewalId:N}.{SubscriptionId:N}.{UserId:N}.{DebtsMinor}");
+    /// <summary>96 bits in base64. The note has at most 126 characters with it; PayPal's limit is 127.</summary>
+    private const int SignatureLength = 16;
+
+    /// <summary>This backend wrote it. Notes of earlier versions have no signature.</summary>
+    public bool IsSigned { get; private init; }
+
+    private string Text => string.Create(CultureInfo.InvariantCulture, $"{RenewalId:N}.{SubscriptionId:N}.{UserId:N}.{DebtsMinor}");
+
+    /// <summary>The custom_id. The same note always has the same one, so that a request can be repeated.</summary>
+    public string Sign(PayPalSettings settings) => $"{Text}.{Signature(settings)}";
 
     /// <returns>Null for the custom_id of another system.</returns>
-    public static PayPalOrderNote? Read(string? text) =>
-        text?.Split('.') is [var renewal, var subscription, var user, var debts]
-            && Guid.TryParseExact(renewal, "N", out var renewalId) && Guid.TryParseExact(subscription, "N", out var subscriptionId)
-            && Guid.TryParseExact(user, "N", out var userId)
-            && long.TryParse(debts, NumberStyles.None, CultureInfo.InvariantCulture, out var minor)
-            ? new PayPalOrderNote(renewalId, subscriptionId, userId, minor)
-            : null;
+    public static PayPalOrderNote? Read(string? text, PayPalSettings settings)
+    {
+        if (text?.Split('.') is not [var renewal, var subscription, var user, var debts, .. { Length: <= 1 } more]
+            || !Guid.TryParseExact(renewal, "N", out var renewalId) || !Guid.TryParseExact(subscription, "N", out var subscriptionId)
+            || !Guid.TryParseExact(user, "N", out var userId)
+            || !long.TryParse(debts, NumberStyles.None, CultureInfo.InvariantCulture, out var minor)) return null;
+        var note = new PayPalOrderNote(renewalId, subscriptionId, userId, minor);
+        return note with
+        {
+            IsSigned = more is [var signature] && CryptographicOperations.FixedTimeEquals(
+                Encoding.UTF8.GetBytes(signature), Encoding.UTF8.GetBytes(note.Signature(settings))),
+        };
+    }
+
+    private string Signature(PayPalSettings settings) => Base64Url.EncodeToString(HMACSHA256.HashData(
+        Encoding.UTF8.GetBytes(settings.ClientSecret), Encoding.UTF8.GetBytes($"order-note:{Text}")))[..SignatureLength];
 }
 
 /// <summary>Reads PayPal's objects: orders, captures and refunds.</summary>

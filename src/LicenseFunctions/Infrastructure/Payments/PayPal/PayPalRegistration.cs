@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
@@ -16,7 +17,8 @@ public static class PayPalRegistration
     {
         if (PayPalSettings.Read(reader) is not { } settings) return services.AddSingleton(new PayPalServices(null, null));
         services.AddSingleton(settings);
-        services.AddSingleton(provider => new PayPalClient(Http(), settings, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new PayPalClient(
+            Http(), settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<PayPalClient>>()));
         services.AddSingleton(provider => new PayPalCertificates(Http(), settings, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<PayPalVault>();
         services.AddSingleton<PayPalEvents>();
@@ -36,10 +38,11 @@ public static class PayPalRegistration
         var settings = PayPalSettings.ReadForTools(reader);
         reader.ThrowIfFaulty();
         return new PayPalStatement(
-            new PayPalClient(Http(), settings!, TimeProvider.System), TimeProvider.System, NullLogger<PayPalStatement>.Instance);
+            new PayPalClient(Http(), settings!, TimeProvider.System, NullLogger<PayPalClient>.Instance), settings!, TimeProvider.System);
     }
 
-    // The timeout is that of each request: PayPalSettings.SendTimeout.
+    // One client for the whole process, whose connections are renewed, needs no IHttpClientFactory: that makes short-lived clients, and
+    // these objects are singletons. The timeout is that of each request: PayPalSettings.SendTimeout.
     private static HttpClient Http() => new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,

@@ -1,21 +1,20 @@
 using System.Text.Json;
 using Licensing;
 using Licensing.Renewals;
-using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
 /// <summary>
 /// PayPal's transactions as a statement. Source: https://developer.paypal.com/reports/reference/t-codes
 /// </summary>
-public sealed class PayPalStatement(PayPalClient client, TimeProvider clock, ILogger<PayPalStatement> log) : IPaymentStatement
+public sealed class PayPalStatement(PayPalClient client, PayPalSettings settings, TimeProvider clock) : IPaymentStatement
 {
     private static readonly Refusal NotComplete = new(
         RefusalKind.Unavailable, "STATEMENT_NOT_COMPLETE", "PayPal's search doesn't have all transactions of the period yet.",
         Hint: "Try again in some hours.");
 
-    private readonly PayPalLists lists = new(client, clock, log);
-    private readonly PayPalTransactions transactions = new(client, clock, log);
+    private readonly PayPalLists lists = new(client, clock);
+    private readonly PayPalTransactions transactions = new(client, clock);
 
     public string Provider => PaymentProviders.PayPal;
 
@@ -31,7 +30,7 @@ public sealed class PayPalStatement(PayPalClient client, TimeProvider clock, ILo
         var entries = new List<StatementEntry>();
         foreach (var info in page.Value.Items)
         {
-            var entry = Entry(info, from);
+            var entry = Entry(info, from, settings);
             if (entry is { Kind: StatementKind.Dispute or StatementKind.DisputeReversal, Payment: { ChargeId: { } captureId } payment })
             {
                 var dispute = await DisputeOfAsync(captureId, cancellationToken);
@@ -84,11 +83,12 @@ public sealed class PayPalStatement(PayPalClient client, TimeProvider clock, ILo
     }
 
     // PayPal refuses the id of an object that it doesn't have. If it rejects the credentials, the refusal is another one.
-    private static bool IsMissing(Refusal? refusal) => refusal == ProviderRefusals.Refused;
+    private static bool IsMissing(Refusal? refusal) => PayPalRefusals.IsFinal(refusal);
 
     /// <param name="info">The part transaction_info of a transaction.</param>
     /// <param name="from">The time of a transaction that has none.</param>
-    public static StatementEntry Entry(JsonElement info, DateTimeOffset from)
+    /// <param name="settings">With the key of the orders' notes.</param>
+    public static StatementEntry Entry(JsonElement info, DateTimeOffset from, PayPalSettings settings)
     {
         var (id, at) = (info.Text("transaction_id") ?? "", info.ReportedTime("transaction_initiation_date") ?? from);
         if (id.Length == 0 || PayPalObjects.SignedAmount(info.Part("transaction_amount")) is not var (amount, currency))
@@ -99,12 +99,14 @@ public sealed class PayPalStatement(PayPalClient client, TimeProvider clock, ILo
         var fee = PayPalObjects.SignedAmount(info.Part("fee_amount"))?.Minor ?? 0;
         var kind = Kind(info.Text("transaction_event_code") ?? "", amount);
         var reference = info.Text("paypal_reference_id");
-        var note = PayPalOrderNote.Read(info.Text("custom_field"));
+        var note = PayPalOrderNote.Read(info.Text("custom_field"), settings);
+        // A payer may have written a note without a signature. It is listed, but it concerns no license.
+        var signed = note is { IsSigned: true } ? note : null;
         var payment = kind switch
         {
             StatementKind.Charge => new StatementPayment(
                 id, ChargeId: id, info.Text("paypal_reference_id_type") == "ODR" ? reference : null, amount, currency, note?.RenewalId,
-                note?.SubscriptionId, note?.UserId),
+                signed?.SubscriptionId, signed?.UserId),
             // The money of a refund came back: the reference is the refund.
             StatementKind.RefundFailure =>
                 reference is null ? null : new StatementPayment(reference, ChargeId: null, IntentId: null, amount, currency),

@@ -1,8 +1,6 @@
-using System.Net;
 using System.Text.Json;
 using Licensing;
 using Licensing.Renewals;
-using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
@@ -13,20 +11,12 @@ namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 public sealed record PayPalApproval(string SetupTokenId, Uri ApproveUrl, string CustomerId);
 
 /// <summary>Saving and removing PayPal accounts. Only the customer can approve the saving, on PayPal's page.</summary>
-public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, ILogger<PayPalVault> log)
+public sealed class PayPalVault(PayPalClient client, PayPalSettings settings)
 {
-    private static readonly Refusal KeyRejected = new(
-        RefusalKind.Failed, "PAYMENT_PROVIDER_KEY_REJECTED",
-        "The payment provider rejects the credentials of this backend. Nothing was changed.",
-        Hint: "Repeating the request is useless. An operator must check PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET.");
-
     /// <summary>The customer has not approved, or the approval has expired.</summary>
     private static readonly Refusal NotApproved = new(
         RefusalKind.Conflict, "PAYPAL_NOT_APPROVED", "PayPal says that the account is not approved. Nothing was saved.", "setup_token_id",
         "Start again with POST /api/v1/payment-methods/paypal.");
-
-    /// <summary>PayPal doesn't have the object.</summary>
-    private static readonly Refusal Missing = ProviderRefusals.Refused with { Field = "id" };
 
     /// <summary>PayPal refuses an approval for the customer that it was given; it may not know them.</summary>
     internal static readonly Refusal CustomerRefused = ProviderRefusals.Refused with { Field = "customer" };
@@ -40,7 +30,7 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
     {
         var customer = new Dictionary<string, string> { ["merchant_customer_id"] = userId.ToString() };
         if (customerId is not null) customer["id"] = customerId;
-        var answer = await AskAsync(token => client.PostAsync(
+        var answer = await client.AskAsync("saving of an account", token => client.PostAsync(
             "v3/vault/setup-tokens",
             new
             {
@@ -64,7 +54,7 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
             },
             $"setup-{setup:N}", token), cancellationToken);
         if (answer.Refusal is { } refusal)
-            return !IsFinal(refusal) ? refusal : customerId is null ? ProviderRefusals.Refused : CustomerRefused;
+            return !PayPalRefusals.IsFinal(refusal) ? refusal : customerId is null ? ProviderRefusals.Refused : CustomerRefused;
         var made = answer.Value;
         return made.Text("id") is { } id && made.Part("customer").Text("id") is { } owner && ApproveUrl(made) is { } url
             ? new PayPalApproval(id, url, owner)
@@ -88,16 +78,17 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
     public async Task<Outcome<PaymentFact.MethodSaved>> CompleteAsync(
         string setupTokenId, string customerId, Guid userId, CancellationToken cancellationToken)
     {
-        var approval = await AskAsync(
+        var approval = await client.AskAsync(
+            "approval of an account",
             token => client.GetAsync($"v3/vault/setup-tokens/{Uri.EscapeDataString(setupTokenId)}", token), cancellationToken);
-        if (approval.Refusal is { } refusal) return IsFinal(refusal) ? NotApproved : refusal;
+        if (approval.Refusal is { } refusal) return PayPalRefusals.IsFinal(refusal) ? NotApproved : refusal;
         if (approval.Value.Part("customer").Text("id") != customerId) return NotApproved;
 
-        var answer = await AskAsync(token => client.PostAsync(
+        var answer = await client.AskAsync("saving of an account", token => client.PostAsync(
             "v3/vault/payment-tokens",
             new { payment_source = new { token = new { id = setupTokenId, type = "SETUP_TOKEN" } } },
             $"token-{setupTokenId}", token), cancellationToken);
-        if (answer.Refusal is { } refused) return IsFinal(refused) ? NotApproved : refused;
+        if (answer.Refusal is { } refused) return PayPalRefusals.IsFinal(refused) ? NotApproved : refused;
         return Saved(answer.Value) is { } saved ? saved with { UserId = userId, CustomerId = customerId } : ProviderRefusals.Unavailable;
     }
 
@@ -114,33 +105,9 @@ public sealed class PayPalVault(PayPalClient client, PayPalSettings settings, IL
     /// <summary>Deletes the payment token. Also succeeds if PayPal doesn't know it any more.</summary>
     public async Task<Outcome<string>> DeleteAsync(string paymentId, CancellationToken cancellationToken)
     {
-        var answer = await AskAsync(
+        var answer = await client.AskAsync(
+            "removal of an account",
             token => client.DeleteAsync($"v3/vault/payment-tokens/{Uri.EscapeDataString(paymentId)}", token), cancellationToken);
-        return answer.Refusal is { } refusal && refusal != Missing ? refusal : paymentId;
-    }
-
-    private static bool IsFinal(Refusal refusal) => refusal == ProviderRefusals.Refused || refusal == Missing;
-
-    private async Task<Outcome<JsonElement>> AskAsync(
-        Func<CancellationToken, Task<PayPalAnswer>> ask, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var answer = await ask(cancellationToken);
-            if (answer.IsSuccess) return answer.Body;
-            log.LogWarning("PayPal answered {Status} {Issue}, debug id {DebugId}", (int)answer.Status, answer.Issue, answer.DebugId);
-            return answer switch
-            {
-                { Status: HttpStatusCode.NotFound } => Missing,
-                { IsFinalRefusal: true } => ProviderRefusals.Refused,
-                { Status: HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden } => KeyRejected,
-                _ => ProviderRefusals.Unavailable,
-            };
-        }
-        catch (Exception lost) when (lost is HttpRequestException or IOException
-            || (lost is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return ProviderRefusals.Unavailable;
-        }
+        return answer.Refusal is { } refusal && refusal != PayPalRefusals.Missing ? refusal : paymentId;
     }
 }

@@ -48,8 +48,8 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
         if (!await IsSignedAsync(body, signature, cancellationToken)) return NotPayPal;
         if (Parse(body).Text("id") is not { } id) return NoSuchEvent;
         var listed = await events.FindAsync(id, cancellationToken);
-        if (listed.Refusal is { } refusal) return refusal == ProviderRefusals.Refused ? NoSuchEvent : refusal;
-        return listed.Value.Text("id") == id && Map(listed.Value, clock.GetUtcNow()) is { } received ? received : NoSuchEvent;
+        if (listed.Refusal is { } refusal) return PayPalRefusals.IsFinal(refusal) ? NoSuchEvent : refusal;
+        return listed.Value.Text("id") == id && Map(listed.Value, clock.GetUtcNow(), settings) is { } received ? received : NoSuchEvent;
     }
 
     private async Task<bool> IsSignedAsync(byte[] body, PayPalSignature given, CancellationToken cancellationToken)
@@ -74,20 +74,22 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
 
     /// <param name="made">An event of PayPal's list.</param>
     /// <param name="now">The time of an event that has none.</param>
+    /// <param name="settings">With the key of the orders' notes.</param>
     /// <returns>Null if it has no id.</returns>
-    internal static PaymentEvent? Map(JsonElement made, DateTimeOffset now)
+    internal static PaymentEvent? Map(JsonElement made, DateTimeOffset now, PayPalSettings settings)
     {
         if (made.Text("id") is not { } id) return null;
         var (type, at) = (made.Text("event_type"), made.Time("create_time") ?? now);
         return new PaymentEvent(
-            PaymentProviders.PayPal, id, type ?? "unreadable", at, Fact(type, id, made.Part("resource"), at));
+            PaymentProviders.PayPal, id, type ?? "unreadable", at, Fact(type, id, made.Part("resource"), at, settings));
     }
 
     // Only the fields that are used are read, so that a field of another version doesn't make an event unreadable.
-    private static PaymentFact Fact(string? type, string eventId, JsonElement resource, DateTimeOffset at) => type switch
+    private static PaymentFact Fact(
+        string? type, string eventId, JsonElement resource, DateTimeOffset at, PayPalSettings settings) => type switch
     {
         "PAYMENT.CAPTURE.COMPLETED" or "PAYMENT.CAPTURE.PENDING" or "PAYMENT.CAPTURE.DECLINED" or "PAYMENT.CAPTURE.DENIED" =>
-            OfCapture(type, eventId, resource),
+            OfCapture(type, eventId, resource, settings),
         "PAYMENT.CAPTURE.REFUNDED" or "PAYMENT.REFUND.PENDING" or "PAYMENT.REFUND.FAILED" => OfRefund(type, eventId, resource, at),
         // PayPal took the money back, for example for a bank. Where there is a dispute, it is reported by itself.
         "PAYMENT.CAPTURE.REVERSED" => new PaymentFact.Unreadable(resource.Text("id") ?? eventId),
@@ -97,10 +99,10 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
         _ => new PaymentFact.Ignored(),
     };
 
-    private static PaymentFact OfCapture(string type, string eventId, JsonElement capture)
+    private static PaymentFact OfCapture(string type, string eventId, JsonElement capture, PayPalSettings settings)
     {
         // A capture without a note of this backend belongs to another system that uses the account.
-        if (PayPalOrderNote.Read(capture.Text("custom_id")) is not { } note) return new PaymentFact.Ignored();
+        if (PayPalOrderNote.Read(capture.Text("custom_id"), settings) is not { } note) return new PaymentFact.Ignored();
         var outcome = type is "PAYMENT.CAPTURE.DENIED" && capture.Text("status") is "PENDING" or "DENIED"
             ? new ChargeOutcome.SoftDeclined("payment_declined", "The payment was declined.")
             : PayPalObjects.CaptureOutcome(capture);
@@ -108,8 +110,10 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
             return type is "PAYMENT.CAPTURE.COMPLETED"
                 ? new PaymentFact.Unreadable(capture.Text("id") ?? eventId)
                 : new PaymentFact.Ignored();
-        return new PaymentFact.IntentChanged(
-            new IntentSnapshot(orderId, outcome), note.RenewalId, note.SubscriptionId, note.UserId, note.DebtsMinor);
+        var order = new IntentSnapshot(orderId, outcome);
+        return note.IsSigned
+            ? new PaymentFact.IntentChanged(order, note.RenewalId, note.SubscriptionId, note.UserId, note.DebtsMinor)
+            : new PaymentFact.IntentChanged(order, RenewalId: null) { UnprovenRenewalId = note.RenewalId };
     }
 
     private static PaymentFact OfRefund(string type, string eventId, JsonElement refund, DateTimeOffset at)
