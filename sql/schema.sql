@@ -841,10 +841,10 @@ CREATE FUNCTION public.has_intent_left(status text, intent_id text) RETURNS bool
     select intent_id is not null and not is_charge_open(status) and not is_renewal_final(status)
 $$;
 
-CREATE FUNCTION public.has_missed_events(asked_at timestamp with time zone, read_until timestamp with time zone) RETURNS boolean
+CREATE FUNCTION public.has_missed_events(asked_at timestamp with time zone, read_until timestamp with time zone, asked_every interval) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
-    select coalesce(asked_at, read_until) <= now() - interval '1 hour'
+    select coalesce(asked_at, read_until) <= now() - greatest(interval '1 hour', 2 * asked_every)
 $$;
 
 CREATE FUNCTION public.health_facts_changed() RETURNS trigger
@@ -1761,7 +1761,7 @@ CREATE FUNCTION public.unread_providers() RETURNS text[]
     AS $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
-    where missed_until is not null or has_missed_events(asked_at, read_until)
+    where missed_until is not null or has_missed_events(asked_at, read_until, asked_every)
 $$;
 
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
@@ -2905,6 +2905,7 @@ CREATE TABLE public.payment_event_reads (
     read_until timestamp with time zone NOT NULL,
     held_since timestamp with time zone,
     asked_at timestamp with time zone,
+    asked_every interval,
     missed_until timestamp with time zone
 );
 
@@ -3600,7 +3601,7 @@ ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (outbox_id);
 
 ALTER TABLE ONLY public.renewals
-    ADD CONSTRAINT paid_periods_never_overlap EXCLUDE USING gist (public.uuid_range(subscription_id, subscription_id, '[]'::text) WITH &&, tstzrange(paid_from, paid_until) WITH &&) WHERE ((status = 'applied'::text));
+    ADD CONSTRAINT paid_periods_never_overlap EXCLUDE USING gist (int8range(uuid_hash_extended(subscription_id, (0)::bigint), uuid_hash_extended(subscription_id, (0)::bigint), '[]'::text) WITH &&, public.uuid_range(subscription_id, subscription_id, '[]'::text) WITH &&, tstzrange(paid_from, paid_until) WITH &&) WHERE ((status = 'applied'::text));
 
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT payload_quarantined_once UNIQUE (payload_digest);
@@ -3825,8 +3826,9 @@ CREATE INDEX open_disputes ON public.payment_reversals USING btree (subscription
 
 CREATE INDEX open_payment_cases ON public.payment_cases USING btree (opened_at) WHERE (decided_at IS NULL);
 
-CREATE INDEX open_questions ON public.suspicious_activity_alerts USING btree (asked_at, customer_confirmed_at, customer_denied_at) WHERE (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) AND (measure <> 'SUSPENDED'::text) AND ((asked_at IS NOT NULL) OR (customer_confirmed_at IS NOT NULL) OR (customer_denied_at IS NOT NULL)));
 CREATE INDEX open_payment_cases_of_license ON public.payment_cases USING btree (subscription_id) WHERE (decided_at IS NULL);
+
+CREATE INDEX open_questions ON public.suspicious_activity_alerts USING btree (asked_at, customer_confirmed_at, customer_denied_at) WHERE (((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) AND (measure <> 'SUSPENDED'::text) AND ((asked_at IS NOT NULL) OR (customer_confirmed_at IS NOT NULL) OR (customer_denied_at IS NOT NULL)));
 
 CREATE INDEX outbox_dead ON public.outbox USING btree (kind) WHERE (dead_at IS NOT NULL);
 

@@ -3,6 +3,8 @@ insert into schema_migrations (name) values ('0064_missed_events');
 
 -- When the provider was asked for its events last.
 alter table payment_event_reads add column asked_at timestamptz;
+-- The time between the last two requests: how often the timer runs.
+alter table payment_event_reads add column asked_every interval;
 -- Charges wait until the list is read up to this time; null if they don't wait.
 alter table payment_event_reads add column missed_until timestamptz;
 -- The renewal waits, because a charge that it doesn't know may have paid it: the license keeps its grace.

@@ -34,17 +34,18 @@ create or replace function next_card(renewal_id uuid, person uuid, declined_at t
     limit 1
 $$;
 
--- Whether the provider's events were not asked for during an hour: this backend was stopped, or the database was restored. Then a charge
--- may have succeeded that is not known here. FetchPaymentEvents asks for them every five minutes.
-create or replace function has_missed_events(asked_at timestamptz, read_until timestamptz) returns boolean language sql stable as $$
-    select coalesce(asked_at, read_until) <= now() - interval '1 hour'
+-- Whether the provider's events were not asked for during an hour, or twice the last interval: this backend was stopped, or the database
+-- was restored. Then a charge may have succeeded that is not known here. FetchPaymentEvents asks for them every five minutes by default.
+create or replace function has_missed_events(asked_at timestamptz, read_until timestamptz, asked_every interval) returns boolean
+language sql stable as $$
+    select coalesce(asked_at, read_until) <= now() - greatest(interval '1 hour', 2 * asked_every)
 $$;
 
 -- The providers whose events must be read before anything is charged. A provider that was never asked is none.
 create or replace function unread_providers() returns text[] language sql stable as $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
-    where missed_until is not null or has_missed_events(asked_at, read_until)
+    where missed_until is not null or has_missed_events(asked_at, read_until, asked_every)
 $$;
 
 -- A renewal with all values on which a decision about it depends.

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Benchmarks;
 
 /// <summary>
-/// Measures the time from the process's start to its first answer with status 200, with a migrated database: of the package that is deployed,
-/// which is compiled ahead of time, and of the build's output, which `./dev run` starts.
+/// Measures the time from the process's start to its first answer with status 200, with a migrated database: of the package that is
+/// deployed, which is compiled ahead of time, and of the build's output, which `./dev run` starts.
 /// </summary>
 internal static class StartBench
 {

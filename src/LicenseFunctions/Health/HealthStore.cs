@@ -96,7 +96,10 @@ public sealed class HealthStore(LicenseDatabase database)
             cross join lateral (
                 select s.subscription_id from subscriptions s where s.subscription_id = m.subscription_id limit 1 for key share skip locked
             ) s
-            where not exists (select from license_health h where h.subscription_id = m.subscription_id)
+            left join lateral (
+                select h.subscription_id from license_health h where h.subscription_id = m.subscription_id limit 1
+            ) h on true
+            where h.subscription_id is null
             on conflict do nothing
             returning subscription_id
         ), due as (

@@ -21,7 +21,8 @@ public sealed class PaymentEventReads(LicenseDatabase database)
 
     private const string Ask = """
         update payment_event_reads
-        set missed_until = case when has_missed_events(asked_at, read_until) then now() else missed_until end, asked_at = now()
+        set missed_until = case when has_missed_events(asked_at, read_until, asked_every) then now() else missed_until end,
+            asked_every = now() - asked_at, asked_at = now()
         where provider = @provider
         returning asked_at
         """;

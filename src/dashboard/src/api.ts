@@ -105,8 +105,8 @@ export function useLoad<T>(path: string | null, everySeconds?: number, headers?:
 export type Page<T> = { rows: T[]; next: string | null };
 
 /**
- * A paged list. The first page is refreshed periodically while it is the only one, so that later pages stay in place. `reload` reads as many
- * pages as there were; the old rows stay until all of them are there.
+ * A paged list. The first page is refreshed periodically while it is the only one, so that later pages stay in place. `reload` reads as
+ * many pages as there were; the old rows stay until all of them are there.
  */
 export function usePages<T>(
   path: string,

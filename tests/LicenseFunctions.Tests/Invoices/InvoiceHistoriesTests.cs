@@ -50,7 +50,7 @@ public sealed class InvoiceHistoriesTests(PostgresFixture postgres)
             await database.ExecuteAsync(MakeReady, new { ready = histories.Select(one => one.Number).ToArray() });
             await IssueTwiceAtOnceAsync(database, Rounds);
 
-            await database.ExecuteAsync("analyze");
+            await database.ExecuteAsync("analyze billing_ledger, invoices, invoiced_entries, renewals");
             var violations = await database.QueryAllAsync<string>(Violations);
             Assert.True(violations.Count == 0, $"INVOICE_SEED={Seed}: {string.Join('\n', violations)}");
             Assert.Equal("t t t t t", await database.QueryAsync<string>(Coverage, new { Count }));

@@ -90,6 +90,26 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(("applied", 1), (await scene.StatusAsync(license), scene.Stripe.StandIn.Account.PaymentIntents.Count));
     }
 
+    // Otherwise a RECONCILE_SCHEDULE of two hours would stop all charges.
+    [Fact]
+    public async Task Fetch_ByASlowTimer_ChargesWaitOnlyAfterTheFirstInterval()
+    {
+        await scene.Fetch.RunAsync(Token);
+        const string Pass = "update payment_event_reads set asked_at = asked_at - @by, missed_until = missed_until - @by";
+        await scene.Database.ExecuteAsync(Pass, new { by = TimeSpan.FromHours(2) });
+        await scene.Fetch.RunAsync(Token);
+        Assert.Equal(["stripe"], await UnreadAsync());
+
+        await scene.Database.ExecuteAsync(Pass, new { by = TimeSpan.FromHours(2) });
+        Assert.Equal(["stripe"], await UnreadAsync());
+        await scene.Fetch.RunAsync(Token);
+        Assert.Empty(await UnreadAsync());
+        await scene.Database.ExecuteAsync(Pass, new { by = TimeSpan.FromHours(3) });
+        Assert.Empty(await UnreadAsync());
+        await scene.Database.ExecuteAsync(Pass, new { by = TimeSpan.FromHours(2) });
+        Assert.Equal(["stripe"], await UnreadAsync());
+    }
+
     [Fact]
     public async Task Fetch_AfterAStop_ChargesWaitUntilEverythingUpToTheReturnIsRead()
     {
