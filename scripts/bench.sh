@@ -17,7 +17,7 @@ max_wal_size = '4GB'"
   wait "${CHILDREN[-1]}"
 }
 
-# Packages the app as it is deployed, but with src/ServiceBusTrigger, which the standalone app needs no more than the extension.
+# Packages the app as it is deployed, but with src/ServiceBusTrigger instead of the official extension: the standalone app uses neither.
 make_package() {
   step "compiling the package ahead of time" dotnet publish src/LicenseFunctions -c Release -v q -nologo --disable-build-servers \
     -p:PublishFor=bench --artifacts-path "$STATE/package" -o "$STATE/package/app"

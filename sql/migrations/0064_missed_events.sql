@@ -7,7 +7,7 @@ alter table payment_event_reads add column asked_at timestamptz;
 alter table payment_event_reads add column asked_every interval;
 -- Charges wait until the list is read up to this time; null if they don't wait.
 alter table payment_event_reads add column missed_until timestamptz;
--- The renewal waits, because a charge that it doesn't know may have paid it: the license keeps its grace.
+-- The renewal waits, because a charge that is not in this database may have paid it: the license keeps its grace.
 alter table renewals add column may_be_paid boolean not null default false;
 
 -- A charge whose renewal is unknown stops other charges of its license until an operator has decided.

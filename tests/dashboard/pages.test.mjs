@@ -179,7 +179,6 @@ test('a customer’s first view is under 130 KB gzip, without charts or operator
   const html = await (await fetch(`${backend.address}/app/`)).text();
   const linked = [...html.matchAll(/(?:src|href)="(\/app\/assets\/[^"]+)"/g)].map(([, file]) => backend.address + file);
   assert.ok(linked.length >= 2 && linked.every((file) => files.includes(file)), `${linked}`);
-  assert.ok(linked.length >= 2 && linked.every((file) => files.includes(file)), `${linked}`);
   let bytes = gzipSync(html).length;
   for (const file of new Set(files)) {
     const reply = await fetch(file);

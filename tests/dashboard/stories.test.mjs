@@ -815,7 +815,7 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
     const { waits, ...others } = changes;
     await route.fulfill({ response, json: { ...state, waiting: { ...waiting, ...waits }, timers: [], skipped_rows: [], ...others } });
   });
-  // What is unknown is not fine.
+  // An unknown queue must not count as working.
   let changes = { troubles: [] };
   await page.reload();
   await page.getByRole('heading', { name: 'Everything that could be checked works' }).waitFor();
@@ -903,7 +903,7 @@ test('a customer is found by account number in two clicks', async () => {
   await page.keyboard.type('nadia.ben');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'nadia.benali@example.com' }).waitFor();
-  // Who leaves the field before the answer stays on the page.
+  // If the operator leaves the field before the answer, the page stays.
   let answer;
   await page.route('**/api/v1/search', (route) => new Promise((send) => (answer = () => send(route.continue()))));
   await page.keyboard.press('Control+k');

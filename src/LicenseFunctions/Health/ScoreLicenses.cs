@@ -14,8 +14,8 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     private const int Batch = 5000;
 
     /// <summary>
-    /// Licenses whose platform's columns one run compares. They take turns, so that the cost of a run doesn't depend on their number. Every
-    /// license is also scored after <see cref="HealthDue.Longest"/>.
+    /// Number of licenses whose platform columns one run compares. They take turns, so that the cost of a run doesn't depend on the number
+    /// of licenses. Every license is also scored after <see cref="HealthDue.Longest"/>.
     /// </summary>
     public const int Compared = 2000;
 

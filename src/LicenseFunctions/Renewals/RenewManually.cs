@@ -33,7 +33,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
 
     private static readonly Refusal EventsNotRead = new(
         RefusalKind.Unavailable, "PAYMENTS_NOT_READ",
-        "The latest payments are still being read from the payment provider. Until then, no payment can begin. Nothing was charged.",
+        "The latest payments are still being read from the payment provider. No payment can begin before that. Nothing was charged.",
         Hint: "Try again in a few minutes. The wallet can pay immediately.", RetryAfter: RenewalPolicy.AnotherChargeRecheck);
 
     private static Refusal Blocked(RenewalBlock block) => block switch

@@ -125,7 +125,7 @@ public sealed class ReportStore(LicenseDatabase database)
         on conflict (day) do update set licenses = excluded.licenses, amount_usd = excluded.amount_usd, counted_at = now()
         """;
 
-    /// <summary>Counts today's recurring revenue, unless it was counted within the last hour, or in a slice: today.</summary>
+    /// <summary>Counts today's recurring revenue, unless it was counted within the last hour or, in a slice, today.</summary>
     public Task<int> CountRecurringAsync(CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.ExecuteAsync(
             new CommandDefinition(CountRecurring, new { isSlice = TimeSlice.IsActive }, cancellationToken: token)),

@@ -23,7 +23,7 @@ public abstract record PaymentFact
         IntentSnapshot Intent, Guid? RenewalId, Guid? SubscriptionId = null, Guid? UserId = null, long DebtsMinor = 0) : PaymentFact
     {
         /// <summary>
-        /// The renewal that the metadata name, if the payer may have written them. Only an operator may use it. Then RenewalId is null.
+        /// The renewal in the metadata, if the payer may have written them. Only an operator may use it. Then RenewalId is null.
         /// </summary>
         public Guid? UnprovenRenewalId { get; init; }
     }

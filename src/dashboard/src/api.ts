@@ -130,7 +130,7 @@ export function usePages<T>(
   const start = first.data ? read(first.data) : undefined;
   const own = later.of === first.data ? later : { path, of: first.data, pages: [], loading: false };
   const next = own.pages.at(-1)?.next ?? (own.pages.length === 0 ? start?.next : null);
-  // How many later pages are read again, after another answer than `of` is there.
+  // How many later pages are read again, once the reloaded first page replaces `of`.
   const [again, setAgain] = useState<{ path: string; of: unknown; pages: number }>();
   const isRead = again?.path === path && again.of !== first.data;
   const isBehind = isRead && own.pages.length < again.pages && Boolean(next) && !own.problem;

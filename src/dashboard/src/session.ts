@@ -67,5 +67,5 @@ export function useSession(): Session | null {
   }, session.get);
 }
 
-/** Whether an operator is signed in. Else, the pages of a license show it to its owner. */
+/** Whether an operator is signed in. Otherwise, the pages of a license show it to its owner. */
 export const useIsOperator = () => useSession()?.role === 'operator';

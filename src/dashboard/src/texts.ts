@@ -263,9 +263,9 @@ export const texts = {
       answered: 'the provider answered',
     } as Record<string, string>,
     caseDecided: (who: string | null, at: string, outcome: string) =>
-      who ? `${who} decided this payment on ${at}: ${outcome}.` : `This payment was closed automatically on ${at}: ${outcome}.`,
+      who ? `${who} decided this payment on ${at}: ${outcome}.` : `The case of this payment was closed automatically on ${at}: ${outcome}.`,
     disputeDecided: (at: string, outcome: string) => `The bank decided this dispute on ${at}: ${outcome.toLowerCase()}.`,
-    notListed: 'The payment of this link is no longer listed: it was decided long ago.',
+    notListed: 'The payment or dispute of this link is not in the list. It may have been decided long ago.',
     disputes: 'Disputes',
     noDisputes: 'No dispute is open.',
     decidedDisputes: (n: number) => plural(n, 'decided dispute', 'decided disputes'),

@@ -352,7 +352,7 @@ public sealed class InvoiceHistoriesTests(PostgresFixture postgres)
         select message from (select *, row_number() over (partition by kind order by message) as place from found) f where place <= 20
         """;
 
-    // The histories contain what they are for: payments of all kinds, money that went back and came back, more than was paid, and months.
+    // The histories cover all kinds: payments of all kinds, money that went back and came back, more than was paid, and months.
     private const string Coverage = """
         select concat_ws(' ',
             (select count(*) = 4 from (select distinct tax_percent from invoices where tax_percent <> 16) p)

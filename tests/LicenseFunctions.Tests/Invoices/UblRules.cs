@@ -17,7 +17,7 @@ internal static class UblRules
     private const string Line = "*Line/";
 
     /// <summary>
-    /// The tax is what the net amount leaves of the price, so it may differ by a cent from what the net amount gives: by two in a credit
+    /// The tax is the price minus the net amount, so it may differ by a cent from what the net amount gives: by two in a credit
     /// note, whose net amount is a difference. The official validation accepts less than one unit of the currency.
     /// </summary>
     private const decimal MostDifference = 0.02m;

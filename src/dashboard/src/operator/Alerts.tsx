@@ -44,7 +44,7 @@ export default function Alerts() {
     follow();
     list.reload();
   };
-  // An undo is later than the render that offers it.
+  // The undo runs after later renders, so it uses the latest reload.
   const latest = useRef(reload);
   latest.current = reload;
   const [refused, setRefused] = useState<{ of: number; results: Result[] }>();

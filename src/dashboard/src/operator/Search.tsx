@@ -58,7 +58,7 @@ export default function Search() {
   const go = useNavigate();
   const id = useId();
   const typed = text.trim();
-  // Whoever leaves the search doesn't want to go to its result any more.
+  // Leaving the search cancels an Enter that still waits for its answer.
   const close = () => {
     entered.current = undefined;
     setOpen(false);

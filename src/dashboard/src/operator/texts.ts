@@ -1,7 +1,7 @@
 // Texts of pages that only operators load. In texts.ts, they would be part of every customer's first view.
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
-/** @param more Some are said in another sentence. */
+/** @param more Whether another sentence counts some of them. */
 const counted = (n: number, more: boolean, one: string, many: string) =>
   plural(n, more ? `more ${one}` : one, more ? `more ${many}` : many);
 
@@ -10,11 +10,11 @@ export const words = {
   results: {
     title: 'Results',
     close: 'Close',
-    some: (done: number, of: number) => `${done} of ${of} done. These were not confirmed:`,
+    some: (done: number, of: number) => `${done} of ${of} done. These were not done, or gave no answer:`,
   },
   search: {
     label: 'Search',
-    placeholder: 'Email, account, EA, IP, token, ID…',
+    placeholder: 'Email, account, EA, IP, whole token, ID…',
     keys: 'Shortcut: / or Ctrl-K',
     busy: 'Searching…',
     none: 'Nothing found. Try the beginning of an ID, or another part of the address.',
@@ -255,9 +255,10 @@ export const words = {
     onTimeBadge: 'On time',
     nothingWaits: 'Nothing waits.',
     waits: {
-      outbox: (n: number, oldest: string) => `${plural(n, 'email or webhook is', 'emails or webhooks are')} due; oldest: ${oldest}.`,
+      outbox: (n: number, oldest: string) =>
+        `${plural(n, 'email or webhook call is', 'emails or webhook calls are')} due; oldest: ${oldest}.`,
       dead: (n: number, more: boolean) =>
-        `${counted(n, more, 'email or webhook was', 'emails or webhooks were')} given up and can be sent again.`,
+        `${counted(n, more, 'email or webhook call was', 'emails or webhook calls were')} given up and can be sent again.`,
       unknown: (n: number) => `${plural(n, 'charge has', 'charges have')} an unknown outcome.`,
       cases: (n: number) => `${plural(n, 'payment needs', 'payments need')} a decision.`,
       disputes: (n: number, more: boolean) => `${counted(n, more, 'dispute is', 'disputes are')} open.`,

@@ -6,7 +6,7 @@ namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
 /// <summary>
 /// The certificates with which PayPal signs webhooks. A webhook names the address of its certificate, so only addresses of the API's own
-/// environment are read; everything else would let anybody sign. Each is read once and kept, also if it has no certificate. Anybody can
+/// environment are read; otherwise anybody could sign. Each is read once and kept, also if it has no certificate. Anybody can
 /// invent addresses: they neither delay nor replace a certificate that is known.
 /// </summary>
 public sealed partial class PayPalCertificates(HttpClient http, PayPalSettings settings, TimeProvider clock) : IDisposable

@@ -102,7 +102,7 @@ public sealed class PayPalClient(HttpClient http, PayPalSettings settings, TimeP
         }
     }
 
-    /// <summary>Sends a request that moves no money: without a certain answer, PayPal is not available.</summary>
+    /// <summary>Sends a request that moves no money. Without a definite answer, the outcome is a refusal: PayPal is unavailable.</summary>
     /// <inheritdoc cref="TryAsync"/>
     /// <returns>The answer's body, or one of <see cref="PayPalRefusals"/> and <see cref="ProviderRefusals"/>.</returns>
     public async Task<Outcome<JsonElement>> AskAsync(

@@ -8,8 +8,8 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 
 /// <summary>
-/// What an order of this backend says about itself, in its custom_id. Webhooks are assigned to renewals by it. It is signed, because a
-/// payer can make an order of their own and write any custom_id.
+/// The signed custom_id of an order, which assigns its webhooks to a renewal. It is signed, because a payer can make an order of their own
+/// and write any custom_id.
 /// </summary>
 internal sealed record PayPalOrderNote(Guid RenewalId, Guid SubscriptionId, Guid UserId, long DebtsMinor)
 {
