@@ -844,7 +844,7 @@ $$;
 CREATE FUNCTION public.has_missed_events(asked_at timestamp with time zone, read_until timestamp with time zone, asked_every interval) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
-    select coalesce(asked_at, read_until) <= now() - greatest(interval '1 hour', 2 * asked_every)
+    select coalesce(asked_at, read_until) <= now() - greatest(interval '15 minutes', 3 * asked_every)
 $$;
 
 CREATE FUNCTION public.health_facts_changed() RETURNS trigger

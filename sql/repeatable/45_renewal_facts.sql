@@ -34,12 +34,12 @@ create or replace function next_card(renewal_id uuid, person uuid, declined_at t
     limit 1
 $$;
 
--- True if the provider was not asked for its events for an hour, or for twice the last interval if that is longer: this backend was
--- stopped, or the database was restored. Then a charge may have succeeded that is not known here. FetchPaymentEvents asks every five
+-- True if the provider was not asked for its events for 15 minutes, or for three times the last interval if that is longer: this backend
+-- was stopped, or the database was restored. Then a charge may have succeeded that is not known here. FetchPaymentEvents asks every five
 -- minutes by default.
 create or replace function has_missed_events(asked_at timestamptz, read_until timestamptz, asked_every interval) returns boolean
 language sql stable as $$
-    select coalesce(asked_at, read_until) <= now() - greatest(interval '1 hour', 2 * asked_every)
+    select coalesce(asked_at, read_until) <= now() - greatest(interval '15 minutes', 3 * asked_every)
 $$;
 
 -- The providers whose events must be read before anything is charged. A provider that was never asked is none.

@@ -556,6 +556,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
+        if (UnreadProviders.Any(policy.IdempotencyKeyLifetimes.ContainsKey)) return Task.FromResult(0);
+
         var suspended = 0;
         foreach (var license in Licenses.Values)
         {

@@ -1136,7 +1136,7 @@ test('an operator reads every report on the page and downloads it as CSV', async
     values ('${id(11)}', 0, '0', false, 117, 0)`);
   const page = await open(browser, backend, { as: people.operator, path: '/reports' });
   const cells = async (report, start) => {
-    const row = page.getByRole('table', { name: report, exact: true }).locator('tbody tr').filter({ hasText: start }).first();
+    const row = page.getByRole('region', { name: report, exact: true }).locator('tbody tr').filter({ hasText: start }).first();
     return (await row.getByRole('cell').allInnerTexts()).join(' | ');
   };
   await page.getByRole('heading', { name: 'Recovery by attempt' }).waitFor();

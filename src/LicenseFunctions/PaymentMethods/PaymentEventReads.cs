@@ -22,6 +22,8 @@ public sealed class PaymentEventReads(LicenseDatabase database)
     private const string Ask = """
         update payment_event_reads
         set missed_until = case when has_missed_events(asked_at, read_until, asked_every) then now() else missed_until end,
+            -- What fails then may be a charge that is not known here: the wait for it begins again.
+            held_since = case when has_missed_events(asked_at, read_until, asked_every) then null else held_since end,
             asked_every = now() - asked_at, asked_at = now()
         where provider = @provider
         returning asked_at

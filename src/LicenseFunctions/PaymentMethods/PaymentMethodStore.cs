@@ -344,21 +344,28 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
             order by created_at desc, payment_method_id
             limit 1)
           and not exists (select from user_payment_methods where user_id = @userId and is_default)
+          and (@byPerson or exists (select from payment_preferences where user_id = @userId and tries_next_method))
         returning payment_method_id
         """;
 
-    /// <summary>If the default card is removed, the newest card becomes the default, so that renewals can still be paid.</summary>
+    /// <summary>
+    /// If the default method is removed, the newest one becomes the default, so that renewals can still be paid. If the provider removed
+    /// it, for example because the customer ended the agreement there, this needs the customer's permission to charge the next method.
+    /// </summary>
     private async Task RemoveAsync(
         NpgsqlConnection connection, Actor actor, Guid userId, string provider, string paymentId, CancellationToken cancellationToken)
     {
         await LockAsync(connection, userId, cancellationToken);
         var removed = await connection.ExecuteScalarAsync<Guid?>(
             new CommandDefinition(Deactivate, new { userId, provider, paymentId }, cancellationToken: cancellationToken));
-        if (removed is not { } paymentMethodId)
+        var byPerson = actor != Actor.Service && actor != Actor.System;
+        if (removed is { } paymentMethodId)
+            await AuditAsync(connection, actor, "payment_method.removed", paymentMethodId, cancellationToken);
+        // The provider's event about a person's removal may have come first.
+        else if (!byPerson)
             return;
-        await AuditAsync(connection, actor, "payment_method.removed", paymentMethodId, cancellationToken);
         var newDefault = await connection.ExecuteScalarAsync<Guid?>(
-            new CommandDefinition(Promote, new { userId }, cancellationToken: cancellationToken));
+            new CommandDefinition(Promote, new { userId, byPerson }, cancellationToken: cancellationToken));
         if (newDefault is not { } promoted)
             return;
         await AuditAsync(connection, Actor.System, "payment_method.made_default", promoted, cancellationToken);

@@ -458,6 +458,8 @@ public sealed class RenewalStore(
           and not (@opens and a.auto_renews and not a.is_renewal_opened
                    and (a.expires_at > @since or was_grace_suspended(a.subscription_id, a.expires_at, @grace)))
           and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
+          -- A payment that is not known here yet may have extended the license.
+          and not (unread_providers() && @providers)
         limit @limit
         """;
 
@@ -508,6 +510,7 @@ public sealed class RenewalStore(
             since = since.UtcDateTime,
             grace = policy.Grace,
             opens = policy.AutoRenewal,
+            providers = policy.IdempotencyKeyLifetimes.Keys.ToArray(),
             limit,
         }, cancellationToken: cancellationToken));
 }

@@ -77,11 +77,14 @@ public static class RenewalPlan
         if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(renewal, Close(renewal, "the expiry was moved"));
         if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal with { MayBePaid = facts.HasOtherCharge }, now);
         // An action that was due before the end is done once, even if the worker is late: an outage must not end the license.
-        if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)
+        var isOver = now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt;
+        var isUnwanted = renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License);
+        // A payment that is not known here yet may have extended the license.
+        if ((isOver || isUnwanted) && policy.AwaitsEvents(facts)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);
+        if (isOver)
             return CancelIntentFirst(
                 renewal, Lapse(renewal, policy.BlockOf(facts.License) is not null || IsHeldByDisputeOnly(facts, policy)));
-        if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))
-            return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
+        if (isUnwanted) return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
         if (policy.BlockOf(facts.License) is not null) return WaitUntilServed(renewal, facts, policy, now);
 
         return facts.Source(policy) switch

@@ -104,7 +104,7 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(["stripe"], await UnreadAsync());
         await scene.Fetch.RunAsync(Token);
         Assert.Empty(await UnreadAsync());
-        await scene.Database.ExecuteAsync(Pass, new { by = TimeSpan.FromHours(3) });
+        await scene.Database.ExecuteAsync(Pass, new { by = TimeSpan.FromHours(5) });
         Assert.Empty(await UnreadAsync());
         await scene.Database.ExecuteAsync(Pass, new { by = TimeSpan.FromHours(2) });
         Assert.Equal(["stripe"], await UnreadAsync());
@@ -116,9 +116,9 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Empty(await UnreadAsync()); // the provider was never asked
         await scene.Fetch.RunAsync(Token);
         Assert.Empty(await UnreadAsync());
-        await scene.Database.ExecuteAsync("update payment_event_reads set asked_at = now() - interval '59 minutes'");
+        await scene.Database.ExecuteAsync("update payment_event_reads set asked_at = now() - interval '14 minutes'");
         Assert.Empty(await UnreadAsync());
-        await scene.Database.ExecuteAsync("update payment_event_reads set asked_at = now() - interval '1 hour'");
+        await scene.Database.ExecuteAsync("update payment_event_reads set asked_at = now() - interval '15 minutes'");
         Assert.Equal(["stripe"], await UnreadAsync());
 
         // The last ten minutes are not read yet.

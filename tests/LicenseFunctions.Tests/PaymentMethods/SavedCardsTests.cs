@@ -248,6 +248,39 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from audit_log where action = 'payment_method.removed'"));
     }
 
+    // Otherwise a card would be charged that the customer has not allowed for renewals.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Detached_AtStripe_TheOtherCardBecomesTheDefault_OnlyIfTheNextMethodMayBeTried(bool triesNext)
+    {
+        await SaveCardAsync("pm_card_visa");
+        await SaveCardAsync("pm_card_mastercard");
+        await database.ExecuteAsync(
+            "insert into payment_preferences (user_id, tries_next_method) values (@user, @triesNext)", new { user, triesNext });
+        var visa = await database.QueryAsync<string>("select provider_payment_id from user_payment_methods where brand = 'visa'");
+        await stripe.Cards.DetachAsync(visa, Cancel);
+
+        await store.ApplyAsync(await stripe.LatestAsync("payment_method.detached"), Cancel);
+
+        var left = Assert.Single(await store.ListAsync(user, Cancel));
+        Assert.Equal(("mastercard", triesNext), (left.Brand, left.IsDefault));
+    }
+
+    [Fact]
+    public async Task Remove_WhileTheEventComesFirst_MakesTheOtherCardTheDefault()
+    {
+        await SaveCardAsync("pm_card_visa");
+        await SaveCardAsync("pm_card_mastercard");
+        var visa = await database.QueryAsync<string>("select provider_payment_id from user_payment_methods where brand = 'visa'");
+        await stripe.Cards.DetachAsync(visa, Cancel);
+        await store.ApplyAsync(await stripe.LatestAsync("payment_method.detached"), Cancel);
+
+        await store.RemoveAsync(user, "stripe", visa, Actor.Owner(user), Cancel);
+
+        Assert.True(Assert.Single(await store.ListAsync(user, Cancel)).IsDefault);
+    }
+
     [Fact]
     public async Task Remove_WhileStripeDoesNotAnswer_ChangesNothing()
     {

@@ -879,6 +879,19 @@ public abstract class RenewalStoreTests
         Assert.Equal(suspended == 0, (await world.ReadAsync(license)).IsActive);
     }
 
+    // A payment that the restored database doesn't know may have extended the license.
+    [Fact]
+    public async Task SuspendExpired_WhileEventsAreUnread_SuspendsNothing()
+    {
+        await using var world = await NewWorldAsync();
+        await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4), AutoRenew = false });
+
+        await world.MissEventsAsync(areMissed: true);
+        Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+        await world.MissEventsAsync(areMissed: false);
+        Assert.Equal(1, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+    }
+
     [Fact]
     public async Task SuspendExpired_RenewalOpenOrDue_SuspendsNothing()
     {

@@ -41,6 +41,9 @@ public abstract class RenewalWorld : IAsyncDisposable
     /// <summary>A suspension by an operator; the license is active after it.</summary>
     public abstract Task AddSuspensionAsync(Guid subscriptionId, DateTimeOffset from, DateTimeOffset until);
 
+    /// <summary>Stripe's events were missed, or are read.</summary>
+    public abstract Task MissEventsAsync(bool areMissed);
+
     public abstract Task<string?> HistoryStatusAsync(Guid id);
 
     public abstract Task<bool> HasMailAsync(string dedupKey);
@@ -95,6 +98,12 @@ internal sealed class MemoryWorld : RenewalWorld
         return Task.CompletedTask;
     }
 
+    public override Task MissEventsAsync(bool areMissed)
+    {
+        store.UnreadProviders = areMissed ? ["stripe"] : [];
+        return Task.CompletedTask;
+    }
+
     public override Task<string?> HistoryStatusAsync(Guid id) => Task.FromResult(store.History.GetValueOrDefault(id)?.Status);
 
     public override Task<bool> HasMailAsync(string dedupKey) => Task.FromResult(store.Mails.Contains(dedupKey));
@@ -116,6 +125,14 @@ internal sealed class PostgresWorld(TestDatabase database, TimeProvider clock) :
             database.Database, new SuspensionStore(database.Database, invalidation, clock), invalidation,
             new SkippedRows(database.Database, TimeProvider.System, NullLogger<SkippedRows>.Instance), clock);
     }
+
+    public override Task MissEventsAsync(bool areMissed) => database.ExecuteAsync(
+        """
+        insert into payment_event_reads (provider, read_until, asked_at, missed_until)
+        values ('stripe', now(), now(), case when @areMissed then now() end)
+        on conflict (provider) do update set missed_until = excluded.missed_until
+        """,
+        new { areMissed });
 
     public override async Task<Guid> AddAsync(LicenseSeed seed)
     {

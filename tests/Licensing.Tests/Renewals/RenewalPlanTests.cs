@@ -56,6 +56,24 @@ public sealed class RenewalPlanTests
         }
     }
 
+    // A payment that the restored database doesn't know may have extended the license.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Next_AtTheEnd_OrWithAutoRenewalOff_WhileEventsAreUnread_Waits(bool isAtTheEnd)
+    {
+        var now = isAtTheEnd ? Due.GivesUpAt : Expiry;
+        var renewal = isAtTheEnd ? Due with { NextActionAt = now } : Due;
+        var facts = Facts(renewal) with { UnreadProviders = ["stripe"] };
+        if (!isAtTheEnd) facts = facts with { License = facts.License with { AutoRenew = false } };
+
+        var after = After(Next(facts, now));
+
+        var givesUpAt = isAtTheEnd ? now.AddDays(1) : renewal.GivesUpAt;
+        Assert.Equal(renewal with { MayBePaid = true, NextActionAt = now.AddMinutes(5), GivesUpAt = givesUpAt }, after);
+        Assert.True(After(Next(facts with { UnreadProviders = [] }, now)).Status.IsFinal());
+    }
+
     [Fact]
     public void Next_AnIntentThatIsNotMadeYet_WhileEventsAreUnread_IsNotMade()
     {

@@ -87,17 +87,17 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
     // Only the fields that are used are read, so that a field of another version doesn't make an event unreadable.
     private static PaymentFact Fact(
         string? type, string eventId, JsonElement resource, DateTimeOffset at, PayPalSettings settings) => type switch
-    {
-        "PAYMENT.CAPTURE.COMPLETED" or "PAYMENT.CAPTURE.PENDING" or "PAYMENT.CAPTURE.DECLINED" or "PAYMENT.CAPTURE.DENIED" =>
-            OfCapture(type, eventId, resource, settings),
-        "PAYMENT.CAPTURE.REFUNDED" or "PAYMENT.REFUND.PENDING" or "PAYMENT.REFUND.FAILED" => OfRefund(type, eventId, resource, at),
-        // PayPal took the money back, for example for a bank. Where there is a dispute, it is reported by itself.
-        "PAYMENT.CAPTURE.REVERSED" => new PaymentFact.Unreadable(resource.Text("id") ?? eventId),
-        "CUSTOMER.DISPUTE.CREATED" or "CUSTOMER.DISPUTE.UPDATED" or "CUSTOMER.DISPUTE.RESOLVED" => OfDispute(eventId, resource, at),
-        "VAULT.PAYMENT-TOKEN.CREATED" => PayPalVault.Saved(resource) is { } saved ? saved : new PaymentFact.Ignored(),
-        "VAULT.PAYMENT-TOKEN.DELETED" when resource.Text("id") is { } token => new PaymentFact.MethodDetached(token),
-        _ => new PaymentFact.Ignored(),
-    };
+        {
+            "PAYMENT.CAPTURE.COMPLETED" or "PAYMENT.CAPTURE.PENDING" or "PAYMENT.CAPTURE.DECLINED" or "PAYMENT.CAPTURE.DENIED" =>
+                OfCapture(type, eventId, resource, settings),
+            "PAYMENT.CAPTURE.REFUNDED" or "PAYMENT.REFUND.PENDING" or "PAYMENT.REFUND.FAILED" => OfRefund(type, eventId, resource, at),
+            // PayPal took the money back, for example for a bank. Where there is a dispute, it is reported by itself.
+            "PAYMENT.CAPTURE.REVERSED" => new PaymentFact.Unreadable(resource.Text("id") ?? eventId),
+            "CUSTOMER.DISPUTE.CREATED" or "CUSTOMER.DISPUTE.UPDATED" or "CUSTOMER.DISPUTE.RESOLVED" => OfDispute(eventId, resource, at),
+            "VAULT.PAYMENT-TOKEN.CREATED" => PayPalVault.Saved(resource) is { } saved ? saved : new PaymentFact.Ignored(),
+            "VAULT.PAYMENT-TOKEN.DELETED" when resource.Text("id") is { } token => new PaymentFact.MethodDetached(token),
+            _ => new PaymentFact.Ignored(),
+        };
 
     private static PaymentFact OfCapture(string type, string eventId, JsonElement capture, PayPalSettings settings)
     {
