@@ -83,17 +83,19 @@ export function RenewDialog({
             {t(
               deferred
                 ? 'renewals.laterText'
-                : reply.pays_with !== null
-                  ? operator
-                    ? 'renewals.customerNowText'
-                    : 'renewals.nowText'
-                  : cardHelps(reply)
+                : reply.pays_with === 'nothing'
+                  ? 'renewals.freeText'
+                  : reply.pays_with !== null
                     ? operator
-                      ? 'renewals.customerNoMeans'
-                      : 'renewals.noMeans'
-                    : operator
-                      ? 'renewals.customerNoMoney'
-                      : 'renewals.noMoney',
+                      ? 'renewals.customerNowText'
+                      : 'renewals.nowText'
+                    : cardHelps(reply)
+                      ? operator
+                        ? 'renewals.customerNoMeans'
+                        : 'renewals.noMeans'
+                      : operator
+                        ? 'renewals.customerNoMoney'
+                        : 'renewals.noMoney',
             )}
           </p>
         </>
