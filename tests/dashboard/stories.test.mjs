@@ -292,10 +292,10 @@ test('a mail’s link to a payment that is decided already says who decided it, 
   await takeScreenshot(page, 'story-decided');
   await page.goto(`${backend.address}/app/renewals#${closed}`);
   await page.reload();
-  await page.getByText('This payment was closed automatically on', { exact: false }).waitFor();
+  await page.getByText('The case of this payment was closed automatically on', { exact: false }).waitFor();
   await page.goto(`${backend.address}/app/renewals#${people.nora}`);
   await page.reload();
-  await page.getByText('The payment of this link is no longer listed', { exact: false }).waitFor();
+  await page.getByText('The payment or dispute of this link is not in the list', { exact: false }).waitFor();
   await page.goto(`${backend.address}/app/renewals`);
   await page.getByRole('heading', { name: 'Renewals by status' }).waitFor();
   assert.equal(await page.getByText(/this payment (on|was)|no longer listed/).count(), 0);
@@ -839,11 +839,11 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
   changes = { queue: { active: 0, dead_lettered: 0, unknown_because: null }, troubles, waits };
   await page.reload();
   await page.getByRole('heading', { name: '3 things need attention' }).waitFor();
-  await page.getByText('1 more email or webhook was given up', { exact: false }).waitFor();
+  await page.getByText('1 more email or webhook call was given up', { exact: false }).waitFor();
   changes = { ...changes, troubles: [], waits };
   await page.reload();
   await page.getByRole('heading', { name: '2 things need attention' }).waitFor();
-  await page.getByText('3 emails or webhooks were given up', { exact: false }).waitFor();
+  await page.getByText('3 emails or webhook calls were given up', { exact: false }).waitFor();
   await page.getByText('5 usage messages are quarantined.').waitFor();
   changes = { queue: { active: 1234, dead_lettered: 2, unknown_because: null }, troubles: [trouble] };
   await page.reload();
@@ -1090,9 +1090,9 @@ test('declined renewals are tried again, and dead mails are sent again', async (
   await takeScreenshot(page, 'story-resolve');
 
   await page.goto(`${backend.address}/app/system`);
-  await page.getByText('3 emails or webhooks were given up', { exact: false }).waitFor();
+  await page.getByText('3 emails or webhook calls were given up', { exact: false }).waitFor();
   await page.getByRole('button', { name: /^Send again: Email: renewed/ }).click();
-  await page.getByText('2 emails or webhooks were given up', { exact: false }).waitFor();
+  await page.getByText('2 emails or webhook calls were given up', { exact: false }).waitFor();
   assert.equal(backend.sql(`select count(*) from outbox where dedup_key = 'story:1' and dead_at is null`), '1');
   // Between the list and the click, the text of one is deleted: it can't be sent again.
   await page.getByLabel('Select Email: suspended, nora.lindqvist@example.com').check();
