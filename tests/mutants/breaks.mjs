@@ -333,8 +333,8 @@ money(
 money(
   'auto-renewal-off-ignored',
   rules + 'RenewalPlan.cs',
-  'if (renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License))',
-  'if (renewal.Type is RenewalType.Auto && policy is null)',
+  'var isUnwanted = renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License);',
+  'var isUnwanted = renewal.Type is RenewalType.Auto && policy is null;',
   'RenewalPlanTests',
 );
 money(
@@ -846,8 +846,8 @@ other(
 other(
   'an-outage-ends-licenses',
   rules + 'RenewalPlan.cs',
-  'if (now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt)',
-  'if (now >= renewal.GivesUpAt)',
+  'var isOver = now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt;',
+  'var isOver = now >= renewal.GivesUpAt;',
   'RenewalPlanTests',
 );
 
