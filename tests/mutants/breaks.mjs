@@ -333,8 +333,8 @@ money(
 money(
   'auto-renewal-off-ignored',
   rules + 'RenewalPlan.cs',
-  'var isUnwanted = renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License);',
-  'var isUnwanted = renewal.Type is RenewalType.Auto && policy is null;',
+  'var isSwitchedOff = IsSwitchedOff(facts, policy);',
+  'var isSwitchedOff = IsSwitchedOff(facts, policy) && policy is null;',
   'RenewalPlanTests',
 );
 money(

@@ -78,13 +78,13 @@ public static class RenewalPlan
         if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal with { MayBePaid = facts.HasOtherCharge }, now);
         // An action that was due before the end is done once, even if the worker is late: an outage must not end the license.
         var isOver = now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt;
-        var isUnwanted = renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License);
+        var isSwitchedOff = IsSwitchedOff(facts, policy);
         // A payment that is not known here yet may have extended the license.
-        if ((isOver || isUnwanted) && policy.AwaitsEvents(facts)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);
+        if ((isOver || isSwitchedOff) && policy.AwaitsEvents(facts)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);
         if (isOver)
             return CancelIntentFirst(
                 renewal, Lapse(renewal, policy.BlockOf(facts.License) is not null || IsHeldByDisputeOnly(facts, policy)));
-        if (isUnwanted) return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
+        if (isSwitchedOff) return CancelIntentFirst(renewal, Close(renewal, "auto-renewal is off"));
         if (policy.BlockOf(facts.License) is not null) return WaitUntilServed(renewal, facts, policy, now);
 
         return facts.Source(policy) switch
@@ -277,5 +277,8 @@ public static class RenewalPlan
     private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart
         || policy.BlockOf(facts.License) is not null
-        || (facts.Renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License));
+        || IsSwitchedOff(facts, policy);
+
+    private static bool IsSwitchedOff(RenewalFacts facts, RenewalPolicy policy) =>
+        facts.Renewal.Type is RenewalType.Auto && !policy.AutoRenews(facts.License);
 }

@@ -53,8 +53,8 @@ public sealed partial record SearchText
     public string? EaBeginning { get; private init; }
 
     /// <summary>
-    /// The payment provider's ID of a payment, refund, dispute, customer or payment method: pi_…, ch_… of Stripe; those of PayPal have no
-    /// beginning of their own, except disputes (PP-D-…).
+    /// The payment provider's ID of a payment, refund, dispute, customer or payment method: pi_…, ch_… of Stripe; those of PayPal have
+    /// no beginning of their own, except disputes (PP-D-…).
     /// </summary>
     public string? ProviderId { get; private init; }
 

@@ -5,7 +5,7 @@ import { format } from '../format';
 import { language, t, word } from '../language';
 import { Button, Empty, Facts, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 
-type Entry = {
+export type Entry = {
   entry_id: string;
   at: string;
   type: string;

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
+import type { Entry as WalletEntry } from '../customer/Wallet';
 import type { AlertRow } from '../alerts';
 import { Heading, saveFile } from '../files';
 import { format } from '../format';
@@ -46,16 +47,6 @@ type Device = {
   country_code: string | null;
   city: string | null;
   last_seen: string;
-};
-type WalletEntry = {
-  entry_id: string;
-  at: string;
-  type: string;
-  amount_usd: number;
-  balance_after_usd: number;
-  subscription_id: string | null;
-  master: string | null;
-  description: string | null;
 };
 type Renewal = {
   renewal_id: string;
