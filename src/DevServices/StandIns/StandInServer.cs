@@ -25,13 +25,14 @@ public abstract class StandInServer : IAsyncDisposable
 
     protected WebApplication App { get; }
 
-    /// <summary>The address of the provider's API.</summary>
-    public Uri BaseAddress => new(App.Urls.First());
+    /// <summary>The address of the provider's API, from the start on. A request that ends after the server is disposed still reads it.</summary>
+    public Uri BaseAddress { get; private set; } = new("http://127.0.0.1:0");
 
     protected static async Task<T> StartAsync<T>(T standIn, CancellationToken cancellationToken)
         where T : StandInServer
     {
         await standIn.App.StartAsync(cancellationToken);
+        standIn.BaseAddress = new Uri(standIn.App.Urls.First());
         return standIn;
     }
 
