@@ -3836,6 +3836,8 @@ CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at
 
 CREATE INDEX outbox_of_user ON public.outbox USING btree (((payload ->> 'user_id'::text)), created_at DESC) WHERE ((kind = 'email'::text) AND ((payload ->> 'user_id'::text) IS NOT NULL));
 
+CREATE INDEX outbox_warnings ON public.outbox USING btree (dedup_key COLLATE "C") WHERE (dedup_key ~~ 'expiring:%'::text);
+
 CREATE INDEX paid_periods_by_end ON public.renewals USING btree (paid_until) WHERE (status = 'applied'::text);
 
 CREATE INDEX payment_cases_of_renewal ON public.payment_cases USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
