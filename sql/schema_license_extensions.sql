@@ -124,6 +124,8 @@
 \ir installation/migration.psql
 \set migration 0077_unsent_warnings
 \ir installation/migration.psql
+\set migration 0078_bookings_by_statement
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql
