@@ -39,6 +39,32 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.add_applied_renewals() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET enable_nestloop TO 'off'
+    SET search_path TO '$user', 'public', 'pg_temp'
+    AS $$
+begin
+    -- A trigger with transition tables can't be limited to columns, so this one also runs after claims.
+    if not exists (select from renewals_after where status = 'applied') then
+        return null;
+    end if;
+    insert into license_events (subscription_id, type, data)
+    select a.subscription_id, 'license.renewed',
+           jsonb_build_object(
+                'renewal_id', a.renewal_id, 'renewal_type', a.renewal_type, 'paid_with', a.paid_with, 'amount_usd', a.amount_usd,
+                'paid_from', event_time(a.paid_from), 'paid_until', event_time(a.paid_until))
+    from renewals_after a
+    join renewals_before b on b.renewal_id = a.renewal_id
+    where a.status = 'applied' and b.status <> 'applied';
+    insert into renewals_to_invoice (renewal_id)
+    select a.renewal_id
+    from renewals_after a
+    join renewals_before b on b.renewal_id = a.renewal_id
+    where a.status = 'applied' and b.status <> 'applied' and a.paid_with not in ('nothing', 'deferred');
+    return null;
+end $$;
+
 CREATE FUNCTION public.add_device_event() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -72,11 +98,12 @@ begin
 end $$;
 
 CREATE FUNCTION public.add_license_event(license uuid, event_type text, details jsonb) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO '$user', 'public', 'pg_temp'
     AS $$
-    insert into license_events (subscription_id, type, data) values (license, event_type, details)
-$$;
+begin
+    insert into license_events (subscription_id, type, data) values (license, event_type, details);
+end $$;
 
 CREATE FUNCTION public.add_payment_failed_event() RETURNS trigger
     LANGUAGE plpgsql
@@ -110,17 +137,8 @@ CREATE FUNCTION public.add_renewal_event() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
-    if new.price_accepted and not old.price_accepted then
-        perform add_license_event(
-            new.subscription_id, 'price.agreed', jsonb_build_object('renewal_id', new.renewal_id, 'amount_usd', new.amount_usd));
-    end if;
-    if new.status = 'applied' and old.status <> 'applied' then
-        perform add_license_event(
-            new.subscription_id, 'license.renewed',
-            jsonb_build_object(
-                'renewal_id', new.renewal_id, 'renewal_type', new.renewal_type, 'paid_with', new.paid_with, 'amount_usd', new.amount_usd,
-                'paid_from', event_time(new.paid_from), 'paid_until', event_time(new.paid_until)));
-    end if;
+    perform add_license_event(
+        new.subscription_id, 'price.agreed', jsonb_build_object('renewal_id', new.renewal_id, 'amount_usd', new.amount_usd));
     return null;
 end $$;
 
@@ -299,6 +317,18 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.count_added_renewals() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into metric_increments (name, label, amount)
+    select renewal_type || '_renewals_total', status, count(*)
+    from history_rows where status in ('success', 'failed')
+    group by renewal_type, status;
+    insert into health_marks (subscription_id) select subscription_id from history_rows;
+    return null;
+end $$;
+
 CREATE FUNCTION public.count_alert() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -380,9 +410,6 @@ CREATE FUNCTION public.count_renewal() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
-    if tg_op = 'UPDATE' and old.status = new.status then
-        return null;
-    end if;
     insert into metric_increments (name, label, amount) values (new.renewal_type || '_renewals_total', new.status, 1);
     return null;
 end $$;
@@ -1117,17 +1144,10 @@ CREATE FUNCTION public.mail_licenses(model jsonb) RETURNS jsonb
 $_$;
 
 CREATE FUNCTION public.mark_health_due(license uuid) RETURNS void
-    LANGUAGE sql
-    AS $$
-    insert into health_marks (subscription_id) select license where license is not null
-$$;
-
-CREATE FUNCTION public.mark_paid_renewal() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
-    insert into renewals_to_invoice (renewal_id) values (new.renewal_id);
-    return null;
+    insert into health_marks (subscription_id) select license where license is not null;
 end $$;
 
 CREATE FUNCTION public.mark_reversed_renewal() RETURNS trigger
@@ -3836,6 +3856,8 @@ CREATE INDEX outbox_due_at ON public.outbox USING btree (due_at) WHERE ((sent_at
 
 CREATE INDEX outbox_of_user ON public.outbox USING btree (((payload ->> 'user_id'::text)), created_at DESC) WHERE ((kind = 'email'::text) AND ((payload ->> 'user_id'::text) IS NOT NULL));
 
+CREATE INDEX outbox_warnings ON public.outbox USING btree (dedup_key COLLATE "C") WHERE (dedup_key ~~ 'expiring:%'::text);
+
 CREATE INDEX paid_periods_by_end ON public.renewals USING btree (paid_until) WHERE (status = 'applied'::text);
 
 CREATE INDEX payment_cases_of_renewal ON public.payment_cases USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
@@ -3888,6 +3910,8 @@ CREATE INDEX waiting_reversals ON public.payment_reversals USING btree (first_se
 
 CREATE TRIGGER add_alert_event AFTER INSERT ON public.suspicious_activity_alerts FOR EACH ROW WHEN ((new.subscription_id IS NOT NULL)) EXECUTE FUNCTION public.add_alert_event();
 
+CREATE TRIGGER add_applied_renewals AFTER UPDATE ON public.renewals REFERENCING OLD TABLE AS renewals_before NEW TABLE AS renewals_after FOR EACH STATEMENT EXECUTE FUNCTION public.add_applied_renewals();
+
 CREATE TRIGGER add_device_event AFTER INSERT OR DELETE OR UPDATE OF removed_at ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.add_device_event();
 
 CREATE TRIGGER add_dispute_change_event AFTER UPDATE OF state, subscription_id ON public.payment_reversals FOR EACH ROW WHEN (((new.kind = 'dispute'::text) AND (new.subscription_id IS NOT NULL) AND ((old.state <> new.state) OR (old.subscription_id IS NULL)))) EXECUTE FUNCTION public.add_dispute_event();
@@ -3900,7 +3924,7 @@ CREATE TRIGGER add_refund_event AFTER INSERT OR UPDATE OF refunded_minor ON publ
 
 CREATE TRIGGER add_reinstatement_event AFTER UPDATE OF closed_at ON public.license_suspensions FOR EACH ROW WHEN (((old.closed_at IS NULL) AND (new.closed_at IS NOT NULL))) EXECUTE FUNCTION public.add_suspension_event();
 
-CREATE TRIGGER add_renewal_event AFTER UPDATE OF status, price_accepted ON public.renewals FOR EACH ROW WHEN (((new.price_accepted AND (NOT old.price_accepted)) OR ((new.status = 'applied'::text) AND (old.status <> 'applied'::text)))) EXECUTE FUNCTION public.add_renewal_event();
+CREATE TRIGGER add_renewal_event AFTER UPDATE OF price_accepted ON public.renewals FOR EACH ROW WHEN ((new.price_accepted AND (NOT old.price_accepted))) EXECUTE FUNCTION public.add_renewal_event();
 
 CREATE TRIGGER add_review_event AFTER UPDATE OF status ON public.suspicious_activity_alerts FOR EACH ROW WHEN (((new.subscription_id IS NOT NULL) AND ((old.status)::text <> (new.status)::text))) EXECUTE FUNCTION public.add_alert_event();
 
@@ -3913,6 +3937,8 @@ CREATE TRIGGER audit_log_is_never_emptied BEFORE TRUNCATE ON public.audit_log FO
 CREATE TRIGGER billing_ledger_is_append_only BEFORE DELETE OR UPDATE ON public.billing_ledger FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
 
 CREATE TRIGGER billing_ledger_is_never_emptied BEFORE TRUNCATE ON public.billing_ledger FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER count_added_renewals AFTER INSERT ON public.license_renewal_history REFERENCING NEW TABLE AS history_rows FOR EACH STATEMENT EXECUTE FUNCTION public.count_added_renewals();
 
 CREATE TRIGGER count_alert AFTER INSERT ON public.suspicious_activity_alerts FOR EACH ROW EXECUTE FUNCTION public.count_alert();
 
@@ -3932,7 +3958,7 @@ CREATE TRIGGER count_open_alerts AFTER INSERT OR DELETE ON public.suspicious_act
 
 CREATE TRIGGER count_open_suspensions AFTER INSERT OR DELETE ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.count_open_suspensions();
 
-CREATE TRIGGER count_renewal AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW WHEN (((new.status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying])::text[]))) EXECUTE FUNCTION public.count_renewal();
+CREATE TRIGGER count_renewal AFTER UPDATE OF status ON public.license_renewal_history FOR EACH ROW WHEN ((((new.status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying])::text[])) AND ((new.status)::text <> (old.status)::text))) EXECUTE FUNCTION public.count_renewal();
 
 CREATE TRIGGER end_leases_of_deleted AFTER DELETE ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.end_leases_of_removed();
 
@@ -3944,7 +3970,7 @@ CREATE TRIGGER health_facts_changed AFTER INSERT ON public.license_device_change
 
 CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF removed_at ON public.license_devices FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
 
-CREATE TRIGGER health_facts_changed AFTER INSERT OR UPDATE OF status ON public.license_renewal_history FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
+CREATE TRIGGER health_facts_changed AFTER UPDATE OF status ON public.license_renewal_history FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
 
 CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF closed_at ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.health_facts_changed();
 
@@ -3971,8 +3997,6 @@ CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF grace_until O
 CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE OF cause, reason, device_key, token_ids, closed_at ON public.license_suspensions FOR EACH ROW EXECUTE FUNCTION public.license_changed();
 
 CREATE TRIGGER license_changed AFTER INSERT OR DELETE OR UPDATE ON public.license_token_replacements FOR EACH ROW EXECUTE FUNCTION public.license_changed();
-
-CREATE TRIGGER mark_paid_renewal AFTER UPDATE OF status ON public.renewals FOR EACH ROW WHEN (((old.status <> 'applied'::text) AND (new.status = 'applied'::text) AND (new.paid_with <> ALL (ARRAY['nothing'::text, 'deferred'::text])))) EXECUTE FUNCTION public.mark_paid_renewal();
 
 CREATE TRIGGER mark_reversed_renewal AFTER INSERT OR UPDATE OF refunded_minor, charged_back_minor ON public.reversal_effects FOR EACH ROW EXECUTE FUNCTION public.mark_reversed_renewal();
 

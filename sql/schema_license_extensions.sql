@@ -122,6 +122,10 @@
 \ir installation/migration.psql
 \set migration 0071_faster_paid_periods
 \ir installation/migration.psql
+\set migration 0077_unsent_warnings
+\ir installation/migration.psql
+\set migration 0078_bookings_by_statement
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

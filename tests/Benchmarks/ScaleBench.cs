@@ -41,6 +41,9 @@ internal static class ScaleBench
         var counts = context.Arguments.Length > 0 ? [.. context.Arguments.Select(text => int.Parse(text, CultureInfo.InvariantCulture))]
             : new[] { 1, 2, 4, 8 };
 
+        await using (await Backend.StartAsync(database))
+            await ValidateBench.AwaitScoresAsync(database);
+
         Console.WriteLine("                             each     CPU µs of one         waits of active sessions, %");
         Console.WriteLine("what     processes        /s     backend   PostgreSQL    Lock  LWLock    IO  Client  on CPU");
         foreach (var processes in counts)

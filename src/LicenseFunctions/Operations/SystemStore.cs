@@ -185,12 +185,16 @@ public sealed class SystemStore(LicenseDatabase database)
                (select count(*) from usage_quarantine where state = 'OPEN' and source = 'dead_letter') as dead_letters_open,
                (select batches from usage_backlog) as arrivals_waiting,
                (select oldest_at from usage_backlog) as arrivals_oldest_at,
-               (select count(*) from suspicious_activity_alerts where is_alert_open(status)) as alerts_open,
+               alerts.open as alerts_open,
                (select count(*) from renewals where is_charge_unknown(status)) as charges_unknown,
                (select count(*) from payment_cases where decided_at is null) as payment_cases_open,
                (select count(*) from payment_reversals where kind = 'dispute' and state = 'open') as disputes_open
         from (select count(*), count(*) filter (where kind = 'email') as mails, count(*) filter (where kind = 'alert_webhook') as calls
-              from outbox where dead_at is not null and payload <> '{}') dead
+              from outbox where dead_at is not null and payload <> '{}') dead,
+             -- Kept by triggers (migration 0069).
+             (select coalesce(sum(value), 0)::bigint as open
+              from (select name, value from metric_counters union all select name, amount from metric_increments) counted
+              where name = 'gauge:suspicious_activity_alerts_open') alerts
         """;
 
     public async Task<WaitingWork> WaitingAsync(CancellationToken cancellationToken)

@@ -316,10 +316,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             },
             cancellationToken: cancellationToken))).AsList();
         if (extended.Count < bookings.Count) throw new SaveRefusedException(RenewalSave.Fenced);
-        await EmailOutbox.RemoveUnsentAsync(
+        await EmailOutbox.RemoveUnsentWarningsAsync(
             connection,
-            bookings.Where(booking => booking.Payment.Expiry is not null).SelectMany(
-                booking => RenewalWarnings.WarningKeys(booking.Renewal.SubscriptionId, booking.Payment.Expiry!.Value)),
+            bookings.Where(booking => booking.Payment.Expiry is not null).Select(
+                booking => RenewalWarnings.WarningKeysBeginning(booking.Renewal.SubscriptionId, booking.Payment.Expiry!.Value)),
             cancellationToken);
         foreach (var (subscriptionId, _) in extended.Where(license => !license.IsActive))
             await suspensions.EndForExpiryAsync(connection, subscriptionId, "Renewed", cancellationToken);

@@ -33,10 +33,15 @@ public sealed class RunDueRenewals(
 
     public async Task<RenewalCounts> RunAsync(CancellationToken cancellationToken)
     {
-        var opened = policy.AutoRenewal
-            ? await InBatchesAsync(limit => store.OpenDueAsync(policy, clock.GetUtcNow(), limit, cancellationToken))
-            : 0;
-        var (processed, lost) = await ProcessAsync(RenewalSelection.All, cancellationToken);
+        Task<int> OpenAsync(int limit) => store.OpenDueAsync(policy, clock.GetUtcNow(), limit, cancellationToken);
+        var batch = TimeSlice.Batch(Batch, 200);
+        var opened = policy.AutoRenewal ? await OpenAsync(batch) : 0;
+        // If there are more, they are opened while those of the first batch are processed: opening keeps only one connection busy.
+        var opening = opened == batch && !TimeSlice.IsOver ? InBatchesAsync(OpenAsync) : Task.FromResult(0);
+        var processing = ProcessWhileAsync(opening, cancellationToken);
+        await Task.WhenAll(opening, processing);
+        opened += await opening;
+        var (processed, lost) = await processing;
         // A due renewal that was not processed may still extend its license, so a slice that was over before the end suspends none.
         var suspended = TimeSlice.IsOver
             ? 0
@@ -47,14 +52,31 @@ public sealed class RunDueRenewals(
     /// <summary>One run of the reconciler: only renewals that await the provider, even if auto-renewal is switched off.</summary>
     public async Task<RenewalCounts> ReconcileAsync(CancellationToken cancellationToken)
     {
-        var (processed, lost) = await ProcessAsync(RenewalSelection.AwaitingProvider, cancellationToken);
+        var (processed, lost) = await ProcessAsync(
+            RenewalSelection.AwaitingProvider, clock.GetUtcNow() + pace.Tick, cancellationToken);
         await store.ApplyReversalsAsync(policy, cancellationToken);
         return new RenewalCounts(0, processed, lost, 0);
     }
 
-    private async Task<(int Processed, int Lost)> ProcessAsync(RenewalSelection selection, CancellationToken cancellationToken)
+    // The lanes end when nothing is due, and more may be opened after that. So what is due is processed once more after the last batch.
+    private async Task<(int Processed, int Lost)> ProcessWhileAsync(Task opening, CancellationToken cancellationToken)
     {
         var until = clock.GetUtcNow() + pace.Tick;
+        var (processed, lost) = (0, 0);
+        for (var isLast = false; !isLast;)
+        {
+            isLast = opening.IsCompleted;
+            var part = await ProcessAsync(RenewalSelection.All, until, cancellationToken);
+            (processed, lost) = (processed + part.Processed, lost + part.Lost);
+            if (part is (0, 0)) await Task.WhenAny(opening);
+        }
+
+        return (processed, lost);
+    }
+
+    private async Task<(int Processed, int Lost)> ProcessAsync(
+        RenewalSelection selection, DateTimeOffset until, CancellationToken cancellationToken)
+    {
         var together = selection is RenewalSelection.All
             ? await InLanesAsync(RenewalSelection.CoveredByWallet, Math.Min(LanesTogether, pace.Lanes), until, cancellationToken)
             : (Processed: 0, Lost: 0);

@@ -46,32 +46,36 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
 
     private Position? last;
 
+    // One pass over all tokens, with as little work for each as possible; the written ones, usually few, are then read by their places. A
+    // place in this statement's snapshot is that row. The age of a row of a wrapped-around transaction is negative.
     private const string Changes = """
+        with every_token as materialized (
+            select bit_xor(uuid_hash_extended(token_id, 0) # uuid_hash_extended(subscription_id, 1)) as every,
+                   array_agg(ctid) filter (
+                       where age(xmin) <= (select age(@oldestTransaction::text::xid8::xid)) and age(xmin) >= 0) as written
+            from license_tokens
+            where subscription_id is not null)
         select pg_snapshot_xmin(pg_current_snapshot())::text as oldest_transaction, now() as polled_at,
-               coalesce(token.every, 0) as every_token, coalesce(token.inserted, 0) as inserted_tokens,
+               coalesce((select every from every_token), 0) as every_token, coalesce(token.inserted, 0) as inserted_tokens,
                token.subscription_ids as token_subscription_ids, token.hashes as token_hashes, token.are_active as tokens_active,
                token.revoked_reasons, token.expire_at as tokens_expire_at,
                subscription.subscription_ids, subscription.states, subscription.are_active as subscriptions_active,
                subscription.paused_reasons,
                ours.subscription_ids as own_subscription_ids
-        from (select bit_xor(identity) as every, bit_xor(identity) filter (where written and created_at > @polledAt) as inserted,
-                     array_agg(subscription_id) filter (where written) as subscription_ids,
-                     array_agg(token_hash::text) filter (where written) as hashes,
-                     array_agg(is_active is true) filter (where written) as are_active,
-                     array_agg(revoked_reason::text) filter (where written) as revoked_reasons,
-                     array_agg(expiry_of(expires_at)) filter (where written) as expire_at
-              from (select subscription_id, token_hash, is_active, revoked_reason, expires_at, created_at,
-                           uuid_hash_extended(token_id, 0) # uuid_hash_extended(subscription_id, 1) as identity,
-                           age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid)) as written
-                    from license_tokens
-                    where subscription_id is not null) as t) as token,
+        from (select bit_xor(uuid_hash_extended(token_id, 0) # uuid_hash_extended(subscription_id, 1))
+                         filter (where created_at > @polledAt) as inserted,
+                     array_agg(subscription_id) as subscription_ids, array_agg(token_hash::text) as hashes,
+                     array_agg(is_active is true) as are_active, array_agg(revoked_reason::text) as revoked_reasons,
+                     array_agg(expiry_of(expires_at)) as expire_at
+              from license_tokens
+              where ctid = any((select written from every_token)::tid[])) as token,
              (select array_agg(subscription_id) as subscription_ids, array_agg(subscription_state_of(state)::text) as states,
                      array_agg(is_subscription_active(is_active)) as are_active, array_agg(paused_reason::text) as paused_reasons
               from subscriptions
-              where age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid))) as subscription,
+              where age(xmin) <= (select age(@oldestTransaction::text::xid8::xid)) and age(xmin) >= 0) as subscription,
              (select array_agg(subscription_id) as subscription_ids
               from license_changes
-              where age(xmin) between 0 and (select age(@oldestTransaction::text::xid8::xid))) as ours
+              where age(xmin) <= (select age(@oldestTransaction::text::xid8::xid)) and age(xmin) >= 0) as ours
         """;
 
     public async Task PollAsync(CancellationToken cancellationToken)

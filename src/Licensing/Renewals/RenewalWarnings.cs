@@ -50,11 +50,11 @@ public static class RenewalWarnings
 
     /// <summary>Identifies a warning by its license, expiry and stage (<see cref="RenewalForecast.WarningDays"/>).</summary>
     public static string WarningKey(Guid subscriptionId, DateTimeOffset expiresAt, int stage) =>
-        $"expiring:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}:{stage}";
+        $"{WarningKeysBeginning(subscriptionId, expiresAt)}{stage}";
 
-    /// <summary>The keys of all warnings about one expiry.</summary>
-    public static IEnumerable<string> WarningKeys(Guid subscriptionId, DateTimeOffset expiresAt) =>
-        Enumerable.Range(0, RenewalPolicy.LongestWarningDays + 1).Select(stage => WarningKey(subscriptionId, expiresAt, stage));
+    /// <summary>What the keys of all warnings about one expiry begin with; the stage follows.</summary>
+    public static string WarningKeysBeginning(Guid subscriptionId, DateTimeOffset expiresAt) =>
+        $"expiring:{subscriptionId}:{expiresAt.ToUnixTimeSeconds()}:";
 
     /// <summary>Identifies the notice of a renewal.</summary>
     /// <param name="with">What will pay. If it or the amount changes, the customer is told again.</param>

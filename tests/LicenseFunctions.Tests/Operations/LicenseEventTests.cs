@@ -190,6 +190,37 @@ public sealed partial class LicenseEventTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Renewals_AppliedByOneStatement_BecomeOneEventEach_AndThePaidOnesAreMarked()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at)
+            select subscription_id, subscriber_id, now() + n * interval '30 days', 'auto', 'due', n, now()
+            from subscriptions, generate_series(1, 4) n
+            """);
+        const string apply = """
+            update renewals
+            set status = 'applied', paid_with = case amount_usd when 2 then 'nothing' else 'wallet' end, paid_from = period_start,
+                paid_until = period_start
+            where amount_usd <= @most
+            """;
+
+        await scene.Database.ExecuteAsync(apply, new { most = 1 });
+        await scene.Database.ExecuteAsync(apply, new { most = 3 });
+        await scene.Database.ExecuteAsync("update renewals set fence = fence + 1");
+
+        Assert.Equal(["1 wallet: 1 event, 1 mark", "2 nothing: 1 event, 0 mark", "3 wallet: 1 event, 1 mark", "4 : 0 event, 0 mark"],
+            await scene.Database.QueryAllAsync<string>(
+                """
+                select format('%s %s: %s event, %s mark', amount_usd::int, paid_with,
+                              (select count(*) from license_events e where e.data ->> 'renewal_id' = r.renewal_id::text),
+                              (select count(*) from renewals_to_invoice m where m.renewal_id = r.renewal_id))
+                from renewals r order by amount_usd
+                """));
+    }
+
+    [Fact]
     public async Task Disputes_BecomeEvents_WhenTheirLicenseIsKnown()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);

@@ -862,6 +862,31 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(new[] { doomed.ToString(), late.ToString() }.Order(), mails.Order());
     }
 
+    [Fact]
+    public async Task Warnings_ThatAreNotSentYet_AreRemovedWithTheRenewal()
+    {
+        var license = await AddAsync("pm_card_visa");
+        await database.ExecuteAsync(
+            """
+            insert into outbox (kind, dedup_key, payload, due_at, sent_at, last_error)
+            select 'email',
+                   format('expiring:%s:%s%s:%s', case w.name when 'another license' then gen_random_uuid() else @license end,
+                          floor(extract(epoch from t.expires_at)), case w.name when 'another expiry' then '0' end, w.stage),
+                   '{}', '9000-01-01', case w.name when 'sent' then now() end, 'warning: ' || w.name
+            from license_tokens t,
+                 (values ('last', 0), ('second', 7), ('first', 29), ('sent', 3), ('another license', 7), ('another expiry', 7))
+                     as w (name, stage)
+            where t.subscription_id = @license
+            """,
+            new { license });
+
+        await RunAsync("RunRenewals");
+
+        Assert.Equal(
+            ["warning: another expiry", "warning: another license", "warning: sent"],
+            await database.QueryAllAsync<string>("select last_error from outbox where last_error like 'warning: %' order by 1"));
+    }
+
     [Theory]
     [InlineData(10, true, 3)]
     [InlineData(11, false, 0)]

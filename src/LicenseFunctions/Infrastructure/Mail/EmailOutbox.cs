@@ -62,20 +62,25 @@ public static class EmailOutbox
             ? 0
             : await connection.ExecuteAsync(new CommandDefinition(Add, new { keys, payloads }, cancellationToken: cancellationToken));
 
-    // Each key is looked up by itself ("offset 0"). For all keys together, PostgreSQL compares each unsent mail with each key, which takes
-    // longer and longer during a run that adds many mails.
-    private const string RemoveUnsent = """
+    // Digits follow a beginning, so its keys are before the same text with a colon. Each beginning is looked up by itself ("offset 0") in
+    // the index of warnings, whose condition is repeated here. Were the times conditions inside, PostgreSQL might read all unsent mails.
+    private const string RemoveUnsentWarnings = """
         delete from outbox
         where outbox_id = any(array(
             select o.outbox_id
-            from unnest(@keys) as k (dedup_key)
+            from unnest(@beginnings) as b (beginning)
             cross join lateral (
-                select outbox_id, sent_at, dead_at from outbox where dedup_key = k.dedup_key for update offset 0) o
+                select outbox_id, sent_at, dead_at from outbox
+                where dedup_key like 'expiring:%'
+                  and dedup_key collate "C" >= b.beginning and dedup_key collate "C" < b.beginning || ':'
+                for update offset 0) o
             where o.sent_at is null and o.dead_at is null))
         """;
 
-    /// <summary>Removes mails that are no longer true, if they were not sent yet.</summary>
-    public static Task RemoveUnsentAsync(NpgsqlConnection connection, IEnumerable<string> dedupKeys, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(
-            new CommandDefinition(RemoveUnsent, new { keys = dedupKeys.ToArray() }, cancellationToken: cancellationToken));
+    /// <summary>Removes warnings that are no longer true, if they were not sent yet.</summary>
+    /// <param name="beginnings">What their keys begin with.</param>
+    public static Task RemoveUnsentWarningsAsync(
+        NpgsqlConnection connection, IEnumerable<string> beginnings, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            RemoveUnsentWarnings, new { beginnings = beginnings.ToArray() }, cancellationToken: cancellationToken));
 }

@@ -123,6 +123,23 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(1, values["manual_renewals_total", "failed"]);
     }
 
+    [Fact]
+    public async Task Renewals_AddedByOneStatement_AreCountedByTypeAndOutcome()
+    {
+        await database.ExecuteAsync(
+            """
+            insert into license_renewal_history (subscription_id, renewal_type, amount_usd, status)
+            select @license, r.type, 10, r.status
+            from (values ('auto', 'success'), ('auto', 'success'), ('auto', 'failed'), ('manual', 'success'), ('manual', 'pending'))
+                as r (type, status)
+            """,
+            new { license });
+
+        var values = await ReadAsync();
+        Assert.Equal((2, 1), (values["auto_renewals_total", "success"], values["auto_renewals_total", "failed"]));
+        Assert.Equal((1, 1), (values["manual_renewals_total", "success"], values.Sum("manual_renewals_total")));
+    }
+
     [Theory]
     [InlineData("DEVICE_LIMIT", 1)]
     [InlineData("OPERATOR", 0)]
