@@ -383,7 +383,15 @@ const update = (next: Notification[]) => {
 export function notify(text: string, undo?: () => void) {
   const id = ++count;
   update([...current.slice(-2), { id, text, undo }]);
-  setTimeout(() => update(current.filter((one) => one.id !== id)), undo ? 15_000 : 6_000);
+  expire(id, undo ? 15 : 6);
+}
+
+/** Removes a message after these seconds; those in which a dialog covers it don't count. */
+function expire(id: number, seconds: number) {
+  setTimeout(() => {
+    if (seconds <= 1) update(current.filter((one) => one.id !== id));
+    else expire(id, document.querySelector('[role=dialog]') ? seconds : seconds - 1);
+  }, 1000);
 }
 
 const undoLatest = (one = current.findLast((shown) => shown.undo)) => {
