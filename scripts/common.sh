@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 CHILDREN=()                              # process groups that this run started and stops when it ends
+SIGNALED=''                              # yes after Ctrl-C or another signal that ends this run
 TICKER=''                                # the process that prints that a step still runs
 
 say() { printf '%s\n' "$*" >&2; }
@@ -76,14 +77,16 @@ stop_children() {
 
 leave() {
   trap - EXIT; trap '' INT TERM HUP
+  [ -z "$SIGNALED" ] || say "Stopping…" || true
   stop_ticking
   stop_children
   leave_cluster
+  [ -z "$SIGNALED" ] || say "Stopped." || true
 }
 
 trap leave EXIT
-trap 'exit ${STOPPED_BY_SIGNAL:-130}' INT
-trap 'exit ${STOPPED_BY_SIGNAL:-143}' TERM HUP
+trap 'SIGNALED=yes; exit ${STOPPED_BY_SIGNAL:-130}' INT
+trap 'SIGNALED=yes; exit ${STOPPED_BY_SIGNAL:-143}' TERM HUP
 
 need_dotnet() {
   command -v dotnet >/dev/null ||
@@ -110,6 +113,22 @@ apt_install() {
 # need_value EXAMPLE OPTION [VALUE…]: ends the run if the option has no value
 need_value() {
   case ${3:-} in '' | --*) die "$2 needs a value, e.g. $2 $1" ;; esac
+}
+
+# read_options COMMAND BROKER [OPTION…]: sets port, data, database and empty of the caller, and ServiceBus; BROKER is an example of one
+read_options() {
+  local command=$1 broker=$2; shift 2
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --port) need_value 7071 "$@"; port=$2 ;;
+      --data) need_value ~/licenses "$@"; data=$(cd "$CALLED_FROM" && realpath -m "$2") ;;
+      --database) need_value postgresql://user@localhost/execution_control "$@"; database=$2 ;;
+      --servicebus) need_value "$broker" "$@"; export ServiceBus=$2 ;;
+      --empty) empty=yes; shift; continue ;;
+      *) die "$command has no option $1; ./dev help lists its options" ;;
+    esac
+    shift 2
+  done
 }
 
 # need_writable FOLDER HINT: creates the folder; ends the run if files can't be created in it

@@ -4,17 +4,7 @@ AZURITE_NPM=3.37.0                       # storage for the host
 # Prepares what the Functions host needs: storage for the timers' leases, a database, and every setting in local.settings.json.
 cmd_func() {
   local port=7071 data=$STATE database=${DATABASE_URL:-} empty='' app=$STATE/func/bin/LicenseFunctions/release
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --port) need_value 7071 "$@"; port=$2 ;;
-      --data) need_value ~/licenses "$@"; data=$(cd "$CALLED_FROM" && realpath -m "$2") ;;
-      --database) need_value postgresql://user@localhost/execution_control "$@"; database=$2 ;;
-      --servicebus) need_value "'Endpoint=sb://NAMESPACE.servicebus.windows.net/;…'" "$@"; export ServiceBus=$2 ;;
-      --empty) empty=yes; shift; continue ;;
-      *) die "func has no option $1; ./dev help lists its options" ;;
-    esac
-    shift 2
-  done
+  read_options func "'Endpoint=sb://NAMESPACE.servicebus.windows.net/;…'" "$@"
   is_port "$port" ||
     die "--port needs a number from 1 to 65535, e.g. 7071"
   [[ ${ServiceBus:-Endpoint=sb://} == Endpoint=sb://* ]] ||
@@ -26,7 +16,6 @@ cmd_func() {
     die "Azure Functions Core Tools are missing; install them and start again: npm install -g azure-functions-core-tools@4"
   command -v azurite >/dev/null || die "Azurite is missing; install it and start again: npm install -g azurite@$AZURITE_NPM"
   answers "$port" && die "port $port is in use; choose another: ./dev func --port $((port + 1))"
-  need_writable "$STATE" "copy the project to a folder of yours"
   [ -n "$database" ] || need_writable "$data" "choose another folder, e.g. --data ~/licenses"
 
   build_pages

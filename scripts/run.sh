@@ -1,17 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 cmd_run() {
   local port='' data=$STATE database=${DATABASE_URL:-} empty='' address
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --port) need_value 7071 "$@"; port=$2 ;;
-      --data) need_value ~/licenses "$@"; data=$(cd "$CALLED_FROM" && realpath -m "$2") ;;
-      --database) need_value postgresql://user@localhost/execution_control "$@"; database=$2 ;;
-      --servicebus) need_value amqp://127.0.0.1:5672 "$@"; export ServiceBus=$2 ;;
-      --empty) empty=yes; shift; continue ;;
-      *) die "run has no option $1; ./dev help lists its options" ;;
-    esac
-    shift 2
-  done
+  read_options run amqp://127.0.0.1:5672 "$@"
   # The option overrides the environment: it applies to this run only, the environment to every run.
   if [ -n "$port" ] || [ -z "${ASPNETCORE_URLS:-}" ]; then export ASPNETCORE_URLS=http://127.0.0.1:${port:-7071}; fi
   address=${ASPNETCORE_URLS%%;*} address=${address%/}
@@ -20,7 +10,6 @@ cmd_run() {
     die "--port needs a number from 1 to 65535, e.g. 7071; ASPNETCORE_URLS needs an address such as http://127.0.0.1:7071"
   STOPPED_BY_SIGNAL=0
   answers "$port" && die "port $port is in use; choose another: ./dev run --port $((port + 1))"
-  need_writable "$STATE" "copy the project to a folder of yours"
   [ -n "$database" ] || need_writable "$data" "choose another folder, e.g. --data ~/licenses"
 
   build_pages

@@ -3840,6 +3840,12 @@ CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions US
 
 CREATE UNIQUE INDEX one_renewal_an_intent ON public.renewals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 
+CREATE INDEX open_alerts_by_queue ON public.suspicious_activity_alerts USING btree (((
+CASE
+    WHEN ((appealed_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (appealed_at <= '9000-01-01 00:00:00+00'::timestamp with time zone)) THEN appealed_at
+    ELSE NULL::timestamp with time zone
+END IS NOT NULL)) DESC, LEAST(GREATEST(detected_at, '1970-01-01 00:00:00+00'::timestamp with time zone), '9000-01-01 00:00:00+00'::timestamp with time zone) DESC, alert_id DESC) WHERE ((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[]));
+
 CREATE INDEX open_debts ON public.renewals USING btree (subscription_id) WHERE ((paid_with = 'deferred'::text) AND (settled_by IS NULL));
 
 CREATE INDEX open_disputes ON public.payment_reversals USING btree (subscription_id) WHERE ((kind = 'dispute'::text) AND (state = 'open'::text));

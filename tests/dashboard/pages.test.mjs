@@ -25,7 +25,7 @@ before(async () => {
   browser = await launch();
   backend.sql(`update suspicious_activity_alerts set evidence = '{
     "rule": "PEOPLE_AT_ONCE", "from": "2026-11-20T08:00:00Z", "to": "2026-11-20T20:00:00Z",
-    "measured": 95, "limit": 30, "minutes_at_once": 95, "people": 3, "device_limit": 2, "devices": [
+    "measured": 95, "limit": 30, "minutes_at_once": 95, "people": 3, "device_limit": 1, "devices": [
       {"ea_instance_id": "EA-SARA-1", "account": 880711, "network": "198.51.100.71", "country": "GB", "city": "London",
        "first_at": "2026-11-20T08:00:00Z", "last_at": "2026-11-20T20:00:00Z", "records": 40, "minutes": 95},
       {"ea_instance_id": "EA-SARA-3", "account": 880731, "network": "203.0.113.9", "country": "BR", "city": "Recife",
@@ -137,23 +137,89 @@ for (const [name, as, path] of all) {
     // One load for each order of the answers. Those of customers arrive on a phone in the other order, too, in texts.test.mjs.
     for (const [how, options] of [
       ['wide', { answers: 'first' }],
+      ['tablet', { answers: 'first', size: tablet }],
       ['phone', { answers: 'last', size: phone, dark: true }],
     ]) {
       const page = await open(browser, backend, { as, path, ...options });
       await assertNoLayoutShift(page, `${name} ${how}`);
-      await assertAccessibleInSchemes(page, `${name} ${how}`);
+      await (how === 'tablet' ? assertAccessibleInView : assertAccessibleInSchemes)(page, `${name} ${how}`);
       await assertTidy(page, `${name} ${how}`);
       await takeScreenshots(page, `${name}-${how}`);
-      if (how === 'wide') {
-        await page.setViewportSize(tablet);
-        await assertAccessibleInView(page, `${name} tablet`);
-        await assertTidy(page, `${name} tablet`);
-        await takeScreenshots(page, `${name}-tablet`);
-      }
       await close(page);
     }
   });
 }
+
+test('the operators’ menu on a phone: closed it takes two lines, and it works by keyboard', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/system', size: phone });
+  const header = page.getByRole('banner');
+  assert.ok((await header.boundingBox()).height < 130);
+  assert.equal(await header.getByRole('link', { name: 'Audit log' }).isVisible(), false);
+  const button = header.getByRole('button', { name: 'Menu' });
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await header.getByRole('button', { name: 'Sign out' }).waitFor();
+  await assertAccessible(page, 'open menu');
+  await takeScreenshots(page, 'menu-phone');
+  await page.keyboard.press('Escape');
+  assert.equal(await button.getAttribute('aria-expanded'), 'false');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Menu');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Alerts', exact: true }).waitFor();
+  await header.getByRole('link', { name: 'Audit log' }).waitFor({ state: 'hidden' });
+  await close(page);
+});
+
+for (const [path, link, current] of [
+  ['/renewals', 'Renewals', 'page'],
+  ['/payments', 'Renewals', 'true'],
+  ['/reports', 'Renewals', 'true'],
+  ['/renewals/reconciliation?first=2026-11-01&last=2026-11-03', 'Renewals', 'true'],
+  [`/customers/${people.nora}`, 'Licenses', 'true'],
+  [`/licenses/${licenses.nora}`, 'Licenses', 'true'],
+  ['/alerts/shadow', 'Alerts', 'true'],
+])
+  test(`the menu marks ${link} on ${path.split('?')[0]}, and the heading has the focus`, async () => {
+    const page = await open(browser, backend, { as: people.operator, path });
+    const active = page.getByRole('navigation', { name: 'Main' }).locator('[aria-current]');
+    assert.equal(await active.count(), 1);
+    assert.equal(await active.innerText(), link);
+    assert.equal(await active.getAttribute('aria-current'), current);
+    assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1');
+    await close(page);
+  });
+
+test('a heading that comes with the data gets the focus, unless the user has moved it', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/licenses' });
+  const focused = () => page.evaluate(() => document.activeElement.tagName);
+  const answer = async (path, meanwhile) => {
+    let send;
+    const held = new Promise((resolve) => (send = resolve));
+    await page.route(path, (route) => held.then(() => route.continue()));
+    const asked = page.waitForRequest(path);
+    await page
+      .getByRole('row', { name: /nora\.lindqvist/ })
+      .getByRole('link', { name: 'alpine.trend' })
+      .click();
+    await asked;
+    await meanwhile();
+    send();
+    await page.locator('h1').waitFor();
+    await waitUntilLoaded(page);
+    await page.unroute(path);
+  };
+  const license = `**/api/v1/licenses/${licenses.nora}`;
+  await answer(license, async () => {});
+  assert.equal(await focused(), 'H1');
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Licenses', exact: true }).waitFor();
+  await waitUntilLoaded(page);
+  await answer(license, () => page.keyboard.press('Control+k'));
+  assert.equal(await focused(), 'INPUT');
+  await close(page);
+});
 
 test('a dialog is accessible, takes the focus and returns it', async () => {
   const page = await open(browser, backend, { as: people.nora, path: `/licenses/${licenses.nora}/devices` });

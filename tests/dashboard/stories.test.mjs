@@ -646,7 +646,8 @@ test('an alert shows simultaneous use, the refused device, and the towns; a rein
   await page.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
   await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByText('The license is suspended again', { exact: false }).waitFor();
+  await page.getByText('The license is suspended again, and the alert is open again.').waitFor();
+  await page.getByRole('button', { name: 'Close as false alarm…' }).waitFor();
   const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.sara}/suspension`, backend.token('subscriber', people.sara));
   assert.match(body.suspensions[0].reason, /reinstated by mistake/);
   await close(page);
@@ -807,7 +808,7 @@ test('a customer can’t see another customer’s license', async () => {
 
 test('an operator sees the length of the queue, or the reason why it is unknown', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
-  await page.getByText('The state of the queue is unknown: No broker is set (ServiceBus).').waitFor();
+  await page.getByText('Not configured. No broker is set (ServiceBus).').waitFor();
   await page.route('**/api/v1/system', async (route) => {
     const response = await route.fetch();
     const state = await response.json();
@@ -815,8 +816,14 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
     const { waits, ...others } = changes;
     await route.fulfill({ response, json: { ...state, waiting: { ...waiting, ...waits }, timers: [], skipped_rows: [], ...others } });
   });
-  // An unknown queue must not count as working.
+  // A part that the settings leave out is not unknown.
   let changes = { troubles: [] };
+  await page.reload();
+  await page.getByRole('heading', { name: 'Everything works' }).waitFor();
+  await page.getByText('Nothing waits.').waitFor();
+  // An unknown queue must not count as working.
+  const unknown_because = 'Service Bus did not answer within 2 seconds.';
+  changes = { queue: { active: null, dead_lettered: null, unknown_because, not_configured: null }, troubles: [] };
   await page.reload();
   await page.getByRole('heading', { name: 'Everything that could be checked works' }).waitFor();
   assert.equal(await page.getByText('Nothing waits.').count(), 0);
@@ -864,6 +871,104 @@ test('an operator replays and discards quarantined messages', async () => {
   await page.getByRole('button', { name: 'Discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
   await page.getByText('Nothing is quarantined.').waitFor();
+  await close(page);
+});
+
+test('an operator replays and discards several quarantined messages; one that can’t be replayed stays selected', async () => {
+  backend.sql(
+    `insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
+    select 'queue', 'MALFORMED', null, 'Bulk ' || n, '{"logged_at":', sha256(n::text::bytea) from generate_series(1, 3) n`,
+  );
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  const row = (n) => page.getByRole('row', { name: new RegExp(`Bulk ${n}`) });
+  await row(1).getByRole('checkbox').check();
+  await row(2).getByRole('checkbox').check();
+  const bulk = page.getByRole('region', { name: '2 selected' });
+  await assertAccessible(page, 'bulk actions');
+  await bulk.getByRole('button', { name: 'Replay' }).click();
+  // The texts are still malformed.
+  const results = page.getByRole('dialog', { name: 'Results' });
+  await results.getByText('0 of 2 done.', { exact: false }).waitFor();
+  await results.getByRole('button', { name: 'Close' }).click();
+  await bulk.getByRole('button', { name: 'Discard…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await row(2).waitFor();
+  await bulk.getByRole('button', { name: 'Discard…' }).click();
+  await page.getByRole('dialog', { name: 'Discard 2 messages?' }).getByRole('button', { name: 'Discard' }).click();
+  await gone(row(1));
+  await gone(row(2));
+  // The replay has quarantined the text again.
+  await page.getByLabel('Select all on this page').check();
+  await bulk.getByRole('button', { name: 'Discard…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+  await page.getByText('Nothing is quarantined.').waitFor();
+  assert.equal(backend.sql(`select string_agg(distinct state, ' ') from usage_quarantine where detail like 'Bulk %'`), 'DISCARDED');
+  assert.equal(
+    backend.sql(`select count(*) from audit_log where action = 'usage_quarantine.discarded'
+    and subject in (select 'usage_quarantine ' || quarantine_id from usage_quarantine where detail like 'Bulk %')`),
+    '3',
+  );
+  await close(page);
+});
+
+test('with the keyboard only, an operator closes an alert, undoes it, closes it again, and reopens it', async () => {
+  backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.peter}', '${people.peter}', 'MULTIPLE_IPS', 'HIGH', 'By keyboard', '{}')`);
+  const statusOf = () => backend.sql(`select status from suspicious_activity_alerts where description = 'By keyboard'`);
+  const page = await open(browser, backend, { as: people.operator, path: `/alerts?subscription_id=${licenses.peter}` });
+  const focused = () => page.evaluate(() => document.activeElement.textContent.trim());
+  const press = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  const tabTo = async (text) => {
+    for (let n = 0; (await focused()) !== text; n++) {
+      assert.ok(n < 60, `Tab does not reach “${text}”`);
+      await press('Tab');
+    }
+  };
+  const decide = async (button, why) => {
+    await tabTo(button);
+    await press('Enter');
+    await page.getByRole('dialog').locator('textarea:focus').waitFor();
+    await page.keyboard.type(why);
+    await tabTo(button.slice(0, -1));
+    await press('Enter');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  };
+  await press('j', 'x');
+  await page.getByRole('region', { name: '1 selected' }).waitFor();
+  await decide('Close as resolved…', 'He moves between his offices.');
+  await page.getByText('1 alert updated.').waitFor();
+  assert.equal(statusOf(), 'RESOLVED');
+  await page.waitForFunction(() => document.activeElement.tagName === 'H1');
+  await press('Control+z');
+  await page.getByText('1 alert is open again.').waitFor();
+  assert.equal(statusOf(), 'OPEN');
+
+  await page.getByRole('row', { name: /By keyboard/ }).waitFor();
+  await press('j', 'Enter');
+  await page.getByRole('button', { name: 'Close as false alarm…' }).waitFor();
+  await decide('Close as false alarm…', 'His offices.');
+  await page.getByRole('button', { name: 'Reopen…' }).waitFor();
+  assert.equal(statusOf(), 'FALSE_POSITIVE');
+  await page.waitForFunction(() => document.activeElement.tagName === 'H1');
+  // Also long after the decision, and from the list.
+  await page.reload();
+  await waitUntilLoaded(page);
+  await tabTo('Reopen…');
+  await press('Enter');
+  await page.getByRole('dialog').getByText('Nothing is suspended', { exact: false }).waitFor();
+  await assertAccessible(page, 'reopening');
+  await takeScreenshot(page, 'story-reopen');
+  await press('Escape');
+  await decide('Reopen…', 'A fourth office.');
+  await page.getByRole('button', { name: 'Close as false alarm…' }).waitFor();
+  assert.equal(statusOf(), 'OPEN');
+  assert.equal(
+    backend.sql(`select string_agg(reason, '|' order by audit_id) from audit_log where action = 'alert.reopened'
+      and subject = (select alert_id::text from suspicious_activity_alerts where description = 'By keyboard')`),
+    'Reopened because the decision was undone|A fourth office.',
+  );
   await close(page);
 });
 
@@ -1143,11 +1248,13 @@ test('an operator reads every report on the page and downloads it as CSV', async
   };
   await page.getByRole('heading', { name: 'Recovery by attempt' }).waitFor();
 
-  const monthOf = (daysAgo) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 7);
+  const dayOf = (daysAgo) => new Date(Date.now() - daysAgo * 86_400_000);
+  const inWords = (day, style) => new Intl.DateTimeFormat('en-US', { ...style, timeZone: 'UTC' }).format(day);
+  const month = { month: 'long', year: 'numeric' };
   for (const [report, row, expected] of [
-    ['Revenue', monthOf(3), /1\.17/],
-    ['Recurring revenue at the end of each month', monthOf(70), /\| 9 \|.*543\.21/],
-    ['Churn', /^20/, /%$/],
+    ['Revenue', inWords(dayOf(3), month), /1\.17/],
+    ['Recurring revenue at the end of each month', inWords(dayOf(70), { dateStyle: 'medium' }), /\| 9 \|.*543\.21/],
+    ['Churn', /20\d\d$/, /%$/],
     ['Renewals by status', 'Customer must agree to the price', /\| \$\d/],
     ['Recovery by attempt', /^2$/, /^2 \| [1-9]\d* \| [1-9]\d* \| \d+/],
     ['Recovery by the first decline', '', /^\D+ \| [1-9]\d* \| [1-9]\d* \| \d+/],
@@ -1204,8 +1311,8 @@ test('lists are downloaded as CSV, and the audit log is filtered', async () => {
   assert.equal(lines.length, 1 + (await page.locator('tbody tr').count()));
   await page.getByRole('link', { name: 'Audit log' }).click();
   await page.getByLabel('Action').selectOption('license.suspended');
-  await page.getByRole('cell', { name: 'license.suspended' }).first().waitFor();
-  await gone(page.getByRole('cell', { name: 'license.reinstated' }));
+  await page.getByRole('cell', { name: 'License suspended license.suspended' }).first().waitFor();
+  await gone(page.getByRole('cell', { name: 'License reinstated license.reinstated' }));
   assert.match(page.url(), /action=license.suspended/);
   assert.match((await download())[1].toString(), /license\.suspended/);
   await page.goto(`${backend.address}/app/renewals/upcoming?days=30`);

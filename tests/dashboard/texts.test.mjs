@@ -67,6 +67,30 @@ test('each text is used by a page', () => {
   assert.deepEqual(unused, []);
 });
 
+test('each change of the audit log and each timer has words', () => {
+  const files = ['src/LicenseFunctions', 'src/Licensing', 'src/LicenseTool', 'sql/repeatable'].flatMap((folder) =>
+    readdirSync(`${root}${folder}`, { recursive: true })
+      .filter((file) => /\.(cs|sql)$/.test(file) && !/(^|\/)(bin|obj)\//.test(file))
+      .map((file) => readFileSync(`${root}${folder}/${file}`, 'utf8')),
+  );
+  const records = readFileSync(`${source}operator/records.ts`, 'utf8');
+  const found = (pattern, texts) => [...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map((match) => match[1])))].sort();
+  const audited = files.filter((text) => /AuditRow\(|\bAudit\b|audit_log/.test(text));
+  const kinds = 'alert|customer|dead_letter|device|license|outbox|payment|payment_case|payment_method|person|renewal|token|webhook';
+  const actions = found(new RegExp(`["']((?:${kinds})\\.[a-z_]+)["']`, 'g'), audited);
+  assert.ok(actions.length > 40, `${actions}`);
+  assert.deepEqual(
+    actions.filter((action) => !records.includes(`'${action}':`)),
+    [],
+  );
+  const timers = found(/\[Function\("(\w+)"\)\](?:(?!\[Function)[^])*?\[TimerTrigger/g, files);
+  assert.ok(timers.length > 10, `${timers}`);
+  assert.deepEqual(
+    timers.filter((timer) => !records.includes(`  ${timer}:`)),
+    [],
+  );
+});
+
 let backend, browser;
 
 before(async () => {

@@ -10,8 +10,9 @@ namespace LicenseFunctions.Operations;
 /// <summary>Message counts of the usage-records queue, as the broker reports them.</summary>
 /// <param name="Active">Messages that are waiting or being processed; null if unknown.</param>
 /// <param name="DeadLettered">Messages in the dead-letter queue; null if unknown.</param>
-/// <param name="UnknownBecause">Why the counts are unknown; null if they are known.</param>
-public sealed record QueueState(long? Active, long? DeadLettered, string? UnknownBecause);
+/// <param name="UnknownBecause">Why the counts are unknown; null if they are known or not expected.</param>
+/// <param name="NotConfigured">Why no counts are expected: the settings name no Service Bus. Null if they name one.</param>
+public sealed record QueueState(long? Active, long? DeadLettered, string? UnknownBecause, string? NotConfigured = null);
 
 /// <summary>
 /// Reads the queue's message counts from Service Bus, in at most two seconds, because an operator's page waits for them. A failure is
@@ -32,7 +33,7 @@ public sealed class CountMessages(
     public async Task<QueueState> RunAsync(CancellationToken cancellationToken)
     {
         if (client is null)
-            return Unknown(settings.Unavailable!);
+            return settings.IsOff ? new QueueState(null, null, null, settings.Unavailable) : Unknown(settings.Unavailable!);
 
         using var deadline = new CancellationTokenSource(Deadline, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);

@@ -11,7 +11,8 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ReviewAl
     [Function("ListAlerts")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists alerts, by sort: queue (those with appeals first), newest or severity. Without status: OPEN; ALL for all. Also as CSV.",
+        "Lists alerts, by sort: queue (those with appeals first), newest or severity. Without status: OPEN; NOT_CLOSED for those under "
+            + "investigation, too; ALL for all. Also as CSV.",
         Reply = typeof(AlertPage), Media = "text/csv",
         Query =
         [
@@ -43,7 +44,9 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ReviewAl
 
     [Function("JudgeAlert")]
     [Access(CallerRole.Operator)]
-    [Operation("Reviews an alert: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the license.",
+    [Operation(
+        "Reviews an alert: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the license. OPEN reopens a closed alert and "
+            + "suspends nothing.",
         Body = typeof(AlertReview), Reply = typeof(AlertRow))]
     public async Task<IResult> Review(
         [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = "api/v1/licenses/alerts/{alertId:guid}")] HttpRequest request,

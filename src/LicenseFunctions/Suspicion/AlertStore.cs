@@ -151,11 +151,15 @@ public sealed record AlertSession(
 /// <summary>Alerts for operators, and the customers' answers to them.</summary>
 public sealed class AlertStore(LicenseDatabase database)
 {
-    private const string Rows = """
+    private const string Columns = """
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
                a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email
+        """;
+
+    private const string Matching = """
+
         from listed_alerts a
         where (@Statuses::text[] is null or a.status = any(@Statuses))
           and (@Severity::text is null or a.severity = @Severity)
@@ -172,6 +176,12 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string OfStatus = """
 
           and a.status = @Status
+        """;
+
+    // As a condition of its own, for the index on the open alerts.
+    private const string OfOpen = """
+
+          and is_alert_open(a.status)
         """;
 
     private const string Queue = """
@@ -202,7 +212,8 @@ public sealed class AlertStore(LicenseDatabase database)
         AlertFilter filter, AlertOrder order, AlertCursor? after, int limit, CancellationToken cancellationToken)
     {
         var status = filter.Statuses is [var only] ? only : null;
-        var statement = Rows + (status is null ? "" : OfStatus) + order switch
+        var isOpen = filter.Statuses is { } statuses && statuses.SequenceEqual(AlertStatus.AllOpen);
+        var statement = Columns + Matching + (status is not null ? OfStatus : isOpen ? OfOpen : "") + order switch
         {
             AlertOrder.Newest => ByTime,
             AlertOrder.Severity => BySeverity,
@@ -228,23 +239,8 @@ public sealed class AlertStore(LicenseDatabase database)
         }, cancellationToken: cancellationToken))).AsList();
     }
 
-    // More alerts are not counted, because the time of a count depends on their number.
-    private const string Total = """
-        select count(*) from (
-            select from suspicious_activity_alerts a
-            where (@Statuses::text[] is null or a.status = any(@Statuses))
-              and (@Severity::text is null or a.severity = @Severity)
-              and (@SubscriptionId::uuid is null or a.subscription_id = @SubscriptionId)
-              and (@From::timestamptz is null or a.detected_at >= @From)
-              and (@To::timestamptz is null or a.detected_at < @To)
-              and (@Measure::text is null or a.measure = @Measure)
-              and (@CustomerAnswer::text is null
-                   or customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) = @CustomerAnswer)
-              and (@UserId::uuid is null
-                   or a.subscription_id = any(array(select subscription_id from subscriptions where subscriber_id = @UserId)))
-            limit 1000
-        ) as counted
-        """;
+    // More alerts are not counted, because the time of a count depends on their number. The view's other columns are not computed.
+    private const string Total = $"select count(*) from (select {Matching} limit 1000) as counted";
 
     /// <returns>The number of alerts; 1,000 if there are as many or more.</returns>
     public async Task<long> TotalAsync(AlertFilter filter, CancellationToken cancellationToken)
@@ -254,11 +250,8 @@ public sealed class AlertStore(LicenseDatabase database)
         return await connection.ExecuteScalarAsync<long>(new CommandDefinition(Total, filter, cancellationToken: cancellationToken));
     }
 
-    private const string Find = """
-        select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
-               a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
-               a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
-               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email
+    private const string Find = Columns + """
+
         from listed_alerts a
         where a.alert_id = @alertId
         """;

@@ -33,6 +33,7 @@ public sealed record AlertDetail(
 public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
 {
     private const string AllStatuses = "ALL";
+    private const string NotClosed = "NOT_CLOSED";
     private const int MaxPage = 100;
     private const int MaxOthers = 50;
     private const int MaxSessions = 500;
@@ -119,9 +120,9 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
 
     private static AlertFilter Filter(ListQuery query)
     {
-        var status = query.Code("status", [.. AlertStatus.All, AllStatuses]) ?? AlertStatus.Open;
+        var status = query.Code("status", [.. AlertStatus.All, NotClosed, AllStatuses]) ?? AlertStatus.Open;
         return new AlertFilter(
-            status == AllStatuses ? null : [status], query.Code("severity", Severities),
+            status switch { AllStatuses => null, NotClosed => [.. AlertStatus.AllOpen], _ => [status] }, query.Code("severity", Severities),
             query.Id("subscription_id", "the id of a license"), query.Time("from"), query.Time("to"))
         {
             Measure = query.Code("measure", Measures),

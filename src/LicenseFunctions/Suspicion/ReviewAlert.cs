@@ -7,8 +7,8 @@ using Npgsql;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE.</param>
-/// <param name="Notes">Up to 2,000 characters; required to close an alert.</param>
+/// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE; OPEN reopens a closed alert.</param>
+/// <param name="Notes">Up to 2,000 characters; required to close or reopen an alert.</param>
 /// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the license and sends the customer a mail.</param>
 public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false);
 
@@ -19,6 +19,9 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
 
     public static readonly Refusal Unknown = new(RefusalKind.NotFound, "ALERT_NOT_FOUND", "There is no such alert.", "alert_id");
 
+    private static readonly Refusal IncidentOpen = new(
+        RefusalKind.Conflict, "INCIDENT_OPEN", "A newer alert about the same incident is open.", "status", "Review that alert.");
+
     public async Task<Outcome<AlertRow>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
     {
         if (Fault(review) is { } fault)
@@ -26,8 +29,16 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         review = review with { Notes = review.Notes?.Trim() is { Length: > 0 } notes ? notes : null };
         if (review.Reinstate && await alerts.FindAsync(alertId, cancellationToken) is { SubscriptionId: { } license })
             DatabaseScope.TakeTurnsBy(license);
-        return await database.InTransactionAsync(
-            (connection, token) => ReviewAsync(connection, alertId, review, by, token), cancellationToken);
+        try
+        {
+            return await database.InTransactionAsync(
+                (connection, token) => ReviewAsync(connection, alertId, review, by, token), cancellationToken);
+        }
+        catch (PostgresException same) when (
+            same is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "one_open_alert_an_incident" })
+        {
+            return IncidentOpen;
+        }
     }
 
     private async Task<Outcome<AlertRow>> ReviewAsync(
@@ -49,8 +60,9 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         }
 
         await AuditLog.AddAsync(connection, new AuditRow(
-            by, "alert.judged", before.SubscriptionId, alertId.ToString(), review.Notes,
-            Before: RowJson.Of(new { before.Status }), After: RowJson.Of(new { review.Status, review.Reinstate })), cancellationToken);
+            by, review.Status == AlertStatus.Open ? "alert.reopened" : "alert.judged", before.SubscriptionId, alertId.ToString(),
+            review.Notes, Before: RowJson.Of(new { before.Status }),
+            After: RowJson.Of(new { review.Status, review.Reinstate })), cancellationToken);
         return (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
     }
 
@@ -59,13 +71,13 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         if (AlertStatus.Before(review.Status).Count == 0)
         {
             return new Refusal(
-                RefusalKind.Invalid, "INVALID_STATUS", "status must be INVESTIGATING, RESOLVED or FALSE_POSITIVE.", "status");
+                RefusalKind.Invalid, "INVALID_STATUS", "status must be OPEN, INVESTIGATING, RESOLVED or FALSE_POSITIVE.", "status");
         }
 
         if (review.Notes is { Length: > MaxNotes })
             return new Refusal(RefusalKind.Invalid, "NOTES_TOO_LONG", $"notes must have at most {MaxNotes} characters.", "notes");
-        if (review.Status != AlertStatus.Investigating && string.IsNullOrWhiteSpace(review.Notes))
-            return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Notes are required to close an alert.", "notes");
+        if (AlertStatus.NeedsReason(review.Status) && string.IsNullOrWhiteSpace(review.Notes))
+            return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Notes are required to close or reopen an alert.", "notes");
         return review.Reinstate && review.Status != AlertStatus.FalsePositive
             ? new Refusal(
                 RefusalKind.Invalid, "NOT_FALSE_POSITIVE", "Only FALSE_POSITIVE can reinstate the license.", "reinstate",

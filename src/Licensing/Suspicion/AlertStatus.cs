@@ -1,6 +1,6 @@
 namespace Licensing.Suspicion;
 
-/// <summary>The statuses of an alert: open, perhaps under investigation, then closed by a review. A closed alert stays closed.</summary>
+/// <summary>The statuses of an alert: open, perhaps under investigation, then closed by a review, which another review may undo.</summary>
 public static class AlertStatus
 {
     public const string Open = "OPEN";
@@ -16,10 +16,14 @@ public static class AlertStatus
     /// <summary>The statuses from which an alert may change to <paramref name="status"/>.</summary>
     public static IReadOnlyList<string> Before(string status) => status switch
     {
+        Open => [Resolved, FalsePositive],
         Investigating => [Open],
         Resolved or FalsePositive => AllOpen,
         _ => [],
     };
+
+    /// <summary>Whether a review that gives this status needs a reason: closing and reopening do.</summary>
+    public static bool NeedsReason(string status) => status != Investigating;
 
     /// <summary>The statuses that a review may give to an alert that is <paramref name="status"/>.</summary>
     public static IReadOnlyList<string> After(string status) => [.. All.Where(next => Before(next).Contains(status))];

@@ -1,5 +1,5 @@
-import { lazy, Suspense, useEffect, useRef } from 'react';
-import { NavLink, Navigate, Route, Routes, useLocation } from 'react-router';
+import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from 'react';
+import { Link, NavLink, Navigate, Route, Routes, useLocation } from 'react-router';
 import { useConfig } from './config';
 import { t } from './language';
 import { session, useSession } from './session';
@@ -42,11 +42,10 @@ export function App() {
   const document = config?.stripe_publishable_key != null;
 
   const section = route.pathname.split('/').slice(0, 3).join('/');
-  useEffect(() => {
-    // Screen readers continue at the start of the new page, like the view.
-    main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
-    window.scrollTo(0, 0);
-  }, [section]);
+  useHeadingFocus(main, `${section} ${who?.role}`);
+  const [isOpen, setOpen] = useState(false);
+  const menuButton = useRef<HTMLButtonElement>(null);
+  useEffect(() => setOpen(false), [route.pathname]);
 
   const links =
     who?.role === 'operator'
@@ -66,6 +65,8 @@ export function App() {
           ...(config?.has_invoices ? [['/invoices', t('nav.invoices')]] : []),
           ['/payment-methods', t('nav.cards')],
         ];
+  const first = `/${route.pathname.split('/')[1]}`;
+  const here = parents[first] ?? first;
   const onCards = route.pathname.startsWith('/payment-methods');
 
   return (
@@ -73,16 +74,41 @@ export function App() {
       <a className="skip" href="#content">
         {t('skip')}
       </a>
-      <header>
+      <header
+        className={isOpen ? undefined : 'closed'}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape' || !isOpen) return;
+          setOpen(false);
+          menuButton.current?.focus();
+        }}
+      >
         <NavLink className="brand" to="/" reloadDocument={document && onCards}>
           <Brand />
         </NavLink>
+        {who?.role === 'operator' && (
+          <button
+            type="button"
+            ref={menuButton}
+            className="button plain menu"
+            aria-expanded={isOpen}
+            aria-controls="menu"
+            onClick={() => setOpen(!isOpen)}
+          >
+            {t('menu.button')}
+          </button>
+        )}
         {who && (
-          <Links label={t('menu')}>
+          <Links label={t('menu')} id="menu">
             {links.map(([to, text]) => (
-              <NavLink key={to} to={to!} end={to === '/'} reloadDocument={document && (onCards || to === '/payment-methods')}>
+              <Link
+                key={to}
+                to={to!}
+                className={to === here ? 'active' : undefined}
+                aria-current={to !== here ? undefined : to === route.pathname ? 'page' : 'true'}
+                reloadDocument={document && (onCards || to === '/payment-methods')}
+              >
                 {text}
-              </NavLink>
+              </Link>
             ))}
           </Links>
         )}
@@ -94,9 +120,11 @@ export function App() {
         {who && <Who session={who} />}
         {who?.role !== 'operator' && <LanguageChoice />}
         {who && (
-          <Button look="quiet" onPress={session.signOut}>
-            {t('signOut')}
-          </Button>
+          <div className="sign-out">
+            <Button look="quiet" onPress={session.signOut}>
+              {t('signOut')}
+            </Button>
+          </div>
         )}
       </header>
       <main id="content" ref={main}>
@@ -150,6 +178,30 @@ export function App() {
       <Notifications />
     </>
   );
+}
+
+/** Pages that no link of the menu names, and the link under which they are. */
+const parents: Record<string, string> = { '/customers': '/licenses', '/payments': '/renewals', '/reports': '/renewals' };
+
+/**
+ * Moves the focus to the heading of a new page, so that screen readers continue there, like the view. A heading that comes with the page's
+ * data gets the focus then, unless the user has moved it meanwhile.
+ */
+function useHeadingFocus(main: RefObject<HTMLElement | null>, page: string) {
+  useEffect(() => {
+    window.scrollTo(0, 0);
+    const start = document.activeElement;
+    const isDone = () => {
+      if (document.activeElement !== start && document.activeElement !== document.body) return true;
+      const heading = main.current!.querySelector<HTMLElement>('h1');
+      heading?.focus({ preventScroll: true });
+      return heading !== null && document.activeElement === heading;
+    };
+    if (isDone()) return;
+    const changes = new MutationObserver(() => isDone() && changes.disconnect());
+    changes.observe(main.current!, { childList: true, subtree: true });
+    return () => changes.disconnect();
+  }, [main, page]);
 }
 
 /** The logo of the settings, or the name; the name of the texts until the settings are loaded. */

@@ -43,8 +43,8 @@ export type Evidence = {
 };
 /** The device that a check refused. */
 export const refusedDevice = (evidence: Evidence | null) => evidence?.refused_device ?? evidence?.newcomer;
-/** The statuses that a review gives. */
-export type Review = 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
+/** The statuses that a review gives; OPEN reopens. */
+export type Review = 'OPEN' | 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 export type AlertRow = {
   alert_id: string;
   subscription_id: string | null;

@@ -7,6 +7,7 @@ const make = (locale: string) => {
     day: new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }),
     date: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' }),
     moment: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }),
+    month: new Intl.DateTimeFormat(locale, { month: 'long', year: 'numeric', timeZone: 'UTC' }),
     tickDay: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' }),
     tickDate: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }),
     tickHour: new Intl.DateTimeFormat(locale, { timeStyle: 'short' }),
@@ -47,6 +48,9 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ];
 
+/** Negative numbers with the minus sign, not with the hyphen that the formats have. */
+const minus = (text: string) => text.replace('-', '−');
+
 /** A text that is not broken into lines. */
 const whole = (text: string) => text.replaceAll(' ', '\u00a0');
 
@@ -54,6 +58,8 @@ export const format = {
   day: (time: string | null | undefined) => (time ? whole(of().day.format(new Date(time))) : t('none')),
   /** A UTC day, as in the backend's day counts. In the local time zone it could become the day before. */
   date: (day: string) => whole(of().date.format(new Date(day))),
+  /** A UTC month, such as 2026-11. */
+  month: (month: string) => whole(of().month.format(new Date(`${month}-01`))),
   /** A line may end between the day and the time. */
   moment: (time: string | null | undefined) =>
     time
@@ -82,32 +88,35 @@ export const format = {
     const text = format.reason(code, own);
     return text.charAt(0).toUpperCase() + text.slice(1);
   },
-  money: (usd: number | null | undefined) => (usd === null || usd === undefined ? t('none') : of().dollars.format(usd)),
+  money: (usd: number | null | undefined) => (usd === null || usd === undefined ? t('none') : minus(of().dollars.format(usd))),
   /** A card's brand as its owner writes it; the provider has it in lower case. */
   brand: (brand: string | null) =>
     brand ? (brands[brand] ?? `${brand.charAt(0).toUpperCase()}${brand.slice(1)}`) : t('cards.unknownBrand'),
-  /** With a sign: the minus sign, not the hyphen that the format has. */
-  points: (n: number) => of().points.format(n).replace('-', '−'),
+  /** With a sign. */
+  points: (n: number) => minus(of().points.format(n)),
   /** With a sign, for an entry of a wallet. */
-  signed: (usd: number) => of().signed.format(usd),
+  signed: (usd: number) => minus(of().signed.format(usd)),
   /** An amount in minor units of a currency, without the currency's code. */
-  minor: (minor: number, currency: string | null = 'usd') => of().decimals[decimals(currency)].format(minor / 10 ** decimals(currency)),
+  minor: (minor: number, currency: string | null = 'usd') =>
+    minus(of().decimals[decimals(currency)].format(minor / 10 ** decimals(currency))),
   /** The same with the currency, as other amounts are shown. */
   amount: (minor: number | null, currency: string | null) =>
     minor === null
       ? t('none')
-      : new Intl.NumberFormat(of().locale, {
-          style: 'currency',
-          currency: currency ?? 'usd',
-          minimumFractionDigits: decimals(currency),
-          maximumFractionDigits: decimals(currency),
-        }).format(minor / 10 ** decimals(currency)),
+      : minus(
+          new Intl.NumberFormat(of().locale, {
+            style: 'currency',
+            currency: currency ?? 'usd',
+            minimumFractionDigits: decimals(currency),
+            maximumFractionDigits: decimals(currency),
+          }).format(minor / 10 ** decimals(currency)),
+        ),
   /** The end of an ID: it differs also where IDs are counted. */
   id: (id: string) => id.slice(-12),
-  number: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : of().plain.format(n)),
+  number: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : minus(of().plain.format(n))),
   /** A number on an axis: 90K. */
-  short: (n: number) => (Math.abs(n) < 10_000 ? of().plain.format(n) : of().compact.format(n)),
-  share: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : of().share.format(n)),
+  short: (n: number) => minus((Math.abs(n) < 10_000 ? of().plain : of().compact).format(n)),
+  share: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : minus(of().share.format(n))),
   ago(time: string | null | undefined) {
     if (!time) return t('never');
     const seconds = (Date.parse(time) - Date.now()) / 1000;

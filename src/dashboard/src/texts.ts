@@ -69,12 +69,14 @@ export const texts = {
     noMatch: 'No matching alerts.',
     ofOne: 'Showing the alerts of one license.',
     ofAll: 'Show the alerts of all licenses',
-    suspendedAgain: 'The license is suspended again. The alert stays closed.',
+    suspendedAgain: (n: number) => `The license is suspended again, and ${n === 1 ? 'the alert is' : `${n} alerts are`} open again.`,
+    reopened: (n: number) => `${plural(n, 'alert is', 'alerts are')} open again.`,
     selected: (n: number) => `${n} selected`,
     investigate: 'Investigate',
     resolve: 'Close as resolved…',
     falseAlarm: 'Close as false alarm…',
-    dialogs: { INVESTIGATING: 'Investigate', RESOLVED: 'Close as resolved', FALSE_POSITIVE: 'Close as false alarm' },
+    reopen: 'Reopen…',
+    dialogs: { OPEN: 'Reopen', INVESTIGATING: 'Investigate', RESOLVED: 'Close as resolved', FALSE_POSITIVE: 'Close as false alarm' },
     notes: 'Why? The next operator who reviews this license sees this note.',
     reinstate: 'Reinstate the license and notify the customer',
     updated: (n: number) => `${plural(n, 'alert', 'alerts')} updated.`,
@@ -100,7 +102,8 @@ export const texts = {
       title: 'Use at the same time',
       never: 'No two devices were in use at the same time, as far as usage was reported.',
       beyond: (time: string, limit: string, times: number) =>
-        `More than the ${limit} allowed devices were in use at the same time for ${time}${times > 1 ? `, in ${times} periods` : ''}.`,
+        `More than the ${limit === '1' ? 'one allowed device was' : `${limit} allowed devices were`} in use at the same time ` +
+        `for ${time}${times > 1 ? `, in ${times} periods` : ''}.`,
       within: (time: string, limit: string, times: number) =>
         `Not more than the ${limit} allowed devices were in use at the same time, as far as usage was reported. ` +
         `Two or more were in use at the same time for ${time}` +
@@ -110,7 +113,9 @@ export const texts = {
       cut: (n: string, at: string) => `Only the first ${n} sessions are shown; the last of them began on ${at}.`,
       inUse: 'In use',
       atOnce: 'In use at the same time',
-      atOnceOrRefused: 'In use at the same time, or refused',
+      allowed: 'In use at the same time, allowed',
+      tooMany: 'Too many at the same time',
+      isRefused: 'Refused',
       refused: (at: string) => `refused on ${at}`,
       period: (from: string, to: string, duration: string) => `${from} to ${to} (${duration}): `,
       longest: (n: number, of: number) => `The ${n} longest of ${of} periods.`,
@@ -186,6 +191,10 @@ export const texts = {
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
     undone: 'Undone.',
+    reopenEffect:
+      'The alert is in the queue again, and the customer can answer it again. Nothing is suspended: to suspend the license again, use ' +
+      '“Suspend license…”. If the detector has applied the decision already, it continues from there.',
+    undoneReview: 'Reopened because the decision was undone',
     undoReason: 'Undone by the operator',
     undoneReinstatement: 'Suspended again because it was reinstated by mistake',
   },

@@ -96,12 +96,21 @@ public sealed class CountMessagesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("ServiceBus", null, "No broker is set")]
-    [InlineData("ServiceBus", "amqp://127.0.0.1", "isn't a Service Bus")]
-    [InlineData("ServiceBus", "AMQPS://user:secret@broker", "isn't a Service Bus")]
+    [InlineData(null, "No broker is set")]
+    [InlineData("amqp://127.0.0.1", "isn't a Service Bus")]
+    [InlineData("AMQPS://user:secret@broker", "isn't a Service Bus")]
+    public async Task Count_WithoutAServiceBusOnPurpose_IsNotConfiguredAndNotUnknown(string? value, string reason)
+    {
+        var state = await CountAsync(("ServiceBus", value));
+
+        Assert.Equal((null, null, null), (state.Active, state.DeadLettered, state.UnknownBecause));
+        Assert.Contains(reason, state.NotConfigured, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("ServiceBus", "nonsense", "not a connection string")]
     [InlineData("ServiceBus:fullyQualifiedNamespace", "ns.servicebus.windows.net", "AZURE_CLIENT_ID isn't set")]
-    public async Task Count_WithoutAServiceBus_ReportsTheReason(string name, string? value, string reason) =>
+    public async Task Count_WithWrongSettings_ReportsTheReason(string name, string? value, string reason) =>
         Assert.Contains(reason, await ReasonAsync(("ServiceBus", null), (name, value)), StringComparison.Ordinal);
 
     [Fact]
@@ -143,6 +152,7 @@ public sealed class CountMessagesTests : IDisposable
         var state = await CountAsync(settings);
         Assert.Null(state.Active);
         Assert.Null(state.DeadLettered);
+        Assert.Null(state.NotConfigured);
         return state.UnknownBecause!;
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Operations;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using Licensing.Suspicion;
@@ -34,10 +35,12 @@ public sealed class AlertTests(PostgresFixture postgres)
     [InlineData("OPEN", "INVESTIGATING", null)]
     [InlineData("OPEN", "RESOLVED", null)]
     [InlineData("INVESTIGATING", "FALSE_POSITIVE", null)]
-    [InlineData("INVESTIGATING", "OPEN", "INVALID_STATUS")]
+    [InlineData("RESOLVED", "OPEN", null)]
+    [InlineData("FALSE_POSITIVE", "OPEN", null)]
+    [InlineData("INVESTIGATING", "OPEN", "INVALID_TRANSITION")]
     [InlineData("RESOLVED", "INVESTIGATING", "INVALID_TRANSITION")]
     [InlineData("FALSE_POSITIVE", "RESOLVED", "INVALID_TRANSITION")]
-    public async Task Review_FromAStatusToAnother_OnlyForward(string from, string to, string? refusal)
+    public async Task Review_FromAStatusToAnother_FollowsTheRules(string from, string to, string? refusal)
     {
         await using var scene = await SuspicionScene.NewAsync(postgres);
         var id = await scene.Database.QueryAsync<Guid>(
@@ -51,6 +54,72 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(refusal, reviewed.Refusal?.Code);
         Assert.Equal(refusal is null, AlertStatus.After(from).Contains(to));
         Assert.Equal(refusal is null ? to : from, await scene.Database.QueryAsync<string>("select status from suspicious_activity_alerts"));
+    }
+
+    [Fact]
+    public async Task Reopen_AfterAReinstatement_SuspendsNothingAndIsNoReviewForTheDetector()
+    {
+        await using var scene = await SuspendedAsync();
+        var alert = await scene.AlertIdAsync();
+        await scene.Review.RunAsync(alert, new AlertReview("FALSE_POSITIVE", "Backup VPS", true), Operator, Stop);
+
+        var reopened = await scene.Review.RunAsync(alert, new AlertReview("OPEN", "The wrong alert"), Operator, Stop);
+
+        Assert.Equal(("OPEN", null, false), (reopened.Value.Status, reopened.Value.ResolvedAt, reopened.Value.IsSuspended));
+        Assert.Equal("SYNCED", await scene.StateAsync());
+        Assert.Equal(
+            [("alert.judged", "Backup VPS"), ("alert.reopened", "The wrong alert")],
+            await scene.Database.QueryAllAsync<(string, string)>(
+                "select action, reason from audit_log where action like 'alert.%' and actor_id = @Id order by audit_id", Operator));
+        Assert.Equal("OPEN", await scene.Database.QueryAsync<string>(
+            "select data ->> 'status' from license_events where type = 'alert.reviewed' order by event_id desc limit 1"));
+    }
+
+    [Fact]
+    public async Task Reopen_WithoutAReason_IsRefused()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+
+        var refusal = (await scene.Review.RunAsync(Guid.NewGuid(), new AlertReview("OPEN", " "), Operator, Stop)).Refusal;
+
+        Assert.Equal(("NOTES_MISSING", "notes"), (refusal?.Code, refusal?.Field));
+    }
+
+    [Fact]
+    public async Task Reopen_WhileAnotherAlertOfTheIncidentIsOpen_IsRefused()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts (subscription_id, activity_type, severity, incident, status)
+            select @SubscriptionId, 'CONCURRENT_SESSIONS', 'HIGH', 'people', status from unnest(array['RESOLVED', 'INVESTIGATING']) status
+            """, scene.License);
+        var closed = await scene.Database.QueryAsync<Guid>(
+            "select alert_id from suspicious_activity_alerts where status = 'RESOLVED'");
+
+        var refusal = (await scene.Review.RunAsync(closed, new AlertReview("OPEN", "Once more"), Operator, Stop)).Refusal;
+
+        Assert.Equal("INCIDENT_OPEN", refusal?.Code);
+    }
+
+    [Theory]
+    [InlineData("OPEN", 1)]
+    [InlineData("NOT_CLOSED", 2)]
+    [InlineData("ALL", 4)]
+    public async Task List_ByStatus_CountsWhatIsOpenAsTheSystemPageDoes(string status, int count)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts (activity_type, severity, status)
+            select 'MULTIPLE_IPS', 'LOW', status from unnest(@all) as a (status)
+            """, new { all = AlertStatus.All.ToArray() });
+
+        var page = (await ListAsync(scene, ("status", status))).Value;
+        var open = (await new SystemStore(scene.Database.Database).WaitingAsync(Stop)).AlertsOpen;
+
+        Assert.Equal((count, count), (page.Total, page.Alerts.Count));
+        Assert.Equal(2, open);
     }
 
     [Fact]
@@ -124,21 +193,23 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(999, (await ListAsync(scene, ("severity", "LOW"))).Value.Total);
     }
 
-    // The index has the expressions of past_time and shown_time. If they differ, all alerts of the status are sorted for each page.
-    [Fact]
-    public async Task Queue_OfOneStatus_IsReadInTheOrderOfItsIndex()
+    // The indexes have the expressions of past_time and shown_time. If they differ, all alerts of the status are sorted for each page.
+    [Theory]
+    [InlineData("a.status = 'OPEN'", "alerts_by_status_and_queue")]
+    [InlineData("is_alert_open(a.status)", "open_alerts_by_queue")]
+    public async Task Queue_OfOneStatusOrOfOpenAlerts_IsReadInTheOrderOfItsIndex(string condition, string index)
     {
         await using var database = await postgres.NewDatabaseAsync();
 
         var plan = await database.QueryAllAsync<string>(
-            """
+            $"""
             set enable_seqscan = off; set enable_bitmapscan = off;
-            explain select * from listed_alerts a where a.status = 'OPEN'
+            explain select * from listed_alerts a where {condition}
             order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc limit 50
             """);
 
         Assert.StartsWith("Limit", plan[0], StringComparison.Ordinal);
-        Assert.Contains("using alerts_by_status_and_queue", plan[1], StringComparison.Ordinal);
+        Assert.Contains($"using {index}", plan[1], StringComparison.Ordinal);
     }
 
     [Theory]

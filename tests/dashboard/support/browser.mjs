@@ -265,13 +265,14 @@ function findUntidy() {
 
   if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
 
-  // What is too wide shows at its edge that it continues; on a phone, only tables of few short columns may be too wide.
+  // What is too wide shows at its edge that it continues. A table is never too wide on a phone, nor, if its rows can be boxes, on a tablet.
   for (const one of shown('.table-scroll, .scrolls')) {
     if (one.scrollWidth <= one.clientWidth + 1) continue;
     const { backgroundImage, backgroundAttachment } = getComputedStyle(one);
     const isCued = backgroundImage.split('linear-gradient').length === 5 && backgroundAttachment.startsWith('local, local, scroll, scroll');
     if (!isCued) faults.push(`nothing shows that it continues: ${name(one)}`);
-    if (innerWidth < 640 && one.querySelector('.stacks')) faults.push(`too wide for a phone: ${name(one)}`);
+    if (one.matches('.table-scroll') && (innerWidth < 640 || (innerWidth <= 900 && one.querySelector('.stacks'))))
+      faults.push(`too wide for a phone or tablet: ${name(one)}`);
     if (innerWidth >= 1280) faults.push(`cut off on a wide screen: ${name(one)}`);
   }
 
@@ -335,6 +336,8 @@ function findUntidy() {
     if (parentElement.closest('code, pre, textarea') || !isShown(parentElement)) continue;
     if (/\b[0-9a-f]{8}-[0-9a-f]{4}-|^[0-9a-f]{12}$/.test(data.trim())) faults.push(`an ID: ${data}`);
     if (/\b\d{4}-\d{2}-\d{2}|\b\d{1,2}\/\d{1,2}\/\d{4}/.test(data)) faults.push(`a day: ${data}`);
+    if (/^\d{4}-\d{2}$/.test(data.trim())) faults.push(`a month: ${data}`);
+    if (/(^|[\s(])-\p{Sc}?\d/u.test(data)) faults.push(`a hyphen as the minus sign: ${data}`);
   }
   for (const legend of shown('.u-legend')) if (/--|–|: *$/.test(legend.innerText)) faults.push(`a legend: ${legend.innerText}`);
   return faults;

@@ -10,11 +10,12 @@ namespace LicenseFunctions.Infrastructure.Settings;
 /// </summary>
 /// <param name="Queue">The queue's name.</param>
 /// <param name="Unavailable">Message for operators if no Service Bus can be used; null if one can.</param>
+/// <param name="IsOff">Whether the settings name no Service Bus on purpose: none at all, or a broker that isn't one.</param>
 /// <param name="ConnectionString">Null if an identity is used.</param>
 /// <param name="Namespace">NAME.servicebus.windows.net; null if there is a connection string.</param>
 /// <param name="EmulatorPort">The port of the emulator's administration API, which differs from its AMQP port.</param>
 public sealed partial record ServiceBusSettings(
-    string Queue, string? Unavailable, string? ConnectionString, string? Namespace, TokenCredential? Identity, int EmulatorPort)
+    string Queue, string? Unavailable, bool IsOff, string? ConnectionString, string? Namespace, TokenCredential? Identity, int EmulatorPort)
 {
     /// <param name="identity">Opens the namespace if there is no connection string.</param>
     public static ServiceBusSettings Read(SettingReader reader, TokenCredential? identity)
@@ -22,7 +23,8 @@ public sealed partial record ServiceBusSettings(
         var text = reader.Optional("ServiceBus");
         var name = text is null ? reader.Optional("ServiceBus:fullyQualifiedNamespace") : null;
         return new ServiceBusSettings(
-            reader.Text("USAGE_QUEUE", "usage-records"), WhyUnavailable(text, name, identity), text, name, identity,
+            reader.Text("USAGE_QUEUE", "usage-records"), WhyUnavailable(text, name, identity),
+            IsOff: text is null ? name is null : IsAmqp().IsMatch(text), text, name, identity,
             reader.Whole("EMULATOR_HTTP_PORT", 5300, 1, 65535));
     }
 

@@ -1,4 +1,4 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
 import { refusedDevice, type AlertRow, type Evidence, type EvidenceDevice, type RefusedDevice, type Session } from '../alerts';
@@ -7,7 +7,7 @@ import { format } from '../format';
 import { word } from '../language';
 import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Back, Badge, Empty, Facts, LicenseStatus, PageTitle, Show, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, Empty, Facts, keepFocus, LicenseStatus, Mail, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
 import { deviceName, Timeline } from './Timeline';
@@ -41,6 +41,8 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
     reload();
     license.reload();
   };
+  // A decision removes its button.
+  useEffect(keepFocus, [alert.status]);
   if (alert.subscription_id && !license.data && !license.problem) return <Skeleton rows={8} />;
   const evidence = alert.evidence;
   const devices = (evidence?.devices ?? []).filter((device) => device.first_at && device.last_at);
@@ -79,7 +81,13 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
             [texts.alerts.action, texts.alerts.actions[alert.measure] ?? alert.measure],
             [
               texts.license.owner,
-              license.data?.owner_id ? <Link to={`/customers/${license.data.owner_id}`}>{license.data.owner_email}</Link> : texts.none,
+              license.data?.owner_id ? (
+                <Link to={`/customers/${license.data.owner_id}`}>
+                  <Mail of={license.data.owner_email} />
+                </Link>
+              ) : (
+                texts.none
+              ),
             ],
             [
               texts.alerts.license,

@@ -7,7 +7,7 @@ import { Csv } from '../files';
 import { format } from '../format';
 import { word } from '../language';
 import { texts } from '../texts';
-import { Badge, Button, Choice, Confirm, Empty, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Badge, Button, Choice, Confirm, Empty, keepFocus, Mail, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { More } from './Paged';
 import { Results, type Result } from './Results';
 import { ReviewAlerts } from './ReviewAlerts';
@@ -23,7 +23,7 @@ export default function Alerts() {
   const [query, setQuery] = useSearchParams();
   const go = useNavigate();
   const [selected, setSelected] = useState<Selection>(new Set());
-  const status = query.get('status') ?? 'OPEN';
+  const status = query.get('status') ?? 'NOT_CLOSED';
   const severity = query.get('severity') ?? '';
   const answer = query.get('customer_answer') ?? '';
   const license = query.get('subscription_id');
@@ -50,6 +50,8 @@ export default function Alerts() {
   const [refused, setRefused] = useState<{ of: number; results: Result[] }>();
   const total = (list.first as Reply | undefined)?.total;
   const chosen = rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
+  // A decision removes the buttons.
+  useEffect(keepFocus, [chosen.length]);
   useKeys(table, {
     select: (id) =>
       setSelected((old) => {
@@ -80,7 +82,9 @@ export default function Alerts() {
           value={status}
           onChange={(value) => filter('status', value)}
           options={[
-            ...['OPEN', 'INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]),
+            ['NOT_CLOSED', words.alerts.allOpen],
+            ['OPEN', words.alerts.notInvestigated],
+            ...['INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]),
             ['ALL', texts.alerts.all],
           ]}
         />
@@ -134,7 +138,7 @@ export default function Alerts() {
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={8} />}
       {list.first !== undefined && rows.length === 0 && (
-        <Empty>{status === 'OPEN' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</Empty>
+        <Empty>{status === 'NOT_CLOSED' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</Empty>
       )}
       {rows.length > 0 && (
         <I18nProvider locale="en-US">
@@ -151,6 +155,9 @@ export default function Alerts() {
                   <Checkbox slot="selection" className="tick">
                     <span aria-hidden="true" />
                   </Checkbox>
+                  <div className="all" aria-hidden="true">
+                    {words.alerts.selectAll}
+                  </div>
                 </Column>
                 <Column isRowHeader>{texts.alerts.what}</Column>
                 <Column>{texts.alerts.severity}</Column>
@@ -169,7 +176,11 @@ export default function Alerts() {
                     <Cell>
                       <strong>{word('activity', alert.activity_type) ?? alert.activity_type}</strong>{' '}
                       {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
-                      {alert.owner_email && <div>{alert.owner_email}</div>}
+                      {alert.owner_email && (
+                        <div>
+                          <Mail of={alert.owner_email} />
+                        </div>
+                      )}
                       <div className="description small">{alert.description}</div>
                       {alert.customer_answer && (
                         <div className="small">

@@ -5,7 +5,7 @@ import { Csv } from '../files';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
-import { Button, Choice, Field, LicenseStatus, PageTitle, Table } from '../ui/kit';
+import { Button, Choice, Field, LicenseStatus, Mail, PageTitle, Table } from '../ui/kit';
 import { Paged } from './Paged';
 
 export default function AllLicenses() {
@@ -56,7 +56,14 @@ export default function AllLicenses() {
             rows={rows}
             id={(row) => row.subscription_id}
             columns={[
-              { head: texts.all.customer, cell: (row) => <Link to={`/customers/${row.owner_id}`}>{row.owner_email}</Link> },
+              {
+                head: texts.all.customer,
+                cell: (row) => (
+                  <Link to={`/customers/${row.owner_id}`}>
+                    <Mail of={row.owner_email} />
+                  </Link>
+                ),
+              },
               { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
               { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
               { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
@@ -72,8 +79,7 @@ export default function AllLicenses() {
               {
                 head: texts.all.alerts,
                 number: true,
-                cell: (row) =>
-                  row.open_alerts ? <Link to={`/alerts?status=ALL&subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0,
+                cell: (row) => (row.open_alerts ? <Link to={`/alerts?subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0),
               },
               { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
             ]}

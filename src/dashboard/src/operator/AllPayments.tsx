@@ -4,7 +4,7 @@ import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
 import { texts } from '../texts';
-import { Back, Badge, PageTitle, Table } from '../ui/kit';
+import { Back, Badge, Mail, PageTitle, Table } from '../ui/kit';
 import { Paged } from './Paged';
 import { words as all } from './texts';
 
@@ -69,7 +69,16 @@ export function PaymentTable({
           cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{format.moment(row.paid_at)}</Link>,
         },
         ...(withCustomer
-          ? [{ head: words.customer, cell: (row: PaidRenewal) => <Link to={`/customers/${row.user_id}`}>{row.email}</Link> }]
+          ? [
+              {
+                head: words.customer,
+                cell: (row: PaidRenewal) => (
+                  <Link to={`/customers/${row.user_id}`}>
+                    <Mail of={row.email} />
+                  </Link>
+                ),
+              },
+            ]
           : []),
         { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
         {

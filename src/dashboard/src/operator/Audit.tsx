@@ -5,13 +5,14 @@ import { Csv } from '../files';
 import { Button, Choice, Field, PageTitle, ProblemBox } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
 import { Paged } from './Paged';
+import { actions as names } from './records';
 import { words as all } from './texts';
 
 type Reply = { entries: AuditEntry[]; actions: string[]; next: string | null };
 
 const words = all.audit;
 const read = (reply: Reply) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` });
-const names = ['kind', 'actor', 'action', 'subscription_id', 'from', 'to'] as const;
+const filters = ['kind', 'actor', 'action', 'subscription_id', 'from', 'to'] as const;
 /** The mail addresses that were typed, by their ids: no address may be in a URL. */
 const addresses = new Map<string, string>();
 
@@ -24,7 +25,7 @@ async function actorId(typed: string) {
 
 export default function Audit() {
   const [query, setQuery] = useSearchParams();
-  const value = (name: (typeof names)[number]) => query.get(name) ?? '';
+  const value = (name: (typeof filters)[number]) => query.get(name) ?? '';
   const [typed, setTyped] = useState({ actor: value('actor'), subscription_id: value('subscription_id') });
   const asked = new URLSearchParams({
     ...((value('actor') || value('kind')) && { actor: value('actor') || value('kind') }),
@@ -40,7 +41,7 @@ export default function Audit() {
   // The address of an actor whom the URL names by id.
   const nameOf = (id: string) => addresses.get(id) ?? list.rows.find((row) => row.actor_id === id)?.actor_email ?? id;
   const actions = (list.first as Reply | undefined)?.actions ?? [];
-  const set = (changes: Partial<Record<(typeof names)[number], string>>) =>
+  const set = (changes: Partial<Record<(typeof filters)[number], string>>) =>
     setQuery(
       (old) => {
         for (const [name, text] of Object.entries(changes))
@@ -75,7 +76,10 @@ export default function Audit() {
           onChange={(action) => set({ action })}
           options={[
             ['', words.any],
-            ...[...new Set([...actions, value('action')])].filter(Boolean).map((one): [string, string] => [one, one]),
+            ...[...new Set([...actions, value('action')])]
+              .filter(Boolean)
+              .map((one): [string, string] => [one, names[one] ?? one])
+              .sort(([, a], [, b]) => a.localeCompare(b)),
           ]}
         />
         <Day label={words.from} value={value('from')} onChange={(from) => set({ from })} />

@@ -1,7 +1,9 @@
 import { Link } from 'react-router';
 import { format } from '../format';
+import { word } from '../language';
 import { texts } from '../texts';
-import { Table } from '../ui/kit';
+import { Mail, Table } from '../ui/kit';
+import { actions } from './records';
 import { words as all } from './texts';
 
 const words = all.audit;
@@ -38,21 +40,37 @@ export function AuditTable({ label, entries, ofOne = false }: { label: string; e
               {words.one[row.actor_kind] ?? row.actor_kind}
               <div className="small">
                 {row.actor_id && row.actor_kind === 'owner' && !ofOne ? (
-                  <Link to={`/customers/${row.actor_id}`}>{row.actor_email ?? format.id(row.actor_id)}</Link>
+                  <Link to={`/customers/${row.actor_id}`}>
+                    <Mail of={row.actor_email ?? format.id(row.actor_id)} />
+                  </Link>
                 ) : (
-                  (row.actor_email ?? (row.actor_id && format.id(row.actor_id)))
+                  <Mail of={row.actor_email ?? (row.actor_id && format.id(row.actor_id))} />
                 )}
               </div>
             </>
           ),
         },
-        { head: words.what, cell: (row) => <code>{row.action}</code> },
+        {
+          head: words.what,
+          cell: (row) => (
+            <>
+              {actions[row.action] ?? row.action}
+              <div className="small">
+                <code>{row.action}</code>
+              </div>
+            </>
+          ),
+        },
         {
           head: words.about,
           cell: (row) =>
             row.user_id ? (
               <>
-                {!ofOne && <Link to={`/customers/${row.user_id}`}>{row.email}</Link>}
+                {!ofOne && (
+                  <Link to={`/customers/${row.user_id}`}>
+                    <Mail of={row.email} />
+                  </Link>
+                )}
                 {row.subscription_id && (
                   <div className={ofOne ? undefined : 'small'}>
                     <Link to={`/licenses/${row.subscription_id}`}>{texts.alerts.license}</Link>
@@ -72,7 +90,7 @@ export function AuditTable({ label, entries, ofOne = false }: { label: string; e
               {(row.before !== null || row.after !== null) && (
                 <details className="inline">
                   <summary className="small">{words.more}</summary>
-                  <pre tabIndex={0}>{JSON.stringify({ before: row.before, after: row.after }, null, 2)}</pre>
+                  <Changes before={row.before} after={row.after} />
                 </details>
               )}
             </>
@@ -81,4 +99,37 @@ export function AuditTable({ label, entries, ofOne = false }: { label: string; e
       ]}
     />
   );
+}
+
+const fieldsOf = (values: unknown) => (values !== null && typeof values === 'object' ? (values as Record<string, unknown>) : {});
+
+/** The recorded fields with their values, by name. */
+function Changes({ before, after }: { before: unknown; after: unknown }) {
+  const [old, now] = [fieldsOf(before), fieldsOf(after)];
+  return (
+    <dl className="changes small">
+      {[...new Set([...Object.keys(old), ...Object.keys(now)])].map((name) => (
+        <div key={name}>
+          <dt>{words.fields[name] ?? nameOf(name)}</dt>
+          <dd>
+            {name in old && <Value of={old[name]} />}
+            {name in old && name in now && ' → '}
+            {name in now && <Value of={now[name]} />}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+const nameOf = (field: string) => field.charAt(0).toUpperCase() + field.slice(1).replaceAll('_', ' ');
+
+/** A known code as a word, a time as the other pages show it, and anything else as it was recorded. */
+function Value({ of }: { of: unknown }) {
+  if (of === null || of === '') return texts.none;
+  if (typeof of === 'boolean') return of ? words.yes : words.no;
+  if (typeof of === 'number') return format.number(of);
+  if (typeof of !== 'string') return <code>{JSON.stringify(of)}</code>;
+  if (/^\d{4}-\d{2}-\d{2}T/.test(of)) return format.moment(of);
+  return words.values[of] ?? all.renewals.statuses[of] ?? word('status', of) ?? <code>{of}</code>;
 }

@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
-import { Button, Confirm, Empty, notify, ProblemBox, Show, Table } from '../ui/kit';
+import { Button, Confirm, Empty, Mail, notify, ProblemBox, Show, Table } from '../ui/kit';
 import { Results, type Result } from './Results';
 import { words as all } from './texts';
 
@@ -100,7 +100,14 @@ export function DeadMessages({ changed }: { changed: () => void }) {
                   },
                   {
                     head: words.recipient,
-                    cell: (row) => (row.user_id ? <Link to={`/customers/${row.user_id}`}>{row.recipient}</Link> : row.recipient),
+                    cell: (row) =>
+                      row.user_id ? (
+                        <Link to={`/customers/${row.user_id}`}>
+                          <Mail of={row.recipient} />
+                        </Link>
+                      ) : (
+                        row.recipient
+                      ),
                   },
                   { head: words.givenUp, cell: (row) => format.moment(row.dead_at) },
                   {

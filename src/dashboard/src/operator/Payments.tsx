@@ -4,7 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Empty, Facts, Field, Mail, notify, Show, Table } from '../ui/kit';
 import { Decide } from './Decide';
 import { words as own } from './texts';
 
@@ -86,7 +86,13 @@ export function LinkedDecision({ cases, disputes }: { cases: PaymentCase[]; disp
 
 /** The license, named by its customer. */
 const license = (row: { subscription_id: string | null; email: string | null }) =>
-  row.subscription_id ? <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> : texts.none;
+  row.subscription_id ? (
+    <Link to={`/licenses/${row.subscription_id}/renewals`}>
+      <Mail of={row.email} />
+    </Link>
+  ) : (
+    texts.none
+  );
 
 /** Payments that can't be applied. */
 export function PaymentCases({ cases, reload }: { cases: PaymentCase[]; reload: () => void }) {

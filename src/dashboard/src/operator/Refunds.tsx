@@ -4,7 +4,7 @@ import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Confirm, Empty, Facts, Field, notify, Show, Table } from '../ui/kit';
+import { Badge, Button, Confirm, Empty, Facts, Field, Mail, notify, Show, Table } from '../ui/kit';
 import { Choices } from './Decide';
 
 type Payment = {
@@ -157,7 +157,11 @@ function RefundTable({ refunds, withLicense = false }: { refunds: Refund[]; with
           ? [
               {
                 head: texts.operatorRenewals.email,
-                cell: (row: Refund) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link>,
+                cell: (row: Refund) => (
+                  <Link to={`/licenses/${row.subscription_id}/renewals`}>
+                    <Mail of={row.email} />
+                  </Link>
+                ),
               },
             ]
           : []),

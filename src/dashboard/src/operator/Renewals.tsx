@@ -4,7 +4,7 @@ import { call, useLoad } from '../api';
 import { Csv, Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Choice, Empty, Field, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs } from '../ui/kit';
+import { Button, Choice, Empty, Field, Mail, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs } from '../ui/kit';
 import { Decide } from './Decide';
 import { Disputes, LinkedDecision, PaymentCases, type Dispute, type PaymentCase } from './Payments';
 import { Refunds } from './Refunds';
@@ -185,7 +185,14 @@ function Ahead({ preview }: { preview: Preview }) {
         rows={preview.renewals}
         id={(row) => row.subscription_id}
         columns={[
-          { head: words.email, cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link> },
+          {
+            head: words.email,
+            cell: (row) => (
+              <Link to={`/licenses/${row.subscription_id}/renewals`}>
+                <Mail of={row.email} />
+              </Link>
+            ),
+          },
           // In front, so that it is in view on a tablet.
           { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
           { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
@@ -219,7 +226,11 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           { head: words.since, cell: (row) => format.moment(row.unknown_since) },
           {
             head: words.email,
-            cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.email}</Link>,
+            cell: (row) => (
+              <Link to={`/licenses/${row.subscription_id}/renewals`}>
+                <Mail of={row.email} />
+              </Link>
+            ),
           },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           { head: words.intent, cell: (row) => <code>{row.intent_id ?? texts.none}</code> },
@@ -254,7 +265,12 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
             [words.attempt, format.number(asked.attempt)],
             ...(asked.provider === 'paypal' ? [invoiceOf(asked)] : []),
             [texts.renewals.amount, format.money(asked.amount_usd)],
-            [words.email, <Link to={`/licenses/${asked.subscription_id}/renewals`}>{asked.email}</Link>],
+            [
+              words.email,
+              <Link to={`/licenses/${asked.subscription_id}/renewals`}>
+                <Mail of={asked.email} />
+              </Link>,
+            ],
           ]}
           disabled={(choice) => choice === 'charged' && !transaction.trim()}
           send={async (choice, reason) => {

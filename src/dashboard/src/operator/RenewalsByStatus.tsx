@@ -4,7 +4,7 @@ import { call, useAction, usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Badge, Button, Choice, Confirm, Field, notify, Table } from '../ui/kit';
+import { Badge, Button, Choice, Confirm, Field, Mail, notify, Table } from '../ui/kit';
 import { inChunks } from './bulk';
 import { Paged } from './Paged';
 import { Results, type Result } from './Results';
@@ -110,7 +110,14 @@ export function RenewalsByStatus() {
                   />
                 ),
               },
-              { head: words.customer, cell: (row) => <Link to={`/customers/${row.user_id}`}>{row.email}</Link> },
+              {
+                head: words.customer,
+                cell: (row) => (
+                  <Link to={`/customers/${row.user_id}`}>
+                    <Mail of={row.email} />
+                  </Link>
+                ),
+              },
               {
                 head: words.status,
                 cell: (row) => (

@@ -1,11 +1,10 @@
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { useLoad } from '../api';
 import { useConfig } from '../config';
 import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
-import { Choice, PageTitle, Show, Table } from '../ui/kit';
+import { Back, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
 import { words as all } from './texts';
 
 type Row = { report: string; group: string; count: number; of: number | null; amount_usd: number | null };
@@ -29,9 +28,7 @@ export default function Reports() {
   const hasInvoices = useConfig()?.has_invoices;
   return (
     <>
-      <Link to="/renewals" className="small">
-        {t('nav.renewals')}
-      </Link>
+      <Back to="/renewals">{t('nav.renewals')}</Back>
       <PageTitle title={words.title}>
         <Csv path={path} name="reports" />
       </PageTitle>
@@ -61,7 +58,7 @@ function Shown({ rows }: { rows: Row[] }) {
         <section className="card">
           <p className="small">{words.mrr}</p>
           <p className="figure">{format.money(recurring?.amount_usd)}</p>
-          <p className="small">{recurring ? words.mrrOf(recurring.count, recurring.group) : words.mrrNone}</p>
+          <p className="small">{recurring ? words.mrrOf(recurring.count, format.date(recurring.group)) : words.mrrNone}</p>
         </section>
         <section className="card">
           <p className="small">{words.consents}</p>
@@ -73,7 +70,7 @@ function Shown({ rows }: { rows: Row[] }) {
         title={words.revenue}
         rows={of('revenue_paid')}
         columns={[
-          { head: words.month, cell: (row) => row.group },
+          { head: words.month, cell: (row) => format.month(row.group) },
           { head: words.payments, number: true, cell: (row) => format.number(row.count) },
           { head: words.paid, number: true, cell: (row) => format.money(row.amount_usd) },
           { head: words.returned, number: true, cell: (row) => format.money(returned.get(row.group)?.amount_usd ?? 0) },
@@ -88,7 +85,7 @@ function Shown({ rows }: { rows: Row[] }) {
         title={words.mrrByMonth}
         rows={of('mrr')}
         columns={[
-          { head: words.onDay, cell: (row) => row.group },
+          { head: words.onDay, cell: (row) => format.date(row.group) },
           { head: words.licenses, number: true, cell: (row) => format.number(row.count) },
           { head: words.amount, number: true, cell: (row) => format.money(row.amount_usd) },
         ]}
@@ -97,7 +94,7 @@ function Shown({ rows }: { rows: Row[] }) {
         title={words.churn}
         help={words.churnHelp}
         rows={of('churn')}
-        columns={shares(words.month, words.ended, words.lost, words.churnRate)}
+        columns={shares(words.month, words.ended, words.lost, words.churnRate, format.month)}
       />
       <Part
         title={words.renewals}
@@ -152,7 +149,11 @@ function Part({
     <section>
       <h2>{title}</h2>
       {help && <p className="small">{help}</p>}
-      {rows.length === 0 ? <p>{words.none}</p> : <Table label={title} rows={rows} id={(row) => row.group} columns={columns} />}
+      {rows.length === 0 ? (
+        <Empty>{words.none}</Empty>
+      ) : (
+        <Table fits={columns.length < 5} label={title} rows={rows} id={(row) => row.group} columns={columns} />
+      )}
     </section>
   );
 }
@@ -168,7 +169,7 @@ function Bookkeeping() {
         <Choice
           label={words.month}
           value={back}
-          options={Array.from({ length: 13 }, (_, n): [string, string] => [String(n), month(n).slice(0, 7)])}
+          options={Array.from({ length: 13 }, (_, n): [string, string] => [String(n), format.month(month(n).slice(0, 7))])}
           onChange={setBack}
         />
         <Csv path={`/api/v1/invoices/export?from=${from}&to=${to}`} name={`invoices-${name}`} />

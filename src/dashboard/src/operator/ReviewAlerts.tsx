@@ -15,7 +15,7 @@ export function ReviewAlerts({
 }: {
   alerts: AlertRow[];
   done: (refused?: { of: number; results: Result[] }) => void;
-  /** Reinstatements were undone. Meanwhile the operator may have selected other alerts. */
+  /** A decision was undone. Meanwhile the operator may have selected other alerts. */
   undone: () => void;
 }) {
   const [asked, setAsked] = useState<Review>();
@@ -34,25 +34,31 @@ export function ReviewAlerts({
       const reinstated = new Set(
         body.reinstate ? reviewed.flatMap((alert) => (alert.can_reinstate && alert.subscription_id ? [alert.subscription_id] : [])) : [],
       );
-      const undo = () =>
-        Promise.all(
-          [...reinstated].map((id) =>
-            call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement, cause: causes.get(id) }),
-          ),
-        )
-          .then(
-            () => notify(texts.alerts.suspendedAgain),
-            (problem: Error) => notify(problem.message),
-          )
-          .finally(undone);
-      if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), reinstated.size > 0 ? () => void undo() : undefined);
+      const undo = async () => {
+        try {
+          await Promise.all(
+            [...reinstated].map((id) =>
+              call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement, cause: causes.get(id) }),
+            ),
+          );
+          const kept = await send(reviewed, { status: 'OPEN', notes: texts.review.undoneReview, reinstate: false });
+          const reopened = reviewed.length - kept.length;
+          notify(reinstated.size > 0 ? texts.alerts.suspendedAgain(reopened) : texts.alerts.reopened(reopened));
+        } catch (problem) {
+          notify((problem as Error).message);
+        }
+        undone();
+      };
+      const closes = status === 'RESOLVED' || status === 'FALSE_POSITIVE';
+      if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), closes ? () => void undo() : undefined);
       setAsked(undefined);
       setNotes('');
       done(refused.length > 0 ? { of: alerts.length, results: refused } : undefined);
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
   // For several alerts, a disabled button shows that the action exists, but not for all of them.
-  const offers = (next: Review) => alerts.length > 1 || could(next);
+  const offers = (next: Review) =>
+    next === 'OPEN' ? alerts.some((alert) => alert.next_statuses.includes(next)) : alerts.length > 1 || could(next);
 
   return (
     <>
@@ -74,9 +80,15 @@ export function ReviewAlerts({
           {texts.alerts.falseAlarm}
         </Button>
       )}
+      {offers('OPEN') && (
+        <Button isDisabled={!could('OPEN')} onPress={() => setAsked('OPEN')}>
+          {texts.alerts.reopen}
+        </Button>
+      )}
       <Confirm
         open={asked !== undefined}
         title={asked ? `${texts.alerts.dialogs[asked]}: ${texts.alerts.count(alerts.length)}` : ''}
+        text={asked === 'OPEN' ? texts.review.reopenEffect : undefined}
         go={asked ? texts.alerts.dialogs[asked] : ''}
         busy={action.busy}
         problem={action.problem}

@@ -3,7 +3,7 @@ import { usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Back, Badge, Choice, Empty, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, Choice, Empty, Mail, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 import { More } from './Paged';
 
 type Comparison = {
@@ -77,7 +77,11 @@ export default function ShadowAlerts() {
                 { head: texts.alerts.when, cell: (row) => format.moment(row.found_at) },
                 {
                   head: texts.all.customer,
-                  cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.email}</Link>,
+                  cell: (row) => (
+                    <Link to={`/licenses/${row.subscription_id}`}>
+                      <Mail of={row.email} />
+                    </Link>
+                  ),
                 },
                 {
                   head: words.inForce,

@@ -9,6 +9,7 @@ import { Badge, Button, Confirm, Empty, Facts, PageTitle, ProblemBox, notify, Sh
 import { inChunks } from './bulk';
 import { DeadMessages } from './DeadMessages';
 import { More } from './Paged';
+import { counts, runs, timers as names } from './records';
 import { Results, type Result } from './Results';
 import { words as own } from './texts';
 import { Trends } from './Trends';
@@ -17,7 +18,7 @@ type State = {
   client_address: string | null;
   address_warning: string | null;
   clock_warning: string | null;
-  queue: { active: number | null; dead_lettered: number | null; unknown_because: string | null };
+  queue: { active: number | null; dead_lettered: number | null; unknown_because: string | null; not_configured: string | null };
   waiting: {
     outbox_due: number;
     outbox_oldest_at: string | null;
@@ -92,7 +93,10 @@ export default function System() {
                   [words.alerts, format.number(waiting.alerts_open)],
                   [
                     words.queue,
-                    queue.unknown_because ?? `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`,
+                    queue.not_configured
+                      ? own.system.notConfigured(queue.not_configured)
+                      : (queue.unknown_because ??
+                        `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`),
                   ],
                   [
                     words.quarantined,
@@ -117,7 +121,18 @@ export default function System() {
                   rows={timers}
                   id={(row) => row.timer_name}
                   columns={[
-                    { head: words.timer, cell: (row) => row.timer_name },
+                    {
+                      head: words.timer,
+                      wide: true,
+                      cell: (row) => (
+                        <>
+                          {names[row.timer_name] ?? row.timer_name}
+                          <div className="small">
+                            <code>{row.timer_name}</code>
+                          </div>
+                        </>
+                      ),
+                    },
                     {
                       head: words.result,
                       cell: (row) => (
@@ -129,7 +144,9 @@ export default function System() {
                               {row.late_since ? own.system.lateBadge : own.system.onTimeBadge}
                             </Badge>
                           )}{' '}
-                          {row.last_status && <Badge of={row.last_status.toUpperCase()}>{row.last_status}</Badge>}
+                          {row.last_status && row.last_status !== 'succeeded' && (
+                            <Badge of={row.last_status.toUpperCase()}>{runs[row.last_status] ?? row.last_status}</Badge>
+                          )}
                           {row.last_error && <div className="small">{row.last_error}</div>}
                           {row.fallback_at && <div className="small">{words.fallback(format.ago(row.fallback_at))}</div>}
                         </>
@@ -139,12 +156,7 @@ export default function System() {
                     { head: words.lastGood, cell: (row) => format.ago(row.last_succeeded_at) },
                     {
                       head: words.counts,
-                      cell: (row) =>
-                        row.last_counts === null
-                          ? ''
-                          : Object.entries(row.last_counts)
-                              .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-                              .join(', '),
+                      cell: (row) => row.last_counts && resultOf(row.last_counts),
                     },
                     { head: words.next, cell: (row) => format.moment(row.next_due_at) },
                   ]}
@@ -160,7 +172,7 @@ export default function System() {
                   rows={skipped_rows}
                   id={(row) => `${row.source} ${row.row_id}`}
                   columns={[
-                    { head: words.source, cell: (row) => row.source },
+                    { head: words.source, cell: (row) => own.system.sources[row.source] ?? row.source },
                     { head: words.row, cell: (row) => <code>{row.row_id}</code> },
                     { head: words.fault, cell: (row) => row.reason },
                     { head: words.since, cell: (row) => format.ago(row.first_seen_at) },
@@ -177,6 +189,20 @@ export default function System() {
     </>
   );
 }
+
+/** What a run did, without what it did not do. */
+function resultOf(result: Record<string, unknown>) {
+  const parts = Object.entries(result).flatMap(([field, value]) => {
+    const name = counts[field] ?? field.replaceAll('_', ' ');
+    if (typeof value === 'number') return value === 0 ? [] : [`${format.number(value)} ${name}`];
+    if (typeof value === 'boolean') return value ? [name] : [];
+    const list = Array.isArray(value) ? value : Object.entries(value ?? {}).map(([key, n]) => `${key.replaceAll('_', ' ')} ${String(n)}`);
+    return list.length === 0 ? [] : [`${name}: ${list.join(', ')}`];
+  });
+  return parts.length === 0 ? own.system.nothing : parts.join(', ');
+}
+
+const nameOf = (timer: string) => (names[timer] ? `${names[timer]} (${timer})` : timer);
 
 const isNoticed = (timer: State['timers'][number]) =>
   !timer.is_disabled && (timer.late_since !== null || timer.last_status === 'failed' || timer.fallback_at !== null);
@@ -223,8 +249,8 @@ function InWords({
   const urgent = [
     ...late
       .filter((timer) => !isTold('TIMER_LATE', timer.timer_name))
-      .map((timer) => say.late(timer.timer_name, format.moment(timer.late_since))),
-    ...failed.map((timer) => say.failed(timer.timer_name, format.ago(timer.last_finished_at), timer.last_error)),
+      .map((timer) => say.late(nameOf(timer.timer_name), format.moment(timer.late_since))),
+    ...failed.map((timer) => say.failed(nameOf(timer.timer_name), format.ago(timer.last_finished_at), timer.last_error)),
     ...warnings.filter((one) => one !== null),
     ...((queue.dead_lettered ?? 0) > 0 ? [say.waits.deadLetters(queue.dead_lettered!)] : []),
     ...(skipped > 0 ? [say.waits.skipped(skipped)] : []),
@@ -249,7 +275,8 @@ function InWords({
       {count > 0 && (
         <ul>
           {troubles.map((trouble) => {
-            const what = words.causes[trouble.cause]?.(trouble.name ?? trouble.subject) ?? trouble.cause;
+            const about = trouble.cause === 'TIMER_LATE' ? nameOf(trouble.subject) : (trouble.name ?? trouble.subject);
+            const what = words.causes[trouble.cause]?.(about) ?? trouble.cause;
             const page = pageOf(trouble);
             return (
               <li key={trouble.trouble_id}>
@@ -369,7 +396,7 @@ function Quarantine({ changed }: { changed: () => void }) {
               ),
             },
             { head: words.since, cell: (row) => format.moment(row.quarantined_at) },
-            { head: words.source, cell: (row) => row.source },
+            { head: words.source, cell: (row) => own.system.origins[row.source] ?? row.source },
             {
               head: words.fault,
               cell: (row) => (

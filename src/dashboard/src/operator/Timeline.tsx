@@ -33,9 +33,8 @@ const quarters = [0, 25, 50, 75, 100];
 const mostRows = 10;
 
 /**
- * When each device was in use, with the periods of simultaneous use marked. `limit` is the number of devices that the license allowed, if
- * the alert has it. If no more than these were in use, the periods with at least two are marked. A refused device has a mark at the time of
- * its check.
+ * When each device was in use. Simultaneous use is marked: what the license allowed in one way, and more than that in another. `limit` is
+ * the number of devices that the license allowed, if the alert has it. A refused device has a mark at the time of its check.
  */
 export function Timeline({
   sessions,
@@ -54,13 +53,18 @@ export function Timeline({
   refused?: { device: RefusedDevice; at: string };
 }) {
   const words = texts.alert.use;
+  const shared = overlaps(sessions, 1);
   const beyond = limit === undefined ? [] : overlaps(sessions, limit);
-  const marked = beyond.length > 0 ? beyond : overlaps(sessions, 1);
+  const allowed = shared.filter((one) => limit === undefined || one.devices.length <= limit);
+  const listed = beyond.length > 0 ? beyond : allowed;
   const begin = time(from);
   const end = Math.max(time(to), refused ? time(refused.at) : 0);
-  const at = (moment: number) => (1000 * (Math.min(Math.max(moment, begin), end) - begin)) / Math.max(1, end - begin);
+  const at = (moment: number) => (100 * (Math.min(Math.max(moment, begin), end) - begin)) / Math.max(1, end - begin);
   const names = [...new Set(sessions.map(nameOf))].sort();
-  const total = marked.reduce((sum, one) => sum + one.to - one.from, 0);
+  const total = listed.reduce((sum, one) => sum + one.to - one.from, 0);
+  const bar = (kind: string, first: number, last: number) => (
+    <span key={`${kind} ${first} ${last}`} className={kind} style={{ left: `${at(first)}%`, width: `${at(last) - at(first)}%` }} />
+  );
   return (
     <section aria-label={words.title}>
       <h2>{words.title}</h2>
@@ -68,49 +72,40 @@ export function Timeline({
         {total === 0
           ? words.never
           : limit === undefined
-            ? words.atLeastTwo(format.duration(total), marked.length)
-            : (beyond.length > 0 ? words.beyond : words.within)(format.duration(total), format.number(limit), marked.length)}
+            ? words.atLeastTwo(format.duration(total), listed.length)
+            : (beyond.length > 0 ? words.beyond : words.within)(format.duration(total), format.number(limit), listed.length)}
       </p>
       {isCut && <p className="notice fair">{words.cut(format.number(sessions.length), format.moment(sessions.at(-1)!.from))}</p>}
       <div className="timeline card">
-        {names.map((name) => (
-          <div key={name}>
-            <span className="small">
-              {name}, {places(sessions.filter((one) => nameOf(one) === name))}
-            </span>
-            <svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
-              <rect className="all" width="1000" height="10" />
-              <path className="grid" d="M250 0V10M500 0V10M750 0V10" />
-              {sessions
-                .filter((one) => nameOf(one) === name)
-                .map((one) => (
-                  <rect
-                    key={`${one.from} ${one.city}`}
-                    className="span"
-                    x={at(time(one.from))}
-                    width={Math.max(2, at(time(one.to)) - at(time(one.from)))}
-                    height="10"
-                  />
-                ))}
-              {marked
-                .filter((one) => one.devices.includes(name))
-                .map((one) => (
-                  <rect key={one.from} className="overlap" x={at(one.from)} width={Math.max(2, at(one.to) - at(one.from))} height="10" />
-                ))}
-            </svg>
-          </div>
-        ))}
+        {names.map((name) => {
+          const own = sessions.filter((one) => nameOf(one) === name);
+          const of = (periods: Overlap[]) => periods.filter((one) => one.devices.includes(name));
+          return (
+            <div key={name}>
+              <span className="small">
+                {name}, {places(own)}
+              </span>
+              <div className="track" aria-hidden="true">
+                {/* In two locations at once, a device has two sessions at the same time. */}
+                {[...new Set(own.map((one) => `${one.from} ${one.to}`))].map((one) => {
+                  const [first, last] = one.split(' ');
+                  return bar('span', time(first!), time(last!));
+                })}
+                {of(allowed).map((one) => bar('shared', one.from, one.to))}
+                {of(beyond).map((one) => bar('beyond', one.from, one.to))}
+              </div>
+            </div>
+          );
+        })}
         {refused && (
           <div>
             <span className="small">
               {deviceName(refused.device.ea_instance_id, refused.device.mt5_account_number)},{' '}
               {format.location(refused.device.city, refused.device.country)}: {words.refused(format.moment(refused.at))}
             </span>
-            <svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
-              <rect className="all" width="1000" height="10" />
-              <path className="grid" d="M250 0V10M500 0V10M750 0V10" />
-              <rect className="overlap" x={Math.min(995, at(time(refused.at)))} width="5" height="10" />
-            </svg>
+            <div className="track" aria-hidden="true">
+              {bar('refused', time(refused.at), time(refused.at))}
+            </div>
           </div>
         )}
         <div className="axis small">
@@ -124,14 +119,26 @@ export function Timeline({
           <span>
             <span className="key span" /> {words.inUse}
           </span>
-          <span>
-            <span className="key overlap" /> {refused ? words.atOnceOrRefused : words.atOnce}
-          </span>
+          {allowed.length > 0 && (
+            <span>
+              <span className="key shared" /> {limit === undefined ? words.atOnce : words.allowed}
+            </span>
+          )}
+          {beyond.length > 0 && (
+            <span>
+              <span className="key beyond" /> {words.tooMany}
+            </span>
+          )}
+          {refused && (
+            <span>
+              <span className="key refused" /> {words.isRefused}
+            </span>
+          )}
         </p>
       </div>
-      {marked.length > 0 && (
-        <ul aria-label={words.atOnce}>
-          {marked.slice(0, mostRows).map((one) => (
+      {listed.length > 0 && (
+        <ul aria-label={beyond.length > 0 ? words.tooMany : words.atOnce}>
+          {listed.slice(0, mostRows).map((one) => (
             <li key={one.from}>
               {words.period(format.moment(iso(one.from)), format.moment(iso(one.to)), format.duration(one.to - one.from))}
               {one.devices.join(', ')}
@@ -139,7 +146,7 @@ export function Timeline({
           ))}
         </ul>
       )}
-      {marked.length > mostRows && <p className="small">{words.longest(mostRows, marked.length)}</p>}
+      {listed.length > mostRows && <p className="small">{words.longest(mostRows, listed.length)}</p>}
     </section>
   );
 }

@@ -69,7 +69,6 @@ export default function Usage() {
               </section>
               <Heading title={texts.summary.top} csv={`${path}&by=license`} name="usage-by-license" />
               <Table
-                fits
                 label={texts.summary.top}
                 rows={reply.top_licenses}
                 id={(row) => row.key}

@@ -39,6 +39,19 @@ export const Back = ({ to, children }: { to: string; children: ReactNode }) => (
   </Link>
 );
 
+/** A mail address, which a narrow column breaks before the @, not in the middle of a word. */
+export function Mail({ of }: { of: string | null }) {
+  const at = of?.indexOf('@') ?? -1;
+  if (!of || at < 0) return of;
+  return (
+    <>
+      {of.slice(0, at)}
+      <wbr />
+      {of.slice(at)}
+    </>
+  );
+}
+
 /** What a list shows if it has no rows. */
 export const Empty = ({ children }: { children: ReactNode }) => <p className="empty">{children}</p>;
 
@@ -54,6 +67,11 @@ export function PageTitle({ title, children }: { title: string; children?: React
       {children}
     </div>
   );
+}
+
+/** For a change that removes what had the focus. */
+export function keepFocus() {
+  if (document.activeElement === document.body) document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
 }
 
 const tones: Record<string, string> = {
@@ -196,7 +214,7 @@ export function Table<T>({
 }
 
 /** Links in a line, which scrolls horizontally where it is too narrow. The active one is in view. */
-export function Links({ label, className, children }: { label: string; className?: string; children: ReactNode }) {
+export function Links({ label, className, id, children }: { label: string; className?: string; id?: string; children: ReactNode }) {
   const nav = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
   // One that needs a setting appears later, and moves the active one.
@@ -208,7 +226,7 @@ export function Links({ label, className, children }: { label: string; className
     nav.current!.scrollLeft = beyond > 0 ? beyond + 32 : 0;
   }, [pathname, count]);
   return (
-    <nav ref={nav} className={`scrolls ${className ?? ''}`} aria-label={label}>
+    <nav ref={nav} id={id} className={`scrolls ${className ?? ''}`} aria-label={label}>
       {children}
     </nav>
   );
@@ -365,8 +383,23 @@ const update = (next: Notification[]) => {
 export function notify(text: string, undo?: () => void) {
   const id = ++count;
   update([...current.slice(-2), { id, text, undo }]);
-  setTimeout(() => update(current.filter((one) => one.id !== id)), undo ? 15_000 : 6_000);
+  expire(id, undo ? 15 : 6);
 }
+
+/** Removes a message after these seconds; those in which a dialog covers it don't count. */
+function expire(id: number, seconds: number) {
+  setTimeout(() => {
+    if (seconds <= 1) update(current.filter((one) => one.id !== id));
+    else expire(id, document.querySelector('[role=dialog]') ? seconds : seconds - 1);
+  }, 1000);
+}
+
+const undoLatest = (one = current.findLast((shown) => shown.undo)) => {
+  if (!one) return false;
+  update(current.filter((other) => other !== one));
+  one.undo!();
+  return true;
+};
 
 export function Notifications() {
   const shown = useSyncExternalStore(
@@ -376,19 +409,22 @@ export function Notifications() {
     },
     () => current,
   );
+  // The button is far from the focus, and is shown for a few seconds only.
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const inText = event.target instanceof HTMLElement && event.target.closest('input:not([type=checkbox]), textarea, select') !== null;
+      if (event.key === 'z' && (event.ctrlKey || event.metaKey) && !inText && undoLatest()) event.preventDefault();
+    };
+    document.addEventListener('keydown', press);
+    return () => document.removeEventListener('keydown', press);
+  }, []);
   return (
     <div className="notifications" role="status" aria-live="polite">
       {shown.map((one) => (
         <div key={one.id} className="notification">
           <span>{one.text}</span>
           {one.undo && (
-            <Button
-              look="quiet"
-              onPress={() => {
-                update(current.filter((other) => other !== one));
-                one.undo!();
-              }}
-            >
+            <Button look="quiet" onPress={() => undoLatest(one)}>
               {t('undo')}
             </Button>
           )}
