@@ -1,10 +1,11 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
 
-namespace LicenseFunctions.Licenses;
+namespace LicenseFunctions.Home;
 
 /// <param name="Next">The <c>after</c> of the next page; null on the last page.</param>
 public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Next);
