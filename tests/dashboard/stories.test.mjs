@@ -15,6 +15,11 @@ before(async () => {
     `update license_tokens set metadata = metadata || '{"auto_renew": false}'
     where subscription_id in ('${licenses.fatima}', '${licenses.mira}')`,
   );
+  // And with renewals that can begin; those of the demo data begin later.
+  backend.sql(`
+    update license_tokens t set expires_at = now() + due.days * interval '1 day'
+    from (values ('${licenses.mira}'::uuid, 3), ('${licenses.jonas}', 5), ('${licenses.nadia}', 6), ('${licenses.fatima}', 2)) as due (id, days)
+    where t.subscription_id = due.id`);
 });
 
 after(async () => {
