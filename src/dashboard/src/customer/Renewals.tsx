@@ -119,6 +119,12 @@ export default function Renewals({ id, reload }: TabProps) {
       {(reply) => (
         <>
           <div className="stack">
+            {reply.expires_at === null ? (
+              <section className="card">
+                <h2>{t('expiry.never')}</h2>
+                <p>{t('renewals.never')}</p>
+              </section>
+            ) : (
             <section className="card">
               <h2>{t('renewals.next')}</h2>
               <Facts
@@ -169,7 +175,7 @@ export default function Renewals({ id, reload }: TabProps) {
                   {format.reason(reply.obstacle, !operator)}
                 </p>
               )}
-              {reply.amount_usd === null && reply.expires_at && reply.obstacle !== 'no_active_price' && (
+              {reply.amount_usd === null && reply.obstacle !== 'no_active_price' && (
                 <p className="notice fair">{t('renewals.noPrice')}</p>
               )}
               {auto.problem && <ProblemBox problem={auto.problem} />}
@@ -224,6 +230,7 @@ export default function Renewals({ id, reload }: TabProps) {
                 </div>
               )}
             </section>
+            )}
             <section>
               <h2>{t('renewals.history')}</h2>
               {reply.renewals.length === 0 ? (
