@@ -294,8 +294,8 @@ money(
 money(
   'gone-license-waits-for-ever',
   rules + 'RenewalSettlement.cs',
-  'if (!facts.License.IsGone) return Apply(',
-  'if (now > DateTimeOffset.MinValue) return Apply(',
+  'if (!facts.License.IsGone) return WithoutNotice(',
+  'if (now > DateTimeOffset.MinValue) return WithoutNotice(',
   'RenewalPlanTests',
 );
 money(

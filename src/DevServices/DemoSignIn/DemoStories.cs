@@ -22,7 +22,9 @@ public static class DemoStories
     public static string LanguageOf(string? chosen, StringValues accepted) =>
         Known(chosen)
         ?? (StringWithQualityHeaderValue.TryParseList(accepted, out var ranges) ? ranges : [])
-            .OrderByDescending(range => range.Quality ?? 1).Select(range => Known(range.Value.Value)).FirstOrDefault(known => known is not null)
+            .OrderByDescending(range => range.Quality ?? 1)
+            .Select(range => Known(range.Value.Value))
+            .FirstOrDefault(known => known is not null)
         ?? Default;
 
     private static string? Known(string? tag) => Languages.FirstOrDefault(one => one == tag?.Split('-')[0].ToLowerInvariant());

@@ -51,7 +51,7 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken) =>
         (await ScorePartAsync(subscriptionIds, cancellationToken)).Scored;
 
-    /// <summary>Scores those of these licenses whose stored score is missing or may be out of date, without waiting for the timer.</summary>
+    /// <summary>Scores those of these licenses whose stored score is missing or may be out of date.</summary>
     /// <returns>The present scores by license.</returns>
     public async Task<IReadOnlyDictionary<Guid, int>> ScoreOutdatedAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {

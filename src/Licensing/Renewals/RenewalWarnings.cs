@@ -75,8 +75,8 @@ public static class RenewalWarnings
         now - (renewal.PeriodStart + policy.Grace + RenewalPolicy.LateWindow) is var late && late > TimeSpan.Zero ? late : null;
 
     /// <summary>
-    /// How long the notice of <see cref="AtCharge"/> waits. Most charges have an outcome within seconds: then the customer gets only the mail
-    /// about the outcome.
+    /// How long the notice of <see cref="AtCharge"/> waits. Most charges have an outcome within seconds: then the customer gets only the
+    /// mail about the outcome.
     /// </summary>
     public static readonly TimeSpan AtChargeWaits = TimeSpan.FromMinutes(2);
 

@@ -62,6 +62,8 @@ export const format = {
           .map(({ type, value }, n, parts) => (type === 'literal' && parts[n + 1]?.type === 'hour' ? value : whole(value)))
           .join('')
       : t('none'),
+  /** An hour of the last weeks, for a narrow column. */
+  hour: (time: string) => whole(`${of().tickDay.format(new Date(time))}, ${of().tickHour.format(new Date(time))}`),
   /** A mark on a time axis, in seconds. */
   tick: (seconds: number, marks: 'dates' | 'days' | 'hours') =>
     of()[({ dates: 'tickDate', days: 'tickDay', hours: 'tickHour' } as const)[marks]].format(seconds * 1000),
@@ -112,7 +114,8 @@ export const format = {
     if (!time) return t('never');
     const seconds = (Date.parse(time) - Date.now()) / 1000;
     for (const [unit, length] of steps)
-      if (Math.abs(seconds) >= length) return whole(of().relative.format(Math.round(seconds / length), unit));
+      // Whole units, as the backend counts days.
+      if (Math.abs(seconds) >= length) return whole(of().relative.format(Math.trunc(seconds / length), unit));
     return t('justNow');
   },
   /** Milliseconds as hours and minutes. */

@@ -82,13 +82,14 @@ public sealed class DemoSignInTests(PostgresFixture postgres)
                     || (select count(*) from renewals_to_invoice) || ' to invoice, '
                     || (select count(*) from billing_ledger l join renewals r on r.renewal_id = l.reference_id
                         where l.entry_type = 'FEE_SUBSCRIPTION' and l.amount_usd = r.amount_usd) || ' booked, '
-                    || (select count(*) from license_renewal_history h where status = 'failed' and payment_provider is not null) || ' failed, '
-                    || (select count(*) from renewal_attempts a join license_renewal_history h on h.renewal_id = a.attempt_id) || ' attempts'
+                    || (select count(*) from license_renewal_history where status = 'failed' and payment_provider <> '') || ' failed, '
+                    || (select count(*) from renewal_attempts join license_renewal_history h on h.renewal_id = attempt_id) || ' attempts'
                 """));
             Assert.Equal(0, await database.QueryAsync<int>(
                 """
                 select count(*)::int from user_wallets w
-                where balance_usd <> coalesce((select sum(balance_after - balance_before) from billing_ledger l where l.wallet_id = w.wallet_id), 0)
+                where balance_usd <> coalesce(
+                    (select sum(balance_after - balance_before) from billing_ledger l where l.wallet_id = w.wallet_id), 0)
                 """));
             // No automatic renewal is due: the timers change nothing that a story says.
             Assert.Empty(await database.QueryAllAsync<string>(

@@ -204,7 +204,8 @@ public sealed class HealthScoreTests
     public static TheoryData<HealthFacts, string> Sentences => new()
     {
         {
-            Well, "+40 The license runs until Sep 22, 2026; +20 The license was used in the last trading day; +20 1 of 2 slots are taken; " +
+            Well,
+            "+40 The license runs until Sep 22, 2026; +20 The license was used in the last trading day; +20 1 of 2 slots are taken; " +
             "+20 No alert is open"
         },
         {

@@ -28,6 +28,9 @@ export const people = {
   yuki: demo('109'),
   liam: demo('108'),
   kofi: demo('118'),
+  george: demo('114'),
+  oskar: demo('112'),
+  samir: demo('125'),
 };
 export const licenses = {
   nora: demo('301'),
@@ -43,6 +46,8 @@ export const licenses = {
   marco: demo('320'),
   jonas: demo('304'),
   liam: demo('308'),
+  george: demo('314'),
+  oskar: demo('312'),
 };
 
 // Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six

@@ -66,7 +66,8 @@ public static class EmailOutbox
         NpgsqlConnection connection, string[] keys, TimeSpan[] delays, string[] payloads, CancellationToken cancellationToken) =>
         keys.Length == 0
             ? 0
-            : await connection.ExecuteAsync(new CommandDefinition(Add, new { keys, delays, payloads }, cancellationToken: cancellationToken));
+            : await connection.ExecuteAsync(new CommandDefinition(
+                Add, new { keys, delays, payloads }, cancellationToken: cancellationToken));
 
     // Each key is looked up by itself ("offset 0"). For all keys together, PostgreSQL compares each unsent mail with each key, which takes
     // longer and longer during a run that adds many mails.
