@@ -94,14 +94,14 @@ public sealed class CustomerTasksTests
         being booked                 | -                | -                | -                | -
         """;
 
-    private static readonly string[] States = ["20 days", "5 days", "grace", "expired"];
+    private static readonly string[] States = ["20 days", "5 days", "grace", "expired", "expired, suspended for it"];
 
     public static TheoryData<string, string, string> Table =>
     [
         .. from line in Expected.Split('\n')
            let cells = line.Split('|', StringSplitOptions.TrimEntries)
-           from state in States.Append("expired, suspended for it")
-           select (cells[0], state, cells[1 + Math.Min(Array.IndexOf([.. States, "expired, suspended for it"], state), 3)]),
+           from column in Enumerable.Range(0, States.Length)
+           select (cells[0], States[column], cells[Math.Min(column + 1, 4)]),
     ];
 
     [Fact]
