@@ -21,7 +21,7 @@ public static class DemoStories
     /// <param name="accepted">The header Accept-Language.</param>
     public static string LanguageOf(string? chosen, StringValues accepted) =>
         Known(chosen)
-        ?? (StringWithQualityHeaderValue.TryParseList(accepted, out var ranges) ? ranges : [])
+        ?? (StringWithQualityHeaderValue.TryParseList([.. accepted.OfType<string>()], out var ranges) ? ranges : [])
             .OrderByDescending(range => range.Quality ?? 1)
             .Select(range => Known(range.Value.Value))
             .FirstOrDefault(known => known is not null)
