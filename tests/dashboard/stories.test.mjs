@@ -1351,7 +1351,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
   await page.getByRole('link', { name: /^See the new price/ }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('The price has increased from $29.50 to $39.50.', { exact: false }).waitFor();
-  await dialog.getByText('Mastercard ••4444').waitFor();
+  await dialog.getByText('Mastercard ••4444', { exact: true }).waitFor();
   await assertAccessible(page, 'new price');
   await takeScreenshot(page, 'story-new-price');
   await dialog.getByRole('button', { name: 'Agree and renew' }).click();

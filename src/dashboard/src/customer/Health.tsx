@@ -81,7 +81,7 @@ function byPart(contributions: Contribution[]): Part[] {
 
 function Losses({ of: { because } }: { of: Part }) {
   return because.map((one) => (
-    <div key={one.reason}>
+    <div key={one.reason} className="small">
       {reasonOf(one)}
       {one.points < 0 && because.length > 1 && ` (${format.points(one.points)})`}
     </div>
@@ -139,13 +139,20 @@ function Shown({ report }: { report: Report }) {
         rows={byPart(report.contributions)}
         id={(row) => row.part}
         columns={[
-          { head: t('health.part'), cell: (row) => word('health.part', row.part) ?? row.part },
+          {
+            head: t('health.part'),
+            cell: (row) => (
+              <>
+                {word('health.part', row.part) ?? row.part}
+                <Losses of={row} />
+              </>
+            ),
+          },
           {
             head: t('health.points'),
             number: true,
             cell: (row) => t('health.partOf', { points: format.number(row.points), full: format.number(row.full) }),
           },
-          { head: t('health.reason'), wide: true, cell: (row) => <Losses of={row} /> },
         ]}
       />
       {changes.length > 0 && (

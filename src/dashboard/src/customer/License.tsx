@@ -35,7 +35,7 @@ export default function LicensePage() {
             <>
               <PageTitle title={license.master}>
                 <LicenseStatus license={license} />
-                <span>{expiry(license.expires_at)}</span>
+                {license.status !== 'REVOKED' && <span>{expiry(license.expires_at)}</span>}
                 {operator && license.owner_email && (
                   <span>
                     {t('license.owner')}: <Link to={`/customers/${license.owner_id}`}>{license.owner_email}</Link>
@@ -124,7 +124,10 @@ function Revoked() {
   const support = useConfig()?.brand.support_email;
   return (
     <div className="notice poor banner">
-      <strong>{t(owner ? 'license.revoked' : 'license.customerRevoked')}</strong>
+      <div>
+        <strong>{t('license.revoked')}</strong>
+        <p>{t(owner ? 'license.revokedText' : 'license.customerRevoked')}</p>
+      </div>
       {owner && support && (
         <a className="button" href={`mailto:${support}`}>
           {t('support.write')}

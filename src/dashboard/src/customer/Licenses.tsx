@@ -37,7 +37,7 @@ export function LicenseCards() {
                 {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
               </span>
             </p>
-            <p>{expiry(license.expires_at)}</p>
+            {license.status !== 'REVOKED' && <p>{expiry(license.expires_at)}</p>}
             {license.grace_until && <p>{t('renewals.grace', { until: format.moment(license.grace_until) })}</p>}
             {license.expires_at && license.status !== 'REVOKED' && (
               <p className="small">{license.auto_renew ? t('licenses.renews') : t('licenses.doesNotRenew')}</p>
