@@ -22,10 +22,12 @@ export function means(reply: RenewalList) {
 export const cardHelps = (reply: RenewalList) =>
   reply.pays_with === null && !['amount_too_small', 'unknown_payment_provider'].includes(reply.obstacle ?? '');
 
-/** The last payment if a provider declined it, and it would be charged again. */
+/** The last payment if a provider declined it, and the same card would be charged again: another card has no obstacle. */
 function lastDeclined(reply: RenewalList) {
   const last = reply.renewals.find((row) => row.status === 'success' || row.status === 'failed');
-  return reply.pays_with === 'card' && last?.status === 'failed' && last.payment_provider && last.failure_reason ? last : undefined;
+  return reply.pays_with === 'card' && reply.obstacle !== null && last?.status === 'failed' && last.payment_provider && last.failure_reason
+    ? last
+    : undefined;
 }
 
 /** Shows the amount of a renewal, what pays it, and the new end. Customers agree to an increased price here; operators can't. */
