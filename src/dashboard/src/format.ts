@@ -62,8 +62,6 @@ export const format = {
           .map(({ type, value }, n, parts) => (type === 'literal' && parts[n + 1]?.type === 'hour' ? value : whole(value)))
           .join('')
       : t('none'),
-  /** An hour of the last weeks, for a narrow column. */
-  hour: (time: string) => whole(`${of().tickDay.format(new Date(time))}, ${of().tickHour.format(new Date(time))}`),
   /** A mark on a time axis, in seconds. */
   tick: (seconds: number, marks: 'dates' | 'days' | 'hours') =>
     of()[({ dates: 'tickDate', days: 'tickDay', hours: 'tickHour' } as const)[marks]].format(seconds * 1000),

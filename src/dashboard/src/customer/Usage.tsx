@@ -105,13 +105,12 @@ function Shown({ reply }: { reply: Reply }) {
           <details>
             <summary>{t('usage.table')}</summary>
             <Table
-              fits
               label={title}
               rows={used}
               id={(row) => row.at}
               columns={[
-                { head: t('usage.time'), cell: (row) => (reply.bucket === 'day' ? format.date : format.hour)(row.at) },
-                { head: t('usage.received'), number: true, cell: (row) => format.number(row.signals_received) },
+                { head: t('usage.time'), cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
+                { head: t('health.received'), number: true, cell: (row) => format.number(row.signals_received) },
                 { head: t('health.executed'), number: true, cell: (row) => format.number(row.signals_executed) },
                 { head: t('health.rejected'), number: true, cell: (row) => format.number(row.signals_rejected) },
               ]}
