@@ -34,6 +34,18 @@ start_demo_services() {
   [ -n "${INVOICE_SELLER_NAME:-}" ] || use_demo_seller
 }
 
+# run_demo_timers ADDRESS: runs the timers that make the first invoices and health scores of the demo data, as soon as the backend listens.
+run_demo_timers() {
+  local token timer
+  command -v curl >/dev/null || return 0
+  token=$(licensectl token operator)
+  until curl -sf -o /dev/null "$1/healthz"; do pause 0.2; done
+  for timer in FetchPaymentEvents IssueInvoices ScoreLicenses; do
+    curl -s -o /dev/null -X POST "$1/admin/functions/$timer" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{}'
+    pause 1
+  done
+}
+
 use_demo_seller() {
   export INVOICE_SELLER_NAME='Demo Signals GmbH' INVOICE_SELLER_ADDRESS='Beispielstraße 1|10115 Berlin' INVOICE_SELLER_COUNTRY=DE
   export INVOICE_SELLER_TAX_ID=DE123456789 INVOICE_PREFIX=DEMO INVOICE_TAX_RATES=DE=19,FR=20

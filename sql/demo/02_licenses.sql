@@ -1,9 +1,10 @@
 -- One license per subscriber; together they have every possible state. A token is "demo-" and the first name: demo-nora.
+-- No automatic renewal is due at the first start, so that the timers change nothing that the stories of the sign-in page say.
 with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, revoked, revoked_reason) as (values
     (1, 'nora', 201, interval '24 days', true, 'SYNCED', null, null::interval, null),
     (2, 'tunde', 201, interval '19 days', false, 'SYNCED', null, null, null),
-    (3, 'mira', 202, interval '3 days', true, 'SYNCED', null, null, null),
-    (4, 'jonas', 203, interval '5 days', true, 'SYNCED', null, null, null),
+    (3, 'mira', 202, interval '8 days', true, 'SYNCED', null, null, null),
+    (4, 'jonas', 203, interval '9 days', true, 'SYNCED', null, null, null),
     (5, 'amara', 201, interval '-1 day', true, 'SYNCED', null, null, null),
     (6, 'paul', 202, interval '-9 days', true, 'SUSPENDED_ADMIN', 'License expired', interval '6 days', 'Expired - grace period ended'),
     (7, 'sara', 201, interval '15 days', true, 'SUSPENDED_ADMIN', 'License suspended: Concurrent sessions detected: 2 active devices',
@@ -13,7 +14,7 @@ with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, re
     (10, 'diego', 202, interval '17 days', false, 'PAUSED_TOXIC', 'Spread too wide for this strategy', null, null),
     (11, 'ines', 201, interval '28 days', true, 'DEGRADED_GAP', null, null, null),
     (12, 'oskar', 203, interval '11 days', false, 'SYNCED', null, interval '2 days', 'Canceled by the customer'),
-    (13, 'fatima', 204, interval '2 days', true, 'SYNCED', null, null, null),
+    (13, 'fatima', 204, interval '12 days', true, 'SYNCED', null, null, null),
     (14, 'george', 203, null, false, 'SYNCED', null, null, null),
     (15, 'hana', 201, interval '2 days', false, 'SYNCED', null, null, null),
     (16, 'ivan', 203, interval '9 days', true, 'SYNCED', null, null, null),
@@ -22,7 +23,7 @@ with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, re
     (18, 'kofi', 202, interval '26 days', true, 'SYNCED', null, null, null),
     (19, 'lena', 203, interval '14 days', true, 'SYNCED', null, null, null),
     (20, 'marco', 201, interval '23 days', true, 'SYNCED', null, null, null),
-    (21, 'nadia', 202, interval '6 days', true, 'SYNCED', null, null, null),
+    (21, 'nadia', 202, interval '10 days', true, 'SYNCED', null, null, null),
     (22, 'peter', 201, interval '29 days', true, 'SYNCED', null, null, null),
     (23, 'quynh', 202, interval '8 days', true, 'SYNCED', null, null, null),
     (24, 'rosa', 203, interval '27 days', true, 'SYNCED', null, null, null),
@@ -73,25 +74,104 @@ select token_id, subscription_id, '00000000-0000-4000-8000-000000000416', now() 
 from license_tokens where token_id = '00000000-0000-4000-8000-000000000499'
 on conflict do nothing;
 
-insert into license_renewal_history
-    (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry,
-     payment_provider, status, failure_reason)
-select ('00000000-0000-4000-8000-000000000' || 700 + n)::uuid, t.expires_at - coalesce(ago, interval '33 days'),
-       t.subscription_id, s.subscriber_id,
-       renewal_type, amount, t.expires_at - case when ago is null then interval '30 days' else interval '0' end,
-       case when ago is null then t.expires_at end, provider, status, failure_reason
-from (values
-    (1, 'auto', 49.00, null, 'success', null, null::interval),
-    (3, 'auto', 79.00, null, 'success', null, null),
-    (4, 'auto', 29.50, 'stripe', 'success', null, null),
-    (5, 'auto', 49.00, 'stripe', 'failed', 'insufficient_funds', interval '2 days'),
-    (6, 'auto', 79.00, 'stripe', 'failed', 'expired_card', interval '3 days'),
-    (8, 'manual', 29.50, null, 'success', null, null),
-    (11, 'auto', 49.00, null, 'success', null, null),
-    (18, 'auto', 79.00, 'stripe', 'success', null, null),
-    (20, 'manual', 49.00, 'stripe', 'success', null, null),
-    (22, 'auto', 49.00, 'stripe', 'success', null, null)
-) as renewals (n, renewal_type, amount, provider, status, failure_reason, ago)
-join license_tokens t on t.token_id = ('00000000-0000-4000-8000-000000000' || 400 + n)::uuid
-join subscriptions s on s.subscription_id = t.subscription_id
+-- Renewals with everything that belongs to them: the history, the attempts, the ledger's entries, and the marks from which the timer
+-- issues the invoices. What paid the wallet's renewals was deposited for them, so that the balances stay as they are.
+with renewals_of (n, renewal_type, amount, status, failure_reason, code, ago) as (values
+    (1, 'auto', 49.00, 'applied', null, null, interval '37 days'),
+    (3, 'auto', 79.00, 'applied', null, null, interval '37 days'),
+    (4, 'auto', 29.50, 'applied', null, null, interval '37 days'),
+    (5, 'auto', 49.00, 'soft_declined', 'insufficient_funds', 'insufficient_funds', interval '2 days'),
+    (6, 'auto', 79.00, 'lapsed', 'expired_card', 'expired_card', interval '3 days'),
+    (8, 'manual', 29.50, 'applied', null, null, interval '33 days'),
+    (11, 'auto', 49.00, 'applied', null, null, interval '37 days'),
+    (18, 'auto', 79.00, 'applied', null, null, interval '37 days'),
+    (20, 'manual', 49.00, 'applied', null, null, interval '33 days'),
+    (22, 'auto', 49.00, 'applied', null, null, interval '37 days')
+),
+dated as (
+    select r.*, ('00000000-0000-4000-8000-000000000' || 700 + n)::uuid as renewal_id,
+           ('00000000-0000-4000-8000-000000000' || 730 + n)::uuid as attempt_id, t.subscription_id, s.subscriber_id,
+           t.expires_at - ago as at,
+           t.expires_at - case r.status when 'applied' then interval '30 days' else interval '0' end as period_start,
+           case r.status when 'applied' then t.expires_at end as paid_until
+    from renewals_of r
+    join license_tokens t on t.token_id = ('00000000-0000-4000-8000-000000000' || 400 + n)::uuid
+    join subscriptions s on s.subscription_id = t.subscription_id
+),
+made as (
+    insert into renewals
+        (renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, soft_declines, gives_up_at, next_action_at,
+         paid_with, paid_from, paid_until, created_at, updated_at)
+    select renewal_id, subscription_id, subscriber_id, period_start, renewal_type, status, amount, (status = 'soft_declined')::int,
+           period_start + interval '3 days', case status when 'soft_declined' then now() + interval '20 hours' end,
+           case status when 'applied' then 'wallet' end, case status when 'applied' then period_start end, paid_until, at, at
+    from dated
+    on conflict do nothing
+    returning renewal_id
+),
+declined as (
+    insert into renewal_attempts
+        (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, updated_at)
+    select attempt_id, renewal_id, 1, 'stripe', m.payment_method_id,
+           jsonb_build_object(
+               'renewal_id', renewal_id, 'subscription_id', subscription_id, 'user_id', subscriber_id, 'amount_minor', (100 * amount)::int,
+               'currency', 'usd', 'customer_id', m.provider_customer_id, 'payment_id', m.provider_payment_id,
+               'description', 'License renewal from ' || to_char(period_start, 'YYYY-MM-DD'), 'debts_minor', 0, 'attempt', 1),
+           at, true, case status when 'lapsed' then 'hard_declined' else status end, code, at
+    from dated
+    join made using (renewal_id)
+    join user_payment_methods m on m.user_id = subscriber_id
+    where status <> 'applied'
+),
+recorded as (
+    -- A declined attempt's row has the attempt's id, like those that the backend writes.
+    insert into license_renewal_history
+        (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry, new_expiry, payment_provider,
+         status, failure_reason)
+    select case status when 'applied' then renewal_id else attempt_id end, at, subscription_id, subscriber_id, renewal_type, amount,
+           period_start, paid_until, case when status <> 'applied' then 'stripe' end,
+           case status when 'applied' then 'success' else 'failed' end, failure_reason
+    from dated
+    join made using (renewal_id)
+    union all
+    select renewal_id, period_start + interval '3 days', subscription_id, subscriber_id, renewal_type, amount, period_start, null, null,
+           'failed', 'grace_period_ended'
+    from dated
+    join made using (renewal_id)
+    where status = 'lapsed'
+    on conflict do nothing
+),
+booked as (
+    insert into billing_ledger
+        (ledger_id, user_id, wallet_id, entry_type, amount_usd, balance_before, balance_after, reference_id, description, created_at)
+    select uuid_generate_v4(), subscriber_id, wallet_id, entry_type, amount, case when is_fee then amount else 0 end,
+           case when is_fee then 0 else amount end, case when is_fee then renewal_id end,
+           case when is_fee then 'License renewal until ' || to_char(paid_until, 'YYYY-MM-DD') else 'Deposit by bank transfer' end,
+           at - case when is_fee then interval '0' else interval '1 day' end
+    from dated
+    join made using (renewal_id)
+    join user_wallets on user_id = subscriber_id
+    cross join (values ('DEPOSIT'::ledger_entry_type, false), ('FEE_SUBSCRIPTION', true)) as entries (entry_type, is_fee)
+    where status = 'applied'
+),
+paid as (
+    update user_wallets set lifetime_fees = lifetime_fees + amount, lifetime_deposits = lifetime_deposits + amount
+    from dated
+    join made using (renewal_id)
+    where user_id = subscriber_id and status = 'applied'
+)
+insert into renewals_to_invoice (renewal_id, marked_at)
+select renewal_id, at
+from dated
+join made using (renewal_id)
+where status = 'applied';
+
+-- The recurring revenue of the last weeks, which the backend counts every day.
+insert into recurring_revenue_days (day, licenses, amount_usd)
+select day::date, count(*), sum(monthly_fee_usd)
+from generate_series((now() at time zone 'UTC')::date - 60, (now() at time zone 'UTC')::date - 1, interval '1 day') as day
+join subscriptions s on s.created_at < day and s.subscription_id::text like '00000000-0000-4000-8000-0000000003__'
+join license_tokens t on t.subscription_id = s.subscription_id and (t.metadata ->> 'auto_renew')::boolean
+join master_pricing p on p.master_id = s.master_id and monthly_fee_usd > 0
+group by day
 on conflict do nothing;

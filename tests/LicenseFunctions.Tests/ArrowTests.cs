@@ -22,6 +22,7 @@ public sealed class ArrowTests
         ("Home", "Validation", "the customer's tasks name devices that were refused"),
         ("Home", "Suspicion", "the customer's tasks name suspensions and questions"),
         ("Home", "Renewals", "the customer's tasks name renewals that need the customer"),
+        ("Home", "Health", "lists show the score of the moment, as the license's page does"),
         ("PaymentMethods", "Renewals", "a changed card makes waiting renewals due in the same transaction; the webhook reports both"),
     ];
 

@@ -25,7 +25,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     private readonly Dictionary<Guid, HashSet<(string Intent, string Card)>> nextTried = [];
     private readonly HashSet<Guid> decided = [];
     private readonly HashSet<Guid> lapsed = [];
-    private readonly Dictionary<Guid, (int Count, DateTimeOffset At)> announced = [];
+    private readonly Dictionary<Guid, (int Count, DateTimeOffset? LastAt)> announced = [];
     private readonly Dictionary<object, decimal> agreeing = [];
     private readonly Dictionary<Guid, DateTimeOffset> bookedAt = [];
     private readonly Dictionary<string, DateTimeOffset> wholeAt = [];
@@ -248,6 +248,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
     public void Saved(State before, RenewalChange change)
     {
         var after = change.After;
+        if (change.Withdrawn is not null) NoticesOf(after);
         if (after.Attempt is { Status: AttemptStatus.Sent } attempt && attempt.AttemptId != before.Renewal?.Attempt?.AttemptId)
         {
             IsTheRightPrice(after, attempt.Request.AmountMinor / 100m);
@@ -273,21 +274,27 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (payment.With is not PaidWith.Card && gateway.Intents.Values.FirstOrDefault(intent => CanStillCharge(intent, after)) is { } open)
             violation($"renewal {after.RenewalId} is paid in another way while {open.Id} can still be charged");
 
-        IsAnnounced(after, begins: payment.With is not PaidWith.Card);
+        if (payment.With is PaidWith.Card) IsAnnounced(after, begins: false);
         IsExtended(before, after, license, customer);
     }
 
     // The mail about an automatic charge comes with the charge, or in the weeks before it.
     private void IsAnnounced(Renewal renewal, bool begins)
     {
-        var count = World.NoticesOf(renewal.SubscriptionId, renewal.PeriodStart);
-        if (!announced.TryGetValue(renewal.RenewalId, out var last) || count > last.Count)
-            announced[renewal.RenewalId] = last = (count, clock.Now);
+        var notice = NoticesOf(renewal);
         if (renewal is not { Type: RenewalType.Auto, AmountUsd: > 0 } || WasRestored) return;
-        if (count == 0 && !customers[renewal.SubscriptionId].Agreed.ContainsKey(renewal.RenewalId))
+        if (notice.LastAt is null && !customers[renewal.SubscriptionId].Agreed.ContainsKey(renewal.RenewalId))
             violation($"renewal {renewal.RenewalId} was paid automatically without a notice");
-        if (count > 0 && begins && clock.Now - last.At > LongestNotice)
-            violation($"renewal {renewal.RenewalId} is charged long after its notice of {last.At:u}");
+        if (begins && clock.Now - notice.LastAt > LongestNotice)
+            violation($"renewal {renewal.RenewalId} is charged long after its notice of {notice.LastAt:u}");
+    }
+
+    // A notice that was not sent yet is withdrawn with the outcome, so the count may fall.
+    private (int Count, DateTimeOffset? LastAt) NoticesOf(Renewal renewal)
+    {
+        var count = World.NoticesOf(renewal.SubscriptionId, renewal.PeriodStart);
+        var before = announced.GetValueOrDefault(renewal.RenewalId);
+        return announced[renewal.RenewalId] = (count, count > before.Count ? clock.Now : before.LastAt);
     }
 
     private bool CanStillCharge(ScheduleGateway.Intent intent, Renewal paid) =>

@@ -619,6 +619,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.Suspends && license is { IsTokenActive: true, IsGone: false } && license.ExpiresAt == row.Renewal.PeriodStart
             && !HasOtherOpen(row)) Suspend(license);
         if (change.History is { } history) History[history.Id] = history;
+        if (change.Withdrawn is { } withdrawn) Mails.Remove(withdrawn);
         if (change.Announcement is { } announcement) Mails.Add(announcement.DedupKey);
         if (change.Notice is { } notice) Mails.Add(notice.DedupKey);
         if (change.Audit is { } action) Audit.Add((license.SubscriptionId, action, change.Reason));

@@ -155,15 +155,19 @@ const pages = [
   ['home', people.sara, '/'],
   ['home-nothing', people.nora, '/'],
   ['home-grace', people.amara, '/'],
+  ['home-revoked', people.oskar, '/'],
+  ['home-unpriced', people.samir, '/'],
   ['wallet', people.nora, '/wallet'],
   ['invoices', people.nora, '/invoices', 'Hinzufügen'],
   ['licenses', people.yuki, '/licenses'],
   ['closing-only', people.paul, `/licenses/${licenses.paul}`],
   ['health', people.sara, `/licenses/${licenses.sara}`],
+  ['health-revoked', people.oskar, `/licenses/${licenses.oskar}`],
   ['usage', people.nora, `/licenses/${licenses.nora}/usage?span=month`],
   ['devices', people.sara, `/licenses/${licenses.sara}/devices`, 'Umbenennen', 'Entfernen', 'Dieses behalten …'],
   ['renewals', people.amara, `/licenses/${licenses.amara}/renewals`],
   ['renewals-early', people.nora, `/licenses/${licenses.nora}/renewals`],
+  ['renewals-never', people.george, `/licenses/${licenses.george}/renewals`],
   ['activity', people.sara, `/licenses/${licenses.sara}/activity`, 'Token ändern'],
   ['activity-question', people.marco, `/licenses/${licenses.marco}/activity`],
   ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
@@ -205,8 +209,11 @@ test('in German, no page of a customer has an English text, and each is accessib
 
 test('dialogs and problems are in German, too', async () => {
   const renew = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals?renew`, locale: 'de-AT' });
-  await renew.getByRole('dialog').getByText('Visa ••9995').waitFor();
-  await renew.getByRole('dialog').getByText('49,00').waitFor();
+  await renew.getByRole('dialog').getByText('Visa ••9995', { exact: true }).waitFor();
+  await renew
+    .getByRole('dialog')
+    .getByText(/^49,00/)
+    .waitFor();
   await assertGerman(renew, 'the renewal');
   await takeScreenshot(renew, 'german-renewal');
   await close(renew);

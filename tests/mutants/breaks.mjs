@@ -294,8 +294,8 @@ money(
 money(
   'gone-license-waits-for-ever',
   rules + 'RenewalSettlement.cs',
-  'if (!facts.License.IsGone) return Apply(',
-  'if (now > DateTimeOffset.MinValue) return Apply(',
+  'if (!facts.License.IsGone) return WithoutNotice(',
+  'if (now > DateTimeOffset.MinValue) return WithoutNotice(',
   'RenewalPlanTests',
 );
 money(
@@ -783,14 +783,7 @@ kindOf('notice before a charge');
 money(
   'no-notice-of-a-card-charge',
   rules + 'RenewalPlan.cs',
-  'RenewalWarnings.AtPayment(charging, PaidWith.Card, card, policy, now)',
-  'null',
-  'RenewalPlanTests',
-);
-money(
-  'no-notice-of-a-wallet-payment',
-  rules + 'RenewalPlan.cs',
-  'RenewalWarnings.AtPayment(renewal, with, null, policy, now)',
+  'RenewalWarnings.AtCharge(charging, card, policy, now)',
   'null',
   'RenewalPlanTests',
 );
@@ -801,14 +794,6 @@ money(
   'now - CatchUp - Grace',
   'RenewalPolicyTests',
   'PostgresRenewalStoreTests',
-);
-other(
-  'notice-of-a-free-renewal',
-  rules + 'RenewalWarnings.cs',
-  'AmountUsd: > 0 }',
-  'AmountUsd: >= 0 }',
-  'RenewalPlanTests',
-  'RenewalForecastTests',
 );
 other(
   'notice-comes-late',

@@ -5,7 +5,8 @@ namespace DevServices;
 
 public sealed record DemoPerson(Guid UserId, string Email, string Role)
 {
-    public string? Story => DemoStories.Of(Email);
+    /// <summary>What is special about the person, in the reader's language.</summary>
+    public string? Story { get; init; }
 }
 
 /// <summary>Reads the persons of sql/demo, which have reserved identifiers and addresses.</summary>

@@ -26,8 +26,14 @@ public sealed class DemoSignIn(DemoPersonStore persons, HttpSettings http, IConf
 
     private static readonly Refusal NotHere = new(RefusalKind.NotFound, "NOT_FOUND", "This route does not exist.");
 
-    public async Task<Outcome<DemoPersonList>> ListAsync(HttpContext context, CancellationToken cancellationToken) =>
-        IsOffered(context) ? new DemoPersonList(await persons.ListAsync(cancellationToken)) : NotHere;
+    public async Task<Outcome<DemoPersonList>> ListAsync(HttpContext context, CancellationToken cancellationToken)
+    {
+        if (!IsOffered(context))
+            return NotHere;
+        var language = DemoStories.LanguageOf(context.Request.Query["language"], context.Request.Headers.AcceptLanguage);
+        var listed = await persons.ListAsync(cancellationToken);
+        return new DemoPersonList([.. listed.Select(person => person with { Story = DemoStories.Of(person.Email, language) })]);
+    }
 
     public async Task<Outcome<DemoToken>> SignInAsync(HttpContext context, Guid userId, CancellationToken cancellationToken)
     {

@@ -13,7 +13,8 @@ public sealed class DemoSignInFunctions(LicenseDatabase database, HttpSettings h
 
     [Function("ListDemoPersons")]
     [Access(CallerRole.Anonymous)]
-    [Operation("Lists the persons of the demo data; available on this machine only.", Reply = typeof(DemoPersonList))]
+    [Operation(
+        "Lists the persons of the demo data; available on this machine only.", Reply = typeof(DemoPersonList), Query = ["language"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "app/demo/persons")] HttpRequest request,
         CancellationToken cancellationToken) =>

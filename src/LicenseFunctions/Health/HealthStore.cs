@@ -142,6 +142,33 @@ public sealed class HealthStore(LicenseDatabase database)
             new CommandDefinition(Due, new { limit, skipped }, cancellationToken: cancellationToken))).AsList();
     }
 
+    private const string Outdated = """
+        select a.subscription_id
+        from unnest(@subscriptionIds) as a (subscription_id)
+        join subscriptions s using (subscription_id)
+        cross join lateral (
+            select c.token_id, c.is_active, c.revoked_reason, c.expires_at, c.last_used_at
+            from v_current_license_tokens c where c.subscription_id = a.subscription_id limit 1
+        ) t
+        left join license_health h on h.subscription_id = a.subscription_id
+        where h.scored_at is null or h.due_at <= now() or (h.is_silent and t.last_used_at > h.scored_at)
+           or exists (select from health_marks m where m.subscription_id = a.subscription_id)
+           or h.platform_facts is distinct from platform_facts_hash(
+                  subscription_state_of(s.state)::text, is_subscription_active(s.is_active), s.paused_reason, t.token_id,
+                  t.is_active is true, t.revoked_reason, t.expires_at)
+        """;
+
+    /// <summary>Those of these licenses that have no score, are due, or have changed since they were scored.</summary>
+    public async Task<Guid[]> OutdatedAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return
+        [
+            .. await session.Connection.QueryAsync<Guid>(
+                new CommandDefinition(Outdated, new { subscriptionIds }, cancellationToken: session.Token)),
+        ];
+    }
+
     // Tables with many rows per license are read license by license, so the cost depends only on the number of requested licenses.
     private const string Load = """
         select a.subscription_id, coalesce(h.marks, 0) as marks,

@@ -51,6 +51,16 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken) =>
         (await ScorePartAsync(subscriptionIds, cancellationToken)).Scored;
 
+    /// <summary>Scores those of these licenses whose stored score is missing or may be out of date.</summary>
+    /// <returns>The present scores by license.</returns>
+    public async Task<IReadOnlyDictionary<Guid, int>> ScoreOutdatedAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
+    {
+        var outdated = await store.OutdatedAsync(subscriptionIds, cancellationToken);
+        return outdated.Length == 0
+            ? new Dictionary<Guid, int>()
+            : (await ScoreAsync(outdated, cancellationToken)).ToDictionary(one => one.Row.SubscriptionId, one => one.Report.Score);
+    }
+
     /// <param name="Locked">Licenses whose scores are not stored. They stay due.</param>
     private sealed record ScoredPart(IReadOnlyList<ScoredHealth> Scored, IReadOnlyCollection<Guid> Unreadable, List<Guid> Locked);
 

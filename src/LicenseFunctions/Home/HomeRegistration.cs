@@ -4,5 +4,7 @@ namespace LicenseFunctions.Home;
 
 public static class HomeRegistration
 {
-    public static IServiceCollection AddHome(this IServiceCollection services) => services.AddSingleton<ListTasks>();
+    public static IServiceCollection AddHome(this IServiceCollection services) => services
+        .AddSingleton<ListTasks>()
+        .AddSingleton<ListLicenses>();
 }

@@ -47,8 +47,14 @@ public sealed class ListTasks(
         SubscriberLift.IsAllowed(open.Cause, open.LastLiftAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null, now),
         CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.HasAppeal);
 
-    private TaskRenewal Renewal(NextRenewal next) => new(
-        next.ExpiresAt, policy.OpensAt(next.ExpiresAt), next.License.AutoRenew, next.Price(policy).AmountUsd + next.DebtUsd,
-        next.LastPaidUsd, next.Forecast(policy).Obstacle, next.Status is RenewalStatus.NeedsAuthentication,
-        TakesCards: policy.IdempotencyKeyLifetimes.Count > 0);
+    private TaskRenewal Renewal(NextRenewal next)
+    {
+        var (price, forecast) = (next.Price(policy), next.Forecast(policy));
+        var payment = RenewalForecast.OfPayment(
+            next.ExpiresAt, price, next.DebtUsd, next.WalletUsd, next.Card, next.LastDecline, policy);
+        return new TaskRenewal(
+            next.ExpiresAt, policy.OpensAt(next.ExpiresAt), price.AmountUsd + next.DebtUsd, next.LastPaidUsd,
+            HeldBy: forecast.IsHeld && forecast.Obstacle != payment.Obstacle ? forecast.Obstacle : null, payment.Obstacle,
+            CanPay: payment.With is not null, next.Status, TakesCards: policy.IdempotencyKeyLifetimes.Count > 0);
+    }
 }

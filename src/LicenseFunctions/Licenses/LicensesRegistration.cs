@@ -13,7 +13,6 @@ public static class LicensesRegistration
         .AddSingleton<ReinstateLicense>()
         .AddSingleton<RotateToken>()
         .AddSingleton<LicenseListStore>()
-        .AddSingleton<ListLicenses>()
         .AddSingleton<ShowSignedIn>()
         .AddSingleton<ChooseLanguage>();
 }

@@ -52,10 +52,15 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (changes.Where(IsQuestionAnswered).Select(change => change.After.RenewalId).ToArray() is { Length: > 0 } answered)
             await ExecuteAsync(DropQuestions, new { answered }, cancellationToken);
         await WriteHistoryAsync([.. changes.Where(change => change.History is not null)], cancellationToken);
+        if (changes.Select(change => change.Withdrawn).OfType<string>().ToArray() is { Length: > 0 } withdrawn)
+            await EmailOutbox.RemoveUnsentAsync(connection, withdrawn, cancellationToken);
         await EmailOutbox.AddAsync(
             connection,
             [.. changes.SelectMany(change => new[] { change.Announcement, change.Notice }.OfType<RenewalNotice>()
-                .Select(notice => Mail(change, notice)))],
+                .Select(notice => Mail(change, notice) with
+                {
+                    Delay = notice == change.Announcement ? RenewalWarnings.AtChargeWaits : TimeSpan.Zero,
+                }))],
             cancellationToken);
         await AuditLog.AddAsync(
             connection,

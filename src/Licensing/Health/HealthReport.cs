@@ -31,12 +31,14 @@ public enum HealthReason
 {
     RunsUntil,
     Valid,
+    WhileValid,
     LockedNoFunds,
     PausedToxic,
     Inactive,
     Suspended,
     Revoked,
     Expired,
+    ExpiredWithoutPrice,
     InGrace,
     EndsWithoutRenewal,
     NoActivePrice,
@@ -47,6 +49,7 @@ public enum HealthReason
     CardExpires,
     PaymentDeclined,
     InUse,
+    WhileUsed,
     NoUseKnown,
     Unused,
     NotUsedYet,
@@ -61,7 +64,7 @@ public enum HealthReason
 }
 
 /// <summary>The values of a reason; those that it doesn't have are null.</summary>
-/// <param name="Days">Whole days: until the end, or since the last use.</param>
+/// <param name="Days">Days by the calendar (UTC) until the end, or whole days since the last use.</param>
 /// <param name="Percent">Of the signals.</param>
 /// <param name="Used">Devices.</param>
 /// <param name="Severity">Of an alert.</param>
@@ -88,7 +91,8 @@ public sealed record HealthContribution(
 public sealed record HealthReport(int Score, IReadOnlyList<HealthContribution> Contributions)
 {
     /// <summary>Whether points are lost because the license is not used; the next use regains them.</summary>
-    public bool IsSilent => Contributions.Any(contribution => contribution is { Action: HealthAction.StartExpertAdvisor, Points: < 0 });
+    public bool IsSilent => Contributions.Any(
+        contribution => contribution is { Code: HealthReason.Unused or HealthReason.NotUsedYet, Points: < 0 });
 
     /// <summary>What the customer can do; the largest loss comes first.</summary>
     public IEnumerable<HealthContribution> Recommendations =>

@@ -16,6 +16,10 @@ public static class HealthScore
     public const int DevicesPoints = 20;
     public const int SuspicionPoints = 20;
 
+    private const int GracePoints = 25;
+
+    private const string AskAboutThePrice = "Ask the master or the platform's support about the next period";
+
     /// <summary>A license younger than this loses no points for missing use.</summary>
     public static readonly TimeSpan Settling = TimeSpan.FromDays(3);
 
@@ -62,11 +66,20 @@ public static class HealthScore
         }
     }
 
-    private static Why StatusGain(HealthFacts facts) => facts.ExpiresAt is { } expiry && expiry > facts.Now
-        ? new Why(
+    // What is lost contradicts the reason for the full points, so these then only say what they are for.
+    private static Why StatusGain(HealthFacts facts) => facts switch
+    {
+        { Status: not (LicenseStatus.Active or LicenseStatus.PendingRenewal) } =>
+            new Why(HealthReason.WhileValid, "Points of a valid license"),
+        { ExpiresAt: { } expiry } when expiry > facts.Now => new Why(
             HealthReason.RunsUntil, $"The license runs until {expiry.UtcDateTime.ToString("MMM d, yyyy", CultureInfo.InvariantCulture)}",
-            new HealthValues(Until: expiry))
-        : new Why(HealthReason.Valid, "The license is valid");
+            new HealthValues(Until: expiry)),
+        _ => new Why(HealthReason.Valid, "The license is valid"),
+    };
+
+    /// <summary>Whether expert advisors can trade, so that it makes sense to use the license, and to use it better.</summary>
+    private static bool CanTrade(HealthFacts facts) =>
+        facts.Status is LicenseStatus.Active or LicenseStatus.PendingRenewal or LicenseStatus.Grace;
 
     private static IEnumerable<HealthContribution> Status(HealthFacts facts)
     {
@@ -99,6 +112,12 @@ public static class HealthScore
                     HealthPart.Status, StatusPoints, new Why(HealthReason.Revoked, "The license was revoked"),
                     HealthAction.ContactSupport, "Ask the platform's support for a new token");
                 break;
+            case LicenseStatus.Expired or LicenseStatus.Grace when facts.Payment.Obstacle is PaymentSource.NoActivePrice:
+                yield return Loss(
+                    HealthPart.Status, facts.Status is LicenseStatus.Grace ? GracePoints : StatusPoints,
+                    new Why(HealthReason.ExpiredWithoutPrice, "The license has expired, and the master has no active price to renew it"),
+                    HealthAction.ContactSupport, AskAboutThePrice);
+                break;
             case LicenseStatus.Expired:
                 yield return Loss(
                     HealthPart.Status, StatusPoints, new Why(HealthReason.Expired, "The license has expired"),
@@ -106,7 +125,7 @@ public static class HealthScore
                 break;
             case LicenseStatus.Grace:
                 yield return Loss(
-                    HealthPart.Status, 25, new Why(HealthReason.InGrace, "The license has expired and is in its grace period"),
+                    HealthPart.Status, GracePoints, new Why(HealthReason.InGrace, "The license has expired and is in its grace period"),
                     HealthAction.Renew, "Renew now: the license stops when the grace period ends");
                 break;
             default:
@@ -123,12 +142,15 @@ public static class HealthScore
             yield break;
 
         var left = expiry - facts.Now;
+        // As in the mails, and as the pages show the expiry beside it.
+        var daysLeft = RenewalWarnings.DaysLeft(expiry, facts.Now);
         var points = left < TimeSpan.FromDays(3) ? 15 : left < TimeSpan.FromDays(7) ? 10 : 5;
         if (facts.Payment is { AutoRenew: false, Obstacle: not PaymentSource.NoActivePrice })
             yield return Loss(
                 HealthPart.Status, points,
                 new Why(
-                    HealthReason.EndsWithoutRenewal, $"The license ends in {Days(left)} and auto-renewal is off", InDays(left)),
+                    HealthReason.EndsWithoutRenewal, $"The license ends {OnDay(daysLeft)}, and auto-renewal is off",
+                    new HealthValues(Days: daysLeft)),
                 HealthAction.TurnOnAutoRenewal, "Turn on auto-renewal, or renew manually");
         if (facts.Payment.Obstacle is { } obstacle)
         {
@@ -141,7 +163,7 @@ public static class HealthScore
     {
         PaymentSource.NoActivePrice => (
             new Why(HealthReason.NoActivePrice, "The master has no active price, so the license can't be renewed"),
-            HealthAction.ContactSupport, "Ask the master or the platform's support about the next period"),
+            HealthAction.ContactSupport, AskAboutThePrice),
         PaymentSource.PriceConsent => (
             new Why(HealthReason.PriceConsent, "The price of the next period has increased, and consent to it is missing"),
             HealthAction.Renew, "Agree to the new price on the Renewals page, or with the link in the email"),
@@ -167,21 +189,26 @@ public static class HealthScore
             HealthAction.ReplaceCard, "Save another payment method, or top up the wallet"),
     };
 
-    private static Why UsageGain(HealthFacts facts) => facts.LastUsedAt is null
-        ? new Why(HealthReason.NoUseKnown, "No use is known yet")
-        : new Why(HealthReason.InUse, "The license is in use");
+    private static Why UsageGain(HealthFacts facts) =>
+        SilencePoints(facts) > 0 ? new Why(HealthReason.WhileUsed, "Points of a license that is used every trading day")
+        : facts.LastUsedAt is null ? new Why(HealthReason.NoUseKnown, "No use is known yet")
+        : new Why(HealthReason.InUse, "The license was used in the last trading day");
 
-    private static IEnumerable<HealthContribution> Usage(HealthFacts facts)
+    private static int SilencePoints(HealthFacts facts)
     {
         var silence = Silence(facts);
-        var points = silence < TimeSpan.FromDays(1) ? 0
+        return silence < TimeSpan.FromDays(1) ? 0
             : silence < TimeSpan.FromDays(3) ? 5
             : silence < TimeSpan.FromDays(7) ? 10
             : silence < TimeSpan.FromDays(14) ? 15
             : UsagePoints;
-        if (points > 0)
-            yield return Loss(
-                HealthPart.Usage, points,
+    }
+
+    private static IEnumerable<HealthContribution> Usage(HealthFacts facts)
+    {
+        if (SilencePoints(facts) is > 0 and var points)
+            yield return LossOfUse(
+                facts, HealthPart.Usage, points,
                 facts.LastUsedAt is { } last
                     ? new Why(HealthReason.Unused, $"Last used {Days(facts.Now - last)} ago", InDays(facts.Now - last))
                     : new Why(HealthReason.NotUsedYet, "Not used yet"),
@@ -191,20 +218,21 @@ public static class HealthScore
             yield break;
         // The log may have contradicting counters from before they were rejected.
         var rate = Math.Clamp((double)facts.SignalsRejected / facts.SignalsReceived, 0, 1);
+        var percent = (int)Math.Round(100 * rate, MidpointRounding.AwayFromZero);
         var rejected = rate < 0.1 ? 0 : rate < 0.25 ? 4 : rate < 0.5 ? 8 : 12;
         if (rejected > 0)
-            yield return Loss(
-                HealthPart.Usage, rejected,
+            yield return LossOfUse(
+                facts, HealthPart.Usage, rejected,
                 new Why(
                     HealthReason.SignalsRejected,
-                    $"{rate.ToString("P0", CultureInfo.InvariantCulture)} of the last 7 days' signals were rejected",
-                    new HealthValues(Percent: (int)Math.Round(100 * rate, MidpointRounding.AwayFromZero))),
+                    string.Create(CultureInfo.InvariantCulture, $"{percent}% of the signals of the last 7 days were rejected"),
+                    new HealthValues(Percent: percent)),
                 HealthAction.CheckExpertAdvisor,
                 "Check the terminal's journal. The usual causes are margin, symbol names and price deviation");
     }
 
     private static string Count(HealthFacts facts) =>
-        string.Create(CultureInfo.InvariantCulture, $"{facts.DevicesUsed} of {facts.MaxDevices} devices in use");
+        string.Create(CultureInfo.InvariantCulture, $"{facts.DevicesUsed} of {facts.MaxDevices} slots are taken");
 
     private static IEnumerable<HealthContribution> Devices(HealthFacts facts)
     {
@@ -217,8 +245,8 @@ public static class HealthScore
                 HealthAction.RemoveDevice, "Remove devices that are no longer used");
         var changes = facts.DeviceChanges - ChangesAllowed;
         if (changes > 0)
-            yield return Loss(
-                HealthPart.Devices, Math.Min(12, 4 * changes),
+            yield return LossOfUse(
+                facts, HealthPart.Devices, Math.Min(12, 4 * changes),
                 new Why(
                     HealthReason.DeviceChanges,
                     string.Create(CultureInfo.InvariantCulture, $"{facts.DeviceChanges} device changes in 30 days"),
@@ -249,6 +277,11 @@ public static class HealthScore
     private static HealthContribution Loss(HealthPart part, int points, Why why, HealthAction action, string recommendation) =>
         why.ToContribution(part, -points) with { Action = action, Recommendation = recommendation };
 
+    /// <summary>A loss that only use regains: without a recommendation while the license can't be used.</summary>
+    private static HealthContribution LossOfUse(
+        HealthFacts facts, HealthPart part, int points, Why why, HealthAction action, string recommendation) =>
+        CanTrade(facts) ? Loss(part, points, why, action, recommendation) : why.ToContribution(part, -points);
+
     /// <summary>A reason as a sentence and as a code with values.</summary>
     private sealed record Why(HealthReason Code, string Sentence, HealthValues? Values = null)
     {
@@ -259,6 +292,13 @@ public static class HealthScore
     private static DateTimeOffset Latest(DateTimeOffset? one, DateTimeOffset other) => one is { } known && known > other ? known : other;
 
     private static HealthValues InDays(TimeSpan span) => new(Days: (int)span.TotalDays);
+
+    private static string OnDay(int days) => days switch
+    {
+        0 => "today",
+        1 => "tomorrow",
+        _ => string.Create(CultureInfo.InvariantCulture, $"in {days} days"),
+    };
 
     private static string Days(TimeSpan span) =>
         span < TimeSpan.FromDays(1) ? "less than a day"

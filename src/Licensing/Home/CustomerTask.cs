@@ -12,7 +12,7 @@ public enum CustomerTaskKind
     /// <summary>The license is suspended, and the customer may ask for a review.</summary>
     Appeal,
 
-    /// <summary>The license has expired, and its grace has ended.</summary>
+    /// <summary>The license has expired, its grace has ended, and something can pay its renewal.</summary>
     RenewExpired,
 
     /// <summary>Only the platform can end the suspension.</summary>
@@ -24,7 +24,7 @@ public enum CustomerTaskKind
     /// <summary>The renewal waits for the consent to an increased price.</summary>
     AgreeToPrice,
 
-    /// <summary>The license has expired and works until the end of its grace.</summary>
+    /// <summary>The license has expired and works until the end of its grace, and something can pay its renewal.</summary>
     RenewInGrace,
 
     /// <summary>"Was this you?"</summary>
@@ -39,24 +39,48 @@ public enum CustomerTaskKind
     /// <summary>The wallet balance is too low, and another card would not help.</summary>
     AddMoney,
 
-    /// <summary>The license expires soon, and auto-renewal is off.</summary>
+    /// <summary>The license expires soon, and it is not renewed automatically.</summary>
     RenewManually,
+
+    /// <summary>The license ends soon or has ended, and nobody can renew it: the master has no price, or left the platform.</summary>
+    EndsForGood,
 
     /// <summary>A device was refused because all slots were taken.</summary>
     DecideDevice,
 
     /// <summary>An operator reviews the appeal: there is nothing to do.</summary>
     AwaitReview,
+
+    /// <summary>The license was revoked before its end: only the support can help.</summary>
+    AskSupport,
+}
+
+/// <summary>What a license can do when the customer reads the task.</summary>
+public enum TaskStage
+{
+    /// <summary>It works.</summary>
+    Running,
+
+    /// <summary>It has expired, and works until the end of its grace.</summary>
+    InGrace,
+
+    /// <summary>It doesn't work.</summary>
+    Ended,
 }
 
 /// <param name="Until">When it becomes worse: the end of the grace, or the expiry; null if there is no such time.</param>
 /// <param name="AmountUsd">What the next renewal costs; null where no payment is due.</param>
 /// <param name="OldAmountUsd">What the last renewal cost; null if it is not known.</param>
-/// <param name="Reason">The cause of a suspension, the code of a check, or why the renewal would fail; null for none.</param>
+/// <param name="Reason">
+/// The cause of a suspension, the code of a check, or why the renewal would fail or is not automatic; null for none.
+/// </param>
 /// <param name="AlertId">The alert to answer, or the one about the refused device.</param>
 public sealed record CustomerTask(
     CustomerTaskKind Kind, Guid SubscriptionId, string Master, DateTimeOffset? Until = null, decimal? AmountUsd = null,
-    decimal? OldAmountUsd = null, string? Reason = null, Guid? AlertId = null);
+    decimal? OldAmountUsd = null, string? Reason = null, Guid? AlertId = null)
+{
+    public TaskStage Stage { get; init; }
+}
 
 /// <param name="CanAppeal">False if the suspension already has an appeal.</param>
 public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
@@ -64,11 +88,23 @@ public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
 /// <param name="Until">The license's expiry.</param>
 /// <param name="OpensAt">When it can be renewed.</param>
 /// <param name="AmountUsd">What the renewal costs, with what earlier ones left open.</param>
-/// <param name="Obstacle">Why the renewal would fail; null if it should succeed.</param>
+/// <param name="HeldBy">
+/// Why it is not renewed automatically, apart from the payment: a <see cref="RenewalBlock"/>, auto_renew_off, paid_before or
+/// payment_disputed; null if it is.
+/// </param>
+/// <param name="Obstacle">Why its payment would fail; null if it should succeed.</param>
+/// <param name="CanPay">Whether something can pay, even if it was declined before.</param>
+/// <param name="Status">Null before the renewal is opened.</param>
 /// <param name="TakesCards">A payment provider is configured.</param>
 public sealed record TaskRenewal(
-    DateTimeOffset Until, DateTimeOffset OpensAt, bool AutoRenew, decimal? AmountUsd, decimal? OldAmountUsd, string? Obstacle,
-    bool NeedsAuthentication, bool TakesCards);
+    DateTimeOffset Until, DateTimeOffset OpensAt, decimal? AmountUsd, decimal? OldAmountUsd, string? HeldBy, string? Obstacle, bool CanPay,
+    RenewalStatus? Status, bool TakesCards)
+{
+    /// <summary>Nobody can renew it, not even on request.</summary>
+    public bool IsImpossible => Obstacle is PaymentSource.NoActivePrice || IsBlocked;
+
+    private bool IsBlocked => Enum.GetValues<RenewalBlock>().Any(block => EnumWords.Of(block) == HeldBy);
+}
 
 /// <param name="Code">The code of a check, regardless of devices.</param>
 /// <param name="GraceUntil">Null for a license that is not in its grace.</param>
@@ -80,7 +116,7 @@ public sealed record TaskFacts(
     Guid SubscriptionId, string Master, LicenseCode Code, bool IsSuspended, DateTimeOffset? GraceUntil,
     IReadOnlyList<TaskSuspension> Suspensions, TaskRenewal? Renewal, Guid? QuestionId, Guid? RefusedId);
 
-/// <summary>Decides what a customer has to do first.</summary>
+/// <summary>Decides what a customer has to do first. Nothing is a task that can't be done.</summary>
 public static class CustomerTasks
 {
     /// <summary>A license that isn't renewed automatically is a task from this long before its expiry.</summary>
@@ -93,28 +129,37 @@ public static class CustomerTasks
     public static IReadOnlyList<CustomerTask> Of(IEnumerable<TaskFacts> licenses, DateTimeOffset now) =>
     [
         .. licenses.SelectMany(license => Of(license, now))
-            .OrderBy(task => task.Kind)
+            .OrderBy(Urgency)
             .ThenBy(task => task.Until ?? DateTimeOffset.MaxValue)
             .ThenBy(task => task.Master, StringComparer.Ordinal),
     ];
 
+    // A payment that keeps a license from working is as urgent as its renewal.
+    private static CustomerTaskKind Urgency(CustomerTask task) => task switch
+    {
+        { Kind: CustomerTaskKind.AddPaymentMethod or CustomerTaskKind.AddMoney, Stage: TaskStage.Ended } => CustomerTaskKind.RenewExpired,
+        { Kind: CustomerTaskKind.AddPaymentMethod or CustomerTaskKind.AddMoney, Stage: TaskStage.InGrace } => CustomerTaskKind.RenewInGrace,
+        _ => task.Kind,
+    };
+
     private static IEnumerable<CustomerTask> Of(TaskFacts license, DateTimeOffset now)
     {
-        if (OfState(license) is { } state)
-            yield return state;
-        else if (license.Renewal is { } renewal && OfRenewal(license, renewal, now) is { } due)
-            yield return due;
+        if ((OfSuspension(license) ?? OfRenewal(license, now)) is { } task)
+            yield return task;
         if (license.QuestionId is { } question)
             yield return new CustomerTask(CustomerTaskKind.AnswerAlert, license.SubscriptionId, license.Master, AlertId: question);
         if (license.RefusedId is { } refused)
             yield return new CustomerTask(CustomerTaskKind.DecideDevice, license.SubscriptionId, license.Master, AlertId: refused);
     }
 
-    /// <summary>For a license that can't trade now.</summary>
-    private static CustomerTask? OfState(TaskFacts license)
+    private static bool IsExpired(TaskFacts license) =>
+        license.Code is LicenseCode.Expired || license.Suspensions.Any(one => one.Cause == SuspensionCause.Expiry);
+
+    /// <summary>For a license that can't trade now, and that a renewal would not help.</summary>
+    private static CustomerTask? OfSuspension(TaskFacts license)
     {
         CustomerTask Task(CustomerTaskKind kind, string? reason) =>
-            new(kind, license.SubscriptionId, license.Master, Reason: reason);
+            new(kind, license.SubscriptionId, license.Master, Reason: reason) { Stage = TaskStage.Ended };
 
         var liftable = license.Suspensions.Where(one => one.Cause != SuspensionCause.Expiry).ToList();
         if (liftable.Find(one => one.CanLift) is { } own)
@@ -123,41 +168,75 @@ public static class CustomerTasks
             return Task(CustomerTaskKind.Appeal, open.Cause);
         if (liftable is [var first, ..])
             return Task(CustomerTaskKind.AwaitReview, first.Cause);
-        if (license.Suspensions.Count > 0 || license.Code is LicenseCode.Expired)
-            return Task(CustomerTaskKind.RenewExpired, null) with { AmountUsd = license.Renewal?.AmountUsd };
-        return license.IsSuspended
-            || license.Code is LicenseCode.Inactive or LicenseCode.LockedNoFunds or LicenseCode.PausedToxic or LicenseCode.Suspended
+        return !IsExpired(license) && (license.IsSuspended
+            || license.Code is LicenseCode.Inactive or LicenseCode.LockedNoFunds or LicenseCode.PausedToxic or LicenseCode.Suspended)
             ? Task(CustomerTaskKind.AskPlatform, EnumWords.UpperOf(license.Code))
             : null;
     }
 
-    private static CustomerTask? OfRenewal(TaskFacts license, TaskRenewal renewal, DateTimeOffset now)
+    private static CustomerTask? OfRenewal(TaskFacts license, DateTimeOffset now)
     {
-        CustomerTask Task(CustomerTaskKind kind, DateTimeOffset until) => new(
-            kind, license.SubscriptionId, license.Master, until, renewal.AmountUsd, renewal.OldAmountUsd, renewal.Obstacle);
+        var stage = IsExpired(license) ? TaskStage.Ended
+            : license.Code is LicenseCode.Grace ? TaskStage.InGrace
+            : TaskStage.Running;
+        CustomerTask Task(CustomerTaskKind kind, string? reason = null) =>
+            new(kind, license.SubscriptionId, license.Master, Reason: reason) { Stage = stage };
 
-        if (license.Code is not (LicenseCode.Valid or LicenseCode.Grace))
+        if (license.Code is LicenseCode.Revoked)
+        {
+            // When the paid time is over, nothing of it is left to ask for.
+            return license.Renewal is null || license.Renewal.Until > now
+                ? Task(CustomerTaskKind.AskSupport, EnumWords.UpperOf(license.Code)) with
+                {
+                    Until = license.Renewal?.Until,
+                    Stage = TaskStage.Ended,
+                }
+                : null;
+        }
+
+        if (license.Renewal is not { } renewal)
             return null;
-        var end = license.GraceUntil ?? renewal.Until;
-        if (renewal.NeedsAuthentication)
-            return Task(CustomerTaskKind.ConfirmPayment, end);
-        if (renewal.Obstacle == PaymentSource.PriceConsent && renewal.OpensAt <= now)
-            return Task(CustomerTaskKind.AgreeToPrice, end);
-        if (license.GraceUntil is { } grace)
-            return Task(CustomerTaskKind.RenewInGrace, grace);
-        if (!renewal.AutoRenew)
-            return renewal.Until - now <= ExpiresSoon ? Task(CustomerTaskKind.RenewManually, renewal.Until) : null;
-        return renewal.Until - now <= PaymentHorizon && OfObstacle(renewal) is { } kind ? Task(kind, renewal.Until) : null;
+        return OfPayment(renewal, stage, now) is { } kind
+            ? Task(kind, ReasonOf(kind, renewal)) with
+            {
+                Until = stage is TaskStage.Ended ? null : license.GraceUntil ?? renewal.Until,
+                AmountUsd = renewal.AmountUsd,
+                OldAmountUsd = renewal.OldAmountUsd,
+            }
+            : null;
     }
 
-    private static CustomerTaskKind? OfObstacle(TaskRenewal renewal) => renewal.Obstacle switch
+    private static string? ReasonOf(CustomerTaskKind kind, TaskRenewal renewal) => kind switch
     {
-        PaymentSource.NoPaymentMethod when renewal.TakesCards => CustomerTaskKind.AddPaymentMethod,
-        PaymentSource.NoPaymentMethod or PaymentSource.UnknownProvider or PaymentSource.AmountTooSmall => CustomerTaskKind.AddMoney,
-        // Nothing that the customer can change before the renewal.
-        null or PaymentSource.NoActivePrice or PaymentSource.PriceConsent or PaymentSource.PaymentDisputed or PaymentSource.TooManyAttempts
-            or RenewalForecast.PaidBefore or RenewalForecast.AutoRenewOff => null,
-        _ when Enum.GetValues<RenewalBlock>().Any(block => EnumWords.Of(block) == renewal.Obstacle) => null,
-        _ => CustomerTaskKind.ReplaceCard,
+        CustomerTaskKind.RenewManually => renewal.HeldBy,
+        CustomerTaskKind.EndsForGood => renewal.Obstacle is PaymentSource.NoActivePrice ? renewal.Obstacle : renewal.HeldBy,
+        _ => renewal.Obstacle,
     };
+
+    private static CustomerTaskKind? OfPayment(TaskRenewal renewal, TaskStage stage, DateTimeOffset now)
+    {
+        var isRunning = stage is TaskStage.Running;
+        // The payment may have succeeded: the outcome comes by itself.
+        if (renewal.Status?.IsChargeOpen() is true)
+            return null;
+        if (renewal.Status is RenewalStatus.NeedsAuthentication)
+            return CustomerTaskKind.ConfirmPayment;
+        if (isRunning && renewal.Until - now > (renewal.HeldBy is null && !renewal.IsImpossible ? PaymentHorizon : ExpiresSoon))
+            return null;
+        if (renewal.IsImpossible)
+            return CustomerTaskKind.EndsForGood;
+        if (renewal.Obstacle is PaymentSource.PriceConsent)
+            return !isRunning || renewal.OpensAt <= now ? CustomerTaskKind.AgreeToPrice : null;
+        if (!renewal.CanPay)
+            return renewal is { Obstacle: PaymentSource.NoPaymentMethod, TakesCards: true }
+                ? CustomerTaskKind.AddPaymentMethod
+                : CustomerTaskKind.AddMoney;
+        return stage switch
+        {
+            TaskStage.Ended => CustomerTaskKind.RenewExpired,
+            TaskStage.InGrace => CustomerTaskKind.RenewInGrace,
+            _ when renewal.HeldBy is not null => renewal.OpensAt <= now ? CustomerTaskKind.RenewManually : null,
+            _ => renewal.Obstacle is null ? null : CustomerTaskKind.ReplaceCard,
+        };
+    }
 }

@@ -25,6 +25,9 @@ public sealed record RenewalChange(Renewal After)
     /// <summary>The notice of the automatic charge, in case that it was not sent before.</summary>
     public RenewalNotice? Announcement { get; init; }
 
+    /// <summary>Key of a mail that this outcome makes untrue: it is removed if it was not sent yet. Null for none.</summary>
+    public string? Withdrawn { get; init; }
+
     /// <summary>Action of the audit row; null for none.</summary>
     public string? Audit { get; init; }
 

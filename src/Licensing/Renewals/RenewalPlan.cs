@@ -162,7 +162,7 @@ public static class RenewalPlan
         };
         return new RenewalStep.Save(new RenewalChange(charging)
         {
-            Announcement = RenewalWarnings.AtPayment(charging, PaidWith.Card, card, policy, now),
+            Announcement = RenewalWarnings.AtCharge(charging, card, policy, now),
         });
     }
 
@@ -189,10 +189,7 @@ public static class RenewalPlan
     private static RenewalChange Book(Renewal renewal, PaidWith with, RenewalPolicy policy, DateTimeOffset now)
     {
         var payment = RenewalSettlement.Payment(renewal, with, renewal.PeriodStart, paidAt: now, policy, now);
-        return RenewalSettlement.Paid(renewal, payment, renewal.RenewalId) with
-        {
-            Announcement = RenewalWarnings.AtPayment(renewal, with, null, policy, now),
-        };
+        return RenewalSettlement.Paid(renewal, payment, renewal.RenewalId);
     }
 
     private static RenewalChange Close(Renewal renewal, string reason) => new(renewal with { Status = Canceled, NextActionAt = null })

@@ -19,6 +19,14 @@ public static class RenewalSettlement
 
     /// <returns>The change; null if the answer changes nothing.</returns>
     public static RenewalChange? Settle(
+        RenewalFacts facts, IntentSnapshot answer, Trigger trigger, RenewalPolicy policy, DateTimeOffset now) =>
+        Decide(facts, answer, trigger, policy, now) is { } change ? WithoutNotice(change, facts.Renewal, policy, now) : null;
+
+    // "Is being renewed" is no longer true when the outcome is known, and the mail about the outcome says more.
+    private static RenewalChange WithoutNotice(RenewalChange change, Renewal before, RenewalPolicy policy, DateTimeOffset now) =>
+        change.After.Status.IsChargeOpen() ? change : change with { Withdrawn = RenewalWarnings.KeyAtCharge(before, policy, now) };
+
+    private static RenewalChange? Decide(
         RenewalFacts facts, IntentSnapshot answer, Trigger trigger, RenewalPolicy policy, DateTimeOffset now)
     {
         var renewal = facts.Renewal;
@@ -135,7 +143,7 @@ public static class RenewalSettlement
     internal static RenewalChange Book(RenewalFacts facts, RenewalAttempt paid, RenewalPolicy policy, DateTimeOffset now)
     {
         var renewal = facts.Renewal;
-        if (!facts.License.IsGone) return Apply(facts, paid, policy, now);
+        if (!facts.License.IsGone) return WithoutNotice(Apply(facts, paid, policy, now), renewal, policy, now);
         var charge = new ChargeOutcome.Succeeded(
             paid.TransactionId!, renewal.ChargedMinor, paid.Request.Currency);
         var concern = PaymentCase.Of(PaymentCaseReason.LicenseGone, renewal, renewal.IntentId, charge, LicenseGone);

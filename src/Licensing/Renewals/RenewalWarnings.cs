@@ -22,7 +22,7 @@ public static class RenewalWarnings
 
     /// <summary>
     /// Whether the notice is due, before the renewal can begin. If the customer turns on auto-renewal or saves a card later, the charge
-    /// doesn't wait: <see cref="AtPayment"/> adds the notice, which then names the present time.
+    /// doesn't wait: <see cref="AtCharge"/> adds the notice, which then names the present time.
     /// </summary>
     /// <param name="expiresAt">The license's expiry.</param>
     /// <param name="forecast">There is no notice if nothing can pay, if something else prevents the renewal, or if the price is 0.</param>
@@ -75,22 +75,29 @@ public static class RenewalWarnings
         now - (renewal.PeriodStart + policy.Grace + RenewalPolicy.LateWindow) is var late && late > TimeSpan.Zero ? late : null;
 
     /// <summary>
-    /// The notice that is added before the first automatic payment, if it was not sent before. The customer can no longer prevent that
-    /// payment, and the mail says so.
+    /// How long the notice of <see cref="AtCharge"/> waits. Most charges have an outcome within seconds: then the customer gets only the
+    /// mail about the outcome.
+    /// </summary>
+    public static readonly TimeSpan AtChargeWaits = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// The notice that is added before the first automatic charge of a card, if it was not sent before. The customer can no longer prevent
+    /// that charge, and the mail says so. A payment from the wallet is booked at once, so that the mail about the renewal says everything.
     /// </summary>
     /// <returns>
-    /// Null if the customer asked for the renewal, if it is free, or if the customer agreed to its price and the expiry is not long
-    /// ago.
+    /// Null if the customer asked for the renewal, or agreed to its price and the expiry is not long ago.
     /// </returns>
-    internal static RenewalNotice? AtPayment(Renewal renewal, PaidWith with, SavedCard? card, RenewalPolicy policy, DateTimeOffset now) =>
-        renewal is { Type: RenewalType.Auto, AmountUsd: > 0 } && (!renewal.PriceAccepted || Late(renewal, policy, now) is not null)
-            ? new RenewalNotice(
-                UpcomingRenewal,
-                NoticeKey(renewal.SubscriptionId, renewal.PeriodStart, with, renewal.ChargedMinor / 100m) + KeyEnd(renewal, policy, now))
+    internal static RenewalNotice? AtCharge(Renewal renewal, SavedCard card, RenewalPolicy policy, DateTimeOffset now) =>
+        renewal.Type is RenewalType.Auto && (!renewal.PriceAccepted || Late(renewal, policy, now) is not null)
+            ? new RenewalNotice(UpcomingRenewal, KeyAtCharge(renewal, policy, now))
             {
-                PaidWith = with,
-                PaymentMethodId = with is PaidWith.Card ? card?.PaymentMethodId : null,
+                PaidWith = PaidWith.Card,
+                PaymentMethodId = card.PaymentMethodId,
                 ChargeAt = now,
             }
             : null;
+
+    /// <summary>The key of the notice of a charge, which is withdrawn with the outcome if it was not sent yet.</summary>
+    internal static string KeyAtCharge(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) =>
+        NoticeKey(renewal.SubscriptionId, renewal.PeriodStart, PaidWith.Card, renewal.ChargedMinor / 100m) + KeyEnd(renewal, policy, now);
 }

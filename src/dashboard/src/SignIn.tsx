@@ -4,7 +4,7 @@ import { call, Problem, useAction, useLoad } from './api';
 import type { Config } from './config';
 import { demoHeaders } from './demo';
 import { session } from './session';
-import { t } from './language';
+import { language, t } from './language';
 import { Button, Field, PageTitle, ProblemBox, Skeleton } from './ui/kit';
 
 type Person = { user_id: string; email: string; role: 'operator' | 'subscriber'; story: string | null };
@@ -66,7 +66,7 @@ function WithIssuer({ config }: { config: Config }) {
 }
 
 function WithoutIssuer() {
-  const demo = useLoad<{ persons: Person[] }>('/app/demo/persons', undefined, demoHeaders);
+  const demo = useLoad<{ persons: Person[] }>(`/app/demo/persons?language=${language.get()}`, undefined, demoHeaders);
   if (demo.loading && !demo.data) return <Skeleton rows={8} />;
   return demo.data?.persons.length ? <Persons persons={demo.data.persons} /> : <ByToken />;
 }
@@ -87,12 +87,7 @@ function Persons({ persons }: { persons: Person[] }) {
           .map((person) => (
             <Button key={person.user_id} onPress={() => void as(person)} isDisabled={action.busy}>
               {person.email.split('@')[0]}
-              {/* The demo data is in English. */}
-              {person.story && (
-                <span className="small" lang="en">
-                  {person.story}
-                </span>
-              )}
+              {person.story && <span className="small">{person.story}</span>}
             </Button>
           ))}
       </div>

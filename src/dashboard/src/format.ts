@@ -121,7 +121,8 @@ export const format = {
     if (!time) return t('never');
     const seconds = (Date.parse(time) - Date.now()) / 1000;
     for (const [unit, length] of steps)
-      if (Math.abs(seconds) >= length) return whole(of().relative.format(Math.round(seconds / length), unit));
+      // Whole units, as the backend counts days.
+      if (Math.abs(seconds) >= length) return whole(of().relative.format(Math.trunc(seconds / length), unit));
     return t('justNow');
   },
   /** Milliseconds as hours and minutes. */

@@ -1,7 +1,10 @@
 using Dapper;
 using LicenseFunctions.Health;
+using LicenseFunctions.Home;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
+using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
 using Licensing.Health;
 using Licensing.Renewals;
@@ -140,6 +143,29 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
             """, 90
         },
     };
+
+    [Theory]
+    [MemberData(nameof(Changes))]
+    public async Task Find_AfterAChange_HasTheScoreOfTheMomentBeforeTheTimer(string change, int expected)
+    {
+        var list = new ListLicenses(database.Database, new LicenseListStore(database.Database, LicenseScene.ListSettings), score);
+        Assert.Equal(100, (await list.FindAsync(license, owner, Stop)).Value.HealthScore);
+        await score.RunAsync(Stop);
+        await database.ExecuteAsync(change);
+
+        Assert.Equal(expected, (await list.FindAsync(license, owner, Stop)).Value.HealthScore);
+    }
+
+    [Fact]
+    public async Task ScoreOutdated_OfALicenseThatHasNotChanged_ScoresNothing()
+    {
+        await score.RunAsync(Stop);
+
+        Assert.Empty(await score.ScoreOutdatedAsync([license], Stop));
+
+        await database.ExecuteAsync("update license_tokens set is_active = false, revoked_reason = 'x'");
+        Assert.Equal([60], (await score.ScoreOutdatedAsync([license], Stop)).Values);
+    }
 
     [Theory]
     [MemberData(nameof(Changes))]

@@ -47,7 +47,58 @@ public sealed class DemoSignInTests(PostgresFixture postgres)
 
         var persons = await new DemoPersonStore(database.Database).ListAsync(TestContext.Current.CancellationToken);
 
-        Assert.Equal(26, persons.Select(person => person.Story).OfType<string>().Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(26, persons.Count);
+        Assert.Equal(["de", "en"], DemoStories.Languages.Order());
+        Assert.All(DemoStories.Languages, language => Assert.Equal(
+            26,
+            persons.Select(person => DemoStories.Of(person.Email, language)).OfType<string>().Distinct(StringComparer.Ordinal).Count()));
+    }
+
+    [Theory]
+    [InlineData("de", "en", "de")]
+    [InlineData("de-AT", null, "de")]
+    [InlineData(null, "fr, de-CH;q=0.5, en;q=0.9", "en")]
+    [InlineData("", "fr;q=0.9, DE-ch;q=0.5", "de")]
+    [InlineData("xx", "fr", "en")]
+    [InlineData(null, "=;;", "en")]
+    [InlineData(null, null, "en")]
+    public void Stories_AreInTheLanguageOfThePage_ElseOfTheBrowser(string? chosen, string? accepted, string language) =>
+        Assert.Equal(language, DemoStories.LanguageOf(chosen, accepted));
+
+    /// <summary>What the pages show right after the first start agrees: payments have renewals, bookings and invoices to come.</summary>
+    [Fact]
+    public async Task DemoData_AtTheFirstStart_AndLoadedAgain_IsConsistent()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        for (var start = 1; start <= 2; start++)
+        {
+            Assert.Equal(0, (await Licensectl.RunAsync(database, "demo-data")).Code);
+
+            Assert.Equal("8 paid, 8 renewals, 8 to invoice, 8 booked, 2 failed, 2 attempts", await database.QueryAsync<string>(
+                """
+                select (select count(*) from license_renewal_history where status = 'success') || ' paid, '
+                    || (select count(*) from license_renewal_history h join renewals r using (renewal_id)
+                        where h.status = 'success' and r.status = 'applied' and r.paid_until = h.new_expiry) || ' renewals, '
+                    || (select count(*) from renewals_to_invoice) || ' to invoice, '
+                    || (select count(*) from billing_ledger l join renewals r on r.renewal_id = l.reference_id
+                        where l.entry_type = 'FEE_SUBSCRIPTION' and l.amount_usd = r.amount_usd) || ' booked, '
+                    || (select count(*) from license_renewal_history where status = 'failed' and payment_provider <> '') || ' failed, '
+                    || (select count(*) from renewal_attempts join license_renewal_history h on h.renewal_id = attempt_id) || ' attempts'
+                """));
+            Assert.Equal(0, await database.QueryAsync<int>(
+                """
+                select count(*)::int from user_wallets w
+                where balance_usd <> coalesce(
+                    (select sum(balance_after - balance_before) from billing_ledger l where l.wallet_id = w.wallet_id), 0)
+                """));
+            // No automatic renewal is due: the timers change nothing that a story says.
+            Assert.Empty(await database.QueryAllAsync<string>(
+                """
+                select split_part(u.email, '@', 1)
+                from next_renewals n join users u on u.user_id = n.user_id
+                where n.auto_renew and n.is_active and n.price_usd is not null and n.expires_at < now() + interval '7 days'
+                  and n.status is distinct from 'soft_declined'
+                """));
+        }
     }
 }

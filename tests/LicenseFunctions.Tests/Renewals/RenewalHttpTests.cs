@@ -890,8 +890,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     [Theory]
     [InlineData(10, true, 3)]
     [InlineData(11, false, 0)]
-    [InlineData(1, true, 0)]
-    public async Task Notice_OfAnAutomaticCharge_IsSentOnceThreeDaysBeforeItsFirstAttemptOrAtOnce(int days, bool sent, int ahead)
+    [InlineData(1, false, 0)] // it is charged at once, so that only the receipt is sent
+    public async Task Notice_OfAnAutomaticCharge_IsSentOnceThreeDaysBeforeItsFirstAttempt(int days, bool sent, int ahead)
     {
         var license = await AddAsync("pm_card_visa", days);
         var free = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(days), PriceUsd = 0 });
@@ -934,16 +934,38 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
     }
 
     [Fact]
-    public async Task Notice_WithTheFirstAttempt_IsSentIfThereWasNoneBefore_AndNotOnRequest()
+    public async Task Notice_WithTheFirstAttempt_WaitsForTheOutcome_AndIsNotSentOnRequest()
     {
-        var (automatic, manual) = (await AddAsync("pm_card_visa"), await AddAsync("pm_card_visa"));
+        stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, On: "payment_intents.confirm", Times: 1));
+        var open = await AddAsync("pm_card_visa");
+        await RunAsync("RunRenewals");
+
+        Assert.Equal(["upcoming_renewal 00:02:00"], await MailsAsync(open));
+
+        var manual = await AddAsync("pm_card_visa");
         await RenewAsync(manual);
+        Assert.Equal(["renewed 00:00:00"], await MailsAsync(manual));
+    }
+
+    [Theory]
+    [InlineData("pm_card_visa", "renewed")]
+    [InlineData("pm_card_chargeDeclinedExpiredCard", "renewal_failed")]
+    [InlineData("pm_card_authenticationRequired", "action_needed")]
+    public async Task Notice_OfAFirstAttemptWithAnOutcome_IsWithdrawn(string card, string outcome)
+    {
+        var license = await AddAsync(card);
 
         await RunAsync("RunRenewals");
 
-        Assert.Single(await NoticesAsync(automatic));
-        Assert.Empty(await NoticesAsync(manual));
+        Assert.Equal([$"{outcome} 00:00:00"], await MailsAsync(license));
     }
+
+    private Task<IReadOnlyList<string>> MailsAsync(Guid license) => database.QueryAllAsync<string>(
+        """
+        select concat_ws(' ', payload ->> 'template', due_at - created_at) from outbox
+        where kind = 'email' and payload -> 'model' ->> 'subscription_id' = @license::text order by created_at
+        """,
+        new { license });
 
     [Fact]
     public async Task Warnings_ThatAreNotSentYet_AreRemovedWhenTheLicenseIsRenewed()

@@ -75,8 +75,8 @@ public sealed class HealthScoreTests
         Assert.Equal(score, HealthScore.Of(Well with { SignalsReceived = received, SignalsRejected = rejected }).Score);
 
     [Theory] // rows of the platform's own code, or from before contradicting counters were rejected
-    [InlineData(20, 1_000_000, "100 % of the last 7 days' signals were rejected")]
-    [InlineData(20, long.MaxValue, "100 % of the last 7 days' signals were rejected")]
+    [InlineData(20, 1_000_000, "100% of the signals of the last 7 days were rejected")]
+    [InlineData(20, long.MaxValue, "100% of the signals of the last 7 days were rejected")]
     [InlineData(20, -1_000_000, null)]
     public void Of_ContradictingCounters_RateIsFromZeroToOne(long received, long rejected, string? reason) =>
         Assert.Equal(reason, HealthScore.Of(Well with { SignalsReceived = received, SignalsRejected = rejected })
@@ -107,7 +107,7 @@ public sealed class HealthScoreTests
         { Well with { OpenAlerts = [new OpenAlert(AlertSeverity.High)] }, HealthReason.AlertOpen, new HealthValues(Severity: "HIGH") },
         {
             Well with { ExpiresAt = Now.AddDays(5.5), Payment = Paid with { AutoRenew = false } }, HealthReason.EndsWithoutRenewal,
-            new HealthValues(Days: 5)
+            new HealthValues(Days: 6) // by the calendar, as the pages show the expiry
         },
     };
 
@@ -182,9 +182,58 @@ public sealed class HealthScoreTests
     });
 
     [Fact]
-    public void Of_EveryLoss_HasARecommendation_ExceptAlertsThatWaitForAnOperator() => Check(facts =>
-        HealthScore.Of(facts).Contributions.Count(contribution => contribution is { Points: < 0, Recommendation: null })
-            <= facts.OpenAlerts.Count(alert => !alert.CanAnswer));
+    public void Of_EveryLoss_HasARecommendation_ExceptAlertsThatWaitForAnOperatorAndUseThatIsNotPossible() => Check(facts =>
+        HealthScore.Of(facts).Contributions
+            .Where(one => CanTrade(facts) || one.Part is HealthPart.Status or HealthPart.Suspicion)
+            .Count(one => one is { Points: < 0, Recommendation: null })
+        <= facts.OpenAlerts.Count(alert => !alert.CanAnswer));
+
+    [Fact]
+    public void Of_ALicenseThatCannotTrade_RecommendsNoUseOfIt() => Check(facts =>
+        CanTrade(facts) || HealthScore.Of(facts).Recommendations.All(one => one.Action is not
+            (HealthAction.StartExpertAdvisor or HealthAction.CheckExpertAdvisor or HealthAction.KeepDevices)));
+
+    [Fact]
+    public void Of_ALicenseWithoutAPrice_IsNotToBeRenewed() => Check(facts =>
+        facts.Payment.Obstacle is not PaymentSource.NoActivePrice
+        || HealthScore.Of(facts).Recommendations.All(one => one.Action is not HealthAction.Renew));
+
+    private static bool CanTrade(HealthFacts facts) =>
+        facts.Status is LicenseStatus.Active or LicenseStatus.PendingRenewal or LicenseStatus.Grace;
+
+    public static TheoryData<HealthFacts, string> Sentences => new()
+    {
+        {
+            Well,
+            "+40 The license runs until Sep 22, 2026; +20 The license was used in the last trading day; +20 1 of 2 slots are taken; " +
+            "+20 No alert is open"
+        },
+        {
+            Well with { Status = LicenseStatus.Revoked, LastUsedAt = Now.AddDays(-40), DevicesUsed = 2 },
+            "+40 Points of a valid license; -40 The license was revoked; +20 Points of a license that is used every trading day; " +
+            "-20 Last used 40 days ago; +20 2 of 2 slots are taken; +20 No alert is open"
+        },
+        {
+            Well with { Status = LicenseStatus.Expired, ExpiresAt = Now.AddDays(-9), Payment = new PaymentFacts(true, "no_active_price") },
+            "+40 Points of a valid license; -40 The license has expired, and the master has no active price to renew it; " +
+            "+20 The license was used in the last trading day; +20 1 of 2 slots are taken; +20 No alert is open"
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Sentences))]
+    public void Of_AnyLicense_GainsAndLossesDoNotContradictEachOther(HealthFacts facts, string expected) => Assert.Equal(
+        expected, string.Join("; ", HealthScore.Of(facts).Contributions.Select(one => $"{one.Points:+0;-0} {one.Reason}")));
+
+    [Theory]
+    [InlineData(11.9, "today")] // noon
+    [InlineData(12, "tomorrow")]
+    [InlineData(35.9, "tomorrow")]
+    [InlineData(36, "in 2 days")]
+    public void Of_AnEndWithoutRenewal_CountsDaysByTheCalendar(double hours, string expected) => Assert.Equal(
+        $"The license ends {expected}, and auto-renewal is off",
+        HealthScore.Of(Well with { ExpiresAt = Now.AddHours(hours), Payment = Paid with { AutoRenew = false } })
+            .Contributions.Single(one => one.Points < 0).Reason);
 
     [Fact]
     public void Of_FollowingARecommendation_NeverLowersTheScore() => Check(facts =>

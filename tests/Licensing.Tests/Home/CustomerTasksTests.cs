@@ -1,5 +1,6 @@
 using Licensing.Devices;
 using Licensing.Home;
+using Licensing.Renewals;
 using Xunit;
 
 namespace Licensing.Tests.Home;
@@ -7,80 +8,198 @@ namespace Licensing.Tests.Home;
 public sealed class CustomerTasksTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
-    private static readonly DateTimeOffset Grace = Now.AddDays(2);
-    private static readonly TaskFacts Fine = new(Guid.Empty, "m", LicenseCode.Valid, false, null, [], Due(days: 20), null, null);
+    private static readonly TaskFacts Fine = new(Guid.Empty, "m", LicenseCode.Valid, false, null, [], Due(20), null, null);
     private static readonly Guid Alert = new(1, 0, 0, new byte[8]);
 
     private static TaskRenewal Due(
-        double days, string? obstacle = null, bool auto = true, bool authenticates = false, bool cards = true) =>
-        new(Now.AddDays(days), Now.AddDays(days - 7), auto, 39.5m, 29.5m, obstacle, authenticates, cards);
+        double days, string? obstacle = null, string? heldBy = null, bool canPay = true, RenewalStatus? status = null,
+        bool cards = true) =>
+        new(Now.AddDays(days), Now.AddDays(days - 7), 39.5m, 29.5m, heldBy, obstacle, canPay, status, cards);
+
+    /// <summary>A license that works for 20 or 5 more days, that is in its grace, or that has ended.</summary>
+    private static TaskFacts InState(string state, TaskRenewal renewal) => state switch
+    {
+        "20 days" => Fine with { Renewal = At(renewal, 20) },
+        "5 days" => Fine with { Renewal = At(renewal, 5) },
+        "grace" => Fine with { Code = LicenseCode.Grace, GraceUntil = Now.AddDays(2), Renewal = At(renewal, -1) },
+        "expired" => Fine with { Code = LicenseCode.Expired, Renewal = At(renewal, -9) },
+        "expired, suspended for it" => Fine with
+        {
+            Code = LicenseCode.Expired,
+            IsSuspended = true,
+            Suspensions = [new(SuspensionCause.Expiry, CanLift: false, CanAppeal: false)],
+            Renewal = At(renewal, -9),
+        },
+        _ => throw new ArgumentOutOfRangeException(nameof(state)),
+    };
+
+    private static TaskRenewal At(TaskRenewal renewal, double days) =>
+        renewal with { Until = Now.AddDays(days), OpensAt = Now.AddDays(days - 7) };
+
+    private static readonly Dictionary<string, TaskRenewal> Renewals = new()
+    {
+        ["paid automatically"] = Due(0),
+        ["free"] = Due(0) with { AmountUsd = 0 },
+        ["declined"] = Due(0, "insufficient_funds", status: RenewalStatus.SoftDeclined),
+        ["the card expires"] = Due(0, RenewalForecast.CardExpires),
+        ["nothing pays"] = Due(0, PaymentSource.NoPaymentMethod, canPay: false),
+        ["nothing pays, no provider"] = Due(0, PaymentSource.NoPaymentMethod, canPay: false, cards: false),
+        ["a method of another provider"] = Due(0, PaymentSource.UnknownProvider, canPay: false),
+        ["too small for a card"] = Due(0, PaymentSource.AmountTooSmall, canPay: false),
+        ["no price"] = Due(0, PaymentSource.NoActivePrice, canPay: false),
+        ["a new price"] = Due(0, PaymentSource.PriceConsent),
+        ["off"] = Due(0, heldBy: RenewalForecast.AutoRenewOff),
+        ["off, declined"] = Due(0, "insufficient_funds", RenewalForecast.AutoRenewOff),
+        ["off, nothing pays"] = Due(0, PaymentSource.NoPaymentMethod, RenewalForecast.AutoRenewOff, canPay: false),
+        ["off, empty wallet"] = Due(0, PaymentSource.NoPaymentMethod, RenewalForecast.AutoRenewOff, canPay: false, cards: false),
+        ["off, no price"] = Due(0, PaymentSource.NoActivePrice, RenewalForecast.AutoRenewOff, canPay: false),
+        ["off, a new price"] = Due(0, PaymentSource.PriceConsent, RenewalForecast.AutoRenewOff),
+        ["the master left"] = Due(0, heldBy: "master_closed"),
+        ["the account is closed"] = Due(0, heldBy: "account_closed"),
+        ["paid before"] = Due(0, heldBy: RenewalForecast.PaidBefore),
+        ["disputed"] = Due(0, heldBy: PaymentSource.PaymentDisputed),
+        ["the bank asks"] = Due(0, "requires_action", status: RenewalStatus.NeedsAuthentication),
+        ["being charged"] = Due(0, status: RenewalStatus.Charging),
+        ["unknown"] = Due(0, status: RenewalStatus.Unknown),
+        ["undecided"] = Due(0, status: RenewalStatus.Undecided),
+        ["being booked"] = Due(0, status: RenewalStatus.Succeeded),
+    };
+
+    // A task for 20 days, 5 days, in the grace, and after the end; "-" for none.
+    private const string Expected = """
+        paid automatically           | -                | -                | RenewInGrace     | RenewExpired
+        free                         | -                | -                | RenewInGrace     | RenewExpired
+        declined                     | ReplaceCard      | ReplaceCard      | RenewInGrace     | RenewExpired
+        the card expires             | ReplaceCard      | ReplaceCard      | RenewInGrace     | RenewExpired
+        nothing pays                 | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod
+        nothing pays, no provider    | AddMoney         | AddMoney         | AddMoney         | AddMoney
+        a method of another provider | AddMoney         | AddMoney         | AddMoney         | AddMoney
+        too small for a card         | AddMoney         | AddMoney         | AddMoney         | AddMoney
+        no price                     | -                | EndsForGood      | EndsForGood      | EndsForGood
+        a new price                  | -                | AgreeToPrice     | AgreeToPrice     | AgreeToPrice
+        off                          | -                | RenewManually    | RenewInGrace     | RenewExpired
+        off, declined                | -                | RenewManually    | RenewInGrace     | RenewExpired
+        off, nothing pays            | -                | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod
+        off, empty wallet            | -                | AddMoney         | AddMoney         | AddMoney
+        off, no price                | -                | EndsForGood      | EndsForGood      | EndsForGood
+        off, a new price             | -                | AgreeToPrice     | AgreeToPrice     | AgreeToPrice
+        the master left              | -                | EndsForGood      | EndsForGood      | EndsForGood
+        the account is closed        | -                | EndsForGood      | EndsForGood      | EndsForGood
+        paid before                  | -                | RenewManually    | RenewInGrace     | RenewExpired
+        disputed                     | -                | RenewManually    | RenewInGrace     | RenewExpired
+        the bank asks                | ConfirmPayment   | ConfirmPayment   | ConfirmPayment   | ConfirmPayment
+        being charged                | -                | -                | -                | -
+        unknown                      | -                | -                | -                | -
+        undecided                    | -                | -                | -                | -
+        being booked                 | -                | -                | -                | -
+        """;
+
+    private static readonly string[] States = ["20 days", "5 days", "grace", "expired", "expired, suspended for it"];
+
+    public static TheoryData<string, string, string> Table =>
+    [
+        .. from line in Expected.Split('\n')
+           let cells = line.Split('|', StringSplitOptions.TrimEntries)
+           from column in Enumerable.Range(0, States.Length)
+           select (cells[0], States[column], cells[Math.Min(column + 1, 4)]),
+    ];
+
+    [Fact]
+    public void Table_HasEveryRenewal() =>
+        Assert.Equal(Renewals.Keys.Order(), Table.Select(row => row.Data.Item1).Distinct().Order());
+
+    [Theory]
+    [MemberData(nameof(Table))]
+    public void Of_EachRenewalInEachState_HasTheTaskThatCanBeDone(string renewal, string state, string expected) =>
+        Assert.Equal(expected, Kinds(InState(state, Renewals[renewal])));
 
     private static TaskFacts Suspended(string cause, bool canLift = false, bool canAppeal = false) =>
         Fine with { Code = LicenseCode.Suspended, IsSuspended = true, Suspensions = [new(cause, canLift, canAppeal)] };
 
-    public static TheoryData<string, TaskFacts, CustomerTaskKind?> Cases => new()
+    public static TheoryData<string, TaskFacts, string> WhateverTheRenewal => new()
     {
-        { "nothing to do", Fine, null },
-        { "never expires", Fine with { Renewal = null }, null },
-        { "may be lifted", Suspended("DEVICE_LIMIT", canLift: true, canAppeal: true), CustomerTaskKind.LiftSuspension },
-        { "was lifted in the last 30 days", Suspended("DEVICE_LIMIT", canAppeal: true), CustomerTaskKind.Appeal },
-        { "appealed", Suspended("DETECTOR"), CustomerTaskKind.AwaitReview },
-        { "suspended for its expiry", Suspended("EXPIRY"), CustomerTaskKind.RenewExpired },
-        { "expired", Fine with { Code = LicenseCode.Expired }, CustomerTaskKind.RenewExpired },
-        { "suspended by the platform", Fine with { Code = LicenseCode.Suspended, IsSuspended = true }, CustomerTaskKind.AskPlatform },
-        { "locked", Fine with { Code = LicenseCode.LockedNoFunds }, CustomerTaskKind.AskPlatform },
-        { "revoked", Fine with { Code = LicenseCode.Revoked }, null },
-        { "the bank asks", Fine with { Renewal = Due(1, "requires_action", authenticates: true) }, CustomerTaskKind.ConfirmPayment },
-        { "the price rose", Fine with { Renewal = Due(7, "price_consent") }, CustomerTaskKind.AgreeToPrice },
-        { "the price rose, too early", Fine with { Renewal = Due(7.1, "price_consent") }, null },
-        {
-            "in grace with a new price", Fine with { Code = LicenseCode.Grace, GraceUntil = Grace, Renewal = Due(-1, "price_consent") },
-            CustomerTaskKind.AgreeToPrice
-        },
-        {
-            "in grace", Fine with { Code = LicenseCode.Grace, GraceUntil = Grace, Renewal = Due(-1, "no_payment_method") },
-            CustomerTaskKind.RenewInGrace
-        },
-        { "nothing pays", Fine with { Renewal = Due(30, "no_payment_method") }, CustomerTaskKind.AddPaymentMethod },
-        { "nothing pays, too early", Fine with { Renewal = Due(30.1, "no_payment_method") }, null },
-        { "nothing pays, without cards", Fine with { Renewal = Due(30, "no_payment_method", cards: false) }, CustomerTaskKind.AddMoney },
-        { "too small for any card", Fine with { Renewal = Due(3, "amount_too_small") }, CustomerTaskKind.AddMoney },
-        { "a method of another provider", Fine with { Renewal = Due(3, "unknown_payment_provider") }, CustomerTaskKind.AddMoney },
-        { "the card expires", Fine with { Renewal = Due(20, "card_expires") }, CustomerTaskKind.ReplaceCard },
-        { "declined", Fine with { Renewal = Due(3, "insufficient_funds") }, CustomerTaskKind.ReplaceCard },
-        { "not the customer's to solve", Fine with { Renewal = Due(3, "no_active_price") }, null },
-        { "held", Fine with { Renewal = Due(3, "license_suspended") }, null },
-        { "manual", Fine with { Renewal = Due(7, "auto_renew_off", auto: false) }, CustomerTaskKind.RenewManually },
-        { "manual, too early", Fine with { Renewal = Due(7.1, "auto_renew_off", auto: false) }, null },
-        { "a question", Fine with { QuestionId = Alert }, CustomerTaskKind.AnswerAlert },
-        { "a refused device", Fine with { RefusedId = Alert }, CustomerTaskKind.DecideDevice },
+        { "may be lifted", Suspended("DEVICE_LIMIT", canLift: true, canAppeal: true), "LiftSuspension" },
+        { "was lifted in the last 30 days", Suspended("DEVICE_LIMIT", canAppeal: true), "Appeal" },
+        { "appealed", Suspended("DETECTOR"), "AwaitReview" },
+        { "suspended by the platform", Fine with { Code = LicenseCode.Suspended, IsSuspended = true }, "AskPlatform" },
+        { "inactive", Fine with { Code = LicenseCode.Inactive }, "AskPlatform" },
+        { "locked", Fine with { Code = LicenseCode.LockedNoFunds }, "AskPlatform" },
+        { "paused", Fine with { Code = LicenseCode.PausedToxic }, "AskPlatform" },
+        { "revoked", Fine with { Code = LicenseCode.Revoked }, "AskSupport" },
     };
 
     [Theory]
-    [MemberData(nameof(Cases))]
-    public void Of_OneLicense_HasTheTaskOfItsState(string name, TaskFacts license, CustomerTaskKind? expected)
+    [MemberData(nameof(WhateverTheRenewal))]
+    public void Of_AStateThatARenewalDoesNotEnd_HasItsTaskWhateverTheRenewal(string name, TaskFacts license, string expected)
     {
         Assert.NotEmpty(name);
-        Assert.Equal(expected is { } kind ? [kind] : [], CustomerTasks.Of([license], Now).Select(task => task.Kind));
+        Assert.All(Renewals.Values, renewal => Assert.Equal(expected, Kinds(license with { Renewal = At(renewal, 20) })));
+        Assert.Equal(expected, Kinds(license with { Renewal = null }));
     }
+
+    public static TheoryData<string, TaskFacts, string> Boundaries => new()
+    {
+        { "never expires", Fine with { Renewal = null }, "-" },
+        { "revoked, and the paid time is over", Fine with { Code = LicenseCode.Revoked, Renewal = Due(0) }, "-" },
+        { "nothing pays", Fine with { Renewal = Due(30, "no_payment_method", canPay: false) }, "AddPaymentMethod" },
+        { "nothing pays, too early", Fine with { Renewal = Due(30.1, "no_payment_method", canPay: false) }, "-" },
+        { "manual", Fine with { Renewal = Due(7, heldBy: "auto_renew_off") }, "RenewManually" },
+        { "manual, too early", Fine with { Renewal = Due(7.1, heldBy: "auto_renew_off") }, "-" },
+        { "not yet renewable", Fine with { Renewal = Due(5, heldBy: "auto_renew_off") with { OpensAt = Now.AddMinutes(1) } }, "-" },
+        { "the price rose", Fine with { Renewal = Due(7, "price_consent") }, "AgreeToPrice" },
+        { "the price rose, too early", Fine with { Renewal = Due(7.1, "price_consent") }, "-" },
+        { "no price", Fine with { Renewal = Due(7, "no_active_price", canPay: false) }, "EndsForGood" },
+        { "no price, too early", Fine with { Renewal = Due(7.1, "no_active_price", canPay: false) }, "-" },
+        { "a question", Fine with { QuestionId = Alert }, "AnswerAlert" },
+        { "a refused device", Fine with { RefusedId = Alert }, "DecideDevice" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Boundaries))]
+    public void Of_OneLicense_HasTheTaskOfItsState(string name, TaskFacts license, string expected)
+    {
+        Assert.NotEmpty(name);
+        Assert.Equal(expected, Kinds(license));
+    }
+
+    [Theory]
+    [InlineData("off", "5 days", TaskStage.Running, 5, "auto_renew_off")]
+    [InlineData("the master left", "5 days", TaskStage.Running, 5, "master_closed")]
+    [InlineData("no price", "grace", TaskStage.InGrace, 2, "no_active_price")]
+    [InlineData("nothing pays", "expired", TaskStage.Ended, null, "no_payment_method")]
+    public void Of_ATask_SaysWhyAndUntilWhen(string renewal, string state, TaskStage stage, int? days, string reason)
+    {
+        var task = CustomerTasks.Of([InState(state, Renewals[renewal])], Now).Single();
+
+        Assert.Equal((stage, reason, 39.5m), (task.Stage, task.Reason, task.AmountUsd));
+        Assert.Equal(days is { } left ? Now.AddDays(left) : null, task.Until);
+    }
+
+    private static string Kinds(TaskFacts license) =>
+        string.Join(' ', CustomerTasks.Of([license], Now).Select(task => task.Kind.ToString())) is { Length: > 0 } kinds ? kinds : "-";
 
     [Fact]
     public void Of_SeveralLicenses_PutsTheMostUrgentFirst()
     {
         var tasks = CustomerTasks.Of(
         [
-            Fine with { Master = "manual", Renewal = Due(5, auto: false), RefusedId = Alert },
+            Fine with { Master = "manual", Renewal = Due(5, heldBy: "auto_renew_off"), RefusedId = Alert },
             Fine with { Master = "later", Renewal = Due(4, "price_consent"), QuestionId = Alert },
             Fine with { Master = "sooner", Renewal = Due(3, "price_consent") },
+            Fine with { Master = "revoked", Code = LicenseCode.Revoked },
             Suspended("DEVICE_LIMIT", canLift: true) with { Master = "suspended" },
+            InState("20 days", Renewals["nothing pays"]) with { Master = "unpaid" },
+            InState("grace", Renewals["nothing pays"]) with { Master = "unpaid in grace" },
+            InState("expired", Renewals["nothing pays"]) with { Master = "unpaid and ended" },
         ], Now);
 
         Assert.Equal(
             [
-                "LiftSuspension suspended", "AgreeToPrice sooner", "AgreeToPrice later", "AnswerAlert later", "RenewManually manual",
-                "DecideDevice manual",
+                "LiftSuspension suspended", "AddPaymentMethod unpaid and ended", "AgreeToPrice sooner", "AgreeToPrice later",
+                "AddPaymentMethod unpaid in grace", "AnswerAlert later", "AddPaymentMethod unpaid", "RenewManually manual",
+                "DecideDevice manual", "AskSupport revoked",
             ],
             tasks.Select(task => $"{task.Kind} {task.Master}"));
-        Assert.Equal((39.5m, 29.5m, Now.AddDays(3)), (tasks[1].AmountUsd, tasks[1].OldAmountUsd, tasks[1].Until));
+        Assert.Equal((39.5m, 29.5m, Now.AddDays(3)), (tasks[2].AmountUsd, tasks[2].OldAmountUsd, tasks[2].Until));
     }
 }

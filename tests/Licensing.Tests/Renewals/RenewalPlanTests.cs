@@ -509,13 +509,15 @@ public sealed class RenewalPlanTests
     }
 
     [Theory]
-    [InlineData(0, false)]
-    [InlineData(49.99, true)]
-    public void Next_AutomaticallyFromTheWallet_IsAnnounced_UnlessItIsFree(double price, bool announced)
+    [InlineData(0)]
+    [InlineData(49.99)]
+    public void Next_AutomaticallyWithoutACard_OnlySaysThatTheLicenseIsRenewed(double price)
     {
         var step = Next(Facts(Due, wallet: 100, price: (decimal)price, lastPaid: (decimal)price));
 
-        Assert.Equal(announced, Assert.IsType<RenewalStep.Save>(step).Change.Announcement is not null);
+        var change = Assert.IsType<RenewalStep.Save>(step).Change;
+        Assert.Equal("renewed", change.Notice!.Template);
+        Assert.Null(change.Announcement);
     }
 
     private static readonly RenewalPolicy Minimum = Policy with
@@ -534,7 +536,8 @@ public sealed class RenewalPlanTests
         Assert.Equal((RenewalStatus.Applied, PaidWith.Deferred, 0.30m, 0m, Expiry.AddDays(30)), (
             change.After.Status, change.After.PaidWith, change.After.AmountUsd, change.After.DebtsUsd, change.After.PaidUntil));
         Assert.False(change.Payment!.MovesMoney);
-        Assert.Equal(("renewed", PaidWith.Deferred), (change.Notice!.Template, change.Announcement!.PaidWith));
+        Assert.Equal("renewed", change.Notice!.Template);
+        Assert.Null(change.Announcement);
     }
 
     [Fact]

@@ -11,6 +11,9 @@ namespace LicenseFunctions.Infrastructure.Mail;
 /// </param>
 public sealed record OutboxMail(string DedupKey, string Template, Guid UserId, object Model)
 {
+    /// <summary>How long the mail waits before it is sent. It may be removed meanwhile.</summary>
+    public TimeSpan Delay { get; init; }
+
     internal string Payload => RowJson.Of(new { Template, UserId, Model });
 }
 
@@ -21,13 +24,13 @@ public sealed record OutboxMail(string DedupKey, string Template, Guid UserId, o
 public static class EmailOutbox
 {
     private const string Add = """
-        insert into outbox (kind, dedup_key, payload)
-        select 'email', m.dedup_key,
+        insert into outbox (kind, dedup_key, due_at, payload)
+        select 'email', m.dedup_key, now() + m.delay,
                m.payload || case when l.language is null then '{}' else jsonb_build_object('language', l.language) end
                || case when p.brand is null and p.last_four is null then '{}'
                        else jsonb_build_object('model', m.payload -> 'model'
                             || jsonb_strip_nulls(jsonb_build_object('card_brand', p.brand, 'last_four', p.last_four))) end
-        from unnest(@keys, @payloads::jsonb[]) as m (dedup_key, payload)
+        from unnest(@keys, @delays, @payloads::jsonb[]) as m (dedup_key, delay, payload)
         left join customer_languages l on l.user_id = (m.payload ->> 'user_id')::uuid
         left join lateral (
             select case f.payment_provider when 'paypal' then 'paypal' else f.brand end as brand, f.last_four
@@ -49,18 +52,22 @@ public static class EmailOutbox
     /// <returns>How many were added.</returns>
     public static Task<int> AddAsync(
         NpgsqlConnection connection, IReadOnlyCollection<OutboxMail> mails, CancellationToken cancellationToken) =>
-        AddAsync(connection, [.. mails.Select(mail => mail.DedupKey)], [.. mails.Select(mail => mail.Payload)], cancellationToken);
+        AddAsync(
+            connection, [.. mails.Select(mail => mail.DedupKey)], [.. mails.Select(mail => mail.Delay)],
+            [.. mails.Select(mail => mail.Payload)], cancellationToken);
 
     /// <summary>Adds a mail to the operators' address.</summary>
     public static Task AddForOperatorsAsync(
         NpgsqlConnection connection, string dedupKey, string template, string to, object model, CancellationToken cancellationToken) =>
-        AddAsync(connection, [dedupKey], [RowJson.Of(new { Template = template, To = to, Model = model })], cancellationToken);
+        AddAsync(
+            connection, [dedupKey], [TimeSpan.Zero], [RowJson.Of(new { Template = template, To = to, Model = model })], cancellationToken);
 
     private static async Task<int> AddAsync(
-        NpgsqlConnection connection, string[] keys, string[] payloads, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, string[] keys, TimeSpan[] delays, string[] payloads, CancellationToken cancellationToken) =>
         keys.Length == 0
             ? 0
-            : await connection.ExecuteAsync(new CommandDefinition(Add, new { keys, payloads }, cancellationToken: cancellationToken));
+            : await connection.ExecuteAsync(new CommandDefinition(
+                Add, new { keys, delays, payloads }, cancellationToken: cancellationToken));
 
     // Digits follow a beginning, so its keys are before the same text with a colon. Each beginning is looked up by itself ("offset 0") in
     // the index of warnings, whose condition is repeated here. Were the times conditions inside, PostgreSQL might read all unsent mails.

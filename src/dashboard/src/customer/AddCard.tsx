@@ -12,11 +12,15 @@ const testCards = ['pm_card_visa', 'pm_card_mastercard', 'pm_card_chargeDeclined
 const begin = () => call<Setup>('POST', '/api/v1/payment-methods/setup');
 
 /** The browser sends the card to the payment provider. The backend receives the provider's event. */
-export default function AddCard({ config, done }: { config: Config; done: () => void }) {
-  return config.stripe_test_api ? <TestCard api={config.stripe_test_api} done={done} /> : <StripeForm done={done} />;
+export default function AddCard({ config, done, cancel }: { config: Config; done: () => void; cancel: () => void }) {
+  return config.stripe_test_api ? (
+    <TestCard api={config.stripe_test_api} done={done} cancel={cancel} />
+  ) : (
+    <StripeForm done={done} cancel={cancel} />
+  );
 }
 
-function TestCard({ api, done }: { api: string; done: () => void }) {
+function TestCard({ api, done, cancel }: { api: string; done: () => void; cancel: () => void }) {
   const [card, setCard] = useState('pm_card_visa');
   const action = useAction();
   const save = () =>
@@ -40,12 +44,15 @@ function TestCard({ api, done }: { api: string; done: () => void }) {
         <Button look="main" isPending={action.busy} onPress={() => void save()}>
           {t('cards.save')}
         </Button>
+        <Button isDisabled={action.busy} onPress={cancel}>
+          {t('cancel')}
+        </Button>
       </div>
     </section>
   );
 }
 
-function StripeForm({ done }: { done: () => void }) {
+function StripeForm({ done, cancel }: { done: () => void; cancel: () => void }) {
   const container = useRef<HTMLDivElement>(null);
   const [form, setForm] = useState<{ stripe: Stripe; elements: Elements }>();
   const start = useAction();
@@ -78,8 +85,8 @@ function StripeForm({ done }: { done: () => void }) {
       {start.busy && <Skeleton rows={3} />}
       <div ref={container} />
       {save.problem && <ProblemBox problem={save.problem} />}
-      {form && (
-        <div className="actions">
+      <div className="actions">
+        {form && (
           <Button
             look="main"
             isPending={save.busy}
@@ -93,8 +100,11 @@ function StripeForm({ done }: { done: () => void }) {
           >
             {t('cards.save')}
           </Button>
-        </div>
-      )}
+        )}
+        <Button isDisabled={save.busy} onPress={cancel}>
+          {t('cancel')}
+        </Button>
+      </div>
     </section>
   );
 }

@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { useLoad } from '../api';
 import { format } from '../format';
-import { language, t } from '../language';
+import { language, t, word } from '../language';
 import { useIsOperator } from '../session';
 import { LazyChart } from '../ui/LazyChart';
 import { Facts, Show, Table } from '../ui/kit';
@@ -63,6 +63,31 @@ function Reasons({ of: change }: { of: Report['changes'][number] }) {
   );
 }
 
+type Part = { part: string; points: number; full: number; because: Contribution[] };
+
+/** The parts of the score, each with its losses, or with the reason for its full points. */
+function byPart(contributions: Contribution[]): Part[] {
+  return [...new Set(contributions.map((one) => one.part))].map((part) => {
+    const own = contributions.filter((one) => one.part === part);
+    const losses = own.filter((one) => one.action !== 'NONE' || one.points < 0);
+    return {
+      part,
+      points: own.reduce((sum, one) => sum + one.points, 0),
+      full: own[0]!.points,
+      because: losses.length > 0 ? losses : own,
+    };
+  });
+}
+
+function Losses({ of: { because } }: { of: Part }) {
+  return because.map((one) => (
+    <div key={one.reason} className="small">
+      {reasonOf(one)}
+      {one.points < 0 && because.length > 1 && ` (${format.points(one.points)})`}
+    </div>
+  ));
+}
+
 function Shown({ report }: { report: Report }) {
   const operator = useIsOperator();
   const trend = report.trend.filter((day) => day.score !== null);
@@ -111,11 +136,23 @@ function Shown({ report }: { report: Report }) {
       <Table
         fits
         label={t('health.contributions')}
-        rows={report.contributions}
-        id={(row) => `${row.part} ${row.reason}`}
+        rows={byPart(report.contributions)}
+        id={(row) => row.part}
         columns={[
-          { head: t('health.points'), number: true, cell: (row) => format.points(row.points) },
-          { head: t('health.reason'), wide: true, cell: reasonOf },
+          {
+            head: t('health.part'),
+            cell: (row) => (
+              <>
+                {word('health.part', row.part) ?? row.part}
+                <Losses of={row} />
+              </>
+            ),
+          },
+          {
+            head: t('health.points'),
+            number: true,
+            cell: (row) => t('health.partOf', { points: format.number(row.points), full: format.number(row.full) }),
+          },
         ]}
       />
       {changes.length > 0 && (

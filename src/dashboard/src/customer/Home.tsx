@@ -13,6 +13,8 @@ type Task = {
   amount_usd: number | null;
   old_amount_usd: number | null;
   reason: string | null;
+  /** RUNNING, IN_GRACE or ENDED: what the license can do now. */
+  stage: string;
   alert_id: string | null;
 };
 
@@ -62,8 +64,10 @@ const places: Record<string, { to: (id: string) => string; tone: 'poor' | 'fair'
   ADD_PAYMENT_METHOD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
   ADD_MONEY: { to: () => '/wallet', tone: 'fair' },
   RENEW_MANUALLY: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'calm' },
+  ENDS_FOR_GOOD: { to: (id) => `/licenses/${id}/renewals`, tone: 'calm' },
   DECIDE_DEVICE: { to: (id) => `/licenses/${id}/devices`, tone: 'calm' },
   AWAIT_REVIEW: { to: (id) => `/licenses/${id}/suspension`, tone: 'calm' },
+  ASK_SUPPORT: { to: (id) => `/licenses/${id}`, tone: 'calm' },
 };
 
 function TaskCard({ task }: { task: Task }) {
@@ -79,12 +83,12 @@ function TaskCard({ task }: { task: Task }) {
     reason: task.reason ? format.reason(task.reason, true) : '',
     cause: (task.reason && word('suspension.cause', task.reason)) ?? t('status.SUSPENDED'),
   };
-  const variant = task.kind === 'AGREE_TO_PRICE' && task.old_amount_usd === null ? 'AGREE_TO_UNKNOWN_PRICE' : task.kind;
+  const { title, why, tone } = variantOf(task);
   return (
-    <li className={`card task ${place.tone}`}>
+    <li className={`card task ${tone ?? place.tone}`}>
       <div>
-        <h3>{word('home.task', task.kind, values)}</h3>
-        <p>{word('home.why', variant, values)}</p>
+        <h3>{word('home.task', title, values)}</h3>
+        <p>{word('home.why', why, values)}</p>
       </div>
       <Link className={`button ${place.tone === 'calm' ? '' : 'main'}`} to={place.to(task.subscription_id)} reloadDocument={place.document}>
         {word('home.do', task.kind)}
@@ -92,4 +96,16 @@ function TaskCard({ task }: { task: Task }) {
       </Link>
     </li>
   );
+}
+
+/** The texts of a task, which depend on what the license can do now, and on what is known. */
+function variantOf({ kind, stage, reason, old_amount_usd }: Task): { title: string; why: string; tone?: 'poor' } {
+  if (kind === 'AGREE_TO_PRICE' && old_amount_usd === null) return { title: kind, why: 'AGREE_TO_UNKNOWN_PRICE' };
+  if (kind === 'RENEW_MANUALLY' && reason !== 'auto_renew_off') return { title: kind, why: 'RENEW_MANUALLY_HELD' };
+  if (kind === 'ENDS_FOR_GOOD' && stage === 'ENDED') return { title: 'ENDS_FOR_GOOD_ENDED', why: kind };
+  if ((kind === 'ADD_PAYMENT_METHOD' || kind === 'ADD_MONEY') && stage !== 'RUNNING')
+    return stage === 'ENDED'
+      ? { title: 'RENEW_EXPIRED', why: `${kind}_NOW`, tone: 'poor' }
+      : { title: 'RENEW_IN_GRACE', why: `${kind}_NOW` };
+  return { title: kind, why: kind };
 }

@@ -1,6 +1,7 @@
 import { lazy, Suspense, type ReactNode } from 'react';
 import { Link, Navigate, Route, Routes, useLocation, useParams } from 'react-router';
 import { useLoad } from '../api';
+import { useConfig } from '../config';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import type { License } from '../licenses';
@@ -34,7 +35,7 @@ export default function LicensePage() {
             <>
               <PageTitle title={license.master}>
                 <LicenseStatus license={license} />
-                <span>{expiry(license.expires_at)}</span>
+                {license.status !== 'REVOKED' && <span>{expiry(license.expires_at)}</span>}
                 {operator && license.owner_email && (
                   <span>
                     {t('license.owner')}: <Link to={`/customers/${license.owner_id}`}>{license.owner_email}</Link>
@@ -42,6 +43,7 @@ export default function LicensePage() {
                 )}
                 {operator && <ReviewLicense license={license} reload={loaded.reload} />}
               </PageTitle>
+              {license.status === 'REVOKED' && <Revoked />}
               {license.is_suspended && <Suspended license={license} what={may} />}
               {license.grace_until && (
                 <Banner tone="fair" to={`${base}/renewals`} action={t('licenses.renewNow')}>
@@ -112,6 +114,25 @@ function Banner({
       <Link className="button" to={to}>
         {action}
       </Link>
+    </div>
+  );
+}
+
+/** What it means, and whom to write to. */
+function Revoked() {
+  const owner = !useIsOperator();
+  const support = useConfig()?.brand.support_email;
+  return (
+    <div className="notice poor banner">
+      <div>
+        <strong>{t('license.revoked')}</strong>
+        <p>{t(owner ? 'license.revokedText' : 'license.customerRevoked')}</p>
+      </div>
+      {owner && support && (
+        <a className="button" href={`mailto:${support}`}>
+          {t('support.write')}
+        </a>
+      )}
     </div>
   );
 }

@@ -37,9 +37,11 @@ export function LicenseCards() {
                 {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
               </span>
             </p>
-            <p>{expiry(license.expires_at)}</p>
+            {license.status !== 'REVOKED' && <p>{expiry(license.expires_at)}</p>}
             {license.grace_until && <p>{t('renewals.grace', { until: format.moment(license.grace_until) })}</p>}
-            <p className="small">{license.auto_renew ? t('licenses.renews') : t('licenses.doesNotRenew')}</p>
+            {license.expires_at && license.status !== 'REVOKED' && (
+              <p className="small">{license.auto_renew ? t('licenses.renews') : t('licenses.doesNotRenew')}</p>
+            )}
             <p className="small">{t('licenses.lastUsed', { ago: format.ago(license.last_used_at) })}</p>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">

@@ -109,6 +109,7 @@ export default function PaymentMethods() {
             <Suspense fallback={<Skeleton rows={3} />}>
               <AddCard
                 config={loaded}
+                cancel={() => setAdding(false)}
                 done={() => {
                   setAwaited(count);
                   notify(t('cards.saved'));

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { Link } from 'react-router';
 import { call, Problem, useAction } from '../api';
+import { useSession } from '../session';
 import { format } from '../format';
 import { t, word } from '../language';
 import { Button, Facts, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
@@ -23,6 +24,7 @@ export default function Price() {
   const [question, setQuestion] = useState<Question>();
   const [problem, setProblem] = useState<Problem | undefined>(token ? undefined : new Problem(0, 'NO_TOKEN', t('price.noToken')));
   const action = useAction();
+  const isSignedIn = useSession() !== null;
   // If the price changed after it was shown, the answer has the new one, and the customer is asked again.
   const ask = (accept: boolean) =>
     call<Question>('POST', '/api/v1/renewals/price-consent', { token, accept, amount_usd: question?.amount_usd }).then(setQuestion);
@@ -35,11 +37,17 @@ export default function Price() {
   }, [token]);
   return (
     <div className="entry card">
-      <PageTitle title={t('price.title')} />
-      {problem ? (
+      <PageTitle title={t(problem && !mayPass(problem) ? 'price.badTitle' : 'price.title')} />
+      {problem && mayPass(problem) ? (
+        <ProblemBox problem={problem} again={load} />
+      ) : problem ? (
         <>
-          <ProblemBox problem={problem} again={mayPass(problem) ? load : undefined} />
-          <Link to="/">{t('price.signIn')}</Link>
+          <p>{t('price.badText')}</p>
+          <div className="actions">
+            <Link className="button main" to="/">
+              {t(isSignedIn ? 'notFound.home' : 'price.signIn')}
+            </Link>
+          </div>
         </>
       ) : !question ? (
         <Skeleton rows={2} />

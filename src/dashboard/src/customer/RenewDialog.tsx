@@ -1,3 +1,4 @@
+import { Link, useHref } from 'react-router';
 import type { useAction } from '../api';
 import { format } from '../format';
 import { t, word } from '../language';
@@ -21,6 +22,14 @@ export function means(reply: RenewalList) {
 export const cardHelps = (reply: RenewalList) =>
   reply.pays_with === null && !['amount_too_small', 'unknown_payment_provider'].includes(reply.obstacle ?? '');
 
+/** The last payment if a provider declined it, and the same card would be charged again: another card has no obstacle. */
+function lastDeclined(reply: RenewalList) {
+  const last = reply.renewals.find((row) => row.status === 'success' || row.status === 'failed');
+  return reply.pays_with === 'card' && reply.obstacle !== null && last?.status === 'failed' && last.payment_provider && last.failure_reason
+    ? last
+    : undefined;
+}
+
 /** Shows the amount of a renewal, what pays it, and the new end. Customers agree to an increased price here; operators can't. */
 export function RenewDialog({
   open,
@@ -40,16 +49,28 @@ export function RenewDialog({
   const [price, old] = [format.money(reply.amount_usd), format.money(reply.last_paid_usd)];
   const total = format.money((reply.amount_usd ?? 0) + reply.debt_usd);
   const deferred = reply.pays_with === 'deferred';
+  // Nothing can be renewed before something can pay.
+  const payFirst = useHref(cardHelps(reply) ? '/payment-methods?add' : '/wallet');
+  const cannotPay = !operator && reply.pays_with === null && reply.amount_usd !== null;
+  const declined = lastDeclined(reply);
   return (
     <Confirm
       open={open}
       title={t(raised && !operator ? 'renewals.agreeTitle' : 'renewals.nowTitle')}
       text={raised && operator ? t('renewals.askText', { old, amount: price }) : undefined}
-      go={t(raised && !operator ? 'renewals.agree' : 'renewals.now')}
+      go={t(
+        cannotPay
+          ? cardHelps(reply)
+            ? 'home.do.ADD_PAYMENT_METHOD'
+            : 'home.do.ADD_MONEY'
+          : raised && !operator
+            ? 'renewals.agree'
+            : 'renewals.now',
+      )}
       busy={action.busy}
       problem={action.problem}
       onClose={onClose}
-      onGo={onGo}
+      onGo={cannotPay ? () => location.assign(payFirst) : onGo}
     >
       {!(raised && operator) && (
         <>
@@ -57,6 +78,21 @@ export function RenewDialog({
             <p className="notice fair">
               {reply.last_paid_usd === null ? t('renewals.agreeUnknown', { price }) : t('renewals.agreeText', { old, price })}
             </p>
+          )}
+          {declined && (
+            <div className="notice fair">
+              <p>
+                {t('renewals.lastDeclined', {
+                  day: format.day(declined.attempted_at),
+                  reason: format.reason(declined.failure_reason!, !operator),
+                })}
+              </p>
+              {!operator && (
+                <Link to="/payment-methods?add" reloadDocument>
+                  {t('renewals.otherMethod')}
+                </Link>
+              )}
+            </div>
           )}
           <Facts
             rows={[
@@ -96,6 +132,7 @@ export function RenewDialog({
                       : operator
                         ? 'renewals.customerNoMoney'
                         : 'renewals.noMoney',
+              { amount: total, means: means(reply) },
             )}
           </p>
         </>

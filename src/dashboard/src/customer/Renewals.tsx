@@ -119,111 +119,120 @@ export default function Renewals({ id, reload }: TabProps) {
       {(reply) => (
         <>
           <div className="stack">
-            <section className="card">
-              <h2>{t('renewals.next')}</h2>
-              <Facts
-                rows={[
-                  [
-                    t('renewals.expires'),
-                    <>
-                      {format.day(reply.expires_at)}
-                      {isInGrace(reply) && <div className="small">{t('renewals.grace', { until: format.moment(reply.grace_until) })}</div>}
-                    </>,
-                  ],
-                  [
-                    t('renewals.starts'),
-                    <>
-                      {!reply.next_renewal_at
-                        ? reply.auto_renew
-                          ? t('renewals.notScheduled')
-                          : t('renewals.off')
-                        : reply.is_early
-                          ? t('renewals.nextOn', { day: format.day(reply.next_renewal_at) })
-                          : t('renewals.dueSince', { day: format.day(reply.next_renewal_at) })}
-                      {!reply.is_early && reply.status && <div className="small">{nextStep(reply)}</div>}
-                    </>,
-                  ],
-                  [
-                    t('renewals.amount'),
-                    reply.debt_usd > 0
-                      ? t('renewals.withDebt', { price: format.money(reply.amount_usd), debt: format.money(reply.debt_usd) })
-                      : format.money(reply.amount_usd),
-                  ],
-                  [t('renewals.paysWith'), means(reply)],
-                  [
-                    t('renewals.wallet'),
-                    <>
-                      {format.money(reply.wallet_usd)}
-                      {!operator && (
-                        <div className="small">
-                          <Link to="/wallet">{t('renewals.walletLink')}</Link>
-                        </div>
-                      )}
-                    </>,
-                  ],
-                ]}
-              />
-              {reply.obstacle && reply.obstacle !== 'auto_renew_off' && (
-                <p className="notice fair">
-                  {held.includes(reply.obstacle) ? t('renewals.notAutomatic') : t('renewals.obstacle')}:{' '}
-                  {format.reason(reply.obstacle, !operator)}
-                </p>
-              )}
-              {reply.amount_usd === null && reply.expires_at && reply.obstacle !== 'no_active_price' && (
-                <p className="notice fair">{t('renewals.noPrice')}</p>
-              )}
-              {auto.problem && <ProblemBox problem={auto.problem} />}
-              <label className="switch">
-                <input
-                  type="checkbox"
-                  role="switch"
-                  className="visually-hidden"
-                  checked={reply.auto_renew}
-                  aria-disabled={auto.busy}
-                  onChange={(event) => void switchAuto(event.target.checked)}
+            {reply.expires_at === null ? (
+              <section className="card">
+                <h2>{t('expiry.never')}</h2>
+                <p>{t('renewals.never')}</p>
+              </section>
+            ) : (
+              <section className="card">
+                <h2>{t('renewals.next')}</h2>
+                <Facts
+                  rows={[
+                    [
+                      t('renewals.expires'),
+                      <>
+                        {format.day(reply.expires_at)}
+                        {isInGrace(reply) && (
+                          <div className="small">{t('renewals.grace', { until: format.moment(reply.grace_until) })}</div>
+                        )}
+                      </>,
+                    ],
+                    [
+                      t('renewals.starts'),
+                      <>
+                        {!reply.next_renewal_at
+                          ? reply.auto_renew
+                            ? t('renewals.notScheduled')
+                            : t('renewals.off')
+                          : reply.is_early
+                            ? t('renewals.nextOn', { day: format.day(reply.next_renewal_at) })
+                            : t('renewals.dueSince', { day: format.day(reply.next_renewal_at) })}
+                        {!reply.is_early && reply.status && <div className="small">{nextStep(reply)}</div>}
+                      </>,
+                    ],
+                    [
+                      t('renewals.amount'),
+                      reply.debt_usd > 0
+                        ? t('renewals.withDebt', { price: format.money(reply.amount_usd), debt: format.money(reply.debt_usd) })
+                        : format.money(reply.amount_usd),
+                    ],
+                    [t('renewals.paysWith'), means(reply)],
+                    [
+                      t('renewals.wallet'),
+                      <>
+                        {format.money(reply.wallet_usd)}
+                        {!operator && (
+                          <div className="small">
+                            <Link to="/wallet">{t('renewals.walletLink')}</Link>
+                          </div>
+                        )}
+                      </>,
+                    ],
+                  ]}
                 />
-                <span className="track" aria-hidden="true" />
-                {t('renewals.auto')}
-              </label>
-              <div className="actions">
-                <Button look="main" isDisabled={!ready} onPress={begin}>
-                  {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}
-                </Button>
-                {!operator && (
-                  <Link className="button" to={cardHelps(reply) ? '/payment-methods?add' : '/payment-methods'} reloadDocument>
-                    {t('renewals.cards')}
-                  </Link>
+                {reply.obstacle && reply.obstacle !== 'auto_renew_off' && (
+                  <p className="notice fair">
+                    {held.includes(reply.obstacle) ? t('renewals.notAutomatic') : t('renewals.obstacle')}:{' '}
+                    {format.reason(reply.obstacle, !operator)}
+                  </p>
                 )}
-              </div>
-              {waitsForConsent(reply) && <p className="small">{t('renewals.waitsForConsent')}</p>}
-              {reply.is_early && (
-                <p className="small">
-                  {t(operator ? 'renewals.customerNowFrom' : 'renewals.nowFrom', { day: format.day(reply.renewable_from) })}
-                </p>
-              )}
-              {reply.needs_authentication && !operator && (
-                <div className="notice fair">
-                  <strong>{t('confirm.title')}</strong>
-                  <p>{t('confirm.text')}</p>
-                  <Link className="button main" to={`/payment-methods/confirm/${id}`} reloadDocument>
-                    {t('confirm.go')}
-                  </Link>
+                {reply.amount_usd === null && reply.obstacle !== 'no_active_price' && (
+                  <p className="notice fair">{t('renewals.noPrice')}</p>
+                )}
+                {auto.problem && <ProblemBox problem={auto.problem} />}
+                <label className="switch">
+                  <input
+                    type="checkbox"
+                    role="switch"
+                    className="visually-hidden"
+                    checked={reply.auto_renew}
+                    aria-disabled={auto.busy}
+                    onChange={(event) => void switchAuto(event.target.checked)}
+                  />
+                  <span className="track" aria-hidden="true" />
+                  {t('renewals.auto')}
+                </label>
+                <div className="actions">
+                  <Button look="main" isDisabled={!ready} onPress={begin}>
+                    {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}
+                  </Button>
+                  {!operator && (
+                    <Link className="button" to={cardHelps(reply) ? '/payment-methods?add' : '/payment-methods'} reloadDocument>
+                      {t('renewals.cards')}
+                    </Link>
+                  )}
                 </div>
-              )}
-              {underWay && (
-                <div className="notice fair" role="status">
-                  <strong>{t('renewals.outcome.pending')}</strong>
-                  <p>{operator ? t('renewals.customerChecking') : t('renewals.checking')}</p>
-                </div>
-              )}
-              {outcome && !(reply.needs_authentication && outcome.status === 'authentication_needed') && (
-                <div className={`notice ${outcome.status === 'renewed' ? 'good' : asked ? 'fair' : 'poor'}`} role="status">
-                  <strong>{word('renewals.outcome', outcome.status) ?? outcome.status}</strong>
-                  <p>{!asked ? explain(outcome, operator) : operator ? t('renewals.customerChecking') : t('renewals.checking')}</p>
-                  {outcome.status === 'renewed' && <p>{t('renewals.until', { day: format.day(outcome.expires_at) })}</p>}
-                </div>
-              )}
-            </section>
+                {waitsForConsent(reply) && <p className="small">{t('renewals.waitsForConsent')}</p>}
+                {reply.is_early && (
+                  <p className="small">
+                    {t(operator ? 'renewals.customerNowFrom' : 'renewals.nowFrom', { day: format.day(reply.renewable_from) })}
+                  </p>
+                )}
+                {reply.needs_authentication && !operator && (
+                  <div className="notice fair">
+                    <strong>{t('confirm.title')}</strong>
+                    <p>{t('confirm.text')}</p>
+                    <Link className="button main" to={`/payment-methods/confirm/${id}`} reloadDocument>
+                      {t('confirm.go')}
+                    </Link>
+                  </div>
+                )}
+                {underWay && (
+                  <div className="notice fair" role="status">
+                    <strong>{t('renewals.outcome.pending')}</strong>
+                    <p>{operator ? t('renewals.customerChecking') : t('renewals.checking')}</p>
+                  </div>
+                )}
+                {outcome && !(reply.needs_authentication && outcome.status === 'authentication_needed') && (
+                  <div className={`notice ${outcome.status === 'renewed' ? 'good' : asked ? 'fair' : 'poor'}`} role="status">
+                    <strong>{word('renewals.outcome', outcome.status) ?? outcome.status}</strong>
+                    <p>{!asked ? explain(outcome, operator) : operator ? t('renewals.customerChecking') : t('renewals.checking')}</p>
+                    {outcome.status === 'renewed' && <p>{t('renewals.until', { day: format.day(outcome.expires_at) })}</p>}
+                  </div>
+                )}
+              </section>
+            )}
             <section>
               <h2>{t('renewals.history')}</h2>
               {reply.renewals.length === 0 ? (

@@ -24,10 +24,25 @@ type View = { suspended: boolean; lift_interval_days: number; suspensions: Reaso
 export default function Suspension({ id, reload }: TabProps) {
   const view = useLoad<View>(`/api/v1/licenses/${id}/suspension`, 60);
   const owner = !useIsOperator();
+  const [isLifted, setLifted] = useState(false);
   return (
     <Show of={view}>
       {(reply) =>
-        reply.suspensions.length === 0 ? (
+        isLifted ? (
+          <section className="card">
+            <p className="notice good" role="status">
+              {t('suspension.lifted')}
+            </p>
+            <div className="actions">
+              <Link className="button main" to={`/licenses/${id}/devices`}>
+                {t('suspension.devices')}
+              </Link>
+              <Link className="button" to={`/licenses/${id}`}>
+                {t('home.do.ASK_SUPPORT')}
+              </Link>
+            </div>
+          </section>
+        ) : reply.suspensions.length === 0 ? (
           <Empty>{t(!reply.suspended ? 'suspension.none' : owner ? 'suspension.byPlatform' : 'suspension.customerByPlatform')}</Empty>
         ) : (
           <>
@@ -56,6 +71,7 @@ export default function Suspension({ id, reload }: TabProps) {
                     id={id}
                     days={reply.lift_interval_days}
                     done={() => {
+                      setLifted(true);
                       view.reload();
                       reload();
                     }}
@@ -91,7 +107,6 @@ function Lift({ id, days, done }: { id: string; days: number; done: () => void }
           onPress={() =>
             void action.run(async () => {
               await call('POST', `/api/v1/licenses/${id}/lift-suspension`);
-              notify(t('suspension.lifted'));
               done();
             })
           }

@@ -105,7 +105,6 @@ function Shown({ reply }: { reply: Reply }) {
           <details>
             <summary>{t('usage.table')}</summary>
             <Table
-              fits
               label={title}
               rows={used}
               id={(row) => row.at}

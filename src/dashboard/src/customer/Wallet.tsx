@@ -99,6 +99,6 @@ function Purpose({ of }: { of: Entry }) {
   );
 }
 
-/** Descriptions are in English. Other languages build those of this backend; the platform's are left out. */
+/** What this backend booked is said in the reader's language. The platform's own descriptions are in English, for English readers only. */
 const described = ({ description, purpose, day }: Entry) =>
-  language.get() === 'en' ? description : word('wallet.purpose', purpose, { day: day ? format.date(day) : '' });
+  word('wallet.purpose', purpose, { day: day ? format.date(day) : '' }) ?? (language.get() === 'en' ? description : undefined);

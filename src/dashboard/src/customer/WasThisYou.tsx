@@ -1,7 +1,8 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
-import { call, Problem, useAction } from '../api';
+import { call, useAction } from '../api';
 import { t } from '../language';
+import { useSession } from '../session';
 import { Button, PageTitle, ProblemBox } from '../ui/kit';
 
 /** The page behind the link in the email. Nothing is confirmed before the click, because mail scanners open links, too. */
@@ -9,13 +10,20 @@ export default function WasThisYou() {
   const [token] = useState(() => location.hash.slice(1));
   const [trusted, setTrusted] = useState<boolean>();
   const action = useAction();
+  const isSignedIn = useSession() !== null;
+  // Not if the server or the connection failed: then the link may work later.
+  const isBad = !token || (action.problem !== undefined && action.problem.status >= 400 && action.problem.status < 429);
   return (
     <div className="entry card">
-      <PageTitle title={t('wasThisYou.title')} />
-      {!token ? (
+      <PageTitle title={t(isBad ? 'price.badTitle' : 'wasThisYou.title')} />
+      {isBad ? (
         <>
-          <ProblemBox problem={new Problem(0, 'NO_TOKEN', t('price.noToken'))} />
-          <Link to="/">{t('wasThisYou.signIn')}</Link>
+          <p>{t('wasThisYou.badText')}</p>
+          <div className="actions">
+            <Link className="button main" to="/">
+              {t(isSignedIn ? 'notFound.home' : 'price.signIn')}
+            </Link>
+          </div>
         </>
       ) : trusted !== undefined ? (
         <>

@@ -181,7 +181,7 @@ export const words = {
       charging: 'Charging',
       unknown: 'Outcome unknown',
       undecided: 'Needs a decision',
-      soft_declined: 'Declined, tried again',
+      soft_declined: 'Declined, retry planned',
       hard_declined: 'Declined, needs another card',
       needs_authentication: 'Customer must confirm',
       awaiting_consent: 'Customer must agree to the price',

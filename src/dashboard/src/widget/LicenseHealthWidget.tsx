@@ -173,9 +173,11 @@ export function HealthView({ health, api = '', heading: Heading = 'h4', forOpera
           <dt>{t('health.devices')}</dt>
           <dd>{t('health.devicesOf', { used: health.unique_devices, max: health.max_devices })}</dd>
         </div>
-        <div>
-          <dd>{expiry(health.expires_at)}</dd>
-        </div>
+        {health.status !== 'REVOKED' && (
+          <div>
+            <dd>{expiry(health.expires_at)}</dd>
+          </div>
+        )}
       </dl>
       {health.suspicious_activities.length > 0 && (
         <div className="alert alert-warning">
@@ -189,7 +191,7 @@ export function HealthView({ health, api = '', heading: Heading = 'h4', forOpera
       )}
       <div className="recommendations">
         {todo.length === 0 ? (
-          <p>{t('health.nothingTodo')}</p>
+          <p>{t(health.suspicious_activities.length > 0 ? 'health.inReview' : 'health.nothingTodo')}</p>
         ) : (
           <>
             <Heading>{t(forOperator ? 'health.customerTodo' : 'health.todo')}</Heading>

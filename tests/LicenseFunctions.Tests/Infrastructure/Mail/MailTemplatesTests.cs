@@ -5,6 +5,7 @@ using LicenseFunctions.Tests.Support;
 using Licensing;
 using Licensing.Invoices;
 using Licensing.Suspicion;
+using Licensing.Troubles;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Infrastructure.Mail;
@@ -139,6 +140,42 @@ public sealed partial class MailTemplatesTests
     public void Render_ToOperators_IsInEnglish() => Assert.Contains(
         "An operator must act.",
         new MailTemplates(language: "de").Render("operator_payments", [], publicUrl: null, "de").Text, StringComparison.Ordinal);
+
+    public static TheoryData<TroubleCause> Causes => [.. Enum.GetValues<TroubleCause>()];
+
+    /// <summary>Mails to operators and their pages are in English only.</summary>
+    [Theory]
+    [MemberData(nameof(Causes))]
+    public void Render_ATrouble_SaysInItsOwnWordsWhatItIsAndWhatToDo(TroubleCause cause)
+    {
+        string[] Said(TroubleCause of)
+        {
+            var trouble = new JsonObject
+            {
+                ["cause"] = EnumWords.UpperOf(of),
+                ["subject"] = "s",
+                ["name"] = "n",
+                ["count"] = 2,
+                ["total"] = 9,
+                ["opened_at"] = "2026-11-27T08:05:00Z",
+            };
+            var mail = Templates.Render("operator_troubles", new JsonObject { ["troubles"] = new JsonArray(trouble) }, "https://x.test");
+            var advice = TroubleAdvice().Match(mail.Text);
+            Assert.True(advice.Success, mail.Text);
+            return [mail.Subject, advice.Groups[1].Value];
+        }
+
+        var own = Said(cause);
+        Assert.DoesNotContain(EnumWords.UpperOf(cause), own);
+        Assert.All(own, words => Assert.InRange(words.Length, 15, 200));
+        Assert.All(
+            Enum.GetValues<TroubleCause>().Where(other => other != cause), other => Assert.NotEqual(own[0], Said(other)[0]));
+        // The page of the system says it, too.
+        Assert.Contains($"      {EnumWords.UpperOf(cause)}: (", Repository.Read("src/dashboard/src/texts.ts"), StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex("^What to do: (.+)$", RegexOptions.Multiline)]
+    private static partial Regex TroubleAdvice();
 
     // The footer of operators is in English only.
     private static readonly string[] OfOneLanguage = ["why_received.liquid"];

@@ -1,16 +1,21 @@
+using LicenseFunctions.Health;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
 
-namespace LicenseFunctions.Licenses;
+namespace LicenseFunctions.Home;
 
 /// <param name="Next">The <c>after</c> of the next page; null on the last page.</param>
 public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Next);
 
-/// <summary>Lists the licenses of a subscriber, or, for operators, of all subscribers.</summary>
-public sealed class ListLicenses(LicenseDatabase database, LicenseListStore store)
+/// <summary>
+/// Lists the licenses of a subscriber, or, for operators, of all subscribers. What has changed since a license was scored is scored now, so
+/// that a list shows the score of the license's page.
+/// </summary>
+public sealed class ListLicenses(LicenseDatabase database, LicenseListStore store, ScoreLicenses score)
 {
     private const int MaxPage = 100;
     private const int LongestSearch = 100;
@@ -25,7 +30,13 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
         var asCsv = request.PrefersCsv();
         var page = await PageAsync(
             request.Query, asCsv ? ListQuery.MostCsvRows : 50, asCsv ? ListQuery.MostCsvRows : MaxPage, subscriberId, cancellationToken);
-        return asCsv && page.Refusal is null ? new CsvResult<ListedLicense>(page.Value.Licenses) : page.ToResult();
+        if (page.Refusal is not null)
+            return page.ToResult();
+        // A file has more rows than can be scored in a request.
+        return asCsv
+            ? new CsvResult<ListedLicense>(page.Value.Licenses)
+            : Results.Json(
+                page.Value with { Licenses = await WithPresentScoresAsync(page.Value.Licenses, cancellationToken) }, Json.Options);
     }
 
     private async Task<Outcome<LicensePage>> PageAsync(
@@ -52,8 +63,19 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
 
     public async Task<Outcome<ListedLicense>> FindAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
         await database.ReadLatestAsync(token => store.FindAsync(subscriptionId, subscriberId, token), cancellationToken) is { } license
-            ? license
+            ? (await WithPresentScoresAsync([license], cancellationToken)).Single()
             : LicenseNotFound.Refusal;
+
+    private async Task<IReadOnlyList<ListedLicense>> WithPresentScoresAsync(
+        IReadOnlyList<ListedLicense> licenses, CancellationToken cancellationToken)
+    {
+        var scores = await score.ScoreOutdatedAsync([.. licenses.Select(license => license.SubscriptionId)], cancellationToken);
+        return
+        [
+            .. licenses.Select(license =>
+                scores.TryGetValue(license.SubscriptionId, out var present) ? license with { HealthScore = present } : license),
+        ];
+    }
 
     private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
 

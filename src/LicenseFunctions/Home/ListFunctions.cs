@@ -1,8 +1,9 @@
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Licenses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 
-namespace LicenseFunctions.Licenses;
+namespace LicenseFunctions.Home;
 
 /// <summary>Lists licenses, or shows one as lists do.</summary>
 public sealed class ListFunctions(ListLicenses list)
