@@ -178,6 +178,7 @@ public static class RenewalPlan
     {
         DebtsMinor = decimal.ToInt64(renewal.DebtsUsd * 100),
         Attempt = renewal.Attempts + 1,
+        IsNameSigned = true,
     };
 
     // An intent that could still succeed is canceled before the period is paid in another way, closed or given up.

@@ -178,6 +178,9 @@ public static class RenewalRequests
         ChargeLookup.Found found when found.Currency != renewal.Attempt?.Request.Currency => ChargeOfAnother,
         ChargeLookup.Found found when found.IntentId is { } intent && intent == renewal.IntentId => null,
         ChargeLookup.Found found when found.RenewalId == renewal.RenewalId || found.SubscriptionId == renewal.SubscriptionId => null,
+        // The operator has looked at it. A payer can write the name of a renewal into an order of any amount.
+        ChargeLookup.Found found when found.UnprovenRenewalId == renewal.RenewalId
+            && found.AmountMinor >= renewal.Attempt?.Request.AmountMinor => null,
         _ => ChargeOfAnother,
     };
 
