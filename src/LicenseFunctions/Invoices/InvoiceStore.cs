@@ -36,6 +36,18 @@ public sealed class InvoiceStore(LicenseDatabase database)
         select last_number from invoice_series where series = @series and year = @year for update
         """;
 
+    private const string AwaitsEvents = "select unread_providers() && @providers";
+
+    /// <summary>
+    /// Whether the events of one of these providers are unread: payments that are not booked yet must be numbered before later ones.
+    /// </summary>
+    public async Task<bool> AwaitsEventsAsync(IEnumerable<string> providers, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(AwaitsEvents, new { providers = providers.ToArray() }, cancellationToken: session.Token));
+    }
+
     private const string Next = """
         select mark_id, renewal_id from renewals_to_invoice where marked_at <= now() - @age order by mark_id limit @limit
         """;

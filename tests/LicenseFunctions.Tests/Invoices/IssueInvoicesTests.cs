@@ -115,6 +115,24 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         Assert.Equal(new InvoiceCounts(0, 0, 0, 1), await RunAsync(scene, new InvoiceSettings(Issuer: null)));
     }
 
+    // Payments of the lost time are booked first, so that the numbers have the order of the bookings.
+    [Fact]
+    public async Task Run_WhileEventsOfAConfiguredProviderAreUnread_Waits()
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_event_reads (provider, read_until, asked_at, missed_until)
+            values ('stripe', now(), now(), now() - interval '2 days'), ('paypal', '2020-01-01', '2020-01-01', '2020-01-01')
+            """);
+
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 1), await RunAsync(scene));
+        await scene.Database.ExecuteAsync("update payment_event_reads set missed_until = null where provider = 'stripe'");
+        Assert.Equal(new InvoiceCounts(1, 0, 0, 0), await RunAsync(scene));
+    }
+
     [Fact]
     public async Task FilesOf_AMailAboutAnInvoice_AreItsPdfAndItsXml()
     {
