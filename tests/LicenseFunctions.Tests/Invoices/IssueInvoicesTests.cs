@@ -293,7 +293,7 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         await AgeAsync(scene);
         await RunAsync(scene);
 
-        Assert.Contains("\"kept\": {\"invoices\": 1}", erased, StringComparison.Ordinal);
+        Assert.Contains("\"kept\": {\"invoices\": 1, \"invoices_with_mail_address\": 0}", erased, StringComparison.Ordinal);
         Assert.Contains("\"billing_details\": 1", erased, StringComparison.Ordinal);
         Assert.Null(await details.FindAsync(scene.SubscriberId, LicenseScene.Stop));
         Assert.Equal(["invoice Ada", "credit_note Ada"], await scene.Database.QueryAllAsync<string>(
@@ -302,6 +302,26 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
             "select count(*)::text from outbox where payload ->> 'template' = 'invoice' and dead_at is null"));
         Assert.False(await details.SaveAsync(
             scene.SubscriberId, new BillingDetails("Ada", null, null, null), Actor.Owner(scene.SubscriberId), LicenseScene.Stop));
+    }
+
+    [Fact]
+    public async Task Erasure_OfABuyerWithoutDetails_LeavesTheAddressInIssuedInvoicesOnly_AndSaysSo()
+    {
+        await using var scene = await SceneAsync();
+        var email = await scene.Database.QueryAsync<string>("select email from users where user_id = @SubscriberId", scene);
+        var paid = await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await RunAsync(scene);
+        await PayAsync(scene, 2, 20);
+
+        var erased = await new PersonStore(scene.Database.Database).EraseAsync(scene.SubscriberId, null, "asked", LicenseScene.Stop);
+        await ReturnAsync(scene, paid, 10);
+        await AgeAsync(scene);
+        await RunAsync(scene);
+
+        Assert.Contains("\"kept\": {\"invoices\": 1, \"invoices_with_mail_address\": 1}", erased, StringComparison.Ordinal);
+        Assert.Equal([$"invoice {email}", "invoice Customer", "credit_note Customer"], await scene.Database.QueryAllAsync<string>(
+            "select concat_ws(' ', kind, buyer ->> 'name') from invoices order by sequence"));
     }
 
     private static Task<IReadOnlyList<Invoice>> IssueAsync(LicenseScene scene, InvoiceMark mark, Action meanwhile) =>

@@ -201,7 +201,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var (_, asked) = await ToolAsync(erase);
         var (_, output) = await ToolAsync([.. erase, "--yes"]);
 
-        Assert.All((string[])[asked, output], said => Assert.Contains("\"kept\": {\"invoices\": 1}", said, StringComparison.Ordinal));
+        Assert.All((string[])[asked, output], said => Assert.Contains("\"kept\": {\"invoices\": 1", said, StringComparison.Ordinal));
         Assert.Equal("Ada Example", await scene.Database.QueryAsync<string>("select buyer ->> 'name' from invoices"));
     }
 
