@@ -711,7 +711,10 @@ begin
     insert into audit_log (actor_kind, actor_id, action, subject, reason, after)
     values ('operator', operator, 'person.erased', person::text, erase_person.reason, counts);
     return jsonb_build_object(
-        'user_id', person, 'rows', counts, 'kept', jsonb_build_object('invoices', (select count(*) from invoices where user_id = person)),
+        'user_id', person, 'rows', counts, 'kept', (
+            select jsonb_build_object(
+                'invoices', count(*), 'invoices_with_mail_address', count(*) filter (where position('@' in buyer ->> 'name') > 0))
+            from invoices where user_id = person),
         'tell_provider', coalesce(customers, '[]'));
 end
 $$;
@@ -1216,6 +1219,14 @@ CREATE FUNCTION public.open_suspension_facts(subscription_id uuid, token_id uuid
     where o.subscription_id = $1 and o.closed_at is null
 $_$;
 
+CREATE FUNCTION public.overdue_providers() RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce(array_agg(provider order by provider), '{}')
+    from payment_event_reads
+    where missed_until <= now() - interval '6 hours' and not has_missed_events(asked_at, read_until, asked_every)
+$$;
+
 CREATE FUNCTION public.past_time(at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1229,6 +1240,18 @@ begin
     perform mark_health_due(s.subscription_id) from subscriptions s where s.subscriber_id = coalesce(new.user_id, old.user_id);
     return null;
 end $$;
+
+CREATE FUNCTION public.periods_maybe_paid(subscription_id uuid) RETURNS TABLE(renewal_id uuid, period_start timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $_$
+    select r.renewal_id, r.period_start
+    from renewals r
+    where r.subscription_id = $1 and (is_charge_open(r.status) or (r.may_be_paid and not is_renewal_final(r.status)))
+    union all
+    select null, (select t.expires_at from v_current_license_tokens t where t.subscription_id = u.subscription_id)
+    from unbooked_charges u
+    where u.subscription_id = $1
+$_$;
 
 CREATE FUNCTION public.person_data(person uuid) RETURNS TABLE(table_name text, row_data jsonb)
     LANGUAGE plpgsql STABLE
@@ -2929,6 +2952,8 @@ CREATE TABLE public.payment_event_reads (
     missed_until timestamp with time zone
 );
 
+COMMENT ON COLUMN public.payment_event_reads.held_since IS 'not used any more';
+
 CREATE TABLE public.payment_events (
     provider text NOT NULL,
     event_id text NOT NULL,
@@ -2978,6 +3003,11 @@ CREATE TABLE public.refunds (
     CONSTRAINT refunded_amount_positive CHECK ((amount_minor > 0)),
     CONSTRAINT requested_refund_has_a_next_try CHECK (((state = 'requested'::text) = (next_try_at IS NOT NULL)))
 );
+
+CREATE VIEW public.unbooked_charges AS
+ SELECT c.subscription_id
+   FROM public.payment_cases c
+  WHERE ((c.reason = ANY (ARRAY['unknown_renewal'::text, 'not_booked'::text])) AND (c.decided_at IS NULL));
 
 CREATE VIEW public.renewal_facts AS
  SELECT r.renewal_id,
@@ -3044,15 +3074,16 @@ CREATE VIEW public.renewal_facts AS
         END AS next_card,
     charged.elsewhere AS has_other_charge,
     r.may_be_paid,
-    ( SELECT public.unread_providers() AS unread_providers) AS unread_providers
+    ( SELECT public.unread_providers() AS unread_providers) AS unread_providers,
+    ( SELECT public.overdue_providers() AS overdue_providers) AS overdue_providers
    FROM ((((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true))
      CROSS JOIN LATERAL ( SELECT ((EXISTS ( SELECT
                    FROM public.payment_cases c
                   WHERE ((c.renewal_id = r.renewal_id) AND (c.reason = ANY (ARRAY['paid_twice'::text, 'paid_before'::text])) AND (c.decided_at IS NULL)))) OR (EXISTS ( SELECT
-                   FROM public.payment_cases c
-                  WHERE ((c.subscription_id = r.subscription_id) AND (c.reason = 'unknown_renewal'::text) AND (c.decided_at IS NULL))))) AS elsewhere
+                   FROM public.unbooked_charges c
+                  WHERE (c.subscription_id = r.subscription_id)))) AS elsewhere
          OFFSET 0) charged)
      CROSS JOIN LATERAL ( SELECT public.card_declined_at(r.renewal_id, t.payment_method_id, t.details_changed_at) AS declined_at
          OFFSET 0) d);
@@ -3238,6 +3269,16 @@ CREATE TABLE public.troubles (
     CONSTRAINT cause_is_known CHECK ((cause = ANY (ARRAY['RENEWALS_FAILING'::text, 'TIMER_LATE'::text, 'DEAD_LETTERS'::text, 'MAILS_DEAD'::text, 'WEBHOOK_CALLS_DEAD'::text, 'WEBHOOK_DISABLED'::text, 'DISPUTE_UNANSWERED'::text, 'DISPUTE_DUE'::text, 'DISPUTE_MISSED'::text]))),
     CONSTRAINT details_are_an_object CHECK ((jsonb_typeof(details) = 'object'::text)),
     CONSTRAINT told_after_it_was_opened CHECK (((told_at IS NULL) OR (opened_at IS NOT NULL)))
+);
+
+CREATE TABLE public.unapplied_events (
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    failed_at timestamp with time zone DEFAULT now() NOT NULL,
+    tried_at timestamp with time zone DEFAULT now() NOT NULL,
+    intent_id text
 );
 
 CREATE TABLE public.unsummed_usage (
@@ -3697,6 +3738,9 @@ ALTER TABLE ONLY public.trouble_watch
 
 ALTER TABLE ONLY public.troubles
     ADD CONSTRAINT troubles_pkey PRIMARY KEY (trouble_id);
+
+ALTER TABLE ONLY public.unapplied_events
+    ADD CONSTRAINT unapplied_events_come_once PRIMARY KEY (provider, event_id);
 
 ALTER TABLE ONLY public.unsummed_usage
     ADD CONSTRAINT unsummed_usage_pkey PRIMARY KEY (batch_id);

@@ -122,6 +122,8 @@
 \ir installation/migration.psql
 \set migration 0071_faster_paid_periods
 \ir installation/migration.psql
+\set migration 0072_unapplied_events
+\ir installation/migration.psql
 \set migration 0076_queue_of_open_alerts
 \ir installation/migration.psql
 \set migration 0077_unsent_warnings

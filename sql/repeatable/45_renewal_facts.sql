@@ -49,6 +49,33 @@ create or replace function unread_providers() returns text[] language sql stable
     where missed_until is not null or has_missed_events(asked_at, read_until, asked_every)
 $$;
 
+-- Of these, the ones whose events are unread six hours after the return. A charge by another provider no longer waits for them.
+create or replace function overdue_providers() returns text[] language sql stable as $$
+    select coalesce(array_agg(provider order by provider), '{}')
+    from payment_event_reads
+    where missed_until <= now() - interval '6 hours' and not has_missed_events(asked_at, read_until, asked_every)
+$$;
+
+-- Charges that a provider reported for a license and that are not booked: until an operator has decided, nothing is charged, and the
+-- license stays valid, because its period may be paid.
+create or replace view unbooked_charges as
+select c.subscription_id
+from payment_cases c
+where c.reason in ('unknown_renewal', 'not_booked') and c.decided_at is null;
+
+-- The periods of a license that an open or unbooked charge, or one from before a restore, may have paid. Without a renewal, it is the
+-- period after the present expiry. A single stable select, so that the planner inlines it.
+create or replace function periods_maybe_paid(subscription_id uuid) returns table (renewal_id uuid, period_start timestamptz)
+language sql stable as $$
+    select r.renewal_id, r.period_start
+    from renewals r
+    where r.subscription_id = $1 and (is_charge_open(r.status) or (r.may_be_paid and not is_renewal_final(r.status)))
+    union all
+    select null, (select t.expires_at from v_current_license_tokens t where t.subscription_id = u.subscription_id)
+    from unbooked_charges u
+    where u.subscription_id = $1
+$$;
+
 -- A renewal with all values on which a decision about it depends.
 create or replace view renewal_facts as
 select
@@ -75,17 +102,17 @@ select
     charged.elsewhere as has_other_charge,
     r.may_be_paid,
     -- Read once for all rows.
-    (select unread_providers()) as unread_providers
+    (select unread_providers()) as unread_providers,
+    (select overdue_providers()) as overdue_providers
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true
--- A provider reported a charge of this renewal, or of an unknown one of its license, that is not booked: an operator decides before
--- anything else is charged.
+-- A provider reported a charge of this renewal, or of its license, that is not booked: an operator decides before anything else is
+-- charged.
 cross join lateral (
     select exists (select from payment_cases c
                    where c.renewal_id = r.renewal_id and c.reason in ('paid_twice', 'paid_before') and c.decided_at is null)
-           or exists (select from payment_cases c
-                      where c.subscription_id = r.subscription_id and c.reason = 'unknown_renewal' and c.decided_at is null) as elsewhere
+           or exists (select from unbooked_charges c where c.subscription_id = r.subscription_id) as elsewhere
     offset 0) charged
 -- "offset 0", so that it is computed once.
 cross join lateral (

@@ -128,7 +128,10 @@ begin
     insert into audit_log (actor_kind, actor_id, action, subject, reason, after)
     values ('operator', operator, 'person.erased', person::text, erase_person.reason, counts);
     return jsonb_build_object(
-        'user_id', person, 'rows', counts, 'kept', jsonb_build_object('invoices', (select count(*) from invoices where user_id = person)),
+        'user_id', person, 'rows', counts, 'kept', (
+            select jsonb_build_object(
+                'invoices', count(*), 'invoices_with_mail_address', count(*) filter (where position('@' in buyer ->> 'name') > 0))
+            from invoices where user_id = person),
         'tell_provider', coalesce(customers, '[]'));
 end
 $$;

@@ -34,7 +34,7 @@ public sealed partial class TableTests
             "reversal_effects", "payment_cases", "payment_comparisons", "refunds", "dispute_evidence", "recurring_revenue_days",
         ],
         ["Invoices"] = ["billing_details", "invoice_series", "invoices", "invoiced_entries", "renewals_to_invoice"],
-        ["PaymentMethods"] = ["payment_customers", "payment_event_reads", "payment_preferences"],
+        ["PaymentMethods"] = ["payment_customers", "payment_event_reads", "payment_preferences", "unapplied_events"],
         ["Health"] = ["license_health", "license_health_days", "health_marks", "health_comparison"],
         ["Operations"] =
         [

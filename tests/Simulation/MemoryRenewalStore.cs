@@ -536,6 +536,21 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         if (change.ExpiresAt > clock.GetUtcNow() && license.IsSuspendedForExpiry) Reactivate(license);
     }
 
+    private void KeepGrace(MemoryLicense license)
+    {
+        license.GraceUntil = HasUnbookedCharge(license.SubscriptionId) && !license.IsGone ? license.ExpiresAt + Renewal.Period : null;
+        foreach (var other in rows.Values)
+        {
+            if (other.Renewal.SubscriptionId == license.SubscriptionId
+                && (other.Renewal.IsChargeOpen || (other.Renewal.MayBePaid && !other.Renewal.Status.IsFinal()))
+                && !(license.GraceUntil >= other.Renewal.PeriodStart + Renewal.Period))
+                license.GraceUntil = other.Renewal.PeriodStart + Renewal.Period;
+        }
+    }
+
+    private bool HasUnbookedCharge(Guid subscriptionId) => Cases.Any(one => !decisions.ContainsKey(one.Key)
+        && one.Key.Reason is PaymentCaseReason.UnknownRenewal or PaymentCaseReason.NotBooked && one.Value.SubscriptionId == subscriptionId);
+
     private static void Reactivate(MemoryLicense license)
     {
         license.IsSuspendedForExpiry = false;
@@ -556,6 +571,12 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
 
     public Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
+        foreach (var concern in Cases.Values)
+        {
+            if (concern.Reason is PaymentCaseReason.UnknownRenewal or PaymentCaseReason.NotBooked
+                && concern.SubscriptionId is { } id && Licenses.TryGetValue(id, out var concerned)) KeepGrace(concerned);
+        }
+
         if (UnreadProviders.Any(policy.IdempotencyKeyLifetimes.ContainsKey)) return Task.FromResult(0);
 
         var suspended = 0;
@@ -563,7 +584,8 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             if (suspended == limit) break;
             if (license is not { IsTokenActive: true, IsGone: false, ExpiresAt: { } expiry } || expiry + policy.Grace > now
-                || HasRenewalInProgress(license.SubscriptionId) || (policy.AutoRenewal && NeedsAutoRenewal(license, policy, now))) continue;
+                || HasRenewalInProgress(license.SubscriptionId) || HasUnbookedCharge(license.SubscriptionId)
+                || (policy.AutoRenewal && NeedsAutoRenewal(license, policy, now))) continue;
             Suspend(license);
             suspended++;
         }
@@ -636,15 +658,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 one.RenewalId = null;
         }
 
-        license.GraceUntil = null;
-        foreach (var other in rows.Values)
-        {
-            if (other.Renewal.SubscriptionId == license.SubscriptionId
-                && (other.Renewal.IsChargeOpen || (other.Renewal.MayBePaid && !other.Renewal.Status.IsFinal()))
-                && !(license.GraceUntil >= other.Renewal.PeriodStart + Renewal.Period))
-                license.GraceUntil = other.Renewal.PeriodStart + Renewal.Period;
-        }
-
+        KeepGrace(license);
         if (change.Case is { } concern) OpenOrKeep(concern);
         if (change.Payment is not { With: PaidWith.Card }) return;
         foreach (var other in kept.Where(one => one.RenewalId == row.Renewal.RenewalId && one.Reversal.Applied is null))
@@ -661,7 +675,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 && key.Reason is not (PaymentCaseReason.PaidTwice or PaymentCaseReason.ChargeInUse);
             var isOfCharge = IsAbout(known, null, row.Renewal.Attempt!.TransactionId)
                 && key.Reason is PaymentCaseReason.LicenseGone or PaymentCaseReason.OtherAmount or PaymentCaseReason.OtherCurrency
-                    or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.PaidTwice;
+                    or PaymentCaseReason.UnknownRenewal or PaymentCaseReason.NotBooked or PaymentCaseReason.PaidTwice;
             var isOfAttempt = key.Reason is PaymentCaseReason.PaidBefore && known.Subject == row.Renewal.Attempt.AttemptId.ToString();
             if (!(isOfIntent || isOfCharge || isOfAttempt) || !decisions.TryAdd(key, CaseDecision.Applied)) continue;
             if (isOfCharge && known.Subject != known.TransactionId && Renewals.All(one => one.IntentId != known.Subject))
@@ -769,12 +783,9 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         return Facts(row);
     }
 
-    private bool HasOtherCharge(Row row) => Cases.Any(one => !decisions.ContainsKey(one.Key) && one.Key.Reason switch
-    {
-        PaymentCaseReason.PaidTwice or PaymentCaseReason.PaidBefore => one.Value.RenewalId == row.Renewal.RenewalId,
-        PaymentCaseReason.UnknownRenewal => one.Value.SubscriptionId == row.Renewal.SubscriptionId,
-        _ => false,
-    });
+    private bool HasOtherCharge(Row row) => HasUnbookedCharge(row.Renewal.SubscriptionId) || Cases.Any(one =>
+        !decisions.ContainsKey(one.Key) && one.Key.Reason is PaymentCaseReason.PaidTwice or PaymentCaseReason.PaidBefore
+        && one.Value.RenewalId == row.Renewal.RenewalId);
 
     private RenewalFacts Facts(Row row)
     {

@@ -485,6 +485,13 @@ money(
   'ReversalsTests',
 );
 money(
+  'same-money-goes-back-twice',
+  rules + 'Reversals.cs',
+  'return (Math.Min(refunded, charged - lost), lost);',
+  'return (refunded, ChargedBack(facts));',
+  'ReversalsTests',
+);
+money(
   'chargeback-booked-again',
   rules + 'Reversals.cs',
   'ChargedBackMinor = lost - before.ChargedBackMinor,',
@@ -651,7 +658,13 @@ money(
   'PaymentStoryTests',
   'RenewalHttpTests',
 );
-money('disputer-is-charged-again', rules + 'Reversals.cs', 'var mustStop = lost > 0', 'var mustStop = lost > 1_000_000', 'ReversalsTests');
+money(
+  'disputer-is-charged-again',
+  rules + 'Reversals.cs',
+  'var mustStop = ChargedBack(facts) > 0',
+  'var mustStop = lost > 1_000_000',
+  'ReversalsTests',
+);
 other(
   'held-renewal-lapses-for-good',
   rules + 'RenewalPlan.cs',
@@ -912,7 +925,7 @@ money(
 money(
   'charged-while-events-are-unread',
   rules + 'RenewalPlan.cs',
-  'if (policy.AwaitsEvents(facts)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);',
+  'if (policy.AwaitsEvents(facts, card.Provider)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);',
   '',
   'RenewalPlanTests',
 );
@@ -929,6 +942,27 @@ money(
   'IsSigned = more is [var signature] &&',
   'IsSigned = more is not [var signature] ||',
   'PayPalStoryTests',
+);
+money(
+  'attempts-have-guessable-names',
+  payPal + 'PayPalObjects.cs',
+  'request.IsNameSigned ?',
+  'request.IsNameSigned && request.Attempt < 0 ?',
+  'PayPalGatewayTests',
+);
+money(
+  'success-that-is-not-booked-holds-nothing',
+  sql + '45_renewal_facts.sql',
+  "where c.reason in ('unknown_renewal', 'not_booked') and",
+  "where c.reason in ('unknown_renewal', 'not_applied') and",
+  'FetchPaymentEventsTests',
+);
+money(
+  'overdue-events-of-the-charging-provider',
+  rules + 'RenewalPolicy.cs',
+  '(unread == provider || !facts.OverdueProviders.Contains(unread))',
+  '!facts.OverdueProviders.Contains(unread)',
+  'RenewalPlanTests',
 );
 money(
   'paid-before-is-never-charged',
@@ -959,6 +993,21 @@ other(
   'and not exists (select from invoiced_entries e where e.ledger_id = l.ledger_id);',
   ';',
   'InvoiceHistoriesTests',
+);
+
+other(
+  'invoices-before-lost-payments',
+  'src/LicenseFunctions/Invoices/IssueInvoices.cs',
+  'if (await store.AwaitsEventsAsync(',
+  'if (settings.Issuer is null && await store.AwaitsEventsAsync(',
+  'IssueInvoicesTests',
+);
+other(
+  'erased-addresses-are-invoiced',
+  'src/Licensing/Invoices/InvoicePlan.cs',
+  'renewal.IsErased ? buyer.WithoutMailAddress() : buyer',
+  'buyer',
+  'InvoicePlanTests',
 );
 
 kindOf('small amounts');

@@ -36,6 +36,18 @@ public sealed class InvoiceStore(LicenseDatabase database)
         select last_number from invoice_series where series = @series and year = @year for update
         """;
 
+    private const string AwaitsEvents = "select unread_providers() && @providers";
+
+    /// <summary>
+    /// Whether the events of one of these providers are unread: payments that are not booked yet must be numbered before later ones.
+    /// </summary>
+    public async Task<bool> AwaitsEventsAsync(IEnumerable<string> providers, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(AwaitsEvents, new { providers = providers.ToArray() }, cancellationToken: session.Token));
+    }
+
     private const string Next = """
         select mark_id, renewal_id from renewals_to_invoice where marked_at <= now() - @age order by mark_id limit @limit
         """;
@@ -67,6 +79,7 @@ public sealed class InvoiceStore(LicenseDatabase database)
                                     where a.renewal_id = r.renewal_id and a.status = 'succeeded' and a.provider = 'paypal')
                     then 'paypal' else r.paid_with end as paid_with,
                coalesce(b.name, u.email) as buyer_name, b.address as buyer_address, b.country as buyer_country, b.tax_id as buyer_tax_id,
+               u.email = 'erased-' || u.user_id || '@erased.invalid' as is_erased,
                coalesce((
                    select sum(round(l.amount_usd, 2) * case l.entry_type when 'FEE_SUBSCRIPTION' then 1 else -1 end)
                    from invoiced_entries e
@@ -169,7 +182,10 @@ public sealed class InvoiceStore(LicenseDatabase database)
                 [Period(row.PaidFrom, row.AmountUsd), .. settled[row.RenewalId].Select(one => Period(one.PaidFrom, one.AmountUsd))],
                 row.InvoicedUsd,
                 [.. entries[row.RenewalId].Select(entry => new RenewalEntry(entry.LedgerId, entry.CreatedAt, entry.AmountUsd))],
-                [.. issued[row.RenewalId].Select(invoice => invoice.ToInvoice())])),
+                [.. issued[row.RenewalId].Select(invoice => invoice.ToInvoice())])
+            {
+                IsErased = row.IsErased,
+            }),
         ];
     }
 
@@ -306,6 +322,7 @@ public sealed class InvoiceStore(LicenseDatabase database)
         public string? BuyerAddress { get; init; }
         public string? BuyerCountry { get; init; }
         public string? BuyerTaxId { get; init; }
+        public bool IsErased { get; init; }
         public decimal InvoicedUsd { get; init; }
     }
 

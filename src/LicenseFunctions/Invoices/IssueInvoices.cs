@@ -1,6 +1,7 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Timers;
 using Licensing.Invoices;
+using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -9,14 +10,18 @@ namespace LicenseFunctions.Invoices;
 /// <param name="Invoices">Issued invoices.</param>
 /// <param name="CreditNotes">Issued credit notes.</param>
 /// <param name="Skipped">Renewals that could not be invoiced.</param>
-/// <param name="Waiting">Renewals that wait, because INVOICE_SELLER_NAME is not set; at most 10,000.</param>
+/// <param name="Waiting">
+/// Renewals that wait, because INVOICE_SELLER_NAME is not set or the providers' events are not read after a stop or a restore; at most
+/// 10,000.
+/// </param>
 public sealed record InvoiceCounts(int Invoices, int CreditNotes, int Skipped, int Waiting);
 
 /// <summary>
 /// Issues the invoices and credit notes for new entries of the ledger, after the bookings, so that no booking waits for a number.
 /// </summary>
 public sealed class IssueInvoices(
-    InvoiceSettings settings, InvoiceStore store, SkippedRows skipped, TimeProvider clock, ILogger<IssueInvoices> log)
+    InvoiceSettings settings, RenewalPolicy policy, InvoiceStore store, SkippedRows skipped, TimeProvider clock,
+    ILogger<IssueInvoices> log)
 {
     // The ledger's entries have the time at which their transaction began. A booking ends within its command timeout of 30 seconds, so no
     // booking with an earlier time can be committed later.
@@ -39,6 +44,10 @@ public sealed class IssueInvoices(
             await store.ForgetAsync(LongestWait, MostCounted, cancellationToken);
             return new InvoiceCounts(0, 0, 0, await store.WaitingAsync(MostCounted, cancellationToken));
         }
+
+        // A provider that is not configured any more is never read.
+        if (await store.AwaitsEventsAsync(policy.IdempotencyKeyLifetimes.Keys, cancellationToken))
+            return new InvoiceCounts(0, 0, 0, await store.WaitingAsync(MostCounted, cancellationToken));
 
         var (until, counts, batch) = (clock.GetUtcNow() + Tick, new InvoiceCounts(0, 0, 0, 0), TimeSlice.Batch(usual: 1_000, inSlice: 100));
         for (var marked = batch; marked == batch && !TimeSlice.IsOver && clock.GetUtcNow() < until;)

@@ -13,8 +13,8 @@ public sealed record EventCounts(int Applied);
 
 /// <summary>
 /// Applies the events that no webhook delivered: the provider stopped trying, the endpoint or its secret was wrong, or the database was
-/// restored. A read continues at the stored time. This time stays before an event that can't be applied, so later reads try that event
-/// again, for a day. After a stop of this backend or a restore of the database, charges wait until everything is read.
+/// restored. A read continues at the stored time. An event that can't be applied is stored, and later runs try it again, for a day. After a
+/// stop of this backend or a restore of the database, charges wait until everything is read.
 /// </summary>
 public sealed class FetchPaymentEvents(
     IEnumerable<IPaymentEventList> lists, ApplyEvent apply, PaymentEventReads reads, PaymentBooksStore cases, TimeProvider clock,
@@ -26,14 +26,17 @@ public sealed class FetchPaymentEvents(
     /// <summary>How much of the time before the last read is read again, in case the list was not complete.</summary>
     public static readonly TimeSpan Overlap = TimeSpan.FromHours(1);
 
-    /// <summary>
-    /// If the stored time has not changed for this long, an event of at least this age that can't be applied becomes a payment case, and
-    /// the stored time moves on.
-    /// </summary>
-    public static readonly TimeSpan LongestHold = TimeSpan.FromDays(1);
+    /// <summary>An event that can't be applied for this long becomes a payment case.</summary>
+    public static readonly TimeSpan LongestRetry = TimeSpan.FromDays(1);
 
-    /// <summary>How long charges wait for an event that can't be applied. After that, it concerns only its own renewal.</summary>
+    /// <summary>
+    /// How long charges wait for an event that can't be applied, because it may be about any license. For a success, there is a payment case
+    /// at once, and only its own license waits.
+    /// </summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+
+    /// <summary>How many events that could not be applied are tried again in one run.</summary>
+    private const int MostRetries = 100;
 
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan Window = TimeSpan.FromHours(1);
@@ -63,25 +66,23 @@ public sealed class FetchPaymentEvents(
     {
         var askedAt = await reads.BeginAsync(events.Provider, cancellationToken);
         var now = clock.GetUtcNow();
-        var oldest = now - events.Kept;
-        var (last, heldSince) = await reads.FindAsync(events.Provider, cancellationToken);
-        var maySkip = heldSince <= now - LongestHold;
-        var from = last - Overlap is { } continued && continued > oldest ? continued : oldest;
+        var (failed, end) = (new List<string>(), now + longest);
+        var applied = await RetryAsync(events, failed, end - (longest / 2), cancellationToken);
 
-        var (applied, failed, until) = (0, new List<string>(), now - Lag);
-        while (from < until && !TimeSlice.IsOver && clock.GetUtcNow() < now + longest)
+        var oldest = now - events.Kept;
+        var last = await reads.FindAsync(events.Provider, cancellationToken);
+        var (from, until) = (last - Overlap is { } continued && continued > oldest ? continued : oldest, now - Lag);
+        while (from < until && !TimeSlice.IsOver && clock.GetUtcNow() < end)
         {
             var to = from + Window < until ? from + Window : until;
-            if (await ReadWindowAsync(events, from, to, maySkip, failed, cancellationToken) is not { } done) break;
+            if (await ReadWindowAsync(events, from, to, failed, cancellationToken) is not { } done) break;
             applied += done;
-            if (failed.Count == 0) await reads.SaveAsync(events.Provider, to, cancellationToken);
-            else if (heldSince is null) await reads.HoldAsync(events.Provider, from, cancellationToken);
+            await reads.SaveAsync(events.Provider, to, cancellationToken);
             from = to;
         }
 
-        var isComplete = from >= until && (failed.Count == 0 || heldSince <= now - LongestWait);
-        if (isComplete && askedAt is { } asked) await reads.CatchUpAsync(events.Provider, asked - Lag, cancellationToken);
-        if (failed.Count == 0 && heldSince is not null) await reads.ReleaseAsync(events.Provider, cancellationToken);
+        if (from >= until && askedAt is { } asked)
+            await reads.CatchUpAsync(events.Provider, asked - Lag, LongestWait, cancellationToken);
 
         if (applied > 0)
             log.LogInformation("{Count} events of {Provider} were applied that no webhook had delivered", applied, events.Provider);
@@ -91,55 +92,135 @@ public sealed class FetchPaymentEvents(
                 $"{failed.Count} events of {events.Provider} can't be applied. The first is {failed[0]}.");
     }
 
+    /// <summary>Tries the events again that could not be applied before.</summary>
+    /// <returns>How many were applied.</returns>
+    private async Task<int> RetryAsync(
+        IPaymentEventList events, List<string> failed, DateTimeOffset end, CancellationToken cancellationToken)
+    {
+        var waiting = await reads.UnappliedAsync(events.Provider, MostRetries, cancellationToken);
+        var known = await reads.AppliedAsync(events.Provider, waiting.Select(one => one.EventId), cancellationToken);
+        var applied = 0;
+        foreach (var late in waiting)
+        {
+            if (TimeSlice.IsOver || clock.GetUtcNow() >= end) break;
+            var isApplied = known.Contains(late.EventId);
+            if (!isApplied && await TryAgainAsync(events, late, cancellationToken))
+            {
+                isApplied = true;
+                applied++;
+            }
+
+            if (!isApplied && clock.GetUtcNow() - late.FailedAt < LongestRetry)
+            {
+                failed.Add($"{late.EventId} ({late.EventType})");
+                continue;
+            }
+
+            // A success that can't be applied has a case already.
+            if (isApplied && late.IntentId is not null) await cases.CloseNotBookedAsync(events.Provider, late.IntentId, cancellationToken);
+            if (!isApplied && late.IntentId is null) await cases.OpenCasesAsync(events.Provider, [NotApplied(late)], cancellationToken);
+            await reads.RemoveAsync(events.Provider, late, cancellationToken);
+        }
+
+        return applied;
+    }
+
+    private async Task<bool> TryAgainAsync(IPaymentEventList events, UnappliedEvent late, CancellationToken cancellationToken)
+    {
+        string? after = null;
+        do
+        {
+            var page = await ReadAsync(events, late.CreatedAt, late.CreatedAt + TimeSpan.FromSeconds(1), after, cancellationToken);
+            if (page.Events.FirstOrDefault(one => one.Id == late.EventId) is { } found)
+                return await TryApplyAsync(events.Provider, found, cancellationToken);
+            after = page.Next;
+        }
+        while (after is not null);
+
+        await reads.FailAsync(events.Provider, late, cancellationToken);
+        return false;
+    }
+
     /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
     private async Task<int?> ReadWindowAsync(
-        IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, bool maySkip, List<string> failed,
-        CancellationToken cancellationToken)
+        IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, List<string> failed, CancellationToken cancellationToken)
     {
         var (applied, after) = (0, default(string));
         do
         {
-            var page = await events.ReadAsync(from, to, after, cancellationToken);
-            if (page.Refusal is { } refusal)
-                throw new InvalidOperationException($"The events of {events.Provider} can't be read: {refusal.Code}. {refusal.Detail}");
-            applied += await ApplyAsync(events.Provider, page.Value.Events, maySkip, failed, cancellationToken);
-            after = page.Value.Next;
+            var page = await ReadAsync(events, from, to, after, cancellationToken);
+            applied += await ApplyAsync(events.Provider, page.Events, failed, cancellationToken);
+            after = page.Next;
         }
         while (after is not null && !TimeSlice.IsOver);
 
         return after is null ? applied : null;
     }
 
-    private async Task<int> ApplyAsync(
-        string provider, IReadOnlyList<ListedEvent> page, bool maySkip, List<string> failed, CancellationToken cancellationToken)
+    private static async Task<ListedEventPage> ReadAsync(
+        IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, string? after, CancellationToken cancellationToken)
     {
-        var known = await reads.AppliedAsync(provider, page.Select(one => one.Id), cancellationToken);
+        var page = await events.ReadAsync(from, to, after, cancellationToken);
+        return page.Refusal is { } refusal
+            ? throw new InvalidOperationException($"The events of {events.Provider} can't be read: {refusal.Code}. {refusal.Detail}")
+            : page.Value;
+    }
+
+    private async Task<int> ApplyAsync(
+        string provider, IReadOnlyList<ListedEvent> page, List<string> failed, CancellationToken cancellationToken)
+    {
+        var known = await reads.HandledAsync(provider, [.. page.Select(one => one.Id)], cancellationToken);
         var applied = 0;
         foreach (var missing in page.Reverse().Where(one => !known.Contains(one.Id)))
         {
-            try
-            {
-                await apply.RunAsync(await missing.ReadAsync(cancellationToken), cancellationToken);
-                applied++;
-            }
-            // An event that can't be applied must not stop the others.
-            catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !StopsAll(broken))
-            {
-                log.LogError(broken, "Event {EventId} ({EventType}) can't be applied", missing.Id, missing.Type);
-                if (maySkip && clock.GetUtcNow() - missing.CreatedAt >= LongestHold)
-                    await cases.OpenCasesAsync(provider, [NotApplied(missing)], cancellationToken);
-                else failed.Add($"{missing.Id} ({missing.Type})");
-            }
+            if (await TryApplyAsync(provider, missing, cancellationToken)) applied++;
+            else failed.Add($"{missing.Id} ({missing.Type})");
         }
 
         return applied;
+    }
+
+    /// <returns>False if the event can't be applied now: it is stored, and the others are not stopped.</returns>
+    private async Task<bool> TryApplyAsync(string provider, ListedEvent missing, CancellationToken cancellationToken)
+    {
+        PaymentEvent? received = null;
+        try
+        {
+            received = await missing.ReadAsync(cancellationToken);
+            await apply.RunAsync(received, cancellationToken);
+            return true;
+        }
+        catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !StopsAll(broken))
+        {
+            log.LogError(broken, "Event {EventId} ({EventType}) can't be applied", missing.Id, missing.Type);
+        }
+
+        var concern = received is null ? null : NotBooked(received);
+        await reads.FailAsync(
+            provider, new UnappliedEvent(missing.Id, missing.Type, missing.CreatedAt.UtcDateTime, FailedAt: default, concern?.Subject),
+            cancellationToken);
+        // At once: nothing else may be charged for the license, and it must not be suspended.
+        if (concern is not null) await cases.OpenCasesAsync(provider, [concern], cancellationToken);
+        return false;
     }
 
     // A locked row concerns one license, although PostgreSQL's error counts as transient.
     private static bool StopsAll(Exception broken) =>
         ConnectionLoss.IsReportedBy(broken) && broken is not PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
 
-    private static PaymentCase NotApplied(ListedEvent failed) => new(
-        PaymentCaseReason.UnreadableEvent, failed.Id, null, null, null, null, null, null,
-        $"Event {failed.Id} ({failed.Type}) of {failed.CreatedAt:yyyy-MM-dd} can't be applied. Resend it when the cause is corrected.");
+    private static PaymentCase NotApplied(UnappliedEvent failed) => new(
+        PaymentCaseReason.UnreadableEvent, failed.EventId, null, null, null, null, null, null,
+        $"Event {failed.EventId} ({failed.EventType}) of {failed.CreatedAt:yyyy-MM-dd} can't be applied. Resend it when the cause is "
+        + "corrected.");
+
+    private static PaymentCase? NotBooked(PaymentEvent received) =>
+        received.Fact is PaymentFact.IntentChanged
+        {
+            RenewalId: { } renewalId, Intent: { IntentId: { } intentId, Outcome: ChargeOutcome.Succeeded paid },
+        } changed
+            ? new PaymentCase(
+                PaymentCaseReason.NotBooked, intentId, renewalId, changed.SubscriptionId, changed.UserId, paid.TransactionId,
+                paid.AmountMinor, paid.Currency,
+                $"The charge succeeded, and event {received.EventId} can't be applied. It is tried again for a day.")
+            : null;
 }

@@ -4,29 +4,42 @@ using LicenseFunctions.Infrastructure.Payments;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>Table payment_event_reads: until when a provider's list of events was read.</summary>
+/// <summary>An event that could not be applied.</summary>
+/// <param name="CreatedAt">When the provider created it.</param>
+/// <param name="FailedAt">Since when it can't be applied.</param>
+/// <param name="IntentId">Of the charge whose success it reports; null if it reports none.</param>
+public sealed record UnappliedEvent(string EventId, string EventType, DateTime CreatedAt, DateTime FailedAt, string? IntentId);
+
+/// <summary>
+/// Table payment_event_reads: until when a provider's list of events was read. Table unapplied_events: the events until then that could not
+/// be applied.
+/// </summary>
 public sealed class PaymentEventReads(LicenseDatabase database)
 {
-    private const string Find = "select read_until, held_since from payment_event_reads where provider = @provider";
+    private const string Find = "select read_until from payment_event_reads where provider = @provider";
 
-    /// <returns>Until when the list was read, and since when an event that can't be applied stops that time; null for never.</returns>
-    public async Task<(DateTimeOffset? ReadUntil, DateTimeOffset? HeldSince)> FindAsync(
-        string provider, CancellationToken cancellationToken)
+    /// <returns>Until when the list was read; null for never.</returns>
+    public async Task<DateTimeOffset?> FindAsync(string provider, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        var (readUntil, heldSince) = await session.Connection.QuerySingleOrDefaultAsync<(DateTime?, DateTime?)>(
+        return await session.Connection.ExecuteScalarAsync<DateTime?>(
             new CommandDefinition(Find, new { provider }, cancellationToken: session.Token));
-        return (readUntil, heldSince);
     }
 
+    // What failed may be a charge that a restored database doesn't know: the wait for it begins again.
     private const string Ask = """
-        update payment_event_reads
-        set missed_until = case when has_missed_events(asked_at, read_until, asked_every) then now() else missed_until end,
-            -- What fails then may be a charge that is not known here: the wait for it begins again.
-            held_since = case when has_missed_events(asked_at, read_until, asked_every) then null else held_since end,
-            asked_every = now() - asked_at, asked_at = now()
-        where provider = @provider
-        returning asked_at
+        with asked as (
+            update payment_event_reads
+            set missed_until = case when has_missed_events(asked_at, read_until, asked_every) then now() else missed_until end,
+                asked_every = now() - asked_at, asked_at = now()
+            where provider = @provider
+            returning provider, asked_at, missed_until
+        ), begun as (
+            update unapplied_events u set failed_at = now()
+            from asked a
+            where u.provider = a.provider and a.missed_until = a.asked_at
+        )
+        select asked_at from asked
         """;
 
     /// <summary>
@@ -38,37 +51,62 @@ public sealed class PaymentEventReads(LicenseDatabase database)
             new CommandDefinition(Ask, new { provider }, cancellationToken: token)), cancellationToken);
 
     private const string CatchUp = """
-        update payment_event_reads set missed_until = null where provider = @provider and missed_until <= @readUntil
+        update payment_event_reads r set missed_until = null
+        where r.provider = @provider and r.missed_until <= @readUntil
+          and not exists (
+              select from unapplied_events u
+              -- A success has a case, for which only its own license waits.
+              where u.provider = r.provider and u.intent_id is null and u.failed_at > now() - @longestWait)
         """;
 
-    /// <summary>The list was read up to this time. Charges that wait for it may begin.</summary>
-    public Task CatchUpAsync(string provider, DateTime readUntil, CancellationToken cancellationToken) => database.InStatementAsync(
-        (connection, token) => connection.ExecuteAsync(
-            new CommandDefinition(CatchUp, new { provider, readUntil }, cancellationToken: token)), cancellationToken);
+    /// <summary>
+    /// The list was read up to this time. Charges that wait for it may begin, unless an event could not be applied a short time ago.
+    /// </summary>
+    public Task CatchUpAsync(string provider, DateTime readUntil, TimeSpan longestWait, CancellationToken cancellationToken) =>
+        database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(
+                new CommandDefinition(CatchUp, new { provider, readUntil, longestWait }, cancellationToken: token)), cancellationToken);
 
-    private const string Hold = """
-        insert into payment_event_reads as r (provider, read_until, held_since, asked_at) values (@provider, @from, now(), now())
-        on conflict (provider) do update set held_since = coalesce(r.held_since, excluded.held_since)
+    private const string Unapplied = """
+        select event_id, event_type, created_at, failed_at, intent_id from unapplied_events
+        where provider = @provider
+        order by tried_at
+        limit @most
         """;
 
-    /// <summary>From now on, an event that can't be applied stops the stored time.</summary>
-    public Task HoldAsync(string provider, DateTimeOffset from, CancellationToken cancellationToken) => database.InStatementAsync(
-        (connection, token) => connection.ExecuteAsync(
-            new CommandDefinition(Hold, new { provider, from = from.UtcDateTime }, cancellationToken: token)), cancellationToken);
+    /// <summary>Events that could not be applied, in the order of their last tries.</summary>
+    public async Task<IReadOnlyList<UnappliedEvent>> UnappliedAsync(string provider, int most, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<UnappliedEvent>(
+            new CommandDefinition(Unapplied, new { provider, most }, cancellationToken: session.Token))).AsList();
+    }
 
-    private const string Release = "update payment_event_reads set held_since = null where provider = @provider";
+    private const string Fail = """
+        insert into unapplied_events as u (provider, event_id, event_type, created_at, intent_id)
+        values (@provider, @EventId, @EventType, @CreatedAt, @IntentId)
+        on conflict (provider, event_id) do update set tried_at = now(), intent_id = coalesce(u.intent_id, excluded.intent_id)
+        """;
 
-    /// <summary>No event stops the stored time any longer.</summary>
-    public Task ReleaseAsync(string provider, CancellationToken cancellationToken) => database.InStatementAsync(
+    /// <summary>The event can't be applied now.</summary>
+    public Task FailAsync(string provider, UnappliedEvent failed, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteAsync(new CommandDefinition(
+            Fail, new { provider, failed.EventId, failed.EventType, failed.CreatedAt, failed.IntentId }, cancellationToken: token)),
+        cancellationToken);
+
+    private const string Remove = "delete from unapplied_events where provider = @provider and event_id = @EventId";
+
+    /// <summary>The event is tried no longer.</summary>
+    public Task RemoveAsync(string provider, UnappliedEvent late, CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.ExecuteAsync(
-            new CommandDefinition(Release, new { provider }, cancellationToken: token)), cancellationToken);
+            new CommandDefinition(Remove, new { provider, late.EventId }, cancellationToken: token)), cancellationToken);
 
     private const string Save = """
         insert into payment_event_reads as r (provider, read_until, asked_at) values (@provider, @until, now())
         on conflict (provider) do update set read_until = greatest(r.read_until, excluded.read_until)
         """;
 
-    /// <summary>All events before this time are applied.</summary>
+    /// <summary>All events before this time are applied, or are stored because they can't be.</summary>
     public Task SaveAsync(string provider, DateTimeOffset until, CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.ExecuteAsync(
             new CommandDefinition(Save, new { provider, until = until.UtcDateTime }, cancellationToken: token)), cancellationToken);
@@ -79,5 +117,17 @@ public sealed class PaymentEventReads(LicenseDatabase database)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         return await PaymentEventInbox.KnownAsync(session.Connection, provider, ids, session.Token);
+    }
+
+    private const string Waiting = "select event_id from unapplied_events where provider = @provider and event_id = any (@ids)";
+
+    /// <returns>Those of the events that were applied before, or that are tried again by themselves.</returns>
+    public async Task<IReadOnlySet<string>> HandledAsync(
+        string provider, IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        var waiting = await session.Connection.QueryAsync<string>(
+            new CommandDefinition(Waiting, new { provider, ids = ids.ToArray() }, cancellationToken: session.Token));
+        return (await PaymentEventInbox.KnownAsync(session.Connection, provider, ids, session.Token)).Union(waiting).ToHashSet();
     }
 }

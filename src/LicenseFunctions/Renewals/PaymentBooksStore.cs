@@ -90,6 +90,11 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
             return opened;
         }, cancellationToken);
 
+    /// <summary>Closes the case of a success whose event could not be applied, and is applied now.</summary>
+    public Task<int> CloseNotBookedAsync(string provider, string intentId, CancellationToken cancellationToken) =>
+        database.InStatementAsync(
+            (connection, token) => PaymentCaseStore.CloseNotBookedAsync(connection, provider, intentId, token), cancellationToken);
+
     private const string Due = """
         select (d at time zone 'UTC')::date
         from generate_series(

@@ -91,12 +91,12 @@ public static class PaymentCaseStore
     private const string CloseApplied = """
         update payment_cases set decision = 'applied', decided_at = now()
         where renewal_id = @RenewalId and decided_at is null
-          and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_applied', 'paid_before')
+          and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_booked', 'not_applied', 'paid_before')
           and (subject = @IntentId or reason = 'not_applied' or (reason = 'paid_before' and subject = @AttemptId::text));
         with closed as (
             update payment_cases set decision = 'applied', decided_at = now()
             where provider = @Provider and decided_at is null and @TransactionId in (subject, transaction_id)
-              and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'paid_twice')
+              and reason in ('license_gone', 'other_amount', 'other_currency', 'unknown_renewal', 'not_booked', 'paid_twice')
             returning subject, transaction_id
         )
         update renewals r set intent_id = c.subject
@@ -114,6 +114,16 @@ public static class PaymentCaseStore
             CloseApplied,
             new { paid.RenewalId, paid.IntentId, paid.Attempt!.AttemptId, paid.Attempt.Provider, paid.Attempt.TransactionId },
             cancellationToken: cancellationToken));
+
+    private const string CloseNotBooked = """
+        update payment_cases set decision = 'applied', decided_at = now()
+        where provider = @provider and reason = 'not_booked' and subject = @intentId and decided_at is null
+        """;
+
+    /// <summary>The event about the success of this intent is applied after all. Its renewal is booked, or there is another case.</summary>
+    internal static Task<int> CloseNotBookedAsync(
+        NpgsqlConnection connection, string provider, string intentId, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(CloseNotBooked, new { provider, intentId }, cancellationToken: cancellationToken));
 
     // Also the condition of the other statements about a charge.
     private const string IsAboutCharge = "provider = @provider and (subject in (@IntentId, @ChargeId) or transaction_id = @ChargeId)";
@@ -206,8 +216,8 @@ public static class PaymentCaseStore
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()
         where decided_at is null and (subject = @IntentId or transaction_id = @ChargeId)
-          and reason in ('unknown_renewal', 'license_gone', 'paid_twice', 'other_amount', 'other_currency', 'charge_in_use',
-                         'unknown_charge')
+          and reason in ('unknown_renewal', 'not_booked', 'license_gone', 'paid_twice', 'other_amount', 'other_currency',
+                         'charge_in_use', 'unknown_charge')
           and amount_minor <= @AmountMinor
         returning reason
         """;

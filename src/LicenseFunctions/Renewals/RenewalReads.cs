@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
@@ -89,6 +90,9 @@ public sealed record UnknownCharge
     public DateTime PeriodStart { get; init; }
     public string? IntentId { get; init; }
     public string? Provider { get; init; }
+
+    /// <summary>By this, PayPal's dashboard finds the payment; null for Stripe.</summary>
+    public string? InvoiceId { get; init; }
 
     /// <summary>The number of the attempt, from 1.</summary>
     public int Attempt { get; init; }
@@ -321,7 +325,7 @@ public sealed class RenewalReads(LicenseDatabase database)
     private const string Unknown = """
         select r.renewal_id, r.subscription_id, r.user_id, r.status, r.amount_usd, r.period_start, r.intent_id, a.provider,
                a.number as attempt, a.first_sent_at, r.unknown_since, r.next_action_at as next_lookup_at, h.failure_reason as reason,
-               (select u.email from users u where u.user_id = r.user_id) as email
+               (select u.email from users u where u.user_id = r.user_id) as email, a.request
         from renewals r
         cross join lateral latest_attempt(r.renewal_id) a
         left join license_renewal_history h on h.renewal_id = a.attempt_id
@@ -330,13 +334,18 @@ public sealed class RenewalReads(LicenseDatabase database)
         limit @limit
         """;
 
-    /// <summary>Lists unknown charges, the oldest first. Those that an operator must decide come before the others.</summary>
-    public async Task<IReadOnlyList<UnknownCharge>> UnknownAsync(int limit, CancellationToken cancellationToken)
+    /// <summary>
+    /// Lists unknown charges with their requests, the oldest first. Those that an operator must decide come before the others.
+    /// </summary>
+    public async Task<IReadOnlyList<(UnknownCharge Charge, ChargeRequest Request)>> UnknownAsync(
+        int limit, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        return (await connection.QueryAsync<UnknownCharge>(
-            new CommandDefinition(Unknown, new { limit }, cancellationToken: cancellationToken))).AsList();
+        return (await connection.QueryAsync<UnknownCharge, string, (UnknownCharge, ChargeRequest)>(
+            new CommandDefinition(Unknown, new { limit }, cancellationToken: cancellationToken),
+            (charge, request) => (charge, JsonSerializer.Deserialize<ChargeRequest>(request, RowJson.Options)!),
+            splitOn: "request")).AsList();
     }
 
     private const string SetAutoRenewal = """

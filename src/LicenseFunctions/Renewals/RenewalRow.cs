@@ -77,6 +77,7 @@ internal sealed record RenewalRow : RenewalTermsRow
     public string? NextCard { get; init; }
     public bool MayBePaid { get; init; }
     public string[] UnreadProviders { get; init; } = [];
+    public string[] OverdueProviders { get; init; } = [];
 
     public RenewalFacts ToFacts() => new(ToRenewal(), License, PriceUsd, LastPaidUsd, WalletUsd, Card, IsAnotherAwaited)
     {
@@ -86,6 +87,7 @@ internal sealed record RenewalRow : RenewalTermsRow
         IsCardDeclined = IsCardDeclined,
         NextCard = NextCard is { } next ? JsonSerializer.Deserialize<SavedCard>(next, RowJson.Options) : null,
         UnreadProviders = UnreadProviders,
+        OverdueProviders = OverdueProviders,
     };
 
     private Renewal ToRenewal() => new()

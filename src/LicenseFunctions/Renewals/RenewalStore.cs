@@ -292,7 +292,8 @@ public sealed class RenewalStore(
                attempt_code, transaction_id, expires_at, auto_renew, renewal_block, price_usd, last_paid_usd, wallet_usd,
                payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
                details_changed_at, lapsed_blocked, is_another_awaited, is_disputed, is_gone, debts_usd, debt_usd, attempts_at,
-               is_card_declined, next_card, has_other_charge, may_be_paid, unread_providers
+               is_card_declined, next_card, has_other_charge, may_be_paid, unread_providers,
+               overdue_providers
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at, subscription_id, period_start
@@ -458,13 +459,38 @@ public sealed class RenewalStore(
           and not (@opens and a.auto_renews and not a.is_renewal_opened
                    and (a.expires_at > @since or was_grace_suspended(a.subscription_id, a.expires_at, @grace)))
           and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
+          and not exists (select from unbooked_charges u where u.subscription_id = a.subscription_id)
           -- A payment that is not known here yet may have extended the license.
           and not (unread_providers() && @providers)
         limit @limit
         """;
 
+    // A restored license may have expired although its period is paid. While the charge is not booked, it is valid, also if it is suspended
+    // for its expiry. A license that is locked is skipped until the next run.
+    private const string KeepUnbooked = """
+        insert into license_states (subscription_id)
+        select s.subscription_id from unbooked_charges u join subscriptions s on s.subscription_id = u.subscription_id
+        on conflict do nothing;
+        with kept as (
+            select l.subscription_id, (select max(p.period_start) + @period from periods_maybe_paid(l.subscription_id) p) as grace_until
+            from license_states l
+            where l.subscription_id in (
+                select c.subscription_id from payment_cases c
+                where c.reason in ('unknown_renewal', 'not_booked')
+                  and (c.decided_at is null or c.decided_at > now() - interval '24 hours'))
+            for update of l skip locked)
+        update license_states l set grace_until = k.grace_until
+        from kept k
+        where l.subscription_id = k.subscription_id and l.grace_until is distinct from k.grace_until
+        """;
+
+    private Task<int> KeepUnbookedAsync(CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(KeepUnbooked, new { period = Renewal.Period }, cancellationToken: token)), cancellationToken);
+
     public async Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
+        await KeepUnbookedAsync(cancellationToken);
         var since = policy.OpensAfter(now, await LastOpenedAsync(cancellationToken));
         List<Guid> expired;
         await using (var session = await database.OpenAsync(cancellationToken))

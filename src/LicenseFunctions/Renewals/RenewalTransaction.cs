@@ -167,8 +167,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         where renewal_id = @RenewalId and applied_at is null and provider <> 'wallet'
         """;
 
-    // While a charge of any of its renewals is open, or may have been made before a restore, the license stays valid for the period that
-    // may have been paid.
+    // While a charge of any of its renewals is open, or is not booked, or may have been made before a restore, the license stays valid for
+    // the period that may have been paid.
     private const string WriteRows = """
         with change as (
             select * from unnest(
@@ -182,11 +182,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             insert into license_states (subscription_id, grace_until)
             select c.subscription_id,
                    (select max(p.period_start) + @period
-                    from (select c.status, c.period_start, c.may_be_paid
+                    from (select c.period_start where is_charge_open(c.status) or (c.may_be_paid and not is_renewal_final(c.status))
                           union all
-                          select o.status, o.period_start, o.may_be_paid from renewals o
-                          where o.subscription_id = c.subscription_id and o.renewal_id <> c.renewal_id) p
-                    where is_charge_open(p.status) or (p.may_be_paid and not is_renewal_final(p.status)))
+                          select o.period_start from periods_maybe_paid(c.subscription_id) o
+                          where o.renewal_id is distinct from c.renewal_id) p)
             from change c
             on conflict (subscription_id) do update set grace_until = excluded.grace_until
             returning subscription_id

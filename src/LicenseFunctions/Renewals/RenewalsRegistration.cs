@@ -27,6 +27,7 @@ public static class RenewalsRegistration
         services.AddSingleton<ConfirmPayment>();
         services.AddSingleton<RequestRenewal>();
         services.AddSingleton<ConsentToPrice>();
+        services.AddSingleton<ListUnknownCharges>();
         services.AddSingleton<ResolveUnknownCharge>();
         services.AddSingleton<PaymentReads>();
         services.AddSingleton<DecidePaymentCase>();

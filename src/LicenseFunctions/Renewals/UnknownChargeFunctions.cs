@@ -6,7 +6,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>Charges with an unknown outcome, and operators' decisions about them.</summary>
-public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCharge resolve)
+public sealed class UnknownChargeFunctions(ListUnknownCharges list, ResolveUnknownCharge resolve)
 {
     private const int Rows = 500;
 
@@ -18,7 +18,7 @@ public sealed class UnknownChargeFunctions(RenewalReads reads, ResolveUnknownCha
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/renewals/unknown")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        request.Answer(new UnknownChargeList(await reads.UnknownAsync(Rows, cancellationToken)), reply => reply.Charges);
+        request.Answer(new UnknownChargeList(await list.RunAsync(Rows, cancellationToken)), reply => reply.Charges);
 
     [Function("DecideRenewal")]
     [Access(CallerRole.Operator)]

@@ -27,7 +27,11 @@ public sealed record InvoiceNumber(string Series, int Year, int Sequence)
 /// <summary>The seller or the buyer.</summary>
 /// <param name="Address">Without the name and the country; lines are separated by a line feed. Null if it isn't known.</param>
 /// <param name="Country">ISO 3166-1 alpha-2; null if it isn't known.</param>
-public sealed record InvoiceParty(string Name, string? Address, string? Country, string? TaxId);
+public sealed record InvoiceParty(string Name, string? Address, string? Country, string? TaxId)
+{
+    /// <summary>After an erasure: a mail address that serves as the name is replaced.</summary>
+    public InvoiceParty WithoutMailAddress() => Name.Contains('@', StringComparison.Ordinal) ? this with { Name = "Customer" } : this;
+}
 
 /// <summary>One paid period of a license.</summary>
 /// <param name="Master">The license's master; null if it isn't known.</param>

@@ -15,7 +15,11 @@ public sealed record PaidPeriod(DateTimeOffset From, DateTimeOffset Until, decim
 /// <param name="Issued">Its invoices and credit notes.</param>
 public sealed record BillableRenewal(
     Guid RenewalId, Guid SubscriptionId, Guid UserId, string? Master, string PaidWith, InvoiceParty Buyer,
-    IReadOnlyList<PaidPeriod> Periods, decimal InvoicedUsd, IReadOnlyList<RenewalEntry> Entries, IReadOnlyList<Invoice> Issued);
+    IReadOnlyList<PaidPeriod> Periods, decimal InvoicedUsd, IReadOnlyList<RenewalEntry> Entries, IReadOnlyList<Invoice> Issued)
+{
+    /// <summary>The buyer's data were erased: new documents don't contain the mail address, also those about earlier invoices.</summary>
+    public bool IsErased { get; init; }
+}
 
 /// <summary>
 /// The documents for entries of the ledger. Each payment has one invoice, each return a credit note for the invoice that it corrects.
@@ -134,7 +138,7 @@ public static class InvoicePlan
         private Invoice Document(
             InvoiceKind kind, DateTimeOffset at, InvoiceParty buyer, string country, decimal percent, IReadOnlyList<InvoiceLine> lines) =>
             new(
-                new InvoiceNumber("", 0, 0), kind, renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, at, now, seller, buyer,
-                country, percent, renewal.PaidWith, lines);
+                new InvoiceNumber("", 0, 0), kind, renewal.RenewalId, renewal.SubscriptionId, renewal.UserId, at, now, seller,
+                renewal.IsErased ? buyer.WithoutMailAddress() : buyer, country, percent, renewal.PaidWith, lines);
     }
 }

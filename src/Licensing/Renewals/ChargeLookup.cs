@@ -14,7 +14,11 @@ public abstract record ChargeLookup
     /// <param name="SubscriptionId">From its metadata.</param>
     public sealed record Found(
         string ChargeId, string? IntentId, bool IsPaid, long AmountMinor, string Currency, Guid? RenewalId, Guid? SubscriptionId)
-        : ChargeLookup;
+        : ChargeLookup
+    {
+        /// <summary>The renewal in its metadata, also if the payer may have written them. Only an operator may use it.</summary>
+        public Guid? UnprovenRenewalId { get; init; }
+    }
 
     /// <summary>The provider has no such charge.</summary>
     public sealed record Missing : ChargeLookup;

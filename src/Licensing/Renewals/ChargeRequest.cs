@@ -30,4 +30,10 @@ public sealed record ChargeRequest(
     /// charge for a provider that refuses a second payment of the same name, also after a restore of the database.
     /// </summary>
     public int Attempt { get; init; }
+
+    /// <summary>
+    /// The gateway signs the name of the charge, so that nobody else can make a payment of this name. False in requests that are older than
+    /// this field: a repeat must have the same name.
+    /// </summary>
+    public bool IsNameSigned { get; init; }
 }

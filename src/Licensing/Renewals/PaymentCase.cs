@@ -6,6 +6,9 @@ public enum PaymentCaseReason
     /// <summary>The charge names a renewal that doesn't exist, for example because the database was restored.</summary>
     UnknownRenewal,
 
+    /// <summary>The charge of a renewal succeeded, and its event can't be applied. It is tried again for a day.</summary>
+    NotBooked,
+
     /// <summary>The charge succeeded, but the license has no token that could be extended.</summary>
     LicenseGone,
 
@@ -68,8 +71,8 @@ public sealed record PaymentCase(
     /// </summary>
     public bool CanBeCredited =>
         UserId is not null && AmountMinor > 0 && (Currency is null or "usd")
-        && (Reason is PaymentCaseReason.UnknownRenewal or PaymentCaseReason.LicenseGone or PaymentCaseReason.PaidTwice
-            or PaymentCaseReason.OtherAmount);
+        && (Reason is PaymentCaseReason.UnknownRenewal or PaymentCaseReason.NotBooked or PaymentCaseReason.LicenseGone
+            or PaymentCaseReason.PaidTwice or PaymentCaseReason.OtherAmount);
 
     /// <summary>A case about a charge of this renewal.</summary>
     internal static PaymentCase Of(

@@ -37,6 +37,9 @@ public sealed record RenewalFacts(
     /// </summary>
     public IReadOnlyList<string> UnreadProviders { get; init; } = [];
 
+    /// <summary>Of <see cref="UnreadProviders"/>, those whose events are unread for six hours. SQL: overdue_providers.</summary>
+    public IReadOnlyList<string> OverdueProviders { get; init; } = [];
+
     /// <summary>When the renewal's attempts began.</summary>
     public IReadOnlyList<DateTimeOffset> AttemptsAt { get; init; } = [];
 

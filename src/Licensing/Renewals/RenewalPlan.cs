@@ -36,7 +36,7 @@ public static class RenewalPlan
         if (!IsUnwanted(facts, policy) && !IsHeldByDispute(facts) && policy.CanReplay(attempt, now))
         {
             // After a restore, the same request may make an intent that was given up for another one.
-            return policy.AwaitsEvents(facts)
+            return policy.AwaitsEvents(facts, attempt.Provider)
                 ? Save(facts.Renewal with { NextActionAt = now + RenewalPolicy.AnotherChargeRecheck })
                 : new RenewalStep.CreateIntent(attempt);
         }
@@ -139,7 +139,7 @@ public static class RenewalPlan
                 || policy.OneAttemptProviders.Contains(last.Provider)))
             return new RenewalStep.CancelIntent(intent, last);
 
-        if (policy.AwaitsEvents(facts)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);
+        if (policy.AwaitsEvents(facts, card.Provider)) return WaitForAnotherCharge(renewal with { MayBePaid = true }, now);
 
         var charging = renewal with
         {
@@ -178,6 +178,7 @@ public static class RenewalPlan
     {
         DebtsMinor = decimal.ToInt64(renewal.DebtsUsd * 100),
         Attempt = renewal.Attempts + 1,
+        IsNameSigned = true,
     };
 
     // An intent that could still succeed is canceled before the period is paid in another way, closed or given up.

@@ -78,10 +78,16 @@ public sealed record RenewalPolicy(
     public bool AutoRenews(RenewalLicense license) => AutoRenewal && license.AutoRenew;
 
     /// <summary>
-    /// Whether a charge must wait until the events of a configured provider are read: a charge that this database doesn't know may have
-    /// paid the period, also at the other provider.
+    /// Whether the events of a configured provider are unread: a charge that this database doesn't know may have paid the period.
     /// </summary>
     public bool AwaitsEvents(RenewalFacts facts) => facts.UnreadProviders.Any(IdempotencyKeyLifetimes.ContainsKey);
+
+    /// <summary>
+    /// Whether a charge by this provider must wait until events are read: the other provider may have charged the period, too. If the other
+    /// one's events are overdue, it is out of reach, and the charge no longer waits for it.
+    /// </summary>
+    public bool AwaitsEvents(RenewalFacts facts, string provider) => facts.UnreadProviders.Any(
+        unread => IdempotencyKeyLifetimes.ContainsKey(unread) && (unread == provider || !facts.OverdueProviders.Contains(unread)));
 
     /// <summary>Why the license is not renewed, neither automatically nor manually; null if it is.</summary>
     public RenewalBlock? BlockOf(RenewalLicense license) =>

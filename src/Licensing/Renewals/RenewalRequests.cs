@@ -107,11 +107,12 @@ public static class RenewalRequests
 
     /// <summary>
     /// Whether a request to renew now would charge a card while the providers' events are not read
-    /// (<see cref="RenewalPolicy.AwaitsEvents"/>).
+    /// (<see cref="RenewalPolicy.AwaitsEvents(RenewalFacts, string)"/>).
     /// </summary>
     public static bool AwaitsEvents(RenewalFacts facts, decimal? acceptedUsd, RenewalPolicy policy, DateTimeOffset now) =>
-        policy.AwaitsEvents(facts) && RenewNow(facts, acceptedUsd, policy, now) is { After: { IsChargeOpen: false } due }
-        && (facts with { Renewal = due }).Source(policy).With is PaidWith.Card;
+        RenewNow(facts, acceptedUsd, policy, now) is { After: { IsChargeOpen: false } due }
+        && facts with { Renewal = due } is { ChargedCard: { } card } asked
+        && asked.Source(policy).With is PaidWith.Card && policy.AwaitsEvents(asked, card.Provider);
 
     /// <summary>
     /// A request to renew was refused. A renewal that only the request opened is closed, so that nothing is charged for it later.
@@ -178,6 +179,9 @@ public static class RenewalRequests
         ChargeLookup.Found found when found.Currency != renewal.Attempt?.Request.Currency => ChargeOfAnother,
         ChargeLookup.Found found when found.IntentId is { } intent && intent == renewal.IntentId => null,
         ChargeLookup.Found found when found.RenewalId == renewal.RenewalId || found.SubscriptionId == renewal.SubscriptionId => null,
+        // The operator has looked at it. A payer can write the name of a renewal into an order of any amount.
+        ChargeLookup.Found found when found.UnprovenRenewalId == renewal.RenewalId
+            && found.AmountMinor >= renewal.Attempt?.Request.AmountMinor => null,
         _ => ChargeOfAnother,
     };
 

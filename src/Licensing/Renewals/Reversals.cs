@@ -89,9 +89,9 @@ public static class Reversals
 
         now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond)); // PostgreSQL's precision
         var before = facts.Effect;
-        var (refunded, lost) = (Refunded(facts), ChargedBack(facts));
+        var (refunded, lost) = Booked(facts);
         var share = Share(facts, refunded, lost);
-        var mustStop = lost > 0 || (share >= 1 && (facts.IsLatestPaid || before.StoppedAutoRenewal));
+        var mustStop = ChargedBack(facts) > 0 || (share >= 1 && (facts.IsLatestPaid || before.StoppedAutoRenewal));
         var waits = facts.IsGone && (share != before.Share || mustStop != before.StoppedAutoRenewal);
         var change = new ReversalChange(before with { Share = share, RefundedMinor = refunded, ChargedBackMinor = lost }, until)
         {
@@ -113,6 +113,15 @@ public static class Reversals
             || (share >= 1 && before.Share < 1 && facts.IsLatestPaid);
         change = SwitchAutoRenewal(facts, change, mustStop, hasNewReason);
         return change with { Notice = Notice(facts, change, until) };
+    }
+
+    // A provider may report the same money twice: as a refund and as a dispute that was lost. No more goes back than was charged. What is
+    // booked already stays, so that the later report books nothing.
+    private static (long Refunded, long Lost) Booked(ReversalFacts facts)
+    {
+        var (charged, refunded, lost) = (facts.Renewal.ChargedMinor, Refunded(facts), ChargedBack(facts));
+        lost = Math.Min(lost, Math.Max(charged - refunded, Math.Min(facts.Effect.ChargedBackMinor, charged)));
+        return (Math.Min(refunded, charged - lost), lost);
     }
 
     /// <summary>Refunded in all. Each of the provider's two reports may be missing or late, so the larger one counts.</summary>

@@ -115,6 +115,24 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         Assert.Equal(new InvoiceCounts(0, 0, 0, 1), await RunAsync(scene, new InvoiceSettings(Issuer: null)));
     }
 
+    // Payments of the lost time are booked first, so that the numbers have the order of the bookings.
+    [Fact]
+    public async Task Run_WhileEventsOfAConfiguredProviderAreUnread_Waits()
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_event_reads (provider, read_until, asked_at, missed_until)
+            values ('stripe', now(), now(), now() - interval '2 days'), ('paypal', '2020-01-01', '2020-01-01', '2020-01-01')
+            """);
+
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 1), await RunAsync(scene));
+        await scene.Database.ExecuteAsync("update payment_event_reads set missed_until = null where provider = 'stripe'");
+        Assert.Equal(new InvoiceCounts(1, 0, 0, 0), await RunAsync(scene));
+    }
+
     [Fact]
     public async Task FilesOf_AMailAboutAnInvoice_AreItsPdfAndItsXml()
     {
@@ -275,7 +293,7 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         await AgeAsync(scene);
         await RunAsync(scene);
 
-        Assert.Contains("\"kept\": {\"invoices\": 1}", erased, StringComparison.Ordinal);
+        Assert.Contains("\"kept\": {\"invoices\": 1, \"invoices_with_mail_address\": 0}", erased, StringComparison.Ordinal);
         Assert.Contains("\"billing_details\": 1", erased, StringComparison.Ordinal);
         Assert.Null(await details.FindAsync(scene.SubscriberId, LicenseScene.Stop));
         Assert.Equal(["invoice Ada", "credit_note Ada"], await scene.Database.QueryAllAsync<string>(
@@ -284,6 +302,26 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
             "select count(*)::text from outbox where payload ->> 'template' = 'invoice' and dead_at is null"));
         Assert.False(await details.SaveAsync(
             scene.SubscriberId, new BillingDetails("Ada", null, null, null), Actor.Owner(scene.SubscriberId), LicenseScene.Stop));
+    }
+
+    [Fact]
+    public async Task Erasure_OfABuyerWithoutDetails_LeavesTheAddressInIssuedInvoicesOnly_AndSaysSo()
+    {
+        await using var scene = await SceneAsync();
+        var email = await scene.Database.QueryAsync<string>("select email from users where user_id = @SubscriberId", scene);
+        var paid = await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await RunAsync(scene);
+        await PayAsync(scene, 2, 20);
+
+        var erased = await new PersonStore(scene.Database.Database).EraseAsync(scene.SubscriberId, null, "asked", LicenseScene.Stop);
+        await ReturnAsync(scene, paid, 10);
+        await AgeAsync(scene);
+        await RunAsync(scene);
+
+        Assert.Contains("\"kept\": {\"invoices\": 1, \"invoices_with_mail_address\": 1}", erased, StringComparison.Ordinal);
+        Assert.Equal([$"invoice {email}", "invoice Customer", "credit_note Customer"], await scene.Database.QueryAllAsync<string>(
+            "select concat_ws(' ', kind, buyer ->> 'name') from invoices order by sequence"));
     }
 
     private static Task<IReadOnlyList<Invoice>> IssueAsync(LicenseScene scene, InvoiceMark mark, Action meanwhile) =>

@@ -323,6 +323,10 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await RunDueAsync("ReconcileRenewals");
 
         Assert.Equal((202, "undecided", 1), (status, await database.QueryAsync<string>("select status from renewals"), payPal.Paid));
+        var (_, unknown, _) = await app.GetAsync("/api/v1/renewals/unknown", "Bearer " + RunningApp.Token("operator"));
+        Assert.Equal(
+            payPal.Account.State.Orders.Values.Select(order => (string?)order["purchase_units"]![0]!["invoice_id"]),
+            unknown!["charges"]!.AsArray().Select(charge => (string?)charge!["invoice_id"]));
         Assert.Equal(["paid_before"], await database.QueryAllAsync<string>("select reason from payment_cases where decided_at is null"));
         payPal.Faults.Clear();
         await RunDueAsync("ReconcileRenewals");
@@ -447,6 +451,7 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
             renewal, license, user, cents, "usd", "customer", payPal.Account.State.PaymentTokens.Keys.First(), "A period")
         {
             Attempt = attempt,
+            IsNameSigned = true,
         };
         var order = await gateway.CreateIntentAsync(request, Guid.NewGuid().ToString(), Cancel);
         var paid = await gateway.ConfirmIntentAsync(order.IntentId!, request, Guid.NewGuid().ToString(), Cancel);

@@ -179,6 +179,27 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
+    public async Task ARestoredLicense_IsValidUntilAnOperatorHasDecidedAboutTheUnknownCharge()
+    {
+        await world.MoveExpiryAsync(license, now.AddDays(-4));
+        await database.ExecuteAsync("update license_tokens set metadata = '{}'");
+        Assert.Equal(1, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+        Assert.Equal("EXPIRED", await CodeAsync());
+
+        await ApplyAsync(new PaymentFact.IntentChanged(
+            new IntentSnapshot("pi_9", new ChargeOutcome.Succeeded("ch_9", 4999)), Guid.NewGuid(), license));
+        Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+        Assert.Equal("GRACE", await CodeAsync());
+
+        await database.ExecuteAsync("update payment_cases set decision = 'dismissed', decided_at = now()");
+        await world.Store.SuspendExpiredAsync(Policy, now, 10, Token);
+        Assert.Equal("EXPIRED", await CodeAsync());
+    }
+
+    private Task<string> CodeAsync() => database.QueryAsync<string>(
+        "select listed_license_code(@license, interval '3 days')", new { license });
+
+    [Fact]
     public async Task Decide_WithAChargeThatPaidAnotherRenewal_IsAConflict()
     {
         await ChargeAsync();

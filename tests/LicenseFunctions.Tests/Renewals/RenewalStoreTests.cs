@@ -892,6 +892,24 @@ public abstract class RenewalStoreTests
         Assert.Equal(1, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
     }
 
+    // Its period may be paid: a restored database doesn't know the renewal.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // the restored license was suspended already
+    public async Task SuspendExpired_WithAChargeThatIsNotBooked_KeepsTheLicenseValid(bool isActive)
+    {
+        await using var world = await NewWorldAsync();
+        var license = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(-4), AutoRenew = false, IsActive = isActive });
+        await world.Store.RecordAsync(
+            new PaymentEvent("stripe", "evt_1", "test", now, new PaymentFact.Ignored()),
+            new PaymentCase(PaymentCaseReason.UnknownRenewal, "pi_1", Guid.NewGuid(), license, null, "ch_1", 4999, "usd", "a test"), Token);
+
+        Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy, now, 10, Token));
+
+        var kept = await world.ReadAsync(license);
+        Assert.Equal((isActive, now.AddDays(26)), (kept.IsActive, kept.GraceUntil));
+    }
+
     [Fact]
     public async Task SuspendExpired_RenewalOpenOrDue_SuspendsNothing()
     {

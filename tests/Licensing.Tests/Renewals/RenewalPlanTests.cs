@@ -56,6 +56,34 @@ public sealed class RenewalPlanTests
         }
     }
 
+    // A list that stays out of reach delays only the charges by its own provider.
+    [Theory]
+    [InlineData("paypal", "", true)]
+    [InlineData("paypal", "paypal", false)]
+    [InlineData("stripe", "stripe", true)]
+    [InlineData("paypal stripe", "paypal", true)]
+    [InlineData("paypal stripe", "paypal stripe", true)]
+    public void Next_WhileEventsAreOverdue_ChargesByAnotherProvider(string unread, string overdue, bool waits)
+    {
+        var policy = Policy with { IdempotencyKeyLifetimes = Both };
+        var facts = Facts(card: Card) with
+        {
+            UnreadProviders = unread.Split(' '),
+            OverdueProviders = overdue.Split(' '),
+        };
+
+        Assert.Equal(waits, After(RenewalPlan.Next(facts, policy, Expiry, Guid.NewGuid())).Status is RenewalStatus.Due);
+        Assert.Equal(waits, RenewalRequests.AwaitsEvents(facts, null, policy, Expiry));
+        var creating = facts with { Renewal = Charging with { IntentId = null } };
+        Assert.Equal(!waits, RenewalPlan.Next(creating, policy, Expiry, Guid.NewGuid()) is RenewalStep.CreateIntent);
+    }
+
+    private static readonly Dictionary<string, TimeSpan> Both = new()
+    {
+        ["stripe"] = TimeSpan.FromHours(23),
+        ["paypal"] = TimeSpan.FromHours(5),
+    };
+
     // A payment that the restored database doesn't know may have extended the license.
     [Theory]
     [InlineData(true)]

@@ -336,6 +336,32 @@ public sealed class ReversalsTests
         Assert.Equal((-1000, template), (change.RefundedMinor, change.Notice?.Template));
     }
 
+    // PayPal reports an accepted dispute, and the refund that it caused.
+    [Theory]
+    [InlineData("lost 4999", "refund 4999", 0, 4999)]
+    [InlineData("refund 4999", "lost 4999", 4999, 0)]
+    [InlineData("lost 3000", "refund 3000", 1999, 3000)]
+    [InlineData("refund 3000", "lost 3000", 3000, 1999)]
+    [InlineData("total 4999", "lost 4999", 4999, 0)]
+    public void Apply_TheSameMoneyAsARefundAndAsALostDispute_BooksNoMoreThanWasCharged(
+        string first, string second, long refunded, long lost)
+    {
+        var (effect, sum, kept) = (ReversalEffect.None, 0L, new List<PaymentReversal>());
+        foreach (var report in (string[])[first, first, second, second, first])
+        {
+            if (kept.TrueForAll(one => one.Kind != Report(report, 0).Kind)) kept.Add(Report(report, kept.Count));
+            var change = Reversals.Apply(Facts(Paid, kept) with { Effect = effect, ExpiresAt = null }, Grace, Expiry.AddDays(10))!;
+            (effect, sum) = (change.Effect, sum + change.RefundedMinor + change.ChargedBackMinor);
+        }
+
+        Assert.Equal((refunded, lost, 4999), (effect.RefundedMinor, effect.ChargedBackMinor, sum));
+        // The dispute is won after all: only the refund is left.
+        var won = Reversals.Apply(
+            Facts(Paid, [.. kept.Where(one => one.Kind is not ReversalKind.Dispute), Report("won 4999", 9)]) with { Effect = effect },
+            Grace, Expiry.AddDays(11))!.Effect;
+        Assert.Equal((kept.Find(one => one.Kind is not ReversalKind.Dispute)!.AmountMinor, 0), (won.RefundedMinor, won.ChargedBackMinor));
+    }
+
     private static double Days(DateTimeOffset at) => Math.Round((at - Expiry).TotalDays, 3);
 
     [Theory]

@@ -21,6 +21,9 @@ public interface IPaymentGateway
     /// <summary>Whether a declined intent can be confirmed again days later. Otherwise each attempt has its own intent.</summary>
     bool ReusesIntents => true;
 
+    /// <summary>How the provider's dashboard names the charge, in addition to its intent; null for a provider without such names.</summary>
+    string? NameOf(ChargeRequest request) => null;
+
     /// <summary>Creates the period's intent, unconfirmed: if the answer is lost, nothing is charged.</summary>
     Task<IntentSnapshot> CreateIntentAsync(ChargeRequest request, string idempotencyKey, CancellationToken cancellationToken);
 

@@ -504,7 +504,9 @@ function Erase({ customer, path, done }: { customer: Customer; path: string; don
               ))}
             </ul>
           )}
-          {(preview.kept.invoices ?? 0) > 0 && <p>{words.eraseKept(preview.kept.invoices!)}</p>}
+          {(preview.kept.invoices ?? 0) > 0 && (
+            <p>{words.eraseKept(preview.kept.invoices!, preview.kept.invoices_with_mail_address ?? 0)}</p>
+          )}
           <Provider customers={preview.tell_provider} />
           <Field label={words.typeAddress(customer.email)} value={typed} onChange={setTyped} max={255} auto />
           <Field label={all.reason} value={reason} onChange={setReason} max={500} />

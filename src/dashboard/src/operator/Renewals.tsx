@@ -36,6 +36,7 @@ type Charge = {
   provider: string | null;
   attempt: number;
   intent_id: string | null;
+  invoice_id: string | null;
   unknown_since: string | null;
   reason: string | null;
 };
@@ -207,12 +208,6 @@ function Ahead({ preview }: { preview: Preview }) {
   );
 }
 
-// PayPal's transactions are searched by it.
-const invoiceOf = (charge: Charge): [string, ReactNode] => [
-  words.invoice,
-  <code className="id">{`${charge.renewal_id}-${charge.attempt}`}</code>,
-];
-
 function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void }) {
   const [asked, setAsked] = useState<Charge>();
   const [transaction, setTransaction] = useState('');
@@ -263,7 +258,8 @@ function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void })
           about={[
             [words.payment, <code className="id">{asked.intent_id ?? texts.none}</code>],
             [words.attempt, format.number(asked.attempt)],
-            ...(asked.provider === 'paypal' ? [invoiceOf(asked)] : []),
+            // PayPal's transactions are searched by it.
+            ...(asked.invoice_id ? [[words.invoice, <code className="id">{asked.invoice_id}</code>] as [string, ReactNode]] : []),
             [texts.renewals.amount, format.money(asked.amount_usd)],
             [
               words.email,

@@ -90,9 +90,10 @@ export const words = {
     eraseText: 'This can’t be undone. Billing records stay, without the customer’s identity.',
     eraseRows: 'What is deleted or emptied',
     eraseNothing: 'Only the account itself.',
-    eraseKept: (n: number) =>
+    eraseKept: (n: number, withAddress: number) =>
       `${n === 1 ? '1 issued invoice or credit note stays' : `${n} issued invoices and credit notes stay`} unchanged, with the billing ` +
-      'details of their time: the law asks sellers to keep them.',
+      'details of their time: the law asks sellers to keep them.' +
+      (withAddress > 0 ? ` ${withAddress} of them ${withAddress === 1 ? 'has' : 'have'} the mail address as the name.` : ''),
     tellProvider: 'Afterwards, delete at the payment provider:',
     typeAddress: (email: string) => `Type ${email} to confirm`,
     eraseNow: 'Erase',

@@ -70,8 +70,16 @@ internal sealed class PayPalAccount : IAsyncDisposable
         {
             DebtsMinor = 50,
             Attempt = 1,
+            IsNameSigned = true,
         };
     }
+
+    /// <summary>A gateway that signs with other secrets than that with which it signs in.</summary>
+    public PayPalGateway GatewayThatSigns(string secret, params string[] earlier) => new(
+        client, Settings with { ClientSecret = secret, EarlierSecrets = earlier }, TimeProvider.System, NullLogger<PayPalGateway>.Instance);
+
+    /// <summary>The invoice_id of an order.</summary>
+    public string InvoiceOf(string orderId) => (string)StandIn.Account.Order(orderId)["purchase_units"]![0]!["invoice_id"]!;
 
     /// <summary>The two writes of a charge, the second with this key.</summary>
     public async Task<IntentSnapshot> PayAsync(ChargeRequest charge, string key = "attempt 1")

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Licensing.Renewals;
 using Microsoft.Extensions.Time.Testing;
 using PayPalStandIn;
@@ -31,7 +32,10 @@ public sealed class PayPalGatewayTests
         Assert.Equal(1, account.StandIn.Paid);
 
         Assert.Equal(
-            new ChargeLookup.Found(success.TransactionId, paid.IntentId, true, 3000, "usd", charge.RenewalId, charge.SubscriptionId),
+            new ChargeLookup.Found(success.TransactionId, paid.IntentId, true, 3000, "usd", charge.RenewalId, charge.SubscriptionId)
+            {
+                UnprovenRenewalId = charge.RenewalId,
+            },
             await account.Gateway.FindChargeAsync(success.TransactionId, Cancel));
         Assert.Equal(
             success.TransactionId, ((ChargeLookup.Found)(await account.Gateway.FindChargeAsync(paid.IntentId!, Cancel))!).ChargeId);
@@ -184,6 +188,75 @@ public sealed class PayPalGatewayTests
         var next = charge with { Attempt = 2 };
         var order = await account.Gateway.CreateIntentAsync(next, "next", Cancel);
         Assert.IsType<ChargeOutcome.Succeeded>((await account.Gateway.ConfirmIntentAsync(order.IntentId!, next, "last", Cancel)).Outcome);
+    }
+
+    // A payer can make orders of their own with any invoice_id, and may guess those of renewals.
+    [Theory]
+    [InlineData("-1")]
+    [InlineData("-1-AAAAAAAAAAAAAAAA")]
+    [InlineData("")]
+    public async Task AnOrderThatAPayerMadeWithAGuessedInvoice_DoesNotStopTheAttempt(string guessed)
+    {
+        await using var account = await PayPalAccount.OpenAsync();
+        var charge = account.Charge();
+        lock (account.StandIn.Account.Gate)
+        {
+            var order = account.StandIn.Account.CreateOrder(new JsonObject
+            {
+                ["intent"] = "CAPTURE",
+                ["purchase_units"] = new JsonArray(new JsonObject
+                {
+                    ["invoice_id"] = charge.RenewalId + guessed,
+                    ["amount"] = new JsonObject { ["currency_code"] = "USD", ["value"] = "0.01" },
+                }),
+            });
+            var source = new JsonObject { ["paypal"] = new JsonObject { ["vault_id"] = charge.PaymentId } };
+            account.StandIn.Account.Capture((string)order["id"]!, new JsonObject { ["payment_source"] = source }, fault: null);
+        }
+
+        Assert.IsType<ChargeOutcome.Succeeded>((await account.PayAsync(charge)).Outcome);
+    }
+
+    [Fact]
+    public async Task TheInvoiceOfAnAttempt_IsTheSameForEachRequest_AndThatOfEarlierVersionsIsKept()
+    {
+        await using var account = await PayPalAccount.OpenAsync();
+        var (charge, old) = (account.Charge(), account.Charge() with { IsNameSigned = false });
+
+        var one = await account.Gateway.CreateIntentAsync(charge, "one", Cancel);
+        var two = await account.Gateway.CreateIntentAsync(charge, "two", Cancel);
+        var frozen = await account.Gateway.CreateIntentAsync(old, "three", Cancel);
+
+        Assert.NotEqual(one.IntentId, two.IntentId);
+        Assert.Equal(account.InvoiceOf(one.IntentId!), account.InvoiceOf(two.IntentId!));
+        Assert.Equal(account.InvoiceOf(one.IntentId!), account.Gateway.NameOf(charge));
+        Assert.Matches($@"^{charge.RenewalId}-1-[A-Za-z0-9_-]{{16}}\z", account.Gateway.NameOf(charge));
+        Assert.Equal((account.InvoiceOf(frozen.IntentId!), $"{old.RenewalId}-1"), ($"{old.RenewalId}-1", account.Gateway.NameOf(old)));
+        Assert.Equal($"{old.RenewalId}", account.Gateway.NameOf(old with { Attempt = 0 }));
+        Assert.NotEqual(account.Gateway.NameOf(charge), account.GatewayThatSigns("another").NameOf(charge));
+    }
+
+    // The client secret was rotated, or the version changed, between the payment and a restore.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task APaymentOfAnotherSecretOrVersion_IsFound(bool isNameSigned)
+    {
+        await using var account = await PayPalAccount.OpenAsync();
+        var charge = account.Charge();
+        var paying = account.GatewayThatSigns("earlier");
+        var order = await paying.CreateIntentAsync(charge with { IsNameSigned = isNameSigned }, "key", Cancel);
+        var paid = await paying.ConfirmIntentAsync(order.IntentId!, charge, "attempt", Cancel);
+        var capture = ((ChargeOutcome.Succeeded)paid.Outcome).TransactionId;
+
+        var found = await account.GatewayThatSigns("present", "older", "earlier")
+            .FindPaymentAsync(charge, TimeProvider.System.GetUtcNow(), Cancel);
+
+        Assert.Equal(paid, found);
+        // Without the earlier secret, only an operator may say that the payment is for the renewal.
+        Assert.Null(await account.Gateway.FindPaymentAsync(charge, TimeProvider.System.GetUtcNow(), Cancel));
+        var unproven = Assert.IsType<ChargeLookup.Found>(await account.Gateway.FindChargeAsync(capture, Cancel));
+        Assert.Equal((null, charge.RenewalId), (unproven.RenewalId, unproven.UnprovenRenewalId));
     }
 
     [Fact]

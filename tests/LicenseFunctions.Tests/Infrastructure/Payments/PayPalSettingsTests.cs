@@ -34,6 +34,7 @@ public sealed class PayPalSettingsTests
     [InlineData("PAYPAL_CLIENT_ID", null)]
     [InlineData("PAYPAL_CLIENT_SECRET", null)]
     [InlineData("PAYPAL_CLIENT_SECRET", "with a space")]
+    [InlineData("PAYPAL_CLIENT_SECRET", "secret,")]
     [InlineData("PAYPAL_WEBHOOK_ID", null)]
     [InlineData("PAYPAL_API_URL", null)]
     [InlineData("PAYPAL_API_URL", "api-m.paypal.com")]
@@ -45,6 +46,18 @@ public sealed class PayPalSettingsTests
         var fault = Assert.Single(faults);
         Assert.StartsWith(name, fault, StringComparison.Ordinal);
         Assert.Contains($"Example: {name}=", fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_SeveralSecrets_UsesTheFirst_AndKeepsTheEarlierOnes()
+    {
+        var rotated = new Dictionary<string, string?>(Complete) { ["PAYPAL_CLIENT_SECRET"] = "new,old,older" };
+
+        var settings = Read(rotated, out _)!;
+        var tools = PayPalSettings.ReadForTools(new SettingReader(new ConfigurationBuilder().AddInMemoryCollection(rotated).Build()))!;
+
+        Assert.All((PayPalSettings[])[settings, tools], one => Assert.Equal(
+            ("new", "old older"), (one.ClientSecret, string.Join(' ', one.EarlierSecrets))));
     }
 
     [Fact]

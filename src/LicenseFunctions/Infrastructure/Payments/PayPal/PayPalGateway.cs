@@ -54,7 +54,7 @@ public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, 
                     new
                     {
                         reference_id = "default",
-                        invoice_id = InvoiceOf(request),
+                        invoice_id = PayPalInvoice.Of(request, settings),
                         custom_id = note.Sign(settings),
                         description = request.Description,
                         amount = PayPalObjects.Money(request.AmountMinor, request.Currency),
@@ -98,15 +98,10 @@ public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, 
     }
 
     // The attempt was paid by an order that this database doesn't know, for example after a restore.
-    private static IntentSnapshot PaidBefore(ChargeRequest request) =>
-        new(ByInvoice + InvoiceOf(request), new ChargeOutcome.PaidBefore());
+    private IntentSnapshot PaidBefore(ChargeRequest request) =>
+        new(ByInvoice + NameOf(request), new ChargeOutcome.PaidBefore());
 
-    /// <summary>
-    /// Names the attempt by the renewal's id and the attempt's number. Both are the same after a restore, so that PayPal refuses a payment
-    /// that it has already. A charge that went back doesn't prevent a later attempt.
-    /// </summary>
-    private static string InvoiceOf(ChargeRequest request) =>
-        request.Attempt == 0 ? request.RenewalId.ToString() : $"{request.RenewalId}-{request.Attempt}";
+    public string NameOf(ChargeRequest request) => PayPalInvoice.Of(request, settings);
 
     public async Task<IntentSnapshot> GetIntentAsync(string intentId, CancellationToken cancellationToken)
     {
@@ -182,7 +177,7 @@ public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, 
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            log.LogWarning("The search for {Invoice} took too long; the next look-up repeats it", InvoiceOf(request));
+            log.LogWarning("The search for {Invoice} took too long; the next look-up repeats it", NameOf(request));
         }
 
         return null;
@@ -191,14 +186,15 @@ public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, 
     private async Task<IntentSnapshot?> FindPaymentAsync(
         ChargeRequest request, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken)
     {
-        var invoice = InvoiceOf(request);
+        var invoices = PayPalInvoice.All(request, settings);
         for (string? after = null; ;)
         {
             var page = await transactions.ReadAsync(from, until, after, cancellationToken);
             if (page.Refusal is not null) return null;
             foreach (var info in page.Value.Items)
             {
-                if (info.Text("invoice_id") != invoice || info.Text("transaction_id") is not { } captureId) continue;
+                if (info.Text("invoice_id") is not { } invoice || !invoices.Contains(invoice)
+                    || info.Text("transaction_id") is not { } captureId) continue;
                 // A refund may have the same invoice_id. The capture itself says whether it was paid.
                 if (await FindChargeAsync(captureId, cancellationToken) is ChargeLookup.Found { IsPaid: true } paid
                     && paid.RenewalId == request.RenewalId)
@@ -218,10 +214,14 @@ public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, 
         if (capture.Text("id") is not { } id || PayPalObjects.Amount(capture.Part("amount")) is not { } amount)
             return new ChargeLookup.Unknown("unreadable");
         // Only a signed note says for which renewal the charge is.
-        var note = PayPalOrderNote.Read(capture.Text("custom_id"), settings) is { IsSigned: true } signed ? signed : null;
+        var note = PayPalOrderNote.Read(capture.Text("custom_id"), settings);
+        var signed = note is { IsSigned: true } ? note : null;
         return new ChargeLookup.Found(
             id, orderId, PayPalObjects.CaptureOutcome(capture) is ChargeOutcome.Succeeded, amount.Minor, amount.Currency,
-            note?.RenewalId, note?.SubscriptionId);
+            signed?.RenewalId, signed?.SubscriptionId)
+        {
+            UnprovenRenewalId = note?.RenewalId,
+        };
     }
 
     public async Task<RefundOutcome> RefundAsync(RefundRequest request, string idempotencyKey, CancellationToken cancellationToken)

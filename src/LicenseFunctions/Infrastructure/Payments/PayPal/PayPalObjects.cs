@@ -13,16 +13,15 @@ namespace LicenseFunctions.Infrastructure.Payments.PayPal;
 /// </summary>
 internal sealed record PayPalOrderNote(Guid RenewalId, Guid SubscriptionId, Guid UserId, long DebtsMinor)
 {
-    /// <summary>96 bits in base64. The note has at most 126 characters with it; PayPal's limit is 127.</summary>
-    private const int SignatureLength = 16;
-
     /// <summary>This backend wrote it. Notes of earlier versions have no signature.</summary>
     public bool IsSigned { get; private init; }
+
+    private string Signed => $"order-note:{Text}";
 
     private string Text => string.Create(CultureInfo.InvariantCulture, $"{RenewalId:N}.{SubscriptionId:N}.{UserId:N}.{DebtsMinor}");
 
     /// <summary>The custom_id. The same note always has the same one, so that a request can be repeated.</summary>
-    public string Sign(PayPalSettings settings) => $"{Text}.{Signature(settings)}";
+    public string Sign(PayPalSettings settings) => $"{Text}.{PayPalSigning.Sign(Signed, settings.ClientSecret)}";
 
     /// <returns>Null for the custom_id of another system.</returns>
     public static PayPalOrderNote? Read(string? text, PayPalSettings settings)
@@ -34,13 +33,45 @@ internal sealed record PayPalOrderNote(Guid RenewalId, Guid SubscriptionId, Guid
         var note = new PayPalOrderNote(renewalId, subscriptionId, userId, minor);
         return note with
         {
-            IsSigned = more is [var signature] && CryptographicOperations.FixedTimeEquals(
-                Encoding.UTF8.GetBytes(signature), Encoding.UTF8.GetBytes(note.Signature(settings))),
+            IsSigned = more is [var signature] && PayPalSigning.All(note.Signed, settings).Any(
+                own => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(signature), Encoding.UTF8.GetBytes(own))),
         };
     }
+}
 
-    private string Signature(PayPalSettings settings) => Base64Url.EncodeToString(HMACSHA256.HashData(
-        Encoding.UTF8.GetBytes(settings.ClientSecret), Encoding.UTF8.GetBytes($"order-note:{Text}")))[..SignatureLength];
+/// <summary>
+/// The invoice_id of an order: the attempt's name, which is the same after a restore, so that PayPal refuses a payment that it has already.
+/// It is signed, because a payer can make an order of their own with any invoice_id: PayPal would then refuse the attempt.
+/// </summary>
+internal static class PayPalInvoice
+{
+    /// <summary>The invoice_id of the request. It has at most 64 characters; PayPal's limit is 127.</summary>
+    public static string Of(ChargeRequest request, PayPalSettings settings) =>
+        request.IsNameSigned ? $"{Name(request)}-{PayPalSigning.Sign(Signed(request), settings.ClientSecret)}" : Name(request);
+
+    /// <summary>All that the attempt may have: an earlier version or another secret may have made it before a restore.</summary>
+    public static HashSet<string> All(ChargeRequest request, PayPalSettings settings) =>
+        [Name(request), .. PayPalSigning.All(Signed(request), settings).Select(signature => $"{Name(request)}-{signature}")];
+
+    private static string Name(ChargeRequest request) => request.Attempt == 0
+        ? request.RenewalId.ToString()
+        : string.Create(CultureInfo.InvariantCulture, $"{request.RenewalId}-{request.Attempt}");
+
+    private static string Signed(ChargeRequest request) => $"invoice:{Name(request)}";
+}
+
+/// <summary>Signs the texts of this backend that PayPal keeps, with keys that derive from the client secrets.</summary>
+internal static class PayPalSigning
+{
+    /// <summary>96 bits in base64. An order's note has at most 126 characters with it; PayPal's limit is 127.</summary>
+    private const int Length = 16;
+
+    public static string Sign(string text, string secret) => Base64Url.EncodeToString(
+        HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)))[..Length];
+
+    /// <summary>The signatures with the present secret and the earlier ones.</summary>
+    public static IEnumerable<string> All(string text, PayPalSettings settings) =>
+        settings.EarlierSecrets.Prepend(settings.ClientSecret).Select(secret => Sign(text, secret));
 }
 
 /// <summary>Reads PayPal's objects: orders, captures and refunds.</summary>

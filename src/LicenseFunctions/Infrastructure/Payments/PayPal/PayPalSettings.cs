@@ -18,6 +18,9 @@ public sealed record PayPalSettings(string ClientId, string ClientSecret, string
         [(Id, "AZDxjDScFpQtjWTOUtWKbyN_…"), (Secret, "EGnHDxD_qRPdaLdZz8iCr8N7_…"), (Webhook, "8PT597110X687430LKGECATA"),
             (Api, "https://api-m.paypal.com")];
 
+    /// <summary>Secrets that were used before. What was signed with them is still valid.</summary>
+    public IReadOnlyList<string> EarlierSecrets { get; init; } = [];
+
     /// <summary>After this time, the outcome of a request is unknown, and is looked up.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(25);
 
@@ -32,12 +35,14 @@ public sealed record PayPalSettings(string ClientId, string ClientSecret, string
         if (reader.Optional(Pages) is null)
             reader.Fault(Pages, $"is missing, and {given[0].Name} is set: customers could not return from PayPal",
                 "https://licenses.example.com", 0);
-        var (id, secret, webhook) = (reader.Secret(Id, All[0].Example), reader.Secret(Secret, All[1].Example),
-            reader.Secret(Webhook, All[2].Example));
+        var (id, secrets, webhook) = (reader.Secret(Id, All[0].Example), Secrets(reader), reader.Secret(Webhook, All[2].Example));
         var api = reader.BaseAddress(Api, All[3].Example, "https", "http");
-        return id is null || secret is null || webhook is null || api is null || pages is null
+        return id is null || secrets is null || webhook is null || api is null || pages is null
             ? null
-            : new PayPalSettings(id, secret, webhook, Folder(api), new Uri(Folder(pages), "app/payment-methods"));
+            : new PayPalSettings(id, secrets[0], webhook, Folder(api), new Uri(Folder(pages), "app/payment-methods"))
+            {
+                EarlierSecrets = secrets[1..],
+            };
     }
 
     /// <summary>For tools that only read: the webhook and the pages are not needed.</summary>
@@ -46,10 +51,19 @@ public sealed record PayPalSettings(string ClientId, string ClientSecret, string
     {
         foreach (var (name, example) in All.Where(setting => setting.Name != Webhook && reader.Optional(setting.Name) is null))
             reader.Fault(name, "is missing", example, 0);
-        var (id, secret) = (reader.Secret(Id, All[0].Example), reader.Secret(Secret, All[1].Example));
-        return reader.BaseAddress(Api, All[3].Example, "https", "http") is { } api && id is not null && secret is not null
-            ? new PayPalSettings(id, secret, WebhookId: "", Folder(api), ReturnUrl: api)
+        var (id, secrets) = (reader.Secret(Id, All[0].Example), Secrets(reader));
+        return reader.BaseAddress(Api, All[3].Example, "https", "http") is { } api && id is not null && secrets is not null
+            ? new PayPalSettings(id, secrets[0], WebhookId: "", Folder(api), ReturnUrl: api) { EarlierSecrets = secrets[1..] }
             : null;
+    }
+
+    // The first one is used. After a rotation, the earlier ones follow.
+    private static string[]? Secrets(SettingReader reader)
+    {
+        if (reader.Secret(Secret, All[1].Example)?.Split(',') is not { } secrets) return null;
+        return secrets.All(secret => secret.Length > 0)
+            ? secrets
+            : reader.Fault<string[]?>(Secret, "has an empty secret before or after a comma", All[1].Example, null);
     }
 
     /// <summary>Keeps the secret out of logs.</summary>
