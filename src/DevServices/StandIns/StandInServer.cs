@@ -25,7 +25,7 @@ public abstract class StandInServer : IAsyncDisposable
 
     protected WebApplication App { get; }
 
-    /// <summary>The address of the provider's API, from the start on. A request that ends after the server is disposed still reads it.</summary>
+    /// <summary>The address of the provider's API, from the start on. A request that ends after the server still reads it.</summary>
     public Uri BaseAddress { get; private set; } = new("http://127.0.0.1:0");
 
     protected static async Task<T> StartAsync<T>(T standIn, CancellationToken cancellationToken)

@@ -30,8 +30,8 @@ public sealed class FetchPaymentEvents(
     public static readonly TimeSpan LongestRetry = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// How long charges wait for an event that can't be applied, because it may be about any license. For a success, there is a payment case
-    /// at once, and only its own license waits.
+    /// How long charges wait for an event that can't be applied, because it may be about any license. For a success, there is a case at
+    /// once, and only its own license waits.
     /// </summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
