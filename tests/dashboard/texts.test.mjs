@@ -210,10 +210,7 @@ test('in German, no page of a customer has an English text, and each is accessib
 test('dialogs and problems are in German, too', async () => {
   const renew = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals?renew`, locale: 'de-AT' });
   await renew.getByRole('dialog').getByText('Visa ••9995', { exact: true }).waitFor();
-  await renew
-    .getByRole('dialog')
-    .getByText(/^49,00/)
-    .waitFor();
+  await renew.getByRole('dialog').getByText('49,00').first().waitFor();
   await assertGerman(renew, 'the renewal');
   await takeScreenshot(renew, 'german-renewal');
   await close(renew);
