@@ -1,8 +1,8 @@
 namespace DetectionCorpus.Lives;
 
 /// <summary>
-/// When the use of a shared license differs from honest use for somebody who knows the device and person behind each record. Until then, the
-/// newest device may be replacing another one, or the newest account another account. No rule can suspend sooner and wrong nobody.
+/// When the use of a shared license differs from honest use for somebody who knows the device and person behind each record. Until then,
+/// the newest device may be replacing another one, or the newest account another account.
 /// </summary>
 public static class FirstEvidence
 {
@@ -10,8 +10,8 @@ public static class FirstEvidence
     private const double Handover = 0.25;
 
     /// <summary>
-    /// The hour from which more devices than the limit have worked at the same time for longer than a handover, or have returned: two earlier
-    /// ones after the newest one came, and the newest one after them.
+    /// The hour from which more devices than the limit have worked at the same time for longer than a handover, or have returned: as many
+    /// earlier ones as the limit after the newest one came, and the newest one after them.
     /// </summary>
     public static double? OfDevices(IReadOnlyList<Use> uses, int limit)
     {
