@@ -19,7 +19,7 @@ public static class FirstEvidence
         return AtOnce(uses, limit) is { } atOnce && !(returned < atOnce) ? atOnce : returned;
     }
 
-    /// <summary>The hour at which the accounts that were used before a further one came, as many as the limit, have been used again.</summary>
+    /// <summary>The hour at which a further account has come and earlier ones, as many as the limit, have been used again.</summary>
     public static double? OfAccounts(IReadOnlyList<Use> uses, int limit) =>
         Returned(uses, use => use.Terminal.Account, limit, 0, newestReturns: false);
 

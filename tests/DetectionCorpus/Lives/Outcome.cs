@@ -7,7 +7,7 @@ namespace DetectionCorpus.Lives;
 /// <param name="IsAsked">The customer is asked or new devices are refused, and the license is not suspended.</param>
 public sealed record Outcome(LifeLabel Label, Style Style, int Records, bool IsSuspended, bool IsAsked, double? Hours)
 {
-    /// <summary>From the first violation to the first evidence that it is none of an honest customer; null if there is none.</summary>
+    /// <summary>Hours from the first violation to the first evidence; null if there is none.</summary>
     public double? HoursToEvidence => (Label.EvidenceAt - Label.FirstViolationAt)?.TotalHours;
 
     public static Outcome Of(History history, DetectionPolicy policy) => Of(history.Label, history.Style, history.Rows, policy);
