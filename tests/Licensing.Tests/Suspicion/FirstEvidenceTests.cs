@@ -22,9 +22,9 @@ public sealed class FirstEvidenceTests
     [InlineData("a0-48 b0-48 C10-20", 10.25)]
     public void OfDevices_UsesOfDevices_IsWhenNoReplacementExplainsThem(string uses, double? expected)
     {
-        var hour = FirstEvidence.OfDevices(Uses(uses), 2);
+        double? hour = FirstEvidence.OfDevices(Uses(uses), 2) is { } exact ? Math.Round(exact, 2) : null;
 
-        Assert.Equal(expected, hour is { } known ? Math.Round(known, 2) : null);
+        Assert.Equal(expected, hour);
     }
 
     [Theory]
