@@ -70,7 +70,8 @@ internal static class DetectLivesBench
 
     private static void PrintHeading(string first, string last) =>
         Console.WriteLine(
-            $"| {first} | lives | suspended | asked | within 7 days | median hours |{last}\n|---|---|---|---|---|---|---|---|");
+            $"| {first} | lives | suspended | asked | within 7 days | median hours | to evidence |{last}\n"
+            + "|---|---|---|---|---|---|---|---|---|");
 
     private static bool Total(string corpus, List<Outcome> outcomes)
     {
@@ -105,7 +106,7 @@ internal static class DetectLivesBench
         var suspended = Suspended(group);
         return string.Create(CultureInfo.InvariantCulture,
             $"{group.Count} | {suspended.Hits} ({Text(suspended)}) | {group.Count(outcome => outcome.IsAsked)} | {group.Count(outcome
-                => outcome.Hours <= HoursPerWeek)} | {Outcome.MedianHours(group):0.0}");
+                => outcome.Hours <= HoursPerWeek)} | {Outcome.MedianHours(group):0.0} | {Outcome.MedianHoursToEvidence(group):0.0}");
     }
 
     private static Share Suspended(IEnumerable<Outcome> outcomes)

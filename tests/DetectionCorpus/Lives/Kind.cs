@@ -26,7 +26,11 @@ public sealed record Kind(string Name, Nature Nature, string Reason, Action<Life
 /// The first recorded use after which more than two devices of several people, or more accounts than the term allows, were used within a
 /// week; null unless the license is shared.
 /// </param>
-public sealed record LifeLabel(Guid Subscription, Nature Nature, string Kind, string Reason, DateTimeOffset? FirstViolationAt);
+/// <param name="EvidenceAt">
+/// The arrival of the first record after <see cref="FirstEvidence"/>; null if there is none or the license is not shared.
+/// </param>
+public sealed record LifeLabel(
+    Guid Subscription, Nature Nature, string Kind, string Reason, DateTimeOffset? FirstViolationAt, DateTimeOffset? EvidenceAt = null);
 
 /// <summary>One license's records in the order of arrival, its label, and what really happened.</summary>
 public sealed record History(LifeLabel Label, Style Style, IReadOnlyList<Row> Rows, IReadOnlyList<Use> Uses);

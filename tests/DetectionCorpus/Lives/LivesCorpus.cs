@@ -54,7 +54,21 @@ public static class LivesCorpus
         var recorder = new Recorder(random, parameters, style, subscription, life.Located);
         var records = uses.SelectMany(recorder.Record).OrderBy(record => record.Row.ArrivedAt).ToList();
         var label = Label(subscription, kind, records, parameters, accountsPerLicense);
+        if (label.FirstViolationAt is { } violation)
+            label = label with { EvidenceAt = EvidenceAt(kind, uses, records, parameters, violation, accountsPerLicense) };
         return new History(label, style, [.. records.Select(record => record.Row)], uses);
+    }
+
+    private static DateTimeOffset? EvidenceAt(
+        Kind kind, List<Use> uses, List<RecordedUse> records, LifeParameters parameters, DateTimeOffset violation, int? accountsPerLicense)
+    {
+        var hour = kind.ByTerm
+            ? FirstEvidence.OfAccounts(uses, accountsPerLicense ?? int.MaxValue)
+            : FirstEvidence.OfDevices(uses, DeviceLimit);
+        if (hour is null)
+            return null;
+        var at = parameters.Start.AddHours(hour.Value);
+        return records.Find(record => record.Row.ArrivedAt >= at && record.Row.ArrivedAt >= violation)?.Row.ArrivedAt;
     }
 
     /// <summary>Lives that only a term makes shared count as sharers, so that their number doesn't depend on the term.</summary>

@@ -7,6 +7,9 @@ namespace DetectionCorpus.Lives;
 /// <param name="IsAsked">The customer is asked or new devices are refused, and the license is not suspended.</param>
 public sealed record Outcome(LifeLabel Label, Style Style, int Records, bool IsSuspended, bool IsAsked, double? Hours)
 {
+    /// <summary>Hours from the first violation to the first evidence; null if there is none.</summary>
+    public double? HoursToEvidence => (Label.EvidenceAt - Label.FirstViolationAt)?.TotalHours;
+
     public static Outcome Of(History history, DetectionPolicy policy) => Of(history.Label, history.Style, history.Rows, policy);
 
     /// <summary>The licenses of the first corpus.</summary>
@@ -36,9 +39,15 @@ public sealed record Outcome(LifeLabel Label, Style Style, int Records, bool IsS
     }
 
     /// <summary>The median hours to the suspension of those that are suspended; null if none is.</summary>
-    public static double? MedianHours(IEnumerable<Outcome> outcomes)
+    public static double? MedianHours(IEnumerable<Outcome> outcomes) => Median(outcomes.Select(outcome => outcome.Hours));
+
+    /// <summary>The median of <see cref="HoursToEvidence"/> of those that have evidence; null if none has.</summary>
+    public static double? MedianHoursToEvidence(IEnumerable<Outcome> outcomes) =>
+        Median(outcomes.Select(outcome => outcome.HoursToEvidence));
+
+    private static double? Median(IEnumerable<double?> values)
     {
-        var hours = outcomes.Select(outcome => outcome.Hours).OfType<double>().Order().ToList();
+        var hours = values.OfType<double>().Order().ToList();
         return hours.Count == 0 ? null : (hours[(hours.Count - 1) / 2] + hours[hours.Count / 2]) / 2;
     }
 }

@@ -69,11 +69,13 @@ public sealed class LivesCorpusTests
             if (life.Label.Nature == Nature.Shared)
             {
                 Assert.True(life.Label.FirstViolationAt >= start && life.Label.FirstViolationAt < end, life.Label.Kind);
+                Assert.False(life.Label.EvidenceAt < life.Label.FirstViolationAt, life.Label.Kind);
                 Assert.True(people >= 2 || kind.ByTerm, life.Label.Kind);
             }
             else
             {
                 Assert.Null(life.Label.FirstViolationAt);
+                Assert.Null(life.Label.EvidenceAt);
                 Assert.True(people == 1, life.Label.Kind);
             }
         }
