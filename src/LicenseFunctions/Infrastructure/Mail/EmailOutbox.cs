@@ -69,6 +69,22 @@ public static class EmailOutbox
             : await connection.ExecuteAsync(new CommandDefinition(
                 Add, new { keys, delays, payloads }, cancellationToken: cancellationToken));
 
+    // Each key is looked up by itself ("offset 0"). For all keys together, PostgreSQL compares each unsent mail with each key, which takes
+    // longer and longer during a run that adds many mails.
+    private const string RemoveUnsent = """
+        delete from outbox
+        where outbox_id = any(array(
+            select o.outbox_id
+            from unnest(@keys) as k (dedup_key)
+            cross join lateral (
+                select outbox_id, sent_at, dead_at from outbox where dedup_key = k.dedup_key for update offset 0) o
+            where o.sent_at is null and o.dead_at is null))
+        """;
+
+    /// <summary>Removes mails that are no longer true, if they were not sent yet.</summary>
+    public static Task RemoveUnsentAsync(NpgsqlConnection connection, string[] keys, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(RemoveUnsent, new { keys }, cancellationToken: cancellationToken));
+
     // Digits follow a beginning, so its keys are before the same text with a colon. Each beginning is looked up by itself ("offset 0") in
     // the index of warnings, whose condition is repeated here. Were the times conditions inside, PostgreSQL might read all unsent mails.
     private const string RemoveUnsentWarnings = """
