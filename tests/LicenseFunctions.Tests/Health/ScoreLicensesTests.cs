@@ -163,7 +163,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
 
         Assert.Empty(await score.ScoreOutdatedAsync([license], Stop));
 
-        await database.ExecuteAsync("update license_tokens set is_active = false, revoked_reason = 'x'");
+        await database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'x'");
         Assert.Equal([60], (await score.ScoreOutdatedAsync([license], Stop)).Values);
     }
 

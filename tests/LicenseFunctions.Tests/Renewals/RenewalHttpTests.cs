@@ -949,7 +949,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
 
     [Theory]
     [InlineData("pm_card_visa", "renewed")]
-    [InlineData("pm_card_chargeDeclinedExpiredCard", "renewal_failed")]
+    [InlineData("pm_card_chargeDeclinedExpiredCard", "action_needed")]
     [InlineData("pm_card_authenticationRequired", "action_needed")]
     public async Task Notice_OfAFirstAttemptWithAnOutcome_IsWithdrawn(string card, string outcome)
     {
