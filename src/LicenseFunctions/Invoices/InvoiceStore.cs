@@ -36,16 +36,23 @@ public sealed class InvoiceStore(LicenseDatabase database)
         select last_number from invoice_series where series = @series and year = @year for update
         """;
 
-    private const string AwaitsEvents = "select unread_providers() && @providers";
+    private const string AwaitsEvents = """
+        select exists (
+            select from payment_event_reads
+            where provider = any(@providers)
+              and (missed_until > now() - @longest or has_missed_events(asked_at, read_until, asked_every)))
+        """;
 
     /// <summary>
     /// Whether the events of one of these providers are unread: payments that are not booked yet must be numbered before later ones.
     /// </summary>
-    public async Task<bool> AwaitsEventsAsync(IEnumerable<string> providers, CancellationToken cancellationToken)
+    /// <param name="longest">How long after the return a provider that doesn't list its events is waited for.</param>
+    public async Task<bool> AwaitsEventsAsync(
+        IEnumerable<string> providers, TimeSpan longest, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         return await session.Connection.ExecuteScalarAsync<bool>(
-            new CommandDefinition(AwaitsEvents, new { providers = providers.ToArray() }, cancellationToken: session.Token));
+            new CommandDefinition(AwaitsEvents, new { providers = providers.ToArray(), longest }, cancellationToken: session.Token));
     }
 
     private const string Next = """

@@ -133,6 +133,25 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         Assert.Equal(new InvoiceCounts(1, 0, 0, 0), await RunAsync(scene));
     }
 
+    [Theory]
+    [InlineData("2 days 23 hours 59 minutes", "0", 0)]
+    [InlineData("3 days", "0", 1)]
+    [InlineData("3 days", "15 minutes", 0)] // stopped again: the timer asks first
+    public async Task Run_AProviderIsOutOfReachForThreeDays_NoLongerWaits(string missed, string asked, int issued)
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_event_reads (provider, read_until, asked_at, missed_until)
+            values ('stripe', now() - interval '4 days', now() - @asked::interval, now() - @missed::interval)
+            """,
+            new { missed, asked });
+
+        Assert.Equal(new InvoiceCounts(issued, 0, 0, 1 - issued), await RunAsync(scene));
+    }
+
     [Fact]
     public async Task FilesOf_AMailAboutAnInvoice_AreItsPdfAndItsXml()
     {
