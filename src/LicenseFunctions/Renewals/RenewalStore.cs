@@ -465,28 +465,51 @@ public sealed class RenewalStore(
         limit @limit
         """;
 
-    // A restored license may have expired although its period is paid. While the charge is not booked, it is valid, also if it is suspended
-    // for its expiry. A license that is locked is skipped until the next run.
-    private const string KeepUnbooked = """
+    private const string AddUnbooked = """
         insert into license_states (subscription_id)
-        select s.subscription_id from unbooked_charges u join subscriptions s on s.subscription_id = u.subscription_id
-        on conflict do nothing;
-        with kept as (
-            select l.subscription_id, (select max(p.period_start) + @period from periods_maybe_paid(l.subscription_id) p) as grace_until
-            from license_states l
-            where l.subscription_id in (
-                select c.subscription_id from payment_cases c
-                where c.reason in ('unknown_renewal', 'not_booked')
-                  and (c.decided_at is null or c.decided_at > now() - interval '24 hours'))
-            for update of l skip locked)
-        update license_states l set grace_until = k.grace_until
-        from kept k
-        where l.subscription_id = k.subscription_id and l.grace_until is distinct from k.grace_until
+        select distinct s.subscription_id
+        from unbooked_charges u
+        join subscriptions s on s.subscription_id = u.subscription_id
+        order by s.subscription_id
+        on conflict do nothing
         """;
 
-    private Task<int> KeepUnbookedAsync(CancellationToken cancellationToken) => database.InStatementAsync(
-        (connection, token) => connection.ExecuteAsync(
-            new CommandDefinition(KeepUnbooked, new { period = Renewal.Period }, cancellationToken: token)), cancellationToken);
+    // A license that is locked is skipped until the next run.
+    private const string LockUnbooked = """
+        select l.subscription_id from license_states l
+        where l.subscription_id in (
+            select c.subscription_id from payment_cases c
+            where c.reason in ('unknown_renewal', 'not_booked')
+              and (c.decided_at is null
+                   or exists (select from license_states k where k.subscription_id = c.subscription_id and k.grace_until > now())))
+        order by l.subscription_id
+        for update skip locked
+        """;
+
+    private const string WriteUnbooked = """
+        update license_states l set grace_until = k.grace_until
+        from (select i.id, (select max(p.period_start) + @period from periods_maybe_paid(i.id) p) as grace_until
+              from unnest(@ids) as i (id)) k
+        where l.subscription_id = k.id and l.grace_until is distinct from k.grace_until
+        """;
+
+    // A restored license may have expired although its period is paid. While the charge is not booked, it is valid, also if it is suspended
+    // for its expiry. After the decision, what is left of that time ends. The last statement sees the charges that began before the locks.
+    private async Task KeepUnbookedAsync(CancellationToken cancellationToken)
+    {
+        await database.InStatementAsync(
+            (connection, token) => connection.ExecuteAsync(new CommandDefinition(AddUnbooked, cancellationToken: token)),
+            cancellationToken);
+        await database.InTransactionAsync(
+            async (connection, token) =>
+            {
+                var ids = (await connection.QueryAsync<Guid>(new CommandDefinition(LockUnbooked, cancellationToken: token))).ToArray();
+                if (ids.Length == 0) return;
+                await connection.ExecuteAsync(
+                    new CommandDefinition(WriteUnbooked, new { ids, period = Renewal.Period }, cancellationToken: token));
+            },
+            cancellationToken);
+    }
 
     public async Task<int> SuspendExpiredAsync(RenewalPolicy policy, DateTimeOffset now, int limit, CancellationToken cancellationToken)
     {
