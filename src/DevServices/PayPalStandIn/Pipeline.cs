@@ -40,7 +40,7 @@ public sealed class Pipeline(StandIn standIn, TimeProvider clock)
             if (fault?.Kind is FaultKind.Refuse) throw PayPalErrorException.Malformed("a field");
             if (fault?.Kind is FaultKind.ErrorBefore) throw PayPalErrorException.Broken();
             if (fault?.Kind is FaultKind.InProgress) throw PayPalErrorException.Unprocessable("PREVIOUS_REQUEST_IN_PROGRESS");
-            await Task.Delay(standIn.Options.Latency + TimeSpan.FromMilliseconds(fault?.DelayMs ?? 0), clock, CancellationToken.None);
+            await Task.Delay(standIn.Options.Latency + TimeSpan.FromMilliseconds(fault?.DelayMs ?? 0), clock, standIn.Stopping);
             var id = context.Request.RouteValues["id"] as string ?? "";
             var (code, body) = Answer(context.Request, name, id, text, status, keeps, execute, fault);
             if (context.Request.Method != "GET") standIn.Save();
@@ -52,6 +52,10 @@ public sealed class Pipeline(StandIn standIn, TimeProvider clock)
         {
             if (refused.Status == 429) context.Response.Headers.RetryAfter = "7";
             await WriteAsync(context, refused.Status, refused.ToJson());
+        }
+        catch (OperationCanceledException) when (standIn.Stopping.IsCancellationRequested)
+        {
+            context.Abort();
         }
     }
 

@@ -25,6 +25,9 @@ public abstract class StandInServer : IAsyncDisposable
 
     protected WebApplication App { get; }
 
+    /// <summary>Canceled when the server stops. A request that is delayed then ends without an answer.</summary>
+    public CancellationToken Stopping => App.Lifetime.ApplicationStopping;
+
     /// <summary>The address of the provider's API, from the start on. A request that ends after the server still reads it.</summary>
     public Uri BaseAddress { get; private set; } = new("http://127.0.0.1:0");
 

@@ -10,7 +10,8 @@ namespace StripeStandIn;
 /// first three steps are not stored under an idempotency key.
 /// </summary>
 public sealed class Pipeline(
-    StandInOptions options, Account account, IdempotencyKeys keys, FaultScript faults, WriteRate rate, TimeProvider clock)
+    StandInOptions options, Account account, IdempotencyKeys keys, FaultScript faults, WriteRate rate, TimeProvider clock,
+    CancellationToken stopping)
 {
     private static readonly TimeSpan LockWait = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> locks = [];
@@ -34,6 +35,10 @@ public sealed class Pipeline(
             if (refused.Code == "lock_timeout")
                 context.Response.Headers["Stripe-Should-Retry"] = "true";
             await WriteAsync(context, new IdempotencyKeys.Answer(refused.Status, refused.ToJson()));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            context.Abort();
         }
     }
 
@@ -85,7 +90,7 @@ public sealed class Pipeline(
         {
             if (work.Fault?.Kind == FaultKind.LockTimeout)
                 throw StripeErrorException.Locked();
-            await Task.Delay(options.Latency + TimeSpan.FromMilliseconds(work.Fault?.DelayMs ?? 0), clock, CancellationToken.None);
+            await Task.Delay(options.Latency + TimeSpan.FromMilliseconds(work.Fault?.DelayMs ?? 0), clock, stopping);
             answer = await UnderLockAsync(work);
         }
         catch (StripeErrorException failure) when (failure.Kept)

@@ -17,7 +17,7 @@ public sealed class StandIn : StandInServer
             global::StripeStandIn.StateFile.Load(Account, kept);
         Account.OnEvent = Webhooks.Schedule;
         rate = new WriteRate(options.WritesPerSecond, clock);
-        var pipeline = new Pipeline(options, Account, new IdempotencyKeys(clock), Faults, rate, clock);
+        var pipeline = new Pipeline(options, Account, new IdempotencyKeys(clock), Faults, rate, clock, Stopping);
 
         // Pages of any origin may save cards at Stripe.
         App.UseCors(policy => policy.AllowAnyOrigin().AllowAnyHeader().AllowAnyMethod());
