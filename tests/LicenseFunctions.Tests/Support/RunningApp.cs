@@ -30,6 +30,9 @@ public sealed class RunningApp : IAsyncDisposable
     internal static readonly IReadOnlyList<string> Schedules =
         [.. Regex.Matches(Repository.Read("local.settings.sample.json"), "[A-Z_]+_SCHEDULE").Select(match => match.Value)];
 
+    // So that a run of all tests ends, and names the test, if something never happens.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
+
     private readonly Process? process;
     private readonly IHost? host;
     private readonly ConcurrentQueue<string> output;
@@ -68,7 +71,10 @@ public sealed class RunningApp : IAsyncDisposable
     public static async Task<RunningApp> StartAsync(params (string Name, string Value)[] settings)
     {
         var (process, output, ready) = Launch(settings);
-        var line = await Task.WhenAny(ready, process.WaitForExitAsync(TestContext.Current.CancellationToken)) == ready ? await ready : null;
+        var ended = process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var late = Task.Delay(Longest, TestContext.Current.CancellationToken);
+        var line = await Task.WhenAny(ready, ended, late) == ready ? await ready : null;
+        if (line is null && !process.HasExited) process.Kill(entireProcessTree: true);
         return line is null
             ? throw new InvalidOperationException("The backend did not start:\n" + string.Join('\n', output))
             : new RunningApp(process, host: null, new Uri(line[(line.IndexOf("http://", StringComparison.Ordinal))..].Trim()), output,
@@ -158,7 +164,13 @@ public sealed class RunningApp : IAsyncDisposable
         var before = await FinishedAsync();
         var (status, body, _) = await PostAsync($"/admin/functions/{timer}", "Bearer " + Token("operator"), new { });
         Assert.True(status == 202, $"{status} {body}");
-        while (await FinishedAsync() == before) await Task.Delay(20, TestContext.Current.CancellationToken);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        end.CancelAfter(Longest);
+        while (await FinishedAsync() == before)
+        {
+            Assert.False(end.IsCancellationRequested, $"The run of {timer} didn't end. The log:\n{Log}");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
     }
 
     /// <summary>Sends SIGTERM, as a platform does, and waits for the end; <see cref="Log"/> is complete then.</summary>
