@@ -260,6 +260,19 @@ public sealed class PayPalGatewayTests
     }
 
     [Fact]
+    public async Task ACreationThatIsRepeatedWithAnotherSecret_IsUnknown_NotDeclined()
+    {
+        await using var account = await PayPalAccount.OpenAsync();
+        var charge = account.Charge();
+        account.StandIn.Faults.Add(new Fault(FaultKind.ErrorAfter, "orders.create"));
+        await account.GatewayThatSigns("earlier").CreateIntentAsync(charge, "key", Cancel);
+
+        var repeated = await account.GatewayThatSigns("present", "earlier").CreateIntentAsync(charge, "key", Cancel);
+
+        Assert.Equal("422_DUPLICATE_REQUEST_ID", Assert.IsType<ChargeOutcome.Unknown>(repeated.Outcome).Reason);
+    }
+
+    [Fact]
     public async Task ATokenThatTakesTooLong_IsUnknown_AlsoForTheRequestsThatWaitForIt()
     {
         await using var account = await PayPalAccount.OpenAsync(

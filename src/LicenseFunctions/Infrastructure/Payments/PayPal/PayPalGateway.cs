@@ -67,6 +67,8 @@ public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, 
             null => new IntentSnapshot(null, new ChargeOutcome.Unknown(unknown!)),
             { IsSuccess: true } when answer.Body.Text("id") is { } id => new IntentSnapshot(id, PayPalObjects.Outcome(answer.Body)),
             { Issue: DuplicateInvoice } => PaidBefore(request),
+            // The client secret was rotated since the first request with this key, so the signatures differ. The key expires.
+            { Issue: "DUPLICATE_REQUEST_ID" } => new IntentSnapshot(null, new ChargeOutcome.Unknown(answer.Reason)),
             // A creation charges nothing, so its refusal is certain.
             { IsFinalRefusal: true } => new IntentSnapshot(
                 null, new ChargeOutcome.SoftDeclined("provider_refused", answer.Detail ?? answer.Reason)),
