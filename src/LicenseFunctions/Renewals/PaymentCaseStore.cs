@@ -219,16 +219,29 @@ public static class PaymentCaseStore
           and reason in ('unknown_renewal', 'not_booked', 'license_gone', 'paid_twice', 'other_amount', 'other_currency',
                          'charge_in_use', 'unknown_charge')
           and amount_minor <= @AmountMinor
-        returning reason
+        returning reason, subject
         """;
 
     /// <summary>A charge of a case was refunded in full.</summary>
-    /// <returns>Whether the charge itself had a case, and not only a refund or dispute of it.</returns>
-    internal static async Task<bool> CloseRefundedAsync(
+    /// <returns>The intents of the charges that had a case themselves, and not only a refund or dispute of them.</returns>
+    internal static async Task<IReadOnlyList<string>> CloseRefundedAsync(
         NpgsqlConnection connection, PaymentReversal refund, CancellationToken cancellationToken) =>
-        (await connection.QueryAsync<string>(new CommandDefinition(
+        [.. (await connection.QueryAsync<(string Reason, string Subject)>(new CommandDefinition(
             CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken)))
-        .Any(reason => reason != EnumWords.Of(PaymentCaseReason.UnknownCharge));
+            .Where(closed => closed.Reason != EnumWords.Of(PaymentCaseReason.UnknownCharge))
+            .Select(closed => closed.Subject).Distinct()];
+
+    private const string LicenseOfCharge = $"""
+        select subscription_id from payment_cases
+        where decided_at is null and subscription_id is not null and {IsAboutCharge}
+        limit 1
+        """;
+
+    /// <returns>The license of the open case about a charge that paid no renewal; null if there is none.</returns>
+    internal static Task<Guid?> LicenseOfAsync(
+        NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
+            LicenseOfCharge, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
 
     private const string LockOfCharge = $"select from payment_cases where {IsAboutCharge} order by case_id for update";
 

@@ -99,8 +99,15 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         else await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
     }
 
+    // A renewal whose charge could not be booked after a restore doesn't know the intent.
     private const string Unbooked = """
-        select renewal_id from renewals where intent_id = @intentId and status <> 'applied' order by renewal_id for update
+        select r.renewal_id from renewals r
+        where r.status <> 'applied'
+          and (r.intent_id = @intentId
+               or (r.intent_id is null and r.renewal_id in (
+                   select c.renewal_id from payment_cases c where c.subject = @intentId and c.reason = 'not_booked')))
+        order by r.renewal_id
+        for update
         """;
 
     /// <summary>

@@ -40,17 +40,20 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         var charge = await connection.QuerySingleOrDefaultAsync<(Guid RenewalId, Guid SubscriptionId)?>(new CommandDefinition(
             FindCharge, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
         // A booking of the same renewal holds this lock, so either it sees the reversal, or the reversal sees the booking.
-        if (charge is { } found) await SuspensionStore.LockAsync(connection, found.SubscriptionId, cancellationToken);
+        var license = charge?.SubscriptionId
+            ?? await PaymentCaseStore.LicenseOfAsync(connection, provider, reversal, cancellationToken);
+        if (license is { } found) await SuspensionStore.LockAsync(connection, found, cancellationToken);
         await KeepAsync(provider, reversal, charge?.RenewalId, charge?.SubscriptionId, cancellationToken);
         await RefundStore.TakeAsync(connection, provider, reversal, cancellationToken);
         if (reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
             await PaymentCaseStore.OpenForCreditedAsync(connection, provider, reversal, cancellationToken);
-        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded }
-            && await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken)
-            && charge is not null && reversal.IntentId is { } refunded)
+        if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
         {
-            await new RenewalTransaction(connection, suspensions, time)
-                .ReleaseAsync(refunded, isRefunded: true, Actor.Service, cancellationToken);
+            foreach (var refunded in await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken))
+            {
+                await new RenewalTransaction(connection, suspensions, time)
+                    .ReleaseAsync(refunded, isRefunded: true, Actor.Service, cancellationToken);
+            }
         }
 
         if (reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })

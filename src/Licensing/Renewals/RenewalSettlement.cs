@@ -278,7 +278,9 @@ public static class RenewalSettlement
         {
             IntentId = null,
             // Also after a decline: the intent may have succeeded later.
-            Attempt = renewal.Attempt is { } attempt ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null } : null,
+            Attempt = renewal is { Attempt: { } attempt } && (renewal.IntentId is not null || renewal.IsChargeOpen)
+                ? attempt with { Status = AttemptStatus.Canceled, TransactionId = null }
+                : renewal.Attempt,
             Lookups = 0,
             UnknownSince = null,
         };

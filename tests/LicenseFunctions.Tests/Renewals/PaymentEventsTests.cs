@@ -762,6 +762,41 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(first.PeriodStart.AddDays(30), (await world.ReadAsync(license)).GraceUntil);
     }
 
+    // After a restore, neither the renewal nor the refund of PayPal names the intent.
+    [Fact]
+    public async Task ARefundOfAChargeThatWasNotBooked_LapsesItsRenewal()
+    {
+        await world.Store.OpenDueAsync(Policy, now, 10, Token);
+        var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
+        await world.Store.RecordAsync(
+            new PaymentEvent("stripe", "evt_1", "test", now, new PaymentFact.Ignored()),
+            new PaymentCase(PaymentCaseReason.NotBooked, "pi_9", renewal, license, null, "ch_9", 4999, "usd", "a test"), Token);
+
+        await ApplyAsync(new PaymentFact.Reversed(new PaymentReversal(
+            ReversalKind.Refund, "re_9", ReversalState.Succeeded, 4999, "usd", null, "ch_9", null, now)));
+
+        Assert.Equal(
+            (RenewalStatus.Lapsed, "refunded"),
+            ((await FindAsync(renewal)).Status, await database.QueryAsync<string>("select decision from payment_cases")));
+    }
+
+    // Also if no run was made for days after the decision.
+    [Fact]
+    public async Task SuspendExpired_AfterTheDecisionOfAChargeThatWasNotBooked_EndsItsGrace()
+    {
+        await world.MoveExpiryAsync(license, now.AddDays(-4));
+        await world.Store.RecordAsync(
+            new PaymentEvent("stripe", "evt_1", "test", now, new PaymentFact.Ignored()),
+            new PaymentCase(PaymentCaseReason.UnknownRenewal, "pi_9", Guid.NewGuid(), license, null, "ch_9", 4999, "usd", "a test"), Token);
+        Assert.Equal(0, await world.Store.SuspendExpiredAsync(Policy with { AutoRenewal = false }, now, 10, Token));
+        Assert.Equal(now.AddDays(26), (await world.ReadAsync(license)).GraceUntil);
+
+        await database.ExecuteAsync("update payment_cases set decision = 'dismissed', decided_at = now() - interval '2 days'");
+        Assert.Equal(1, await world.Store.SuspendExpiredAsync(Policy with { AutoRenewal = false }, now, 10, Token));
+
+        Assert.Null((await world.ReadAsync(license)).GraceUntil);
+    }
+
     [Fact]
     public async Task SuspendExpired_WhileThePlatformSuspends_KeepsThePlatformsState()
     {
@@ -822,9 +857,11 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
 
     private async Task SomebodyWaitsAsync()
     {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        end.CancelAfter(TimeSpan.FromMinutes(1));
         while (await database.QueryAsync<int>(
             "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
-            await Task.Yield();
+            await Task.Delay(1, end.Token);
     }
 
     private Task<bool> IsDisputedAsync() => database.QueryAsync<bool>("select is_disputed from renewal_terms");
