@@ -2747,6 +2747,7 @@ CREATE TABLE public.payment_reversals (
     applied_state text,
     applied_at timestamp with time zone,
     operators_told_at timestamp with time zone,
+    opened_at timestamp with time zone,
     CONSTRAINT amount_not_negative CHECK ((amount_minor >= 0)),
     CONSTRAINT applied_to_a_renewal CHECK ((((applied_at IS NULL) = (applied_state IS NULL)) AND ((applied_at IS NULL) OR (renewal_id IS NOT NULL)))),
     CONSTRAINT belongs_to_a_license CHECK (((renewal_id IS NULL) = (subscription_id IS NULL))),

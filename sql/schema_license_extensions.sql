@@ -124,6 +124,8 @@
 \ir installation/migration.psql
 \set migration 0072_unapplied_events
 \ir installation/migration.psql
+\set migration 0073_openings_of_disputes
+\ir installation/migration.psql
 \set migration 0076_queue_of_open_alerts
 \ir installation/migration.psql
 \set migration 0077_unsent_warnings

@@ -418,8 +418,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     // The intent's charge goes back to the customer, so no renewal waits for it any more.
     private void Release(string intentId, bool isRefunded)
     {
-        foreach (var row in rows.Values.Where(row => row.Renewal.IntentId == intentId && row.Renewal.Status is not RenewalStatus.Applied))
+        foreach (var row in rows.Values)
         {
+            var isNotBooked = row.Renewal.IntentId is null && Cases.Any(one => one.Key.Reason is PaymentCaseReason.NotBooked
+                && one.Value.Subject == intentId && one.Value.RenewalId == row.Renewal.RenewalId);
+            if (row.Renewal.Status is RenewalStatus.Applied || !(isNotBooked || row.Renewal.IntentId == intentId)) continue;
             var released = RenewalSettlement.WithoutCharge(row.Renewal, isRefunded);
             Write(row, released, new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
         }
@@ -452,9 +455,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
                 && concern.AmountMinor <= reversal.AmountMinor)
             {
                 decisions[key] = CaseDecision.Refunded;
-                if (key.Reason is not PaymentCaseReason.UnknownCharge && reversal.IntentId is { } refunded
-                    && rows.Values.Any(row => IsOf(reversal, row.Renewal)))
-                    Release(refunded, isRefunded: true);
+                if (key.Reason is not PaymentCaseReason.UnknownCharge) Release(concern.Subject, isRefunded: true);
             }
 
             if (decision is CaseDecision.Refunded && reversal is { Kind: ReversalKind.Refund, State: ReversalState.Failed })

@@ -487,8 +487,8 @@ money(
 money(
   'same-money-goes-back-twice',
   rules + 'Reversals.cs',
-  'return (Math.Min(refunded, charged - lost), lost);',
-  'return (refunded, ChargedBack(facts));',
+  'var total = Math.Min(facts.Renewal.ChargedMinor, refunded + ChargedBack(facts));',
+  'var total = refunded + Lost(facts);',
   'ReversalsTests',
 );
 money(
@@ -661,7 +661,7 @@ money(
 money(
   'disputer-is-charged-again',
   rules + 'Reversals.cs',
-  'var mustStop = ChargedBack(facts) > 0',
+  'var mustStop = Lost(facts) > 0',
   'var mustStop = lost > 1_000_000',
   'ReversalsTests',
 );
@@ -686,22 +686,22 @@ kindOf('amounts');
 money(
   'part-of-a-dispute-takes-all',
   rules + 'Reversals.cs',
-  ': lost + chosen[RefundPeriod.Shorten].Sum();',
-  ': lost > 0 ? charged : 0;',
+  ': Lost(facts) + chosen[RefundPeriod.Shorten].Sum();',
+  ': Lost(facts) > 0 ? charged : 0;',
   'ReversalsTests',
 );
 money(
   'part-of-a-dispute-takes-nothing',
   rules + 'Reversals.cs',
-  ': lost + chosen[RefundPeriod.Shorten].Sum();',
+  ': Lost(facts) + chosen[RefundPeriod.Shorten].Sum();',
   ': chosen[RefundPeriod.Shorten].Sum();',
   'ReversalsTests',
 );
 money(
   'part-of-a-refund-takes-all',
   rules + 'Reversals.cs',
-  'refunded + lost >= charged ? charged',
-  'refunded + lost > 0 ? charged',
+  'gone >= charged ? charged',
+  'gone > 0 ? charged',
   'ReversalsTests',
 );
 money(

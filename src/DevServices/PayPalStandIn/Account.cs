@@ -184,6 +184,13 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         if (left <= 0) throw PayPalErrorException.Unprocessable("CAPTURE_FULLY_REFUNDED", "The capture has already been fully refunded");
         var amount = body["amount"] is JsonObject asked ? decimal.Parse(asked.Text("value")!, CultureInfo.InvariantCulture) : left;
         if (amount > left) throw PayPalErrorException.Unprocessable("REFUND_AMOUNT_EXCEEDED", "The refund is larger than the capture.");
+        capture["status"] = amount == left ? "REFUNDED" : "PARTIALLY_REFUNDED";
+        return Return(captureId, amount, body, "T1107", "PAYMENT.CAPTURE.REFUNDED");
+    }
+
+    private JsonObject Return(string captureId, decimal amount, JsonObject body, string code, string type)
+    {
+        var (order, capture) = CaptureById(captureId);
         var refund = new JsonObject
         {
             ["id"] = NewId(),
@@ -204,12 +211,15 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
                 ["method"] = "GET",
             }),
         };
-        refunds.Add(refund);
-        capture["status"] = amount == left ? "REFUNDED" : "PARTIALLY_REFUNDED";
-        Move(refund.Text("id")!, "T1107", -amount, captureId, "TXN", refund);
-        Emit("PAYMENT.CAPTURE.REFUNDED", "refund", refund);
+        Refunds(order).Add(refund);
+        Move(refund.Text("id")!, code, -amount, captureId, "TXN", refund);
+        Emit(type, "refund", refund);
         return refund;
     }
+
+    /// <summary>PayPal takes a payment back for a bank, without a dispute.</summary>
+    public void TakeBack(string captureId) =>
+        Return(captureId, Value(CaptureById(captureId).Capture), [], "T1106", "PAYMENT.CAPTURE.REVERSED");
 
     public void FailRefund(string refundId)
     {
@@ -321,9 +331,12 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
         decimal.Parse(payment["amount"]!.AsObject().Text("value")!, CultureInfo.InvariantCulture);
 
     /// <returns>The dispute's id.</returns>
-    public string Dispute(string captureId, string reason)
+    /// <param name="amount">The part that is disputed; null for all of it.</param>
+    public string Dispute(string captureId, string reason, decimal? amount = null)
     {
         var (_, capture) = CaptureById(captureId);
+        var disputed = capture["amount"]!.DeepClone();
+        if (amount is { } part) disputed["value"] = part.ToString("0.00", CultureInfo.InvariantCulture);
         var dispute = new JsonObject
         {
             ["dispute_id"] = $"PP-D-{Random.Shared.Next(10_000, 99_999)}",
@@ -332,7 +345,7 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
             ["disputed_transactions"] = new JsonArray(new JsonObject { ["seller_transaction_id"] = captureId }),
             ["reason"] = reason,
             ["status"] = "WAITING_FOR_SELLER_RESPONSE",
-            ["dispute_amount"] = capture["amount"]!.DeepClone(),
+            ["dispute_amount"] = disputed,
             ["dispute_life_cycle_stage"] = "CHARGEBACK",
             ["seller_response_due_date"] = Time(clock.GetUtcNow().AddDays(10)),
         };
@@ -357,6 +370,20 @@ public sealed class Account(StandInOptions options, TimeProvider clock)
                 ["outcome_code"] = "RESOLVED_BUYER_FAVOUR",
                 ["amount_refunded"] = dispute["dispute_amount"]!.DeepClone(),
             };
+        Emit("CUSTOMER.DISPUTE.RESOLVED", "dispute", dispute);
+    }
+
+    /// <summary>The seller accepts a dispute: PayPal refunds the payment, and reports the refund, too.</summary>
+    public void AcceptDispute(string disputeId)
+    {
+        var dispute = DisputeById(disputeId);
+        var amount = dispute["dispute_amount"]!.AsObject();
+        Return(
+            TransactionOf(dispute)!, decimal.Parse(amount.Text("value")!, CultureInfo.InvariantCulture), [], "T1107",
+            "PAYMENT.CAPTURE.REFUNDED");
+        dispute["status"] = "RESOLVED";
+        dispute["update_time"] = Now;
+        dispute["dispute_outcome"] = new JsonObject { ["outcome_code"] = "ACCEPTED", ["amount_refunded"] = amount.DeepClone() };
         Emit("CUSTOMER.DISPUTE.RESOLVED", "dispute", dispute);
     }
 

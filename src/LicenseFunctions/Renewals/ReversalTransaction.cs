@@ -142,8 +142,8 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
         update payment_reversals
         set state = @state, amount_minor = @AmountMinor, currency = @Currency, changed_at = @changedAt,
             intent_id = coalesce(@IntentId, intent_id), charge_id = coalesce(@ChargeId, charge_id), reason = coalesce(@Reason, reason),
-            evidence_due_at = coalesce(@evidenceDueAt, evidence_due_at), renewal_id = coalesce(renewal_id, @renewalId),
-            subscription_id = coalesce(subscription_id, @subscriptionId)
+            evidence_due_at = coalesce(@evidenceDueAt, evidence_due_at), opened_at = coalesce(@openedAt, opened_at),
+            renewal_id = coalesce(renewal_id, @renewalId), subscription_id = coalesce(subscription_id, @subscriptionId)
         where provider = @provider and kind = @kind and provider_id = @ProviderId
         """;
 
@@ -163,6 +163,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
             reversal.Reason,
             changedAt = reversal.ChangedAt.UtcDateTime,
             evidenceDueAt = reversal.EvidenceDueAt?.UtcDateTime,
+            openedAt = reversal.OpenedAt?.UtcDateTime,
             renewalId,
             subscriptionId,
         };
@@ -231,7 +232,7 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
     // A renewal that the wallet paid may have an intent whose charge was refunded: that is another payment.
     private const string Kept = """
         select p.kind, p.provider_id, p.state, p.amount_minor, p.currency, p.intent_id, p.charge_id, p.reason, p.changed_at,
-               p.evidence_due_at, p.applied_state
+               p.evidence_due_at, p.opened_at, p.applied_state
         from payment_reversals p
         join renewals r on r.renewal_id = p.renewal_id
         where p.renewal_id = @renewalId and p.currency = 'usd' and (p.provider = 'wallet') = (r.paid_with is not distinct from 'wallet')
@@ -424,12 +425,16 @@ internal sealed record ReversalRow
     public string? Reason { get; init; }
     public DateTime ChangedAt { get; init; }
     public DateTime? EvidenceDueAt { get; init; }
+    public DateTime? OpenedAt { get; init; }
     public string? AppliedState { get; init; }
 
     public KeptReversal ToKept() => new(
         new PaymentReversal(
             EnumWords.Parse<ReversalKind>(Kind), ProviderId, EnumWords.Parse<ReversalState>(State), AmountMinor, Currency, IntentId,
-            ChargeId, Reason, ChangedAt, EvidenceDueAt),
+            ChargeId, Reason, ChangedAt, EvidenceDueAt)
+        {
+            OpenedAt = OpenedAt,
+        },
         AppliedState is { } applied ? EnumWords.Parse<ReversalState>(applied) : null);
 }
 

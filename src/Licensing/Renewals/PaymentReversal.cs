@@ -56,6 +56,17 @@ public sealed record PaymentReversal(
     ReversalKind Kind, string ProviderId, ReversalState State, long AmountMinor, string Currency, string? IntentId, string? ChargeId,
     string? Reason, DateTimeOffset ChangedAt, DateTimeOffset? EvidenceDueAt = null, Guid? RefundId = null)
 {
+    /// <summary>The reason of money that the provider took back, for example for a bank, with or without a dispute.</summary>
+    public const string TakenBack = "taken_back";
+
+    /// <summary>
+    /// When the dispute began, if its provider reports the refunds that it causes; null for another provider, and for a refund.
+    /// </summary>
+    public DateTimeOffset? OpenedAt { get; init; }
+
+    /// <summary>The provider reports what it took back in addition to the dispute, or instead of it.</summary>
+    public bool IsTakenBack => Kind is ReversalKind.Dispute && Reason == TakenBack;
+
     /// <summary>
     /// Whether this report replaces the other one. Events come late and out of order. If nothing tells which of two reports is later, the
     /// one with the earlier deadline counts, so that the evidence is not sent too late.

@@ -90,8 +90,8 @@ public static class Reversals
         now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond)); // PostgreSQL's precision
         var before = facts.Effect;
         var (refunded, lost) = Booked(facts);
-        var share = Share(facts, refunded, lost);
-        var mustStop = ChargedBack(facts) > 0 || (share >= 1 && (facts.IsLatestPaid || before.StoppedAutoRenewal));
+        var share = Share(facts, refunded + lost);
+        var mustStop = Lost(facts) > 0 || (share >= 1 && (facts.IsLatestPaid || before.StoppedAutoRenewal));
         var waits = facts.IsGone && (share != before.Share || mustStop != before.StoppedAutoRenewal);
         var change = new ReversalChange(before with { Share = share, RefundedMinor = refunded, ChargedBackMinor = lost }, until)
         {
@@ -119,9 +119,10 @@ public static class Reversals
     // booked already stays, so that the later report books nothing.
     private static (long Refunded, long Lost) Booked(ReversalFacts facts)
     {
-        var (charged, refunded, lost) = (facts.Renewal.ChargedMinor, Refunded(facts), ChargedBack(facts));
-        lost = Math.Min(lost, Math.Max(charged - refunded, Math.Min(facts.Effect.ChargedBackMinor, charged)));
-        return (Math.Min(refunded, charged - lost), lost);
+        var refunded = Refunded(facts);
+        var total = Math.Min(facts.Renewal.ChargedMinor, refunded + ChargedBack(facts));
+        var lost = Math.Min(Math.Min(Lost(facts), total), Math.Max(total - refunded, facts.Effect.ChargedBackMinor));
+        return (total - lost, lost);
     }
 
     /// <summary>Refunded in all. Each of the provider's two reports may be missing or late, so the larger one counts.</summary>
@@ -140,8 +141,29 @@ public static class Reversals
         facts.Choices.Where(choice => choice.ProviderId is null).Sum(choice => choice.AmountMinor)
         - Counted(facts).Where(counted => counted.Choice.ProviderId is null).Sum(counted => counted.Choice.AmountMinor);
 
-    internal static long ChargedBack(ReversalFacts facts) =>
-        OfKind(facts, ReversalKind.Dispute).Where(one => one.State is ReversalState.Lost).Sum(one => one.AmountMinor);
+    /// <summary>Lost by disputes, without the refunds that they caused: those are reported as refunds, too.</summary>
+    internal static long ChargedBack(ReversalFacts facts)
+    {
+        var lost = OfKind(facts, ReversalKind.Dispute).Where(one => one.State is ReversalState.Lost).ToList();
+        // The provider refuses other refunds during a dispute.
+        var caused = OfKind(facts, ReversalKind.Refund)
+            .Where(one => one.State is not ReversalState.Failed && lost.Exists(dispute => dispute.OpenedAt <= one.ChangedAt)
+                && !facts.Choices.Any(choice => choice.ProviderId == one.ProviderId))
+            .Sum(one => one.AmountMinor);
+        return Math.Max(0, Lost(facts) - caused);
+    }
+
+    // Each of the provider's two reports may be missing or late, so the larger one counts. A dispute that is won later brings back what was
+    // taken.
+    private static long Lost(ReversalFacts facts)
+    {
+        var disputes = OfKind(facts, ReversalKind.Dispute).ToList();
+        long Sum(bool isTakenBack) => disputes
+            .Where(one => one.State is ReversalState.Lost && one.IsTakenBack == isTakenBack)
+            .Where(one => !isTakenBack || !disputes.Exists(won => won.State is ReversalState.Won && won.ChangedAt >= one.ChangedAt))
+            .Sum(one => one.AmountMinor);
+        return Math.Max(Sum(isTakenBack: false), Sum(isTakenBack: true));
+    }
 
     private static long Single(ReversalFacts facts) =>
         OfKind(facts, ReversalKind.Refund).Where(one => one.State is not ReversalState.Failed).Sum(one => one.AmountMinor);
@@ -171,12 +193,12 @@ public static class Reversals
     }
 
     // Everything that went back ends the period, except what was refunded although the customer keeps the time.
-    private static decimal Share(ReversalFacts facts, long refunded, long lost)
+    private static decimal Share(ReversalFacts facts, long gone)
     {
         var chosen = Counted(facts).Select(counted => counted.Choice).ToLookup(choice => choice.Period, choice => choice.AmountMinor);
         if (chosen[RefundPeriod.End].Any()) return 1;
         var charged = facts.Renewal.ChargedMinor;
-        var taken = refunded + lost >= charged ? charged - chosen[RefundPeriod.Keep].Sum() : lost + chosen[RefundPeriod.Shorten].Sum();
+        var taken = gone >= charged ? charged - chosen[RefundPeriod.Keep].Sum() : Lost(facts) + chosen[RefundPeriod.Shorten].Sum();
         return Math.Clamp((decimal)taken / charged, 0, 1);
     }
 

@@ -157,6 +157,28 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal("won", await database.QueryAsync<string>("select state from payment_reversals where kind = 'dispute'"));
     }
 
+    [Theory]
+    [InlineData(true, "30.00")]
+    [InlineData(false, "49.99")]
+    public async Task MoneyThatPayPalGivesToTheCustomer_IsBookedOnce(bool isAccepted, string usd)
+    {
+        await SaveAsync();
+        await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+        var capture = await database.QueryAsync<string>("select transaction_id from renewal_attempts");
+        if (isAccepted) payPal.Account.AcceptDispute(payPal.Account.Dispute(capture, "UNAUTHORISED", 30));
+        else payPal.Account.TakeBack(capture);
+
+        await DeliverAllAsync();
+        await DeliverAllAsync();
+
+        Assert.Equal(usd, await database.QueryAsync<string>(
+            """
+            select sum(round(amount_usd, 2))::text from billing_ledger
+            where entry_type in ('REFUND', 'ADJUSTMENT_ADMIN') and reference_id = (select renewal_id from renewals)
+            """));
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from payment_cases"));
+    }
+
     [Fact]
     public async Task ForgedWebhooks_AreRefused_AndChangeNothing()
     {

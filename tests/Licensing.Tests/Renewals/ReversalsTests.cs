@@ -340,26 +340,61 @@ public sealed class ReversalsTests
     [Theory]
     [InlineData("lost 4999", "refund 4999", 0, 4999)]
     [InlineData("refund 4999", "lost 4999", 4999, 0)]
-    [InlineData("lost 3000", "refund 3000", 1999, 3000)]
-    [InlineData("refund 3000", "lost 3000", 3000, 1999)]
+    [InlineData("lost 3000", "refund 3000", 0, 3000)]
+    [InlineData("refund 3000", "lost 3000", 3000, 0)]
     [InlineData("total 4999", "lost 4999", 4999, 0)]
-    public void Apply_TheSameMoneyAsARefundAndAsALostDispute_BooksNoMoreThanWasCharged(
-        string first, string second, long refunded, long lost)
+    [InlineData("total 4000", "lost 4999", 4000, 999)] // another provider: no more than was charged
+    public void Apply_TheSameMoneyAsARefundAndAsALostDispute_IsBookedOnce(string first, string second, long refunded, long lost)
     {
         var (effect, sum, kept) = (ReversalEffect.None, 0L, new List<PaymentReversal>());
         foreach (var report in (string[])[first, first, second, second, first])
         {
-            if (kept.TrueForAll(one => one.Kind != Report(report, 0).Kind)) kept.Add(Report(report, kept.Count));
+            if (kept.TrueForAll(one => one.Kind != Report(report, 0).Kind))
+                kept.Add(Report(report, kept.Count) with { OpenedAt = Expiry });
             var change = Reversals.Apply(Facts(Paid, kept) with { Effect = effect, ExpiresAt = null }, Grace, Expiry.AddDays(10))!;
             (effect, sum) = (change.Effect, sum + change.RefundedMinor + change.ChargedBackMinor);
         }
 
-        Assert.Equal((refunded, lost, 4999), (effect.RefundedMinor, effect.ChargedBackMinor, sum));
+        Assert.Equal((refunded, lost, refunded + lost), (effect.RefundedMinor, effect.ChargedBackMinor, sum));
+        Assert.Equal(Math.Min(1, (refunded + lost) / 4999m), effect.Share);
         // The dispute is won after all: only the refund is left.
         var won = Reversals.Apply(
             Facts(Paid, [.. kept.Where(one => one.Kind is not ReversalKind.Dispute), Report("won 4999", 9)]) with { Effect = effect },
             Grace, Expiry.AddDays(11))!.Effect;
         Assert.Equal((kept.Find(one => one.Kind is not ReversalKind.Dispute)!.AmountMinor, 0), (won.RefundedMinor, won.ChargedBackMinor));
+    }
+
+    // A refund from before the dispute, or by an operator, is other money.
+    [Theory]
+    [InlineData(-1, false, 3000)]
+    [InlineData(0, true, 3000)]
+    [InlineData(0, false, 2000)]
+    public void Apply_ARefundBesideALostDispute_IsBookedUnlessTheDisputeCausedIt(int seconds, bool isRequested, long lost)
+    {
+        var refund = Report("refund 1000", 0) with { ChangedAt = Expiry.AddSeconds(seconds) };
+        var facts = Facts(Paid, [refund, Report("lost 3000", 1) with { OpenedAt = Expiry }]) with
+        {
+            Choices = isRequested ? [new RefundChoice(Guid.Empty, 1000, RefundPeriod.Keep, "re_1000")] : [],
+        };
+
+        var effect = Reversals.Apply(facts, Grace, Expiry)!.Effect;
+
+        Assert.Equal((1000, lost, 3000m / 4999), (effect.RefundedMinor, effect.ChargedBackMinor, effect.Share));
+    }
+
+    [Theory]
+    [InlineData("", 4999)]
+    [InlineData("open 4999", 4999)]
+    [InlineData("lost 4999", 4999)]
+    [InlineData("lost 3000", 4999)]
+    [InlineData("won 4999", 0)]
+    public void Apply_MoneyThatTheProviderTookBack_IsLostOnce_AndComesBackWithTheDispute(string dispute, long lost)
+    {
+        var taken = Report("lost 4999", 0) with { ProviderId = "back", Reason = PaymentReversal.TakenBack };
+
+        var change = Reversals.Apply(Facts(Paid, dispute.Length == 0 ? [taken] : [taken, Report(dispute, 1)]), Grace, Expiry)!;
+
+        Assert.Equal((lost, (bool?)(lost > 0 ? false : null)), (change.Effect.ChargedBackMinor, change.AutoRenew));
     }
 
     private static double Days(DateTimeOffset at) => Math.Round((at - Expiry).TotalDays, 3);

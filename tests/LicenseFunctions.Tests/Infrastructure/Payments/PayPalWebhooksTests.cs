@@ -327,6 +327,12 @@ public sealed class PayPalWebhooksTests
         account.StandIn.Account.CloseDispute(dispute, won: true);
         Assert.Equal(ReversalState.Won, Reversal(await account.LatestAsync("CUSTOMER.DISPUTE.RESOLVED")).State);
 
+        account.StandIn.Account.TakeBack(capture);
+        var taken = Reversal(await account.LatestAsync("PAYMENT.CAPTURE.REVERSED"));
+        Assert.Equal(
+            (ReversalState.Lost, 3000, capture, true, null),
+            (taken.State, taken.AmountMinor, taken.ChargeId, taken.IsTakenBack, taken.RefundId));
+
         static PaymentReversal Reversal(PaymentEvent received) => ((PaymentFact.Reversed)received.Fact).Reversal;
     }
 

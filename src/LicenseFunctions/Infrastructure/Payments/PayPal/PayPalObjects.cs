@@ -207,6 +207,9 @@ internal static class PayPalObjects
             ? new PaymentReversal(
                 ReversalKind.Dispute, id, state, minor, currency, IntentId: null, captureId, dispute.Text("reason")?.ToLowerInvariant(),
                 dispute.Time("update_time") ?? changedAt, dispute.Time("seller_response_due_date"))
+            {
+                OpenedAt = dispute.Time("create_time"),
+            }
             : null;
     }
 

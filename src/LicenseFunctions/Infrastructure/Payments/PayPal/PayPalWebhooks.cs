@@ -91,8 +91,7 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
             "PAYMENT.CAPTURE.COMPLETED" or "PAYMENT.CAPTURE.PENDING" or "PAYMENT.CAPTURE.DECLINED" or "PAYMENT.CAPTURE.DENIED" =>
                 OfCapture(type, eventId, resource, settings),
             "PAYMENT.CAPTURE.REFUNDED" or "PAYMENT.REFUND.PENDING" or "PAYMENT.REFUND.FAILED" => OfRefund(type, eventId, resource, at),
-            // PayPal took the money back, for example for a bank. Where there is a dispute, it is reported by itself.
-            "PAYMENT.CAPTURE.REVERSED" => new PaymentFact.Unreadable(resource.Text("id") ?? eventId),
+            "PAYMENT.CAPTURE.REVERSED" => OfTakenBack(eventId, resource, at),
             "CUSTOMER.DISPUTE.CREATED" or "CUSTOMER.DISPUTE.UPDATED" or "CUSTOMER.DISPUTE.RESOLVED" => OfDispute(eventId, resource, at),
             "VAULT.PAYMENT-TOKEN.CREATED" => PayPalVault.Saved(resource) is { } saved ? saved : new PaymentFact.Ignored(),
             "VAULT.PAYMENT-TOKEN.DELETED" when resource.Text("id") is { } token => new PaymentFact.MethodDetached(token),
@@ -123,6 +122,18 @@ public sealed class PayPalWebhooks(PayPalSettings settings, PayPalCertificates c
             return new PaymentFact.Unreadable(refund.Text("id") ?? eventId);
         return new PaymentFact.Reversed(type is "PAYMENT.REFUND.FAILED" ? made with { State = ReversalState.Failed } : made);
     }
+
+    // PayPal took the money back, for example for a bank. The resource is like a refund. A dispute is reported by itself.
+    private static PaymentFact OfTakenBack(string eventId, JsonElement taken, DateTimeOffset at) =>
+        PayPalObjects.CaptureOf(taken) is { } captureId && PayPalObjects.Refund(taken, orderId: null, captureId, at) is { } read
+            ? new PaymentFact.Reversed(read with
+            {
+                Kind = ReversalKind.Dispute,
+                State = ReversalState.Lost,
+                Reason = PaymentReversal.TakenBack,
+                RefundId = null,
+            })
+            : new PaymentFact.Unreadable(taken.Text("id") ?? eventId);
 
     private static PaymentFact OfDispute(string eventId, JsonElement dispute, DateTimeOffset at) =>
         PayPalObjects.Dispute(dispute, at) is { } read
