@@ -102,10 +102,11 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     // A renewal whose charge could not be booked after a restore doesn't know the intent.
     private const string Unbooked = """
         select r.renewal_id from renewals r
-        where r.status <> 'applied'
-          and (r.intent_id = @intentId
-               or (r.intent_id is null and r.renewal_id in (
-                   select c.renewal_id from payment_cases c where c.subject = @intentId and c.reason = 'not_booked')))
+        where r.status <> 'applied' and r.renewal_id in (
+            select o.renewal_id from renewals o where o.intent_id = @intentId
+            union all
+            select o.renewal_id from payment_cases c join renewals o on o.renewal_id = c.renewal_id
+            where c.subject = @intentId and c.reason = 'not_booked' and o.intent_id is null)
         order by r.renewal_id
         for update
         """;
