@@ -132,6 +132,8 @@
 \ir installation/migration.psql
 \set migration 0078_bookings_by_statement
 \ir installation/migration.psql
+\set migration 0079_first_event_reads
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -166,6 +166,11 @@ from dated
 join made using (renewal_id)
 where status = 'applied';
 
+-- Charges don't wait for a first read of the providers' events. The timer may begin days later.
+insert into payment_event_reads (provider, asked_at, asked_every)
+values ('paypal', now(), interval '1 day'), ('stripe', now(), interval '1 day')
+on conflict do nothing;
+
 -- The recurring revenue of the last weeks, which the backend counts every day.
 insert into recurring_revenue_days (day, licenses, amount_usd)
 select day::date, count(*), sum(monthly_fee_usd)

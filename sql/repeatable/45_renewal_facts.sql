@@ -42,14 +42,14 @@ language sql stable as $$
     select coalesce(asked_at, read_until) <= now() - greatest(interval '15 minutes', 3 * asked_every)
 $$;
 
--- The providers whose events must be read before anything is charged. A provider that was never asked is none.
+-- The providers whose events must be read before anything is charged. A provider without a row is none.
 create or replace function unread_providers() returns text[] language sql stable as $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
     where missed_until is not null or has_missed_events(asked_at, read_until, asked_every)
 $$;
 
--- Of these, the ones whose events are unread six hours after the return. A charge by another provider no longer waits for them.
+-- Of these, the ones whose events are unread six hours after the return.
 create or replace function overdue_providers() returns text[] language sql stable as $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
@@ -103,7 +103,11 @@ select
     r.may_be_paid,
     -- Read once for all rows.
     (select unread_providers()) as unread_providers,
-    (select overdue_providers()) as overdue_providers
+    -- A charge by another provider no longer waits for these. A customer who has used the provider may have paid with it.
+    array(select p.name from unnest((select overdue_providers())) as p (name)
+          where not exists (select from payment_customers c where c.user_id = r.user_id and c.payment_provider = p.name)
+            and not exists (select from user_payment_methods m where m.user_id = r.user_id and m.payment_provider = p.name)
+    ) as overdue_providers
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true

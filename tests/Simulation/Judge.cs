@@ -185,8 +185,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (gateway.Intents.Values.Any(one => one != intent && IsKnownToPay(one, request.RenewalId)))
             violation($"{request.RenewalId} is charged by {intent.Id} although another charge of it succeeded");
         if (gateway.Intents.Values.Any(one => one.Request.SubscriptionId == request.SubscriptionId
-            && one is { Charge: not null, WentBack: false } && CaseOf(one) is { Reason: PaymentCaseReason.UnknownRenewal }))
-            violation($"{request.RenewalId} is charged while an operator must decide about an unknown charge of its license");
+            && one is { Charge: not null, WentBack: false }
+            && CaseOf(one) is { Reason: PaymentCaseReason.UnknownRenewal or PaymentCaseReason.NotBooked }))
+            violation($"{request.RenewalId} is charged while a charge of its license is not booked");
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
         if (customers[request.SubscriptionId] is { HasAsked: false, WasBlocked: false } && !WasRestored

@@ -41,10 +41,30 @@ internal sealed record MemoryLicense
 
     /// <summary>What deferred renewals left open.</summary>
     public decimal DebtUsd { get; set; }
-    public SavedCard? Card { get; set; }
+
+    public SavedCard? Card
+    {
+        get;
+        set
+        {
+            field = value;
+            if (value is not null) UsedProviders.Add(value.Provider);
+        }
+    }
 
     /// <summary>Another payment method, which the customer allows to be tried after a permanent decline of <see cref="Card"/>.</summary>
-    public SavedCard? NextCard { get; set; }
+    public SavedCard? NextCard
+    {
+        get;
+        set
+        {
+            field = value;
+            if (value is not null) UsedProviders.Add(value.Provider);
+        }
+    }
+
+    /// <summary>The providers at which the customer has ever saved a payment method.</summary>
+    public SortedSet<string> UsedProviders { get; private init; } = [];
 
     public List<decimal> Ledger { get; private init; } = [];
 
@@ -56,7 +76,13 @@ internal sealed record MemoryLicense
 
     public List<(DateTimeOffset From, DateTimeOffset Until)> PaidPeriods { get; private init; } = [];
 
-    public MemoryLicense Copy() => this with { Holds = [.. Holds], Ledger = [.. Ledger], PaidPeriods = [.. PaidPeriods] };
+    public MemoryLicense Copy() => this with
+    {
+        Holds = [.. Holds],
+        Ledger = [.. Ledger],
+        PaidPeriods = [.. PaidPeriods],
+        UsedProviders = [.. UsedProviders],
+    };
 }
 
 /// <summary>The renewal store in memory: every method is one transaction. Single-threaded.</summary>
@@ -122,10 +148,19 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     /// <summary>What an operator must decide about; one case for each reason and subject.</summary>
     public Dictionary<(PaymentCaseReason Reason, string Subject), PaymentCase> Cases { get; } = [];
 
+    /// <summary>Without those of successes that were booked after all.</summary>
+    public IEnumerable<PaymentCase> ShownCases => Cases
+        .Where(one => one.Key.Reason is not PaymentCaseReason.NotBooked
+            || decisions.GetValueOrDefault(one.Key, CaseDecision.Credited) is not CaseDecision.Applied)
+        .Select(one => one.Value);
+
     public IEnumerable<Renewal> Renewals => rows.Values.Select(row => row.Renewal);
 
     /// <summary>The providers whose events must be read before anything is charged.</summary>
     public IReadOnlyList<string> UnreadProviders { get; set; } = [];
+
+    /// <summary>Of these, the ones that can't be read for six hours.</summary>
+    public IReadOnlyList<string> OverdueProviders { get; set; } = [];
 
     /// <summary>Accepts writes with an old fence; a deliberate fault.</summary>
     public bool IgnoresFence { get; set; }
@@ -362,10 +397,10 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     }
 
     /// <summary>Does the same as DecidePaymentCase.</summary>
-    public bool Credit(PaymentCase concern)
+    public bool Credit(PaymentCase concern, string? provider)
     {
         if (!concern.CanBeCredited || decisions.ContainsKey((concern.Reason, concern.Subject)) || IsReversed(concern)
-            || IsUsed(concern)) return false;
+            || IsUsed(concern) || UnreadProviders.Any(one => one == provider)) return false;
         decisions.Add((concern.Reason, concern.Subject), CaseDecision.Credited);
         Post(Licenses.Values.Single(one => one.UserId == concern.UserId), concern.AmountMinor!.Value / 100m);
         Release(concern.Subject, isRefunded: false);
@@ -487,7 +522,14 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         && ((reversal.IntentId is { } intent && intent == renewal.IntentId)
             || (reversal.ChargeId is { } charge && charge == attempt.TransactionId));
 
-    private void Open(PaymentCase concern) => Cases.TryAdd((concern.Reason, concern.Subject), concern);
+    /// <summary>Does the same as PaymentBooksStore.CloseNotBookedAsync.</summary>
+    public void Close(PaymentCase concern)
+    {
+        var key = (PaymentCaseReason.NotBooked, concern.Subject);
+        if (Cases.ContainsKey(key)) decisions.TryAdd(key, CaseDecision.Applied);
+    }
+
+    public void Open(PaymentCase concern) => Cases.TryAdd((concern.Reason, concern.Subject), concern);
 
     private void ApplyReversals(Row row, TimeSpan grace)
     {
@@ -819,6 +861,7 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
         {
             HasOtherCharge = HasOtherCharge(row),
             UnreadProviders = UnreadProviders,
+            OverdueProviders = [.. OverdueProviders.Where(one => !license.UsedProviders.Contains(one))],
             DebtUsd = license.DebtUsd,
             AttemptsAt = [.. row.AttemptsAt],
             IsCardDeclined = row.DeclinedAt(license.Card) is not null,

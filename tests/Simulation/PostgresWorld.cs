@@ -19,8 +19,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
 {
     private const string Tables = """
         users, subscriptions, license_tokens, license_states, license_suspensions, master_pricing, master_price_changes, user_wallets,
-        user_payment_methods, payment_preferences, billing_ledger, renewals, renewal_attempts, renewal_requests, license_renewal_history,
-        payment_events, payment_event_reads, payment_reversals, reversal_effects, payment_cases, outbox, renewal_sweeps
+        user_payment_methods, payment_customers, payment_preferences, billing_ledger, renewals, renewal_attempts, renewal_requests,
+        license_renewal_history, payment_events, payment_event_reads, payment_reversals, reversal_effects, payment_cases, outbox,
+        renewal_sweeps
         """;
 
     private const string Prepare = """
@@ -186,6 +187,9 @@ internal sealed class PostgresWorld : IWorld, IDisposable
         select @method::uuid, @UserId, @provider, @customer, @payment, true, @changedAt::timestamptz where @method is not null
         union all
         select @nextMethod::uuid, @UserId, @nextProvider, @nextCustomer, @nextPayment, false, null where @nextMethod is not null;
+        insert into payment_customers (user_id, payment_provider, provider_customer_id)
+        select @UserId, provider, @UserId::text from unnest(array[@provider, @nextProvider]) as p (provider) where provider is not null
+        on conflict do nothing;
         insert into payment_preferences (user_id, tries_next_method) values (@UserId, @nextMethod is not null)
         on conflict (user_id) do update set tries_next_method = excluded.tries_next_method
         """;
@@ -290,11 +294,11 @@ internal sealed class PostgresWorld : IWorld, IDisposable
 
     private const string FindCase = "select case_id from payment_cases where reason = @reason and subject = @Subject";
 
-    public bool Credit(PaymentCase concern)
+    public bool Credit(PaymentCase concern, string? provider, RenewalPolicy policy)
     {
         var caseId = connection.QuerySingle<Guid>(FindCase, new { reason = EnumWords.Of(concern.Reason), concern.Subject });
         var decision = new PaymentCaseDecision("credit", "paid for nothing");
-        var decided = Wait(() => new DecidePaymentCase(database, suspensions, clock).RunAsync(
+        var decided = Wait(() => new DecidePaymentCase(database, suspensions, policy, clock).RunAsync(
             caseId, decision, Actor.Operator(caseId), CancellationToken.None));
         isStale = true;
         return decided.Refusal is null;
@@ -318,11 +322,26 @@ internal sealed class PostgresWorld : IWorld, IDisposable
 
     private const string MissOrRead = """
         insert into payment_event_reads (provider, read_until, asked_at, missed_until)
-        select provider, now(), now(), case when @areMissed then now() end from unnest(array['paypal', 'stripe']) as p (provider)
+        select provider, now(), now(),
+               case when provider = any (@overdue) then now() - interval '7 hours' when provider = any (@unread) then now() end
+        from unnest(array['paypal', 'stripe']) as p (provider)
         on conflict (provider) do update set asked_at = excluded.asked_at, missed_until = excluded.missed_until
         """;
 
-    public void MissEvents(bool areMissed) => connection.Execute(MissOrRead, new { areMissed });
+    public void MissEvents(IReadOnlyCollection<string> unread, IReadOnlyCollection<string> overdue) =>
+        connection.Execute(MissOrRead, new { unread = unread.ToArray(), overdue = overdue.ToArray() });
+
+    public void CannotBook(string provider, PaymentCase concern)
+    {
+        Wait(() => new PaymentBooksStore(database).OpenCasesAsync(provider, [concern], CancellationToken.None));
+        isStale = true;
+    }
+
+    public void Book(string provider, PaymentCase concern)
+    {
+        Wait(() => new PaymentBooksStore(database).CloseNotBookedAsync(provider, concern.Subject, CancellationToken.None));
+        isStale = true;
+    }
 
     public void Passed(TimeSpan by) =>
         connection.Execute("update renewals set lease_until = lease_until - @by where lease_until is not null", new { by });
@@ -449,6 +468,7 @@ internal sealed class PostgresWorld : IWorld, IDisposable
 
     private const string ReadCases = """
         select reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail from payment_cases
+        where reason <> 'not_booked' or decision is distinct from 'applied'
         """;
 
     private sealed record CaseRow

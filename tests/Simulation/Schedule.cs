@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
@@ -59,6 +60,9 @@ internal enum Sabotage
 
     /// <summary>After a restore, cards are charged before the events of the lost time are read.</summary>
     MissedEventsIgnored,
+
+    /// <summary>After a restore, a charge doesn't wait for the events of the other provider, although the customer has used it.</summary>
+    OverdueEventsIgnored,
 }
 
 /// <summary>
@@ -93,7 +97,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private (Action World, Action Judge)? backup;
     private DateTimeOffset lastExpiry;
     private string? refusal;
-    private bool hasMissedEvents;
+    private readonly SortedSet<string> unread = [];
+    private readonly List<(PaymentEvent Received, PaymentCase Concern)> unapplied = [];
+    private (string Provider, DateTimeOffset From, DateTimeOffset Until)? outage;
     private uint ids;
 
     private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres, int? licenses)
@@ -207,7 +213,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                     Advance(TimeSpan.FromHours(random.Next(1, 97)));
                     break;
                 case < 94:
-                    if (hasMissedEvents && random.Next(3) == 0) Start("fetch", FetchAsync);
+                    if (MustFetch && random.Next(3) == 0) Start("fetch", FetchAsync);
                     else Deliver();
                     break;
                 case < 96:
@@ -253,7 +259,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             foreach (var intent in gateway.Intents.Values) gateway.Process(intent, random.Next(2) == 0);
             if (random.Next(2) == 0) Deliver();
             while (judge.WasRestored ? gateway.Events.Count > 0 : gateway.Events.Exists(IsReversal)) DeliverSurely();
-            if (hasMissedEvents) Start("fetch", FetchAsync);
+            if (MustFetch) Start("fetch", FetchAsync);
             Start("worker 0", () => run.RunAsync(CancellationToken.None));
             Start("reconciler", () => run.ReconcileAsync(CancellationToken.None));
             Finish();
@@ -322,8 +328,14 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         copy.Judge();
         gateway.Forget();
         foreach (var made in gateway.AllEvents.Except(gateway.Events).ToList()) gateway.Events.Add(made);
-        hasMissedEvents = true;
-        world.MissEvents(areMissed: true);
+        unapplied.Clear();
+        unread.UnionWith([PaymentProviders.PayPal, PaymentProviders.Stripe]);
+        var provider = random.Next(2) == 0 ? PaymentProviders.PayPal : PaymentProviders.Stripe;
+        // That a customer saved the first method of the provider after the backup can't be known.
+        var isKnown = gateway.Intents.Values.All(
+            one => one.Provider != provider || world.Licenses[one.Request.SubscriptionId].UsedProviders.Contains(provider));
+        outage = random.Next(2) == 0 && isKnown ? (provider, clock.Now, clock.Now + TimeSpan.FromHours(random.Next(1, 200))) : null;
+        MissEvents();
         foreach (var license in world.Licenses.Values)
             if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
     }
@@ -423,20 +435,46 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
     }
 
-    // The providers' lists also have the events that a webhook is just delivering. Does the same as FetchPaymentEvents.
+    private bool MustFetch => unread.Count > 0 || unapplied.Count > 0;
+
+    // Does the same as FetchPaymentEvents. The providers' lists also have the events that a webhook is just delivering. One provider may be
+    // out of reach for some time.
     private async Task FetchAsync()
     {
-        var isComplete = true;
-        foreach (var listed in gateway.Events.Concat(delivering.Values).ToList())
+        foreach (var late in unapplied.ToList())
+        {
+            if (!await TryApplyAsync(late.Received) || !unapplied.Remove(late)) continue;
+            gateway.Events.Remove(late.Received);
+            world.Book(late.Received.Provider, late.Concern);
+        }
+
+        if (clock.Now >= outage?.Until) outage = null;
+        var left = new HashSet<string>();
+        if (outage is { Provider: var unreachable }) left.Add(unreachable);
+        foreach (var listed in gateway.Events.Concat(delivering.Values).Where(one => !left.Contains(one.Provider)).ToList())
         {
             gateway.Heard(listed);
             if (await TryApplyAsync(listed)) gateway.Events.Remove(listed);
-            else isComplete = false;
+            else if (FetchPaymentEvents.NotBooked(listed) is { } concern) CannotBook(listed, concern);
+            else left.Add(listed.Provider);
         }
 
-        if (!isComplete) return;
-        hasMissedEvents = false;
-        world.MissEvents(areMissed: false);
+        unread.IntersectWith(left);
+        MissEvents();
+    }
+
+    private void CannotBook(PaymentEvent received, PaymentCase concern)
+    {
+        if (unapplied.Exists(one => one.Received == received)) return;
+        Trace(() => $"{received.EventId} is not booked");
+        unapplied.Add((received, concern));
+        world.CannotBook(received.Provider, concern);
+    }
+
+    private void MissEvents()
+    {
+        var isOverdue = clock.Now - outage?.From >= TimeSpan.FromHours(6) && unread.Contains(outage!.Value.Provider);
+        world.MissEvents(unread, isOverdue ? [outage!.Value.Provider] : []);
     }
 
     private void Arrive()
@@ -553,7 +591,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                 break;
             case 17:
                 foreach (var concern in world.Cases.Where(one => one.SubscriptionId == license.SubscriptionId).ToList())
-                    if (world.Credit(concern)) judge.Credited(concern);
+                    if (world.Credit(concern, ProviderOf(concern), policy)) judge.Credited(concern);
                 return;
             case 18:
                 world.SuspendByPlatform(license, !license.IsSuspendedByPlatform);
@@ -574,6 +612,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
 
         world.Changed(license);
     }
+
+    private string? ProviderOf(PaymentCase concern) => gateway.Intents.Values.FirstOrDefault(
+        one => one.Id == concern.Subject || (one.Charge is { } charge && charge.TransactionId == concern.TransactionId))?.Provider;
 
     private IEnumerable<ScheduleGateway.Intent> IntentsOf(MemoryLicense license) =>
         gateway.Intents.Values.Where(intent => intent.Request.SubscriptionId == license.SubscriptionId);

@@ -42,13 +42,21 @@ internal interface IWorld
 
     /// <summary>An operator credits the charge of a case to the customer's wallet.</summary>
     /// <returns>Whether it was credited.</returns>
-    bool Credit(PaymentCase concern);
+    bool Credit(PaymentCase concern, string? provider, RenewalPolicy policy);
 
     /// <summary>Other transactions lock the wallets, or rows that every save writes, until this is called again.</summary>
     void Lock(bool wallets, bool rows);
 
-    /// <summary>Events of the providers were missed, so that charges wait until they are read; or all of them were read.</summary>
-    void MissEvents(bool areMissed);
+    /// <summary>Events of these providers were missed, so that charges wait until they are read.</summary>
+    /// <param name="unread">Empty if all of them were read.</param>
+    /// <param name="overdue">Of these, the ones that can't be read for six hours.</param>
+    void MissEvents(IReadOnlyCollection<string> unread, IReadOnlyCollection<string> overdue);
+
+    /// <summary>The event of a success can't be applied: it becomes a case.</summary>
+    void CannotBook(string provider, PaymentCase concern);
+
+    /// <summary>The event is applied after all.</summary>
+    void Book(string provider, PaymentCase concern);
 
     /// <summary>The clock was set forward.</summary>
     void Passed(TimeSpan by);
@@ -67,7 +75,7 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
 
     public IEnumerable<Renewal> Renewals => memory.Renewals;
 
-    public IEnumerable<PaymentCase> Cases => memory.Cases.Values;
+    public IEnumerable<PaymentCase> Cases => memory.ShownCases;
 
     public DateTimeOffset? LastOpened => memory.LastOpened;
 
@@ -91,12 +99,16 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
 
     public void SuspendByPlatform(MemoryLicense license, bool suspends) => license.IsSuspendedByPlatform = suspends;
 
-    public bool Credit(PaymentCase concern) => memory.Credit(concern);
+    public bool Credit(PaymentCase concern, string? provider, RenewalPolicy policy) => memory.Credit(concern, provider);
 
     public void Lock(bool wallets, bool rows) => (memory.IsWalletLocked, memory.AreRowsLocked) = (() => wallets, rows);
 
-    public void MissEvents(bool areMissed) =>
-        memory.UnreadProviders = areMissed ? [PaymentProviders.PayPal, PaymentProviders.Stripe] : [];
+    public void MissEvents(IReadOnlyCollection<string> unread, IReadOnlyCollection<string> overdue) =>
+        (memory.UnreadProviders, memory.OverdueProviders) = ([.. unread], [.. overdue]);
+
+    public void CannotBook(string provider, PaymentCase concern) => memory.Open(concern);
+
+    public void Book(string provider, PaymentCase concern) => memory.Close(concern);
 
     public void Passed(TimeSpan by) { }
 

@@ -2,6 +2,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Timers;
 using LicenseFunctions.Renewals;
+using Licensing;
 using Licensing.Renewals;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -81,8 +82,7 @@ public sealed class FetchPaymentEvents(
             from = to;
         }
 
-        if (from >= until && askedAt is { } asked)
-            await reads.CatchUpAsync(events.Provider, asked - Lag, LongestWait, cancellationToken);
+        if (from >= until) await reads.CatchUpAsync(events.Provider, askedAt - Lag, LongestWait, cancellationToken);
 
         if (applied > 0)
             log.LogInformation("{Count} events of {Provider} were applied that no webhook had delivered", applied, events.Provider);
@@ -104,13 +104,14 @@ public sealed class FetchPaymentEvents(
         {
             if (TimeSlice.IsOver || clock.GetUtcNow() >= end) break;
             var isApplied = known.Contains(late.EventId);
-            if (!isApplied && await TryAgainAsync(events, late, cancellationToken))
+            var isLastTry = clock.GetUtcNow() - late.FailedAt >= LongestRetry;
+            if (!isApplied && await TryAgainAsync(events, late, isLastTry, cancellationToken))
             {
                 isApplied = true;
                 applied++;
             }
 
-            if (!isApplied && clock.GetUtcNow() - late.FailedAt < LongestRetry)
+            if (!isApplied && !isLastTry)
             {
                 failed.Add($"{late.EventId} ({late.EventType})");
                 continue;
@@ -125,19 +126,27 @@ public sealed class FetchPaymentEvents(
         return applied;
     }
 
-    private async Task<bool> TryAgainAsync(IPaymentEventList events, UnappliedEvent late, CancellationToken cancellationToken)
+    private async Task<bool> TryAgainAsync(
+        IPaymentEventList events, UnappliedEvent late, bool isLastTry, CancellationToken cancellationToken)
     {
         string? after = null;
         do
         {
-            var page = await ReadAsync(events, late.CreatedAt, late.CreatedAt + TimeSpan.FromSeconds(1), after, cancellationToken);
-            if (page.Events.FirstOrDefault(one => one.Id == late.EventId) is { } found)
+            var page = await events.ReadAsync(late.CreatedAt, late.CreatedAt + TimeSpan.FromSeconds(1), after, cancellationToken);
+            if (page.Refusal is { } refusal)
+            {
+                // Otherwise an event that the provider no longer lists would stop the read of all others.
+                if (isLastTry || refusal.Kind is not RefusalKind.Unavailable) break;
+                throw CantRead(events, refusal);
+            }
+
+            if (page.Value.Events.FirstOrDefault(one => one.Id == late.EventId) is { } found)
                 return await TryApplyAsync(events.Provider, found, cancellationToken);
-            after = page.Next;
+            after = page.Value.Next;
         }
         while (after is not null);
 
-        await reads.FailAsync(events.Provider, late, cancellationToken);
+        await reads.FailAsync(events.Provider, late, concern: null, cancellationToken);
         return false;
     }
 
@@ -161,10 +170,11 @@ public sealed class FetchPaymentEvents(
         IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, string? after, CancellationToken cancellationToken)
     {
         var page = await events.ReadAsync(from, to, after, cancellationToken);
-        return page.Refusal is { } refusal
-            ? throw new InvalidOperationException($"The events of {events.Provider} can't be read: {refusal.Code}. {refusal.Detail}")
-            : page.Value;
+        return page.Refusal is { } refusal ? throw CantRead(events, refusal) : page.Value;
     }
+
+    private static InvalidOperationException CantRead(IPaymentEventList events, Refusal refusal) =>
+        new($"The events of {events.Provider} can't be read: {refusal.Code}. {refusal.Detail}");
 
     private async Task<int> ApplyAsync(
         string provider, IReadOnlyList<ListedEvent> page, List<string> failed, CancellationToken cancellationToken)
@@ -198,9 +208,7 @@ public sealed class FetchPaymentEvents(
         var concern = received is null ? null : NotBooked(received);
         await reads.FailAsync(
             provider, new UnappliedEvent(missing.Id, missing.Type, missing.CreatedAt.UtcDateTime, FailedAt: default, concern?.Subject),
-            cancellationToken);
-        // At once: nothing else may be charged for the license, and it must not be suspended.
-        if (concern is not null) await cases.OpenCasesAsync(provider, [concern], cancellationToken);
+            concern, cancellationToken);
         return false;
     }
 
@@ -213,7 +221,8 @@ public sealed class FetchPaymentEvents(
         $"Event {failed.EventId} ({failed.EventType}) of {failed.CreatedAt:yyyy-MM-dd} can't be applied. Resend it when the cause is "
         + "corrected.");
 
-    private static PaymentCase? NotBooked(PaymentEvent received) =>
+    /// <returns>The case of a success that can't be applied; null for another event.</returns>
+    public static PaymentCase? NotBooked(PaymentEvent received) =>
         received.Fact is PaymentFact.IntentChanged
         {
             RenewalId: { } renewalId, Intent: { IntentId: { } intentId, Outcome: ChargeOutcome.Succeeded paid },
@@ -221,6 +230,7 @@ public sealed class FetchPaymentEvents(
             ? new PaymentCase(
                 PaymentCaseReason.NotBooked, intentId, renewalId, changed.SubscriptionId, changed.UserId, paid.TransactionId,
                 paid.AmountMinor, paid.Currency,
-                $"The charge succeeded, and event {received.EventId} can't be applied. It is tried again for a day.")
+                $"The charge succeeded, and event {received.EventId} can't be applied. It is tried again for a day, in which it can't be "
+                + "dismissed.")
             : null;
 }

@@ -1,6 +1,8 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Renewals;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.PaymentMethods;
 
@@ -26,13 +28,15 @@ public sealed class PaymentEventReads(LicenseDatabase database)
             new CommandDefinition(Find, new { provider }, cancellationToken: session.Token));
     }
 
-    // What failed may be a charge that a restored database doesn't know: the wait for it begins again.
+    // What failed may be a charge that a restored database doesn't know: the wait for it begins again. A provider that was not asked before
+    // may be new, or the backup may be older than its first read.
     private const string Ask = """
         with asked as (
-            update payment_event_reads
-            set missed_until = case when has_missed_events(asked_at, read_until, asked_every) then now() else missed_until end,
-                asked_every = now() - asked_at, asked_at = now()
-            where provider = @provider
+            insert into payment_event_reads as r (provider, asked_at, missed_until)
+            select @provider, now(), case when exists (select from renewals) then now() end
+            on conflict (provider) do update
+            set missed_until = case when has_missed_events(r.asked_at, r.read_until, r.asked_every) then now() else r.missed_until end,
+                asked_every = now() - r.asked_at, asked_at = now()
             returning provider, asked_at, missed_until
         ), begun as (
             update unapplied_events u set failed_at = now()
@@ -43,11 +47,12 @@ public sealed class PaymentEventReads(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// A read begins. If the provider was not asked for a long time, charges wait until the list is read up to now.
+    /// A read begins. If the provider was not asked for a long time, or never and there are renewals, charges wait until the list is read
+    /// up to now.
     /// </summary>
-    /// <returns>The database's time; null before the first read of this provider.</returns>
-    public Task<DateTime?> BeginAsync(string provider, CancellationToken cancellationToken) => database.InStatementAsync(
-        (connection, token) => connection.ExecuteScalarAsync<DateTime?>(
+    /// <returns>The database's time.</returns>
+    public Task<DateTime> BeginAsync(string provider, CancellationToken cancellationToken) => database.InStatementAsync(
+        (connection, token) => connection.ExecuteScalarAsync<DateTime>(
             new CommandDefinition(Ask, new { provider }, cancellationToken: token)), cancellationToken);
 
     private const string CatchUp = """
@@ -89,10 +94,17 @@ public sealed class PaymentEventReads(LicenseDatabase database)
         """;
 
     /// <summary>The event can't be applied now.</summary>
-    public Task FailAsync(string provider, UnappliedEvent failed, CancellationToken cancellationToken) => database.InStatementAsync(
-        (connection, token) => connection.ExecuteAsync(new CommandDefinition(
-            Fail, new { provider, failed.EventId, failed.EventType, failed.CreatedAt, failed.IntentId }, cancellationToken: token)),
-        cancellationToken);
+    /// <param name="concern">
+    /// The case of a success, which is opened together with the row: nothing else may be charged for the license, and it must not be
+    /// suspended. Null for another event.
+    /// </param>
+    public Task FailAsync(string provider, UnappliedEvent failed, PaymentCase? concern, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            if (concern is not null) await PaymentCaseStore.OpenAsync(connection, provider, concern, token);
+            await connection.ExecuteAsync(new CommandDefinition(
+                Fail, new { provider, failed.EventId, failed.EventType, failed.CreatedAt, failed.IntentId }, cancellationToken: token));
+        }, cancellationToken);
 
     private const string Remove = "delete from unapplied_events where provider = @provider and event_id = @EventId";
 
@@ -102,8 +114,7 @@ public sealed class PaymentEventReads(LicenseDatabase database)
             new CommandDefinition(Remove, new { provider, late.EventId }, cancellationToken: token)), cancellationToken);
 
     private const string Save = """
-        insert into payment_event_reads as r (provider, read_until, asked_at) values (@provider, @until, now())
-        on conflict (provider) do update set read_until = greatest(r.read_until, excluded.read_until)
+        update payment_event_reads set read_until = greatest(read_until, @until) where provider = @provider
         """;
 
     /// <summary>All events before this time are applied, or are stored because they can't be.</summary>

@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;
+using Npgsql;
 
 namespace LicenseFunctions.Renewals;
 
@@ -13,7 +14,7 @@ namespace LicenseFunctions.Renewals;
 public sealed record PaymentCaseDecision(string Action, string Reason);
 
 /// <summary>Records an operator's decision about a payment that can't be applied.</summary>
-public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
+public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore suspensions, RenewalPolicy policy, TimeProvider time)
 {
     private static readonly Refusal NotFound = new(RefusalKind.NotFound, "CASE_NOT_FOUND", "There is no such payment case.", "case_id");
 
@@ -35,6 +36,16 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         RefusalKind.Conflict, "CHARGE_REVERSED",
         "The charge is refunded or disputed at the provider, so the customer would have the money twice.", "action",
         "Dismiss the case. If only a part was refunded, refund the rest at the provider, too.");
+
+    private static readonly Refusal EventsNotRead = new(
+        RefusalKind.Unavailable, "PAYMENTS_NOT_READ",
+        "The latest refunds are still being read from the payment provider. Nothing was credited.",
+        Hint: "Try again in a few minutes.", RetryAfter: RenewalPolicy.AnotherChargeRecheck);
+
+    private static readonly Refusal Retried = new(
+        RefusalKind.Conflict, "EVENT_RETRIED",
+        "The event of this charge is still tried again. If it is booked after the decision, the customer may have paid twice.", "action",
+        "Wait until it is booked, or until a day is over. Or credit the charge, or refund it at the provider: then it is not booked.");
 
     private const string IsAboutSameCharge =
         "o.provider = c.provider and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))";
@@ -70,6 +81,17 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         end
         from payment_cases c
         where c.case_id = @caseId
+        """;
+
+    // After a restore, a refund of the charge may not be known here.
+    private const string AwaitsEvents = """
+        select c.provider = any (@providers) and c.provider = any (unread_providers()) from payment_cases c where c.case_id = @caseId
+        """;
+
+    private const string IsRetried = """
+        select exists (
+            select from payment_cases c join unapplied_events u on u.provider = c.provider and u.intent_id = c.subject
+            where c.case_id = @caseId and c.reason = 'not_booked')
         """;
 
     private const string Load = """
@@ -127,6 +149,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
             if (found is null) return NotFound;
             if (found.Decision is not null) return Decided;
             if (credits && !found.CanCredit) return CannotCredit;
+            if (!credits && await IsAsync(connection, IsRetried, caseId, token)) return Retried;
 
             if (credits)
             {
@@ -134,8 +157,8 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
                     new CommandDefinition(UseOfCharge, new { caseId }, cancellationToken: token));
                 if (use is not null) return use == "credited" ? Credited : Booked;
                 // A refund that is reported meanwhile waits for this case's lock, and then opens a case.
-                if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsReversed, new { caseId }, cancellationToken: token)))
-                    return Reversed;
+                if (await IsAsync(connection, IsReversed, caseId, token)) return Reversed;
+                if (await IsAsync(connection, AwaitsEvents, caseId, token)) return EventsNotRead;
                 await connection.ExecuteAsync(new CommandDefinition(
                     Credit,
                     new
@@ -164,6 +187,10 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
             return found with { Decision = word, DecidedAt = decidedAt, DecidedBy = by.Id, DecidedWhy = decision.Reason };
         }, cancellationToken);
     }
+
+    private Task<bool> IsAsync(NpgsqlConnection connection, string question, Guid caseId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            question, new { caseId, providers = policy.IdempotencyKeyLifetimes.Keys.ToArray() }, cancellationToken: cancellationToken));
 
     private static Refusal? Validate(PaymentCaseDecision decision) => decision switch
     {

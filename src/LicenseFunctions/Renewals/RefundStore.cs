@@ -68,6 +68,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
             var provider = renewal.PaidWith is PaidWith.Wallet ? PaymentProviders.Wallet : renewal.Attempt?.Provider;
             if (provider != PaymentProviders.Wallet && (renewal.IntentId is null || provider is null || !canSend(provider)))
                 return (RefundPayment.NoProvider, null);
+            if (await AwaitsEventsAsync(connection, provider, token)) return (RefundPayment.EventsNotRead, null);
 
             await connection.ExecuteAsync(new CommandDefinition(Add, new
             {
@@ -94,6 +95,20 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         if (changed is { } subscription) invalidation.Raise(subscription);
         return refusal is null ? refundId : refusal;
     }
+
+    private const string AwaitsEvents = "select @provider = any (unread_providers())";
+
+    /// <summary>
+    /// Whether events of the provider were missed: after a restore of the database, refunds may exist that are not known here.
+    /// </summary>
+    internal async Task<bool> AwaitsEventsAsync(string provider, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await AwaitsEventsAsync(session.Connection, provider, session.Token);
+    }
+
+    private static Task<bool> AwaitsEventsAsync(NpgsqlConnection connection, string provider, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(AwaitsEvents, new { provider }, cancellationToken: cancellationToken));
 
     private const string Subscription = "select subscription_id from renewals where renewal_id = @renewalId";
 

@@ -44,6 +44,13 @@ public sealed class SendRefunds(
 
     private async Task SendAsync(ClaimedRefund refund, CancellationToken cancellationToken)
     {
+        // After a restore, this refund may be made already, and its key forgotten by the provider.
+        if (gateways.Find(refund.Provider) is not null && await store.AwaitsEventsAsync(refund.Provider, cancellationToken))
+        {
+            await store.PostponeAsync(refund.RefundId, "events_not_read", RenewalPolicy.AnotherChargeRecheck, cancellationToken);
+            return;
+        }
+
         switch (await AskAsync(refund, cancellationToken))
         {
             case RefundOutcome.Made made:

@@ -37,7 +37,10 @@ public sealed record RenewalFacts(
     /// </summary>
     public IReadOnlyList<string> UnreadProviders { get; init; } = [];
 
-    /// <summary>Of <see cref="UnreadProviders"/>, those whose events are unread for six hours. SQL: overdue_providers.</summary>
+    /// <summary>
+    /// Of <see cref="UnreadProviders"/>, those whose events are unread for six hours, and which the customer has never used. SQL:
+    /// overdue_providers.
+    /// </summary>
     public IReadOnlyList<string> OverdueProviders { get; init; } = [];
 
     /// <summary>When the renewal's attempts began.</summary>

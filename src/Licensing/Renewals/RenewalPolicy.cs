@@ -84,7 +84,7 @@ public sealed record RenewalPolicy(
 
     /// <summary>
     /// Whether a charge by this provider must wait until events are read: the other provider may have charged the period, too. If the other
-    /// one's events are overdue, it is out of reach, and the charge no longer waits for it.
+    /// one's events are overdue, it is out of reach, and the charge of a customer who has never used it no longer waits for it.
     /// </summary>
     public bool AwaitsEvents(RenewalFacts facts, string provider) => facts.UnreadProviders.Any(
         unread => IdempotencyKeyLifetimes.ContainsKey(unread) && (unread == provider || !facts.OverdueProviders.Contains(unread)));

@@ -1,8 +1,10 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.PaymentMethods;
+using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Renewals;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using StripeStandIn;
 using Xunit;
 
@@ -200,6 +202,51 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(["stripe"], await UnreadAsync());
     }
 
+    // The customer may have paid with a provider that they have used: only an operator ends that wait.
+    [Theory]
+    [InlineData("select 1", "paypal")]
+    [InlineData(
+        """
+        insert into payment_customers (user_id, payment_provider, provider_customer_id) select user_id, 'paypal', 'P1' from renewals
+        """,
+        "")]
+    [InlineData(
+        """
+        insert into user_payment_methods (user_id, payment_provider, provider_payment_id, is_active)
+        select user_id, 'paypal', 'P1', false from renewals
+        """,
+        "")]
+    public async Task OverdueProviders_OfACustomerWhoHasUsedOne_DontNameIt(string used, string overdue)
+    {
+        await scene.ChargeAsync();
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_event_reads (provider, read_until, asked_at, missed_until)
+            values ('paypal', now() - interval '1 day', now(), now() - interval '7 hours')
+            """);
+        await scene.Database.ExecuteAsync(used);
+
+        Assert.Equal(
+            ("paypal", overdue),
+            await scene.Database.QueryAsync<(string, string)>(
+                "select array_to_string(unread_providers, ' '), array_to_string(overdue_providers, ' ') from renewal_facts"));
+    }
+
+    // The backup may be older than the first read of the provider.
+    [Fact]
+    public async Task Fetch_OfAProviderThatWasNeverAsked_WhileThereAreRenewals_ChargesWaitUntilItIsRead()
+    {
+        await scene.ChargeAsync();
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "events.list", Times: null));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        Assert.Equal(["stripe"], await UnreadAsync());
+
+        scene.Stripe.StandIn.Faults.Clear();
+        await PassAsync(FetchPaymentEvents.Lag);
+        Assert.True((await scene.Fetch.RunAsync(Token)).Applied > 0);
+        Assert.Empty(await UnreadAsync());
+    }
+
     // Nothing may be charged for its license, and the license must not be suspended, before the charge is booked or decided.
     [Fact]
     public async Task Fetch_AfterARestore_ASuccessThatCantBeApplied_IsACaseAtOnce_ThatHoldsItsLicense()
@@ -250,6 +297,68 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
             ("applied", 0),
             (await scene.Database.QueryAsync<string>("select decision from payment_cases"),
                 await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events")));
+    }
+
+    // Otherwise charges could begin while nothing holds the license.
+    [Fact]
+    public async Task Fetch_ASuccessThatCantBeApplied_WhoseCaseCantBeOpened_IsReadAgain()
+    {
+        var license = await scene.ChargeAsync();
+        await scene.LoseSuccessAsync(license);
+        await scene.Database.ExecuteAsync(
+            """
+            create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+            create trigger refuse before insert on payment_events
+            for each row when (new.event_type = 'payment_intent.succeeded') execute function refuse();
+            create trigger refuse before insert on payment_cases for each row execute function refuse()
+            """);
+
+        await Assert.ThrowsAsync<Npgsql.PostgresException>(() => scene.Fetch.RunAsync(Token));
+
+        Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events where intent_id is not null"));
+    }
+
+    // Otherwise the period could be charged, and then the retry books the first charge.
+    [Fact]
+    public async Task DecideCase_OfASuccessThatIsTriedAgain_CantBeDismissed()
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            insert into unapplied_events (provider, event_id, event_type, created_at, intent_id)
+            values ('stripe', 'evt_1', 'x', now(), 'pi_1');
+            insert into payment_cases (provider, reason, subject, detail) values ('stripe', 'not_booked', 'pi_1', 'a test')
+            """);
+        var dismiss = new PaymentCaseDecision("dismiss", "needs no action");
+        var caseId = await scene.Database.QueryAsync<Guid>("select case_id from payment_cases");
+
+        Assert.Equal("EVENT_RETRIED", (await scene.Decide.RunAsync(caseId, dismiss, Actor.System, Token)).Refusal?.Code);
+        await scene.Database.ExecuteAsync("delete from unapplied_events");
+        Assert.Equal("dismissed", (await scene.Decide.RunAsync(caseId, dismiss, Actor.System, Token)).Value.Decision);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.Refuse, "0", 1)]
+    [InlineData(FaultKind.Refuse, "1 day", 0)]
+    [InlineData(FaultKind.ErrorBefore, "1 day", 0)]
+    public async Task Fetch_AnEventThatTheProviderNoLongerLists_DoesntStopTheRead(FaultKind fault, string age, int left)
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            insert into unapplied_events (provider, event_id, event_type, created_at, failed_at)
+            values ('stripe', 'evt_old', 'x', '2020-01-01T00:00:00Z', now() - @age::interval)
+            """,
+            new { age });
+        Emit("payment_intent.processing", "pi_1");
+        scene.Stripe.StandIn.Faults.Add(new Fault(fault, "events.list", Match: "1577836800", Times: null));
+
+        if (left == 0) Assert.Equal(1, (await scene.Fetch.RunAsync(Token)).Applied);
+        else await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+
+        Assert.Equal(1, await RecordedAsync());
+        Assert.Equal(left, await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events"));
+        Assert.Equal(
+            left == 0 ? ["unreadable_event"] : [],
+            await scene.Database.QueryAllAsync<string>("select reason from payment_cases"));
     }
 
     [Fact]

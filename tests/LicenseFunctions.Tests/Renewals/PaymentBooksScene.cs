@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Infrastructure.Payments;
@@ -43,6 +44,9 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
             new ApplyPaymentEvent(world.Store, gateways, Policy, TimeProvider.System),
             new PaymentMethodStore(database.Database, TimeProvider.System));
         Receive = new ReceiveStripeEvent(stripe.Webhooks, apply);
+        Decide = new DecidePaymentCase(
+            database.Database, new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System), Policy,
+            TimeProvider.System);
         Fetch = new FetchPaymentEvents(
             [new StripeEvents(client, stripe.Webhooks, clock, NullLogger<StripeEvents>.Instance)], apply,
             new PaymentEventReads(database.Database), Books, TimeProvider.System, NullLogger<FetchPaymentEvents>.Instance);
@@ -65,6 +69,8 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
     public ReceiveStripeEvent Receive { get; }
 
     public FetchPaymentEvents Fetch { get; }
+
+    public DecidePaymentCase Decide { get; }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

@@ -529,6 +529,21 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             reversed.CaseId, new PaymentCaseDecision("dismiss", "taken from the wallet"), Actor.System, Token)).Refusal);
     }
 
+    // After a restore, the charge may be refunded already.
+    [Fact]
+    public async Task DecideCase_WhileEventsOfTheProviderAreUnread_IsNotCredited()
+    {
+        await ChargeAsync();
+        await database.ExecuteAsync("delete from license_tokens");
+        await SucceedAsync();
+        await database.ExecuteAsync(
+            "insert into payment_event_reads (provider, missed_until) values ('stripe', now()), ('old', now())");
+
+        Assert.Equal(("PAYMENTS_NOT_READ", 0m), (await CreditAsync("license_gone"), await WalletAsync()));
+        await database.ExecuteAsync("delete from payment_event_reads where provider = 'stripe'");
+        Assert.Equal((null, 49.99m), (await CreditAsync("license_gone"), await WalletAsync()));
+    }
+
     [Theory]
     [InlineData(ReversalKind.Refund, ReversalState.Failed)]
     [InlineData(ReversalKind.Dispute, ReversalState.Won)]
@@ -882,7 +897,8 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     private DecidePaymentCase NewDecision() => new(
-        database.Database, new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System), TimeProvider.System);
+        database.Database, new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System), Policy,
+        TimeProvider.System);
 
     private Task<decimal> WalletAsync() => database.QueryAsync<decimal>("select coalesce(sum(balance_usd), 0) from user_wallets");
 

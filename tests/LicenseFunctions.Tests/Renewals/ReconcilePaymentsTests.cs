@@ -86,10 +86,7 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal(1, await CasesAsync());
         Assert.Equal(DifferenceKind.UnknownRenewal, Assert.Single((await scene.CompareAsync()).Differences).Kind);
 
-        var decide = new DecidePaymentCase(
-            scene.Database.Database, new SuspensionStore(scene.Database.Database, new LicenseInvalidation(), TimeProvider.System),
-            TimeProvider.System);
-        var decided = await decide.RunAsync(
+        var decided = await scene.Decide.RunAsync(
             await scene.Database.QueryAsync<Guid>("select case_id from payment_cases"),
             new PaymentCaseDecision("credit", "the customer keeps it"), Actor.System, Token);
         Assert.Null(decided.Refusal);

@@ -140,6 +140,26 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
                 (string?)made["request"]!["idempotency_key"] == $"refund-{Guid.Parse(id):N}{key}");
     }
 
+    // The restored database may not know a refund that was made.
+    [Fact]
+    public async Task Refund_WhileEventsOfTheProviderAreUnread_IsNeitherRequestedNorSent()
+    {
+        var paid = await PayAsync();
+        stripe.Faults.Add(new Fault(FaultKind.DropBefore, "refunds.create", paid.Intent, Times: 2));
+        var id = (string)(await RefundAsync(paid, 10)).Body["refund_id"]!;
+        await database.ExecuteAsync("insert into payment_event_reads (provider, missed_until) values ('stripe', now())");
+
+        Assert.Equal((503, "PAYMENTS_NOT_READ"), Code(await RefundAsync(paid, 5, seen: 39.99)));
+        await MakeDueAsync("refunds", "refund_id", id);
+        await app.RunTimerAsync(database, "ReconcileRenewals");
+        Assert.Equal(("requested", 0), (await StateAsync(paid), Refunded(paid)));
+
+        await database.ExecuteAsync("delete from payment_event_reads");
+        await MakeDueAsync("refunds", "refund_id", id);
+        await app.RunTimerAsync(database, "ReconcileRenewals");
+        Assert.Equal(("succeeded", 1000), (await StateAsync(paid), Refunded(paid)));
+    }
+
     [Fact]
     public async Task Refund_OfADisputedCharge_IsRefused_EvenIfOnlyStripeKnowsOfTheDispute()
     {
