@@ -54,7 +54,7 @@ public enum CustomerTaskKind
     /// <summary>An operator reviews the appeal: there is nothing to do.</summary>
     AwaitReview,
 
-    /// <summary>The license was revoked before its end: only the support can help.</summary>
+    /// <summary>The license was revoked before its end: only support can help.</summary>
     AskSupport,
 }
 
@@ -131,7 +131,7 @@ public sealed record TaskFacts(
     Guid SubscriptionId, string Master, LicenseCode Code, bool IsSuspended, DateTimeOffset? GraceUntil,
     IReadOnlyList<TaskSuspension> Suspensions, TaskRenewal? Renewal, Guid? QuestionId, Guid? RefusedId);
 
-/// <summary>Decides what a customer has to do first. Nothing is a task that can't be done.</summary>
+/// <summary>Decides what a customer has to do first. It lists only what can be done.</summary>
 public static class CustomerTasks
 {
     /// <summary>A license that isn't renewed automatically is a task from this long before its expiry.</summary>
@@ -199,7 +199,7 @@ public static class CustomerTasks
 
         if (license.Code is LicenseCode.Revoked)
         {
-            // When the paid time is over, nothing of it is left to ask for.
+            // After the expiry, no paid time is left, so there is nothing to ask support for.
             return license.Renewal is null || license.Renewal.Until > now
                 ? Task(CustomerTaskKind.AskSupport, EnumWords.UpperOf(license.Code)) with
                 {
