@@ -97,6 +97,8 @@ dated as (
     from renewals_of r
     join license_tokens t on t.token_id = ('00000000-0000-4000-8000-000000000' || 400 + n)::uuid
     join subscriptions s on s.subscription_id = t.subscription_id
+    -- Data of an earlier version has the history already.
+    where not exists (select from license_renewal_history h where h.subscription_id = t.subscription_id)
 ),
 made as (
     insert into renewals
@@ -120,7 +122,7 @@ declined as (
            at, true, case status when 'lapsed' then 'hard_declined' else status end, code, at
     from dated
     join made using (renewal_id)
-    join user_payment_methods m on m.user_id = subscriber_id
+    join user_payment_methods m on m.user_id = subscriber_id and m.is_default
     where status <> 'applied'
 ),
 recorded as (

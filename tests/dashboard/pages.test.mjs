@@ -112,6 +112,8 @@ const all = [
   ['activity-question', people.marco, `/licenses/${licenses.marco}/activity`],
   ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
   ['cards', people.amara, '/payment-methods'],
+  ['add-card', people.amara, '/payment-methods?add'],
+  ['confirm', people.hana, `/payment-methods/confirm/${licenses.hana}`],
   ['price', null, '/price#nonsense'],
   ['was-this-you', null, '/was-this-you#nonsense'],
   ['alerts', people.operator, '/alerts?status=ALL'],

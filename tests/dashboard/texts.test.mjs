@@ -207,6 +207,63 @@ test('in German, no page of a customer has an English text, and each is accessib
   assert.deepEqual(wrong, []);
 });
 
+/** Each kind of task in each stage that it can have, with each reason that has a text of its own. */
+const tasks = [
+  ['LIFT_SUSPENSION', ['ENDED'], 'DEVICE_LIMIT'],
+  ['APPEAL', ['ENDED'], 'DETECTOR'],
+  ['RENEW_EXPIRED', ['ENDED']],
+  ['ASK_PLATFORM', ['ENDED'], 'SUSPENDED'],
+  ['ASK_PLATFORM', ['RUNNING', 'IN_GRACE', 'ENDED'], 'locked_no_funds'],
+  ['CONFIRM_PAYMENT', ['RUNNING', 'IN_GRACE', 'ENDED'], 'requires_action'],
+  ['AGREE_TO_PRICE', ['RUNNING', 'IN_GRACE', 'ENDED'], 'price_consent'],
+  ['AGREE_TO_PRICE', ['RUNNING', 'IN_GRACE', 'ENDED'], 'price_consent', null],
+  ['RENEW_IN_GRACE', ['IN_GRACE']],
+  ['ANSWER_ALERT', ['RUNNING']],
+  ['REPLACE_CARD', ['RUNNING'], 'insufficient_funds'],
+  ['ADD_PAYMENT_METHOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'no_payment_method'],
+  ['ADD_MONEY', ['RUNNING', 'IN_GRACE', 'ENDED'], 'no_payment_method'],
+  ['ADD_MONEY', ['RUNNING', 'IN_GRACE', 'ENDED'], 'unknown_payment_provider'],
+  ['RENEW_MANUALLY', ['RUNNING'], 'auto_renew_off'],
+  ['RENEW_MANUALLY', ['RUNNING'], 'paid_before'],
+  ['ENDS_FOR_GOOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'no_active_price'],
+  ['ENDS_FOR_GOOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'account_closed'],
+  ['DECIDE_DEVICE', ['RUNNING']],
+  ['AWAIT_REVIEW', ['ENDED'], 'DETECTOR'],
+  ['ASK_SUPPORT', ['ENDED'], 'REVOKED'],
+].flatMap(([kind, stages, reason = null, old = 29.5]) =>
+  stages.map((stage) => ({ kind, stage, reason, old_amount_usd: old, until: stage === 'ENDED' ? null : '2026-12-01T10:00:00Z' })),
+);
+
+for (const locale of ['en-US', 'de-DE'])
+  test(`each task in each stage has its texts with all values (${locale})`, async () => {
+    const kinds = Object.keys(catalogs.en).filter((key) => key.startsWith('home.do.'));
+    assert.deepEqual([...new Set(tasks.map((task) => `home.do.${task.kind}`))].sort(), kinds.sort());
+    const page = await open(browser, backend, { as: people.nora, path: '/wallet', locale });
+    await page.route('**/api/v1/tasks', (route) =>
+      route.fulfill({
+        json: {
+          tasks: tasks.map((task, n) => ({ ...task, subscription_id: `${n}`, master: 'gold.swing', amount_usd: 39.5, alert_id: null })),
+        },
+      }),
+    );
+    await page.goto(`${backend.address}/app/`);
+    await page.locator('.task').first().waitFor();
+    const shown = await page.locator('.task').evaluateAll((cards) =>
+      cards.map((card) => ['h3', 'p', 'a'].map((part) => card.querySelector(part).textContent.trim())),
+    );
+    assert.equal(shown.length, tasks.length);
+    const wrong = tasks.filter(
+      ({ stage }, n) =>
+        shown[n].some((text) => text === '' || /–|[{}]|: ?\.|undefined|null/.test(text)) ||
+        // What has ended doesn't work until a day.
+        (stage === 'ENDED' && shown[n].some((text) => /\b(until|bis)\b/.test(text))),
+    );
+    assert.deepEqual(wrong, []);
+    if (locale === 'de-DE') await assertGerman(page, 'tasks');
+    await takeScreenshot(page, `tasks-${locale}`);
+    await close(page);
+  });
+
 test('dialogs and problems are in German, too', async () => {
   const renew = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals?renew`, locale: 'de-AT' });
   await renew.getByRole('dialog').getByText('Visa ••9995', { exact: true }).waitFor();

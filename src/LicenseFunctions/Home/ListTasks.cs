@@ -55,6 +55,9 @@ public sealed class ListTasks(
         return new TaskRenewal(
             next.ExpiresAt, policy.OpensAt(next.ExpiresAt), price.AmountUsd + next.DebtUsd, next.LastPaidUsd,
             HeldBy: forecast.IsHeld && forecast.Obstacle != payment.Obstacle ? forecast.Obstacle : null, payment.Obstacle,
-            CanPay: payment.With is not null, next.Status, TakesCards: policy.IdempotencyKeyLifetimes.Count > 0);
+            CanPay: payment.With is not null, next.Status, TakesCards: policy.IdempotencyKeyLifetimes.Count > 0)
+        {
+            HasUnbookedCharge = next.HasUnbookedCharge,
+        };
     }
 }

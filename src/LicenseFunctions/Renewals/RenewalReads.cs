@@ -61,6 +61,9 @@ public sealed record NextRenewal(
     /// <summary>What deferred renewals left open and the next payment includes.</summary>
     public decimal DebtUsd { get; init; }
 
+    /// <summary>A charge of the license succeeded and is not booked yet: nothing more is charged, and the license stays valid.</summary>
+    public bool HasUnbookedCharge { get; init; }
+
     /// <summary>The brand of the default card, for its customer; null if it is not known or was not read.</summary>
     public string? CardBrand { get; init; }
 
@@ -180,7 +183,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge
         from page
         join next_renewals n on n.subscription_id = page.subscription_id
         order by n.expires_at, n.subscription_id
@@ -224,7 +227,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd,
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
                (select m.brand from user_payment_methods m where m.payment_method_id = n.payment_method_id) as brand
         from next_renewals n
         where n.subscription_id = @subscriptionId and n.expires_at is not null
@@ -234,7 +237,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge
         from next_renewals n
         where n.user_id = @subscriberId and n.expires_at is not null
         """;
@@ -402,6 +405,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         public bool PriceAccepted { get; init; }
         public string? LastDecline { get; init; }
         public bool WasPaid { get; init; }
+        public bool HasUnbookedCharge { get; init; }
         public string? Status { get; init; }
         public string? Brand { get; init; }
 
@@ -410,6 +414,7 @@ public sealed class RenewalReads(LicenseDatabase database)
             LastPaidUsd, WalletUsd, Card, LastDecline, Status is { } status ? EnumWords.Parse<RenewalStatus>(status) : null, WasPaid)
         {
             DebtUsd = IsPriceFrozen ? DebtsUsd : DebtUsd,
+            HasUnbookedCharge = HasUnbookedCharge,
             CardBrand = Brand,
         };
     }

@@ -41,6 +41,8 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
     {
         // Nobody reads the mails of a closed account.
         if (next.License.Block is RenewalBlock.AccountClosed) yield break;
+        // The customer has paid: nothing more is charged, and the license stays valid.
+        if (next.HasUnbookedCharge) yield break;
 
         var forecast = next.Forecast(policy);
         if (RenewalWarnings.IsNoticeDue(next.ExpiresAt, forecast, next.Status, now, policy))

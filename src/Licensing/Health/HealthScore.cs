@@ -89,7 +89,7 @@ public static class HealthScore
                 yield return Loss(
                     HealthPart.Status, StatusPoints,
                     new Why(HealthReason.LockedNoFunds, "The platform has locked the subscription because funds are missing"),
-                    HealthAction.ContactSupport, "Top up the wallet, or ask the platform's support");
+                    HealthAction.ContactSupport, "Add money to the wallet, or ask the platform's support");
                 break;
             case LicenseStatus.Suspended when facts.Code == LicenseCode.PausedToxic:
                 yield return Loss(
@@ -110,7 +110,7 @@ public static class HealthScore
             case LicenseStatus.Revoked:
                 yield return Loss(
                     HealthPart.Status, StatusPoints, new Why(HealthReason.Revoked, "The license was revoked"),
-                    HealthAction.ContactSupport, "Ask the platform's support for a new token");
+                    HealthAction.ContactSupport, "If you didn't end the license, write to support");
                 break;
             case LicenseStatus.Expired or LicenseStatus.Grace when facts.Payment.Obstacle is PaymentSource.NoActivePrice:
                 yield return Loss(
@@ -169,30 +169,30 @@ public static class HealthScore
             HealthAction.Renew, "Agree to the new price on the Renewals page, or with the link in the email"),
         PaymentSource.NoPaymentMethod => (
             new Why(HealthReason.NoPaymentMethod, "The wallet balance is too low for the next period, and no payment method is saved"),
-            HealthAction.AddPaymentMethod, "Save a payment method, or top up the wallet"),
+            HealthAction.AddPaymentMethod, "Save a payment method, or add money to the wallet"),
         PaymentSource.UnknownProvider => (
             new Why(
                 HealthReason.UnknownPaymentProvider,
                 "The wallet balance is too low for the next period, and the saved payment method can't be charged"),
-            HealthAction.ReplaceCard, "Save a payment method, or top up the wallet"),
+            HealthAction.ReplaceCard, "Save a payment method, or add money to the wallet"),
         PaymentSource.AmountTooSmall => (
             new Why(
                 HealthReason.AmountTooSmall,
                 "The wallet balance is too low for the next period, and its price is too small to be charged"),
-            HealthAction.Renew, "Top up the wallet"),
+            HealthAction.Renew, "Add money to the wallet"),
         RenewalForecast.CardExpires => (
             new Why(HealthReason.CardExpires, "The saved card expires before the renewal"),
-            HealthAction.ReplaceCard, "Save a card that is valid for longer, or top up the wallet"),
+            HealthAction.ReplaceCard, "Save a card that is valid for longer, or add money to the wallet"),
         // Any other code is a decline of the card.
         _ => (
             new Why(HealthReason.PaymentDeclined, "The last payment was declined"),
-            HealthAction.ReplaceCard, "Save another payment method, or top up the wallet"),
+            HealthAction.ReplaceCard, "Save another payment method, or add money to the wallet"),
     };
 
     private static Why UsageGain(HealthFacts facts) =>
         SilencePoints(facts) > 0 ? new Why(HealthReason.WhileUsed, "Points of a license that is used every trading day")
         : facts.LastUsedAt is null ? new Why(HealthReason.NoUseKnown, "No use is known yet")
-        : new Why(HealthReason.InUse, "The license was used in the last trading day");
+        : new Why(HealthReason.InUse, "The license was used on the last trading day");
 
     private static int SilencePoints(HealthFacts facts)
     {

@@ -15,7 +15,7 @@ public enum CustomerTaskKind
     /// <summary>The license has expired, its grace has ended, and something can pay its renewal.</summary>
     RenewExpired,
 
-    /// <summary>Only the platform can end the suspension.</summary>
+    /// <summary>Only the platform can end the suspension, the pause or the lock.</summary>
     AskPlatform,
 
     /// <summary>The bank requires a confirmation of the payment.</summary>
@@ -42,7 +42,10 @@ public enum CustomerTaskKind
     /// <summary>The license expires soon, and it is not renewed automatically.</summary>
     RenewManually,
 
-    /// <summary>The license ends soon or has ended, and nobody can renew it: the master has no price, or left the platform.</summary>
+    /// <summary>
+    /// The license ends soon or has ended, and nobody can renew it: the master has no price, an account is closed, or the subscription
+    /// has ended.
+    /// </summary>
     EndsForGood,
 
     /// <summary>A device was refused because all slots were taken.</summary>
@@ -51,7 +54,7 @@ public enum CustomerTaskKind
     /// <summary>An operator reviews the appeal: there is nothing to do.</summary>
     AwaitReview,
 
-    /// <summary>The license was revoked before its end: only the support can help.</summary>
+    /// <summary>The license was revoked before its end: only support can help.</summary>
     AskSupport,
 }
 
@@ -100,10 +103,22 @@ public sealed record TaskRenewal(
     DateTimeOffset Until, DateTimeOffset OpensAt, decimal? AmountUsd, decimal? OldAmountUsd, string? HeldBy, string? Obstacle, bool CanPay,
     RenewalStatus? Status, bool TakesCards)
 {
-    /// <summary>Nobody can renew it, not even on request.</summary>
-    public bool IsImpossible => Obstacle is PaymentSource.NoActivePrice || IsBlocked;
+    /// <summary>A charge of the license succeeded and is not booked yet: its period may be paid.</summary>
+    public bool HasUnbookedCharge { get; init; }
 
-    private bool IsBlocked => Enum.GetValues<RenewalBlock>().Any(block => EnumWords.Of(block) == HeldBy);
+    /// <summary>Nobody can renew it, not even on request.</summary>
+    public bool IsImpossible => Obstacle is PaymentSource.NoActivePrice
+        || IsHeldBy(RenewalBlock.AccountClosed, RenewalBlock.MasterClosed, RenewalBlock.SubscriptionInactive);
+
+    /// <summary>It can be renewed after the platform has ended its suspension, pause or lock.</summary>
+    public bool WaitsForPlatform => IsHeldBy(RenewalBlock.LicenseSuspended, RenewalBlock.PausedToxic, RenewalBlock.LockedNoFunds);
+
+    private bool IsHeldBy(params ReadOnlySpan<RenewalBlock> blocks)
+    {
+        foreach (var block in blocks)
+            if (EnumWords.Of(block) == HeldBy) return true;
+        return false;
+    }
 }
 
 /// <param name="Code">The code of a check, regardless of devices.</param>
@@ -116,7 +131,7 @@ public sealed record TaskFacts(
     Guid SubscriptionId, string Master, LicenseCode Code, bool IsSuspended, DateTimeOffset? GraceUntil,
     IReadOnlyList<TaskSuspension> Suspensions, TaskRenewal? Renewal, Guid? QuestionId, Guid? RefusedId);
 
-/// <summary>Decides what a customer has to do first. Nothing is a task that can't be done.</summary>
+/// <summary>Decides what a customer has to do first. It lists only what can be done.</summary>
 public static class CustomerTasks
 {
     /// <summary>A license that isn't renewed automatically is a task from this long before its expiry.</summary>
@@ -184,7 +199,7 @@ public static class CustomerTasks
 
         if (license.Code is LicenseCode.Revoked)
         {
-            // When the paid time is over, nothing of it is left to ask for.
+            // After the expiry, no paid time is left, so there is nothing to ask support for.
             return license.Renewal is null || license.Renewal.Until > now
                 ? Task(CustomerTaskKind.AskSupport, EnumWords.UpperOf(license.Code)) with
                 {
@@ -208,7 +223,7 @@ public static class CustomerTasks
 
     private static string? ReasonOf(CustomerTaskKind kind, TaskRenewal renewal) => kind switch
     {
-        CustomerTaskKind.RenewManually => renewal.HeldBy,
+        CustomerTaskKind.RenewManually or CustomerTaskKind.AskPlatform => renewal.HeldBy,
         CustomerTaskKind.EndsForGood => renewal.Obstacle is PaymentSource.NoActivePrice ? renewal.Obstacle : renewal.HeldBy,
         _ => renewal.Obstacle,
     };
@@ -216,8 +231,8 @@ public static class CustomerTasks
     private static CustomerTaskKind? OfPayment(TaskRenewal renewal, TaskStage stage, DateTimeOffset now)
     {
         var isRunning = stage is TaskStage.Running;
-        // The payment may have succeeded: the outcome comes by itself.
-        if (renewal.Status?.IsChargeOpen() is true)
+        // The payment may have succeeded: the outcome comes by itself, or an operator decides it.
+        if (renewal.HasUnbookedCharge || renewal.Status?.IsChargeOpen() is true)
             return null;
         if (renewal.Status is RenewalStatus.NeedsAuthentication)
             return CustomerTaskKind.ConfirmPayment;
@@ -225,6 +240,8 @@ public static class CustomerTasks
             return null;
         if (renewal.IsImpossible)
             return CustomerTaskKind.EndsForGood;
+        if (renewal.WaitsForPlatform)
+            return CustomerTaskKind.AskPlatform;
         if (renewal.Obstacle is PaymentSource.PriceConsent)
             return !isRunning || renewal.OpensAt <= now ? CustomerTaskKind.AgreeToPrice : null;
         if (!renewal.CanPay)

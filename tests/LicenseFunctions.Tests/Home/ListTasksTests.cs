@@ -54,6 +54,27 @@ public sealed class ListTasksTests(PostgresFixture postgres)
         Assert.Equal(["DecideDevice", "DecideDevice", "AwaitReview"], await KindsAsync(scene));
     }
 
+    /// <summary>A customer who has paid is not asked to pay while an operator decides the charge.</summary>
+    [Fact]
+    public async Task Run_AChargeThatIsNotBooked_AsksForNoPayment_UntilItIsDecided()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() - interval '10 days'");
+        var before = (await KindsAsync(scene)).ToList();
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_cases (provider, reason, subject, subscription_id, detail)
+            values ('stripe', 'not_booked', 'pi_1', @SubscriptionId, 'a test')
+            """, new { scene.SubscriptionId });
+
+        var during = await KindsAsync(scene);
+        await scene.Database.ExecuteAsync("update payment_cases set decided_at = now(), decision = 'refunded'");
+
+        Assert.Single(before);
+        Assert.Empty(during);
+        Assert.Equal(before, await KindsAsync(scene));
+    }
+
     private static async Task<IEnumerable<string>> KindsAsync(LicenseScene scene)
     {
         var database = scene.Database.Database;

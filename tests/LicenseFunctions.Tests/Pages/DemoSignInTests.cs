@@ -101,4 +101,32 @@ public sealed class DemoSignInTests(PostgresFixture postgres)
                 """));
         }
     }
+
+    /// <summary>An earlier version's data has no renewals, and people have used it since.</summary>
+    [Fact]
+    public async Task DemoData_OverThatOfAnEarlierVersion_AddsNoSecondHistory()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        Assert.Equal(0, (await Licensectl.RunAsync(database, "demo-data")).Code);
+        // Nora has her history, and Paul has none and two payment methods.
+        await database.ExecuteAsync(
+            """
+            delete from renewals_to_invoice;
+            delete from renewal_attempts;
+            delete from renewals;
+            delete from license_renewal_history where subscription_id = '00000000-0000-4000-8000-000000000306';
+            insert into user_payment_methods
+                (user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand, is_default)
+            values ('00000000-0000-4000-8000-000000000106', 'stripe', 'cus_demo_6', 'pm_card_visa', 'card', '4242', 'visa', false)
+            """);
+        var histories = await CountAsync("license_renewal_history");
+
+        Assert.Equal(0, (await Licensectl.RunAsync(database, "demo-data")).Code);
+
+        Assert.Equal(
+            (histories + 2, 1, 1),
+            (await CountAsync("license_renewal_history"), await CountAsync("renewals"), await CountAsync("renewal_attempts")));
+
+        Task<int> CountAsync(string table) => database.QueryAsync<int>($"select count(*)::int from {table}");
+    }
 }

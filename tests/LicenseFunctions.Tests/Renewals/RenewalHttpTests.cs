@@ -849,6 +849,13 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             where s.subscription_id = @open
             """,
             new { open });
+        var unbooked = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = false });
+        await database.ExecuteAsync(
+            """
+            insert into payment_cases (provider, reason, subject, subscription_id, detail)
+            values ('stripe', 'not_booked', 'pi_unbooked', @unbooked, 'a test')
+            """,
+            new { unbooked });
 
         await RunAsync("WarnExpiring");
         await RunAsync("WarnExpiring");
@@ -858,7 +865,7 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             select payload -> 'model' ->> 'subscription_id' from outbox
             where payload ->> 'template' in ('expiring', 'in_grace') and payload -> 'model' ->> 'subscription_id' = any(@licenses)
             """,
-            new { licenses = new[] { well.ToString(), doomed.ToString(), late.ToString(), open.ToString(), soonPaid.ToString() } });
+            new { licenses = new[] { well, doomed, late, open, soonPaid, unbooked }.Select(license => license.ToString()).ToArray() });
         Assert.Equal(new[] { doomed.ToString(), late.ToString() }.Order(), mails.Order());
     }
 

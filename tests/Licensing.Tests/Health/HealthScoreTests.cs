@@ -205,7 +205,7 @@ public sealed class HealthScoreTests
     {
         {
             Well,
-            "+40 The license runs until Sep 22, 2026; +20 The license was used in the last trading day; +20 1 of 2 slots are taken; " +
+            "+40 The license runs until Sep 22, 2026; +20 The license was used on the last trading day; +20 1 of 2 slots are taken; " +
             "+20 No alert is open"
         },
         {
@@ -216,7 +216,7 @@ public sealed class HealthScoreTests
         {
             Well with { Status = LicenseStatus.Expired, ExpiresAt = Now.AddDays(-9), Payment = new PaymentFacts(true, "no_active_price") },
             "+40 Points of a valid license; -40 The license has expired, and the master has no active price to renew it; " +
-            "+20 The license was used in the last trading day; +20 1 of 2 slots are taken; +20 No alert is open"
+            "+20 The license was used on the last trading day; +20 1 of 2 slots are taken; +20 No alert is open"
         },
     };
 

@@ -56,6 +56,10 @@ public sealed class CustomerTasksTests
         ["off, a new price"] = Due(0, PaymentSource.PriceConsent, RenewalForecast.AutoRenewOff),
         ["the master left"] = Due(0, heldBy: "master_closed"),
         ["the account is closed"] = Due(0, heldBy: "account_closed"),
+        ["the subscription has ended"] = Due(0, heldBy: "subscription_inactive"),
+        ["suspended by the platform"] = Due(0, heldBy: "license_suspended"),
+        ["paused"] = Due(0, heldBy: "paused_toxic"),
+        ["locked"] = Due(0, PaymentSource.NoPaymentMethod, "locked_no_funds", canPay: false),
         ["paid before"] = Due(0, heldBy: RenewalForecast.PaidBefore),
         ["disputed"] = Due(0, heldBy: PaymentSource.PaymentDisputed),
         ["the bank asks"] = Due(0, "requires_action", status: RenewalStatus.NeedsAuthentication),
@@ -63,6 +67,11 @@ public sealed class CustomerTasksTests
         ["unknown"] = Due(0, status: RenewalStatus.Unknown),
         ["undecided"] = Due(0, status: RenewalStatus.Undecided),
         ["being booked"] = Due(0, status: RenewalStatus.Succeeded),
+        ["paid, not booked"] = Due(0, PaymentSource.NoPaymentMethod, canPay: false) with { HasUnbookedCharge = true },
+        ["paid after a decline, not booked"] = Due(0, "insufficient_funds", status: RenewalStatus.SoftDeclined) with
+        {
+            HasUnbookedCharge = true,
+        },
     };
 
     // A task for 20 days, 5 days, in the grace, and after the end; "-" for none.
@@ -85,6 +94,10 @@ public sealed class CustomerTasksTests
         off, a new price             | -                | AgreeToPrice     | AgreeToPrice     | AgreeToPrice
         the master left              | -                | EndsForGood      | EndsForGood      | EndsForGood
         the account is closed        | -                | EndsForGood      | EndsForGood      | EndsForGood
+        the subscription has ended   | -                | EndsForGood      | EndsForGood      | EndsForGood
+        suspended by the platform    | -                | AskPlatform      | AskPlatform      | AskPlatform
+        paused                       | -                | AskPlatform      | AskPlatform      | AskPlatform
+        locked                       | -                | AskPlatform      | AskPlatform      | AskPlatform
         paid before                  | -                | RenewManually    | RenewInGrace     | RenewExpired
         disputed                     | -                | RenewManually    | RenewInGrace     | RenewExpired
         the bank asks                | ConfirmPayment   | ConfirmPayment   | ConfirmPayment   | ConfirmPayment
@@ -92,6 +105,8 @@ public sealed class CustomerTasksTests
         unknown                      | -                | -                | -                | -
         undecided                    | -                | -                | -                | -
         being booked                 | -                | -                | -                | -
+        paid, not booked             | -                | -                | -                | -
+        paid after a decline, not booked | -            | -                | -                | -
         """;
 
     private static readonly string[] States = ["20 days", "5 days", "grace", "expired", "expired, suspended for it"];
@@ -167,6 +182,8 @@ public sealed class CustomerTasksTests
     [InlineData("the master left", "5 days", TaskStage.Running, 5, "master_closed")]
     [InlineData("no price", "grace", TaskStage.InGrace, 2, "no_active_price")]
     [InlineData("nothing pays", "expired", TaskStage.Ended, null, "no_payment_method")]
+    [InlineData("locked", "expired", TaskStage.Ended, null, "locked_no_funds")]
+    [InlineData("suspended by the platform", "expired, suspended for it", TaskStage.Ended, null, "license_suspended")]
     public void Of_ATask_SaysWhyAndUntilWhen(string renewal, string state, TaskStage stage, int? days, string reason)
     {
         var task = CustomerTasks.Of([InState(state, Renewals[renewal])], Now).Single();

@@ -51,11 +51,12 @@ export default function Home() {
 }
 
 /** The page where each task is done, and how urgent it is. The payment pages need their own document. */
-const places: Record<string, { to: (id: string) => string; tone: 'poor' | 'fair' | 'calm'; document?: boolean }> = {
+const places: Record<string, { to: (id: string, reason: string | null) => string; tone: 'poor' | 'fair' | 'calm'; document?: boolean }> = {
   LIFT_SUSPENSION: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   APPEAL: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   RENEW_EXPIRED: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'poor' },
-  ASK_PLATFORM: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
+  // The page of suspensions has none that is a pause or a lock.
+  ASK_PLATFORM: { to: (id, reason) => `/licenses/${id}/${reason === 'SUSPENDED' ? 'suspension' : 'renewals'}`, tone: 'poor' },
   CONFIRM_PAYMENT: { to: (id) => `/payment-methods/confirm/${id}`, tone: 'fair', document: true },
   AGREE_TO_PRICE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
   RENEW_IN_GRACE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
@@ -90,7 +91,11 @@ function TaskCard({ task }: { task: Task }) {
         <h3>{word('home.task', title, values)}</h3>
         <p>{word('home.why', why, values)}</p>
       </div>
-      <Link className={`button ${place.tone === 'calm' ? '' : 'main'}`} to={place.to(task.subscription_id)} reloadDocument={place.document}>
+      <Link
+        className={`button ${place.tone === 'calm' ? '' : 'main'}`}
+        to={place.to(task.subscription_id, task.reason)}
+        reloadDocument={place.document}
+      >
         {word('home.do', task.kind)}
         <span className="visually-hidden"> {task.master}</span>
       </Link>
@@ -100,12 +105,23 @@ function TaskCard({ task }: { task: Task }) {
 
 /** The texts of a task, which depend on what the license can do now, and on what is known. */
 function variantOf({ kind, stage, reason, old_amount_usd }: Task): { title: string; why: string; tone?: 'poor' } {
-  if (kind === 'AGREE_TO_PRICE' && old_amount_usd === null) return { title: kind, why: 'AGREE_TO_UNKNOWN_PRICE' };
+  const ended = stage === 'ENDED';
+  if (kind === 'AGREE_TO_PRICE') {
+    const why = old_amount_usd === null ? 'AGREE_TO_UNKNOWN_PRICE' : kind;
+    return ended ? { title: kind, why: `${why}_ENDED`, tone: 'poor' } : { title: kind, why };
+  }
+  if (kind === 'CONFIRM_PAYMENT' && ended) return { title: kind, why: 'CONFIRM_PAYMENT_ENDED', tone: 'poor' };
   if (kind === 'RENEW_MANUALLY' && reason !== 'auto_renew_off') return { title: kind, why: 'RENEW_MANUALLY_HELD' };
-  if (kind === 'ENDS_FOR_GOOD' && stage === 'ENDED') return { title: 'ENDS_FOR_GOOD_ENDED', why: kind };
-  if ((kind === 'ADD_PAYMENT_METHOD' || kind === 'ADD_MONEY') && stage !== 'RUNNING')
-    return stage === 'ENDED'
-      ? { title: 'RENEW_EXPIRED', why: `${kind}_NOW`, tone: 'poor' }
-      : { title: 'RENEW_IN_GRACE', why: `${kind}_NOW` };
+  if (kind === 'ENDS_FOR_GOOD')
+    return {
+      title: ended ? 'ENDS_FOR_GOOD_ENDED' : kind,
+      why: reason === 'no_active_price' || reason === 'master_closed' ? 'ENDS_FOR_GOOD_MASTER' : kind,
+    };
+  if (kind === 'ADD_PAYMENT_METHOD' || kind === 'ADD_MONEY') {
+    // Without a saved payment method, money is the only way where cards can't be saved.
+    const why = kind === 'ADD_MONEY' && reason === 'no_payment_method' ? 'ADD_MONEY_ONLY' : kind;
+    if (stage === 'RUNNING') return { title: kind, why };
+    return ended ? { title: 'RENEW_EXPIRED', why: `${why}_NOW`, tone: 'poor' } : { title: 'RENEW_IN_GRACE', why: `${why}_NOW` };
+  }
   return { title: kind, why: kind };
 }

@@ -132,7 +132,7 @@ export function RenewDialog({
                       : operator
                         ? 'renewals.customerNoMoney'
                         : 'renewals.noMoney',
-              { amount: total, means: means(reply) },
+              { amount: total },
             )}
           </p>
         </>

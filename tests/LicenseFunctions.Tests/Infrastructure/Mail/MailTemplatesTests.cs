@@ -377,6 +377,25 @@ public sealed partial class MailTemplatesTests
             publicUrl: null).Text,
         StringComparison.Ordinal);
 
+    private const string StaysValid = "The license stays valid, and nothing more is charged for it";
+    private const string ActLater = "An operator must act only if a payment still can’t be booked after a day.";
+
+    [Theory]
+    [InlineData("not_booked", "L-1", $"{StaysValid}. The event is tried again for a day\n", ActLater)]
+    [InlineData("not_booked", null, "What was done: The event is tried again for a day\n", ActLater)]
+    [InlineData("unknown_renewal", "L-1", $"{StaysValid}\n", "An operator must act.")]
+    [InlineData("unknown_renewal", null, "Nothing: an operator must decide\n", "An operator must act.")]
+    [InlineData("paid_twice", "L-1", "Nothing: an operator must decide\n", "An operator must act.")]
+    public void Render_OperatorPayments_SaysWhatWasDone_AndWhoMustAct(string reason, string? license, string done, string act)
+    {
+        var payment = new JsonObject { ["reason"] = reason, ["subject"] = "pi_1", ["subscription_id"] = license };
+
+        var text = Templates.Render("operator_payments", new JsonObject { ["payments"] = new JsonArray(payment) }, publicUrl: null).Text;
+
+        Assert.Contains(done, text, StringComparison.Ordinal);
+        Assert.Contains(act, text, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("refunded", "We refunded the payment of 30.10 USD")]
     [InlineData("dispute_lost_in_part", "Your bank reversed 10.00 USD of the payment of 30.10 USD")]
