@@ -115,7 +115,8 @@ need_value() {
   case ${3:-} in '' | --*) die "$2 needs a value, e.g. $2 $1" ;; esac
 }
 
-# read_options COMMAND BROKER [OPTION…]: sets port, data, database and empty of the caller, and ServiceBus; BROKER is an example of one
+# read_options COMMAND BROKER [OPTION…]: sets port, data, database and empty of the caller, and ServiceBus;
+# BROKER is the example that the error for --servicebus shows
 read_options() {
   local command=$1 broker=$2; shift 2
   while [ $# -gt 0 ]; do

@@ -34,14 +34,19 @@ start_demo_services() {
   [ -n "${INVOICE_SELLER_NAME:-}" ] || use_demo_seller
 }
 
-# run_demo_timers ADDRESS: runs the timers that make the first invoices and health scores of the demo data, as soon as the backend listens.
+# run_demo_timers PORT: runs the timers that make the first invoices and health scores of the demo data, as soon as the backend listens.
+# If it doesn't listen by HTTP within two minutes, they run by their schedules only.
 run_demo_timers() {
-  local token timer
+  local address=http://127.0.0.1:$1 deadline=$((SECONDS + 120)) token timer
   command -v curl >/dev/null || return 0
   token=$(licensectl token operator)
-  until curl -sf -o /dev/null "$1/healthz"; do pause 0.2; done
+  until curl -sf -m 5 -o /dev/null "$address/healthz"; do
+    [ "$SECONDS" -lt "$deadline" ] || return 0
+    pause 0.2
+  done
   for timer in FetchPaymentEvents IssueInvoices ScoreLicenses; do
-    curl -s -o /dev/null -X POST "$1/admin/functions/$timer" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{}'
+    curl -s -o /dev/null -X POST "$address/admin/functions/$timer" -H "Authorization: Bearer $token" \
+      -H 'Content-Type: application/json' -d '{}'
     pause 1
   done
 }

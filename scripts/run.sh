@@ -29,7 +29,7 @@ cmd_run() {
   fi
   use_locations "$empty"
   greet "$address" "$empty"
-  [ -n "$empty" ] || start_child run_demo_timers "$address" >/dev/null 2>&1
+  [ -n "$empty" ] || start_child run_demo_timers "$port" >/dev/null 2>&1
   start_child dotnet "$APP"
   wait "${CHILDREN[-1]}"
 }

@@ -1,4 +1,4 @@
--- The operators' queue of open alerts, which are those of two statuses: in the order of alerts_by_status_and_queue, which has one.
+-- Index for the queue of open alerts (OPEN and INVESTIGATING). alerts_by_status_and_queue covers one status only.
 insert into schema_migrations (name) values ('0076_queue_of_open_alerts');
 
 create index open_alerts_by_queue on suspicious_activity_alerts (

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Backend, licenses, people, root } from './support/backend.mjs';
-import { assertAccessible, close, launch, open, takeScreenshot, track } from './support/browser.mjs';
+import { assertAccessible, close, countClicks, launch, open, takeScreenshot, track } from './support/browser.mjs';
 
 const catcher = `${root}src/DevServices/MailCatcher/catcher.mjs`;
 const { simpleParser } = createRequire(catcher)('mailparser');
@@ -38,6 +38,7 @@ before(async () => {
       BRAND_NAME: 'Northwind Signals',
       BRAND_COLOR: '#4b3fc9',
       SUPPORT_EMAIL: 'help@northwind.example',
+      ALERT_EMAIL: 'operators@northwind.example',
     },
   });
   browser = await launch();
@@ -119,5 +120,36 @@ test('every mail is readable in each width, light and dark, and has nothing to l
   const page = await open(browser, backend, { as: people.operator, path: link.slice(`${backend.address}/app`.length) });
   await page.getByText('The alert of the mail').waitFor();
   await page.getByRole('heading', { name: 'Concurrent use' }).waitFor();
+  await close(page);
+});
+
+test('from an alert mail to a decision in four clicks', async () => {
+  const alert = '00000000-0000-4000-8000-0000000008f0';
+  backend.sql(`update outbox set sent_at = now() where sent_at is null;
+    update suspicious_activity_alerts set operators_told_at = now();
+    insert into suspicious_activity_alerts (alert_id, subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${alert}', '${licenses.peter}', '${people.peter}', 'MULTIPLE_IPS', 'HIGH', 'Used from 9 networks', '{}')`);
+  await backend.runTimer('ScanUsage');
+  await backend.runTimer('DrainOutbox');
+  const mails = await Promise.all(readdirSync(folder).map((file) => simpleParser(readFileSync(join(folder, file)))));
+  const sent = mails.find(({ html }) => html.includes(`/app/alerts/${alert}`));
+  assert.equal(sent.to.value[0].address, 'operators@northwind.example');
+  const link = /href="([^"]*8f0)"/.exec(sent.html)[1];
+
+  // This page stands for the mail program.
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  await page.evaluate((href) => {
+    document.body.innerHTML = '<h1>Mail</h1><a>Review the alert</a>';
+    document.querySelector('a').href = href;
+  }, link);
+  const clicks = await countClicks(page);
+  await page.getByRole('link', { name: 'Review the alert' }).click();
+  await page.getByRole('button', { name: 'Close as resolved…' }).click();
+  await page.getByRole('dialog').locator('textarea:focus').waitFor();
+  await page.keyboard.type('He moves between his offices.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as resolved' }).click();
+  await page.getByText('1 alert updated.').waitFor();
+  assert.ok(clicks() <= 4, `${clicks()} clicks`);
+  assert.equal(backend.sql(`select status from suspicious_activity_alerts where alert_id = '${alert}'`), 'RESOLVED');
   await close(page);
 });

@@ -142,7 +142,12 @@ public sealed class HealthStore(LicenseDatabase database)
             new CommandDefinition(Due, new { limit, skipped }, cancellationToken: cancellationToken))).AsList();
     }
 
+    // Marks have no index by license, so they are read once. They and the due time remain until the timer runs. Meanwhile, a license is
+    // scored at most every 10 seconds, however often it is shown.
     private const string Outdated = """
+        with marked as materialized (
+            select distinct m.subscription_id from health_marks m where m.subscription_id = any(@subscriptionIds)
+        )
         select a.subscription_id
         from unnest(@subscriptionIds) as a (subscription_id)
         join subscriptions s using (subscription_id)
@@ -151,14 +156,18 @@ public sealed class HealthStore(LicenseDatabase database)
             from v_current_license_tokens c where c.subscription_id = a.subscription_id limit 1
         ) t
         left join license_health h on h.subscription_id = a.subscription_id
-        where h.scored_at is null or h.due_at <= now() or (h.is_silent and t.last_used_at > h.scored_at)
-           or exists (select from health_marks m where m.subscription_id = a.subscription_id)
+        where h.scored_at is null or (h.is_silent and t.last_used_at > h.scored_at)
+           or (h.scored_at <= now() - interval '10 seconds'
+               and (h.due_at <= now() or a.subscription_id in (select m.subscription_id from marked m)))
            or h.platform_facts is distinct from platform_facts_hash(
                   subscription_state_of(s.state)::text, is_subscription_active(s.is_active), s.paused_reason, t.token_id,
                   t.is_active is true, t.revoked_reason, t.expires_at)
         """;
 
-    /// <summary>Those of these licenses that have no score, are due, or have changed since they were scored.</summary>
+    /// <summary>
+    /// Those of these licenses that have no score, are due, or have changed since they were scored; without those that were scored in the
+    /// last 10 seconds, unless the platform changed them.
+    /// </summary>
     public async Task<Guid[]> OutdatedAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);

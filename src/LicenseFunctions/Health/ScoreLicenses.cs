@@ -22,6 +22,8 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     // While one part waits for the database, the other computes.
     private const int Parts = 2;
 
+    private HashSet<Guid> lockedBefore = [];
+
     /// <returns>The number of licenses that were scored.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
@@ -32,18 +34,23 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
             added = await store.CompareAsync(Compared, cancellationToken);
         while (added >= Compared / 10 && !TimeSlice.IsOver);
         await store.MarkAsync(cancellationToken);
-        var (scored, batch, left) = (0, TimeSlice.Batch(Batch, 500), new List<Guid>());
+        var (scored, batch, left, locked) = (0, TimeSlice.Batch(Batch, 500), new List<Guid>(), new HashSet<Guid>());
         while (await store.DueAsync(batch, [.. left], cancellationToken) is { Count: > 0 } due)
         {
             var parts = await Task.WhenAll(
                 due.Chunk((due.Count + Parts - 1) / Parts).Select(part => ScorePartAsync(part, cancellationToken)));
             scored += parts.Sum(part => part.Scored.Count - part.Locked.Count);
+            locked.UnionWith(parts.SelectMany(part => part.Locked));
             if (due.Count < batch || TimeSlice.IsOver)
                 break;
             foreach (var part in parts)
                 left.AddRange([.. part.Unreadable, .. part.Locked]);
         }
 
+        // A page that is shown locks a license for a moment. Only a lock that lasts until the next run is a trouble.
+        foreach (var id in locked.Intersect(lockedBefore))
+            await skipped.ReportAsync("health", id, new TimeoutException("Another session has locked the license."), cancellationToken);
+        lockedBefore = locked;
         return scored;
     }
 
@@ -51,7 +58,10 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
     public async Task<IReadOnlyList<ScoredHealth>> ScoreAsync(Guid[] subscriptionIds, CancellationToken cancellationToken) =>
         (await ScorePartAsync(subscriptionIds, cancellationToken)).Scored;
 
-    /// <summary>Scores those of these licenses whose stored score is missing or may be out of date.</summary>
+    /// <summary>
+    /// Scores those of these licenses whose stored score is missing or may be out of date. For a change of this backend's own facts, it may
+    /// be 10 seconds old.
+    /// </summary>
     /// <returns>The present scores by license.</returns>
     public async Task<IReadOnlyDictionary<Guid, int>> ScoreOutdatedAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {
@@ -84,8 +94,6 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
         }
 
         var locked = scored.Count > 0 ? await store.SaveAsync(scored, cancellationToken) : [];
-        foreach (var id in locked)
-            await skipped.ReportAsync("health", id, new TimeoutException("Another session has locked the license."), cancellationToken);
         foreach (var (id, failure) in unreadable)
             await skipped.ReportAsync("health", id, failure, cancellationToken);
         if (unreadable.Count > 0)

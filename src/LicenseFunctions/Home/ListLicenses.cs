@@ -5,6 +5,7 @@ using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace LicenseFunctions.Home;
 
@@ -13,10 +14,13 @@ public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Ne
 
 /// <summary>
 /// Lists the licenses of a subscriber, or, for operators, of all subscribers. What has changed since a license was scored is scored now, so
-/// that a list shows the score of the license's page.
+/// that a list shows the score of the license's page. If that fails or takes too long, the list has the stored scores.
 /// </summary>
-public sealed class ListLicenses(LicenseDatabase database, LicenseListStore store, ScoreLicenses score)
+public sealed class ListLicenses(LicenseDatabase database, LicenseListStore store, ScoreLicenses score, ILogger<ListLicenses> log)
 {
+    // Of the database time of a request, which the list itself needs, too.
+    private static readonly TimeSpan LongestScoring = TimeSpan.FromSeconds(1);
+
     private const int MaxPage = 100;
     private const int LongestSearch = 100;
 
@@ -69,12 +73,24 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
     private async Task<IReadOnlyList<ListedLicense>> WithPresentScoresAsync(
         IReadOnlyList<ListedLicense> licenses, CancellationToken cancellationToken)
     {
-        var scores = await score.ScoreOutdatedAsync([.. licenses.Select(license => license.SubscriptionId)], cancellationToken);
-        return
-        [
-            .. licenses.Select(license =>
-                scores.TryGetValue(license.SubscriptionId, out var present) ? license with { HealthScore = present } : license),
-        ];
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LongestScoring);
+        try
+        {
+            var scores = await score.ScoreOutdatedAsync([.. licenses.Select(license => license.SubscriptionId)], limit.Token);
+            return
+            [
+                .. licenses.Select(license =>
+                    scores.TryGetValue(license.SubscriptionId, out var present) ? license with { HealthScore = present } : license),
+            ];
+        }
+#pragma warning disable CA1031 // The stored scores are right enough; without them, there would be no list.
+        catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            log.LogWarning(failure, "A list shows stored scores, because the present ones could not be computed");
+            return licenses;
+        }
     }
 
     private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;

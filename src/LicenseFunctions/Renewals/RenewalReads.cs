@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
@@ -94,7 +93,7 @@ public sealed record UnknownCharge
     public string? IntentId { get; init; }
     public string? Provider { get; init; }
 
-    /// <summary>By this, PayPal's dashboard finds the payment; null for Stripe.</summary>
+    /// <summary>Search key in PayPal's dashboard; null for Stripe, and if the stored request can't be read.</summary>
     public string? InvoiceId { get; init; }
 
     /// <summary>The number of the attempt, from 1.</summary>
@@ -338,16 +337,16 @@ public sealed class RenewalReads(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Lists unknown charges with their requests, the oldest first. Those that an operator must decide come before the others.
+    /// Lists unknown charges with their requests (JSON), the oldest first. Those that an operator must decide come before the others.
     /// </summary>
-    public async Task<IReadOnlyList<(UnknownCharge Charge, ChargeRequest Request)>> UnknownAsync(
+    public async Task<IReadOnlyList<(UnknownCharge Charge, string Request)>> UnknownAsync(
         int limit, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        return (await connection.QueryAsync<UnknownCharge, string, (UnknownCharge, ChargeRequest)>(
+        return (await connection.QueryAsync<UnknownCharge, string, (UnknownCharge, string)>(
             new CommandDefinition(Unknown, new { limit }, cancellationToken: cancellationToken),
-            (charge, request) => (charge, JsonSerializer.Deserialize<ChargeRequest>(request, RowJson.Options)!),
+            (charge, request) => (charge, request),
             splitOn: "request")).AsList();
     }
 

@@ -45,8 +45,8 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ReviewAl
     [Function("JudgeAlert")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Reviews an alert: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the license. OPEN reopens a closed alert and "
-            + "suspends nothing.",
+        "Reviews an alert: INVESTIGATING, RESOLVED, or FALSE_POSITIVE, which may reinstate the license. OPEN takes a review back "
+            + "and suspends nothing.",
         Body = typeof(AlertReview), Reply = typeof(AlertRow))]
     public async Task<IResult> Review(
         [HttpTrigger(AuthorizationLevel.Anonymous, "patch", Route = "api/v1/licenses/alerts/{alertId:guid}")] HttpRequest request,

@@ -178,7 +178,7 @@ public sealed class AlertStore(LicenseDatabase database)
           and a.status = @Status
         """;
 
-    // As a condition of its own, for the index on the open alerts.
+    // A separate condition, so that the partial index is used.
     private const string OfOpen = """
 
           and is_alert_open(a.status)

@@ -7,8 +7,8 @@ using Npgsql;
 
 namespace LicenseFunctions.Suspicion;
 
-/// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE; OPEN reopens a closed alert.</param>
-/// <param name="Notes">Up to 2,000 characters; required to close or reopen an alert.</param>
+/// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE; OPEN takes one of these back.</param>
+/// <param name="Notes">Up to 2,000 characters; required except with INVESTIGATING.</param>
 /// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the license and sends the customer a mail.</param>
 public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false);
 
@@ -49,7 +49,8 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
         if (review.Reinstate && before.SubscriptionId is { } locked)
             await SuspensionStore.LockAsync(connection, locked, cancellationToken);
-        if (before.Status != review.Status && !await AlertStore.MoveAsync(
+        // The same status once more is a repeated request, except OPEN, which new alerts have.
+        if ((before.Status != review.Status || review.Status == AlertStatus.Open) && !await AlertStore.MoveAsync(
             connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
             time.GetUtcNow().UtcDateTime, cancellationToken))
             return Impossible(before.Status, review.Status);
@@ -60,8 +61,8 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         }
 
         await AuditLog.AddAsync(connection, new AuditRow(
-            by, review.Status == AlertStatus.Open ? "alert.reopened" : "alert.judged", before.SubscriptionId, alertId.ToString(),
-            review.Notes, Before: RowJson.Of(new { before.Status }),
+            by, review.Status == AlertStatus.Open && !AlertStatus.AllOpen.Contains(before.Status) ? "alert.reopened" : "alert.judged",
+            before.SubscriptionId, alertId.ToString(), review.Notes, Before: RowJson.Of(new { before.Status }),
             After: RowJson.Of(new { review.Status, review.Reinstate })), cancellationToken);
         return (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
     }
@@ -77,7 +78,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         if (review.Notes is { Length: > MaxNotes })
             return new Refusal(RefusalKind.Invalid, "NOTES_TOO_LONG", $"notes must have at most {MaxNotes} characters.", "notes");
         if (AlertStatus.NeedsReason(review.Status) && string.IsNullOrWhiteSpace(review.Notes))
-            return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Notes are required to close or reopen an alert.", "notes");
+            return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Notes are required, except with INVESTIGATING.", "notes");
         return review.Reinstate && review.Status != AlertStatus.FalsePositive
             ? new Refusal(
                 RefusalKind.Invalid, "NOT_FALSE_POSITIVE", "Only FALSE_POSITIVE can reinstate the license.", "reinstate",

@@ -6,8 +6,8 @@ namespace LicenseFunctions.Suspicion;
 
 /// <summary>One decision about several alerts.</summary>
 /// <param name="AlertIds">1 to 100.</param>
-/// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE; OPEN reopens closed alerts.</param>
-/// <param name="Notes">Up to 2,000 characters; required to close or reopen alerts.</param>
+/// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE; OPEN takes one of these back.</param>
+/// <param name="Notes">Up to 2,000 characters; required except with INVESTIGATING.</param>
 /// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the licenses and sends the customers mails.</param>
 public sealed record AlertReviews(IReadOnlyList<Guid> AlertIds, string Status, string? Notes = null, bool Reinstate = false);
 

@@ -46,8 +46,8 @@ public sealed class LicenseChanges(LicenseDatabase database, ValidationCache cac
 
     private Position? last;
 
-    // One pass over all tokens, with as little work for each as possible; the written ones, usually few, are then read by their places. A
-    // place in this statement's snapshot is that row. The age of a row of a wrapped-around transaction is negative.
+    // One pass over all tokens, with as little work for each as possible; the written ones, usually few, are then read by their ctid.
+    // Within one snapshot, a ctid identifies its row. The age of a row of a wrapped-around transaction is negative.
     private const string Changes = """
         with every_token as materialized (
             select bit_xor(uuid_hash_extended(token_id, 0) # uuid_hash_extended(subscription_id, 1)) as every,

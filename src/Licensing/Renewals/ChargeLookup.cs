@@ -16,7 +16,7 @@ public abstract record ChargeLookup
         string ChargeId, string? IntentId, bool IsPaid, long AmountMinor, string Currency, Guid? RenewalId, Guid? SubscriptionId)
         : ChargeLookup
     {
-        /// <summary>The renewal in its metadata, also if the payer may have written them. Only an operator may use it.</summary>
+        /// <summary>The renewal in its metadata, also if the payer may have written it. Only an operator may use it.</summary>
         public Guid? UnprovenRenewalId { get; init; }
     }
 

@@ -16,7 +16,7 @@ public static class AlertStatus
     /// <summary>The statuses from which an alert may change to <paramref name="status"/>.</summary>
     public static IReadOnlyList<string> Before(string status) => status switch
     {
-        Open => [Resolved, FalsePositive],
+        Open => [Investigating, Resolved, FalsePositive],
         Investigating => [Open],
         Resolved or FalsePositive => AllOpen,
         _ => [],

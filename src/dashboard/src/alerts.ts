@@ -43,7 +43,7 @@ export type Evidence = {
 };
 /** The device that a check refused. */
 export const refusedDevice = (evidence: Evidence | null) => evidence?.refused_device ?? evidence?.newcomer;
-/** The statuses that a review gives; OPEN reopens. */
+/** The statuses that a review gives; OPEN takes a review back. */
 export type Review = 'OPEN' | 'INVESTIGATING' | 'RESOLVED' | 'FALSE_POSITIVE';
 export type AlertRow = {
   alert_id: string;

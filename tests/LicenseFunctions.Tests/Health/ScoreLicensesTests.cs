@@ -148,12 +148,46 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     [MemberData(nameof(Changes))]
     public async Task Find_AfterAChange_HasTheScoreOfTheMomentBeforeTheTimer(string change, int expected)
     {
-        var list = new ListLicenses(database.Database, new LicenseListStore(database.Database, LicenseScene.ListSettings), score);
+        var list = NewList();
         Assert.Equal(100, (await list.FindAsync(license, owner, Stop)).Value.HealthScore);
         await score.RunAsync(Stop);
+        await database.ExecuteAsync(ScoredEarlier);
         await database.ExecuteAsync(change);
 
         Assert.Equal(expected, (await list.FindAsync(license, owner, Stop)).Value.HealthScore);
+    }
+
+    private const string ScoredEarlier = "update license_health set scored_at = scored_at - interval '10 seconds'";
+
+    private ListLicenses NewList() => new(
+        database.Database, new LicenseListStore(database.Database, LicenseScene.ListSettings), score, NullLogger<ListLicenses>.Instance);
+
+    [Theory]
+    [InlineData("alter table health_marks rename to renamed_marks")]
+    [InlineData("begin transaction; lock table health_marks")]
+    public async Task Find_WhenScoringIsImpossible_HasTheStoredScore(string trouble)
+    {
+        await score.RunAsync(Stop);
+        await database.ExecuteAsync("update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'x'");
+        await using var other = await database.Source.OpenConnectionAsync(Stop);
+        await other.ExecuteAsync(trouble);
+
+        var found = (await NewList().FindAsync(license, owner, Stop)).Value;
+
+        Assert.Equal(("REVOKED", 100), (found.Status, found.HealthScore));
+    }
+
+    [Fact]
+    public async Task ScoreOutdated_OfAMarkedLicense_ScoresItEvery10Seconds()
+    {
+        await score.RunAsync(Stop);
+        await AddAlertAsync("HIGH");
+
+        Assert.Empty(await score.ScoreOutdatedAsync([license], Stop));
+
+        await database.ExecuteAsync(ScoredEarlier);
+        Assert.Equal([86], (await score.ScoreOutdatedAsync([license], Stop)).Values);
+        Assert.Empty(await score.ScoreOutdatedAsync([license], Stop));
     }
 
     [Fact]
@@ -262,14 +296,33 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         await platform.ExecuteAsync(lockSql, new { license });
 
         Assert.Equal(1, await score.RunAsync(Stop));
+        Assert.Empty(await SkippedAsync());
+
+        // Only a lock that lasts is reported.
+        Assert.Equal(0, await score.RunAsync(Stop));
+        Assert.Equal(wasScored ? [license] : [], await SkippedAsync());
 
         await platform.ExecuteAsync("rollback transaction");
-        Assert.Equal(
-            wasScored ? [license] : [],
-            await database.QueryAllAsync<Guid>("select row_id from skipped_rows where source = 'health'"));
         Assert.Equal(1, await score.RunAsync(Stop));
         Assert.Equal(0, await score.RunAsync(Stop));
         Assert.Equal(0L, await database.QueryAsync<long>("select count(*) from health_marks"));
+    }
+
+    private Task<IReadOnlyList<Guid>> SkippedAsync() =>
+        database.QueryAllAsync<Guid>("select row_id from skipped_rows where source = 'health'");
+
+    [Fact]
+    public async Task Show_WhileALicenseIsLocked_ShowsItsScoreAndReportsNothing()
+    {
+        await score.RunAsync(Stop);
+        await using var other = await database.Source.OpenConnectionAsync(Stop);
+        await other.ExecuteAsync("begin transaction");
+        await other.ExecuteAsync("select from license_health for update");
+
+        for (var i = 0; i < 2; i++)
+            Assert.Equal(100, (await show.RunAsync(new Caller(CallerRole.Operator), license, Stop)).Value.HealthScore);
+
+        Assert.Empty(await SkippedAsync());
     }
 
     [Fact]

@@ -350,6 +350,14 @@ public sealed class PayPalStoryTests(PostgresFixture postgres) : IAsyncLifetime
             payPal.Account.State.Orders.Values.Select(order => (string?)order["purchase_units"]![0]!["invoice_id"]),
             unknown!["charges"]!.AsArray().Select(charge => (string?)charge!["invoice_id"]));
         Assert.Equal(["paid_before"], await database.QueryAllAsync<string>("select reason from payment_cases where decided_at is null"));
+        // A request that can't be read hides neither its charge nor the others.
+        await database.ExecuteAsync(
+            "alter table renewal_attempts disable trigger keep_request_frozen; "
+            + "update renewal_attempts set request = jsonb_build_array(request)");
+        (_, unknown, _) = await app.GetAsync("/api/v1/renewals/unknown", "Bearer " + RunningApp.Token("operator"));
+        Assert.Null(unknown!["charges"]!.AsArray().Single()!["invoice_id"]);
+        await database.ExecuteAsync(
+            "update renewal_attempts set request = request -> 0; alter table renewal_attempts enable trigger keep_request_frozen");
         payPal.Faults.Clear();
         await RunDueAsync("ReconcileRenewals");
         Assert.Equal(

@@ -37,7 +37,8 @@ public sealed class AlertTests(PostgresFixture postgres)
     [InlineData("INVESTIGATING", "FALSE_POSITIVE", null)]
     [InlineData("RESOLVED", "OPEN", null)]
     [InlineData("FALSE_POSITIVE", "OPEN", null)]
-    [InlineData("INVESTIGATING", "OPEN", "INVALID_TRANSITION")]
+    [InlineData("INVESTIGATING", "OPEN", null)]
+    [InlineData("OPEN", "OPEN", "INVALID_TRANSITION")]
     [InlineData("RESOLVED", "INVESTIGATING", "INVALID_TRANSITION")]
     [InlineData("FALSE_POSITIVE", "RESOLVED", "INVALID_TRANSITION")]
     public async Task Review_FromAStatusToAnother_FollowsTheRules(string from, string to, string? refusal)
@@ -54,6 +55,9 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(refusal, reviewed.Refusal?.Code);
         Assert.Equal(refusal is null, AlertStatus.After(from).Contains(to));
         Assert.Equal(refusal is null ? to : from, await scene.Database.QueryAsync<string>("select status from suspicious_activity_alerts"));
+        Assert.Equal(
+            refusal is not null ? [] : AlertStatus.AllOpen.Contains(from) ? ["alert.judged"] : ["alert.reopened"],
+            await scene.Database.QueryAllAsync<string>("select action from audit_log"));
     }
 
     [Fact]

@@ -7,7 +7,7 @@ public sealed class AlertStatusTests
 {
     [Theory]
     [InlineData("OPEN", "INVESTIGATING RESOLVED FALSE_POSITIVE")]
-    [InlineData("INVESTIGATING", "RESOLVED FALSE_POSITIVE")]
+    [InlineData("INVESTIGATING", "OPEN RESOLVED FALSE_POSITIVE")]
     [InlineData("RESOLVED", "OPEN")]
     [InlineData("FALSE_POSITIVE", "OPEN")]
     [InlineData("BROKEN", "")]

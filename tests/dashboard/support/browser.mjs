@@ -367,3 +367,14 @@ export async function close(page) {
   else idle.set(page.idleKey, [...(idle.get(page.idleKey) ?? []), page]);
   assert.deepEqual(errors, []);
 }
+
+/** Counts the clicks on a page from now on, also over navigations. */
+export async function countClicks(page) {
+  let clicks = 0;
+  page.isSpent = true;
+  await page.exposeFunction('countClick', () => clicks++);
+  const listen = () => addEventListener('click', (event) => event.isTrusted && event.detail > 0 && globalThis.countClick(), true);
+  await page.addInitScript(listen);
+  await page.evaluate(listen);
+  return () => clicks;
+}

@@ -10,7 +10,7 @@ namespace LicenseFunctions.Infrastructure.Settings;
 /// </summary>
 /// <param name="Queue">The queue's name.</param>
 /// <param name="Unavailable">Message for operators if no Service Bus can be used; null if one can.</param>
-/// <param name="IsOff">Whether the settings name no Service Bus on purpose: none at all, or a broker that isn't one.</param>
+/// <param name="IsOff">Whether the settings name no Service Bus on purpose: none at all, or an AMQP broker other than Service Bus.</param>
 /// <param name="ConnectionString">Null if an identity is used.</param>
 /// <param name="Namespace">NAME.servicebus.windows.net; null if there is a connection string.</param>
 /// <param name="EmulatorPort">The port of the emulator's administration API, which differs from its AMQP port.</param>

@@ -83,8 +83,7 @@ export default function Alerts() {
           onChange={(value) => filter('status', value)}
           options={[
             ['NOT_CLOSED', words.alerts.allOpen],
-            ['OPEN', words.alerts.notInvestigated],
-            ...['INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]),
+            ...['OPEN', 'INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]),
             ['ALL', texts.alerts.all],
           ]}
         />

@@ -34,31 +34,41 @@ export function ReviewAlerts({
       const reinstated = new Set(
         body.reinstate ? reviewed.flatMap((alert) => (alert.can_reinstate && alert.subscription_id ? [alert.subscription_id] : [])) : [],
       );
+      const closes = status === 'RESOLVED' || status === 'FALSE_POSITIVE';
       const undo = async () => {
         try {
-          await Promise.all(
-            [...reinstated].map((id) =>
+          const open = { status: 'OPEN' as const, notes: closes ? texts.review.undoneReview : texts.review.undoReason, reinstate: false };
+          const kept = await send(reviewed, open);
+          const reopened = reviewed.filter((alert) => !kept.some((one) => one.key === alert.alert_id));
+          // After the reopening, which may be refused: then its license stays reinstated.
+          const licenses = [...reinstated].filter((id) => reopened.some((alert) => alert.subscription_id === id));
+          const suspended = await Promise.allSettled(
+            licenses.map((id) =>
               call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement, cause: causes.get(id) }),
             ),
           );
-          const kept = await send(reviewed, { status: 'OPEN', notes: texts.review.undoneReview, reinstate: false });
-          const reopened = reviewed.length - kept.length;
-          notify(reinstated.size > 0 ? texts.alerts.suspendedAgain(reopened) : texts.alerts.reopened(reopened));
+          const failed = suspended.filter((one) => one.status === 'rejected');
+          const outcome = [];
+          if (reopened.length > 0) outcome.push(closes ? texts.alerts.reopened(reopened.length) : texts.review.undone);
+          if (licenses.length > failed.length) outcome.push(texts.alerts.suspendedAgain(licenses.length - failed.length));
+          if (failed[0]) outcome.push(texts.alerts.notSuspended(failed.length, (failed[0].reason as Error).message));
+          if (kept[0]) outcome.push(texts.alerts.notReopened(kept.length, kept[0].detail ?? ''));
+          notify(outcome.join(' '));
         } catch (problem) {
           notify((problem as Error).message);
         }
         undone();
       };
-      const closes = status === 'RESOLVED' || status === 'FALSE_POSITIVE';
-      if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), closes ? () => void undo() : undefined);
+      if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), status === 'OPEN' ? undefined : () => void undo());
       setAsked(undefined);
       setNotes('');
       done(refused.length > 0 ? { of: alerts.length, results: refused } : undefined);
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
   // For several alerts, a disabled button shows that the action exists, but not for all of them.
+  // "Reopen" is about closed ones, which can't be closed again.
   const offers = (next: Review) =>
-    next === 'OPEN' ? alerts.some((alert) => alert.next_statuses.includes(next)) : alerts.length > 1 || could(next);
+    next === 'OPEN' ? alerts.some((alert) => !alert.next_statuses.includes('RESOLVED')) : alerts.length > 1 || could(next);
 
   return (
     <>
