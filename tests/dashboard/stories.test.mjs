@@ -721,7 +721,10 @@ test('an undo that can’t reopen the alert suspends nothing and says why; an in
   await backend.call('POST', `/api/v1/licenses/${licenses.hana}/suspend`, operator, suspension);
   const statusOf = () => backend.sql(`select status from suspicious_activity_alerts where description = 'Undone too late'`);
   const page = await open(browser, backend, { as: people.operator, path: '/alerts' });
-  await page.getByRole('row', { name: /Undone too late/ }).getByText('New', { exact: true }).waitFor();
+  await page
+    .getByRole('row', { name: /Undone too late/ })
+    .getByText('New', { exact: true })
+    .waitFor();
   await page.getByRole('row', { name: /Undone too late/ }).click();
   await page.getByRole('button', { name: 'Investigate', exact: true }).click();
   await page.getByRole('button', { name: 'Undo' }).click();
@@ -1271,7 +1274,8 @@ test('declined renewals are tried again, and dead mails are sent again', async (
   const lost = backend.sql(`
     insert into renewal_attempts
         (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status)
-    select uuid_generate_v4(), renewal_id, 2, 'paypal', uuid_generate_v4(), '{}', now(), true, 'sent'
+    select uuid_generate_v4(), renewal_id, 2, 'paypal', uuid_generate_v4(),
+           jsonb_build_object('renewal_id', renewal_id, 'attempt', 2), now(), true, 'sent'
     from renewals where intent_id = 'pi_story'
     returning renewal_id`);
   await page.goto(`${backend.address}/app/renewals`);
@@ -1312,7 +1316,7 @@ test('an operator reads every report on the page and downloads it as CSV', async
                           paid_from, paid_until)
     select r.id::uuid, s.subscription_id, s.subscriber_id, now() - interval '5 days', 'auto', r.status, 41.17, now(), r.paid_with,
            case when r.paid_with is not null then now() - r.age end, case when r.paid_with is not null then now() - r.age / 10 end
-    from (values ('${id(11)}', '${licenses.nora}', 'applied', 'card', interval '50 days'),
+    from (values ('${id(11)}', '${licenses.nora}', 'applied', 'card', interval '500 days'),
                  ('${id(12)}', '${licenses.jonas}', 'awaiting_consent', null, null)) as r (id, license, status, paid_with, age)
     join subscriptions s on s.subscription_id = r.license::uuid;
     insert into renewal_attempts (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent,

@@ -248,9 +248,9 @@ for (const locale of ['en-US', 'de-DE'])
     );
     await page.goto(`${backend.address}/app/`);
     await page.locator('.task').first().waitFor();
-    const shown = await page.locator('.task').evaluateAll((cards) =>
-      cards.map((card) => ['h3', 'p', 'a'].map((part) => card.querySelector(part).textContent.trim())),
-    );
+    const shown = await page
+      .locator('.task')
+      .evaluateAll((cards) => cards.map((card) => ['h3', 'p', 'a'].map((part) => card.querySelector(part).textContent.trim())));
     assert.equal(shown.length, tasks.length);
     const wrong = tasks.filter(
       ({ stage }, n) =>

@@ -697,13 +697,7 @@ money(
   ': chosen[RefundPeriod.Shorten].Sum();',
   'ReversalsTests',
 );
-money(
-  'part-of-a-refund-takes-all',
-  rules + 'Reversals.cs',
-  'gone >= charged ? charged',
-  'gone > 0 ? charged',
-  'ReversalsTests',
-);
+money('part-of-a-refund-takes-all', rules + 'Reversals.cs', 'gone >= charged ? charged', 'gone > 0 ? charged', 'ReversalsTests');
 money(
   'won-disputes-give-nothing-back',
   rules + 'Reversals.cs',

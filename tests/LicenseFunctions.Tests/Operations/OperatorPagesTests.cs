@@ -280,7 +280,7 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
                 ("/api/v1/payments/cases", "case_id,"), ("/api/v1/payments/disputes", "reversal_id,"),
                 ("/api/v1/payments/refunds", "refund_id,"),
                 ("/api/v1/renewals/unknown",
-                    "renewal_id,subscription_id,user_id,email,status,amount_usd,period_start,intent_id,provider,attempt,"),
+                    "renewal_id,subscription_id,user_id,email,status,amount_usd,period_start,intent_id,provider,invoice_id,attempt,"),
                 ("/api/v1/renewals/preview?days=30", "subscription_id,email,"), ("/api/v1/renewals/failures", "reason,"),
                 ("/api/v1/outbox/dead", "outbox_id,"), ("/api/v1/quarantine", "quarantine_id,"),
                 ("/api/v1/licenses/alerts/shadow", "subscription_id,"),

@@ -31,7 +31,8 @@ public sealed class CatalogTests
     private static readonly HealthReason[] WithoutRecommendation =
     [
         HealthReason.RunsUntil, HealthReason.Valid, HealthReason.InUse, HealthReason.NoUseKnown, HealthReason.DevicesInUse,
-        HealthReason.NoOpenAlert, HealthReason.WithoutOpenAlerts, HealthReason.AlertInReview,
+        HealthReason.NoOpenAlert, HealthReason.WithoutOpenAlerts, HealthReason.AlertInReview, HealthReason.WhileUsed,
+        HealthReason.WhileValid,
     ];
 
     [Fact]

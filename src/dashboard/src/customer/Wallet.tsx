@@ -100,5 +100,5 @@ function Purpose({ of }: { of: Entry }) {
 }
 
 /** What this backend booked is said in the reader's language. The platform's own descriptions are in English, for English readers only. */
-const described = ({ description, purpose, day }: Entry) =>
+export const described = ({ description, purpose, day }: Entry) =>
   word('wallet.purpose', purpose, { day: day ? format.date(day) : '' }) ?? (language.get() === 'en' ? description : undefined);

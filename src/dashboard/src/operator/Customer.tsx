@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
-import type { Entry as WalletEntry } from '../customer/Wallet';
+import { type Entry as WalletEntry, described } from '../customer/Wallet';
 import type { AlertRow } from '../alerts';
 import { Heading, saveFile } from '../files';
 import { format } from '../format';
@@ -277,7 +277,7 @@ function WalletEntries({ entries }: { entries: WalletEntry[] }) {
           cell: (row) => (
             <>
               {word('wallet.type', row.type) ?? row.type}
-              <div className="small">{row.description}</div>
+              <div className="small">{described(row)}</div>
             </>
           ),
         },
