@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Renewals;
 using LicenseFunctions.Tests.Support;
-using Licensing;
 using StripeStandIn;
 using Xunit;
 

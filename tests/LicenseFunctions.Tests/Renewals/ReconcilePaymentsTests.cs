@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing.Renewals;
