@@ -2728,6 +2728,28 @@ ALTER TABLE public.metric_increments ALTER COLUMN increment_id ADD GENERATED ALW
     CACHE 1
 );
 
+CREATE TABLE public.payment_cases (
+    case_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    provider text NOT NULL,
+    reason text NOT NULL,
+    subject text NOT NULL,
+    renewal_id uuid,
+    subscription_id uuid,
+    user_id uuid,
+    transaction_id text,
+    amount_minor bigint,
+    currency text,
+    detail text NOT NULL,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    decision text,
+    decided_at timestamp with time zone,
+    decided_by uuid,
+    decided_why text,
+    operators_told_at timestamp with time zone,
+    CONSTRAINT decided_has_a_time CHECK (((decision IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT decision_is_known CHECK ((decision = ANY (ARRAY['credited'::text, 'dismissed'::text, 'applied'::text, 'refunded'::text, 'answered'::text])))
+);
+
 CREATE TABLE public.payment_reversals (
     reversal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     provider text NOT NULL,
@@ -2848,6 +2870,11 @@ CREATE VIEW public.renewal_terms AS
      LEFT JOIN public.user_wallets w ON ((w.user_id = s.subscriber_id)))
      LEFT JOIN public.default_cards m ON ((m.user_id = s.subscriber_id)));
 
+CREATE VIEW public.unbooked_charges AS
+ SELECT c.subscription_id
+   FROM public.payment_cases c
+  WHERE ((c.reason = ANY (ARRAY['unknown_renewal'::text, 'not_booked'::text])) AND (c.decided_at IS NULL));
+
 CREATE VIEW public.next_renewals AS
  SELECT t.subscription_id,
     t.subscriber_id AS user_id,
@@ -2886,7 +2913,10 @@ CREATE VIEW public.next_renewals AS
           WHERE (f.payment_method_id = t.payment_method_id)) AS last_four,
     t.is_disputed,
     COALESCE(r.debts_usd, (0)::numeric) AS debts_usd,
-    t.debt_usd
+    t.debt_usd,
+    (EXISTS ( SELECT
+           FROM public.unbooked_charges c
+          WHERE (c.subscription_id = t.subscription_id))) AS has_unbooked_charge
    FROM (public.renewal_terms t
      LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
 
@@ -2907,28 +2937,6 @@ CREATE TABLE public.outbox (
     CONSTRAINT sent_or_dead_not_both CHECK (((sent_at IS NULL) OR (dead_at IS NULL)))
 );
 
-CREATE TABLE public.payment_cases (
-    case_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    provider text NOT NULL,
-    reason text NOT NULL,
-    subject text NOT NULL,
-    renewal_id uuid,
-    subscription_id uuid,
-    user_id uuid,
-    transaction_id text,
-    amount_minor bigint,
-    currency text,
-    detail text NOT NULL,
-    opened_at timestamp with time zone DEFAULT now() NOT NULL,
-    decision text,
-    decided_at timestamp with time zone,
-    decided_by uuid,
-    decided_why text,
-    operators_told_at timestamp with time zone,
-    CONSTRAINT decided_has_a_time CHECK (((decision IS NULL) = (decided_at IS NULL))),
-    CONSTRAINT decision_is_known CHECK ((decision = ANY (ARRAY['credited'::text, 'dismissed'::text, 'applied'::text, 'refunded'::text, 'answered'::text])))
-);
-
 CREATE TABLE public.payment_comparisons (
     provider text NOT NULL,
     day date NOT NULL,
@@ -2946,7 +2954,7 @@ CREATE TABLE public.payment_customers (
 
 CREATE TABLE public.payment_event_reads (
     provider text NOT NULL,
-    read_until timestamp with time zone NOT NULL,
+    read_until timestamp with time zone,
     held_since timestamp with time zone,
     asked_at timestamp with time zone,
     asked_every interval,
@@ -3004,11 +3012,6 @@ CREATE TABLE public.refunds (
     CONSTRAINT refunded_amount_positive CHECK ((amount_minor > 0)),
     CONSTRAINT requested_refund_has_a_next_try CHECK (((state = 'requested'::text) = (next_try_at IS NOT NULL)))
 );
-
-CREATE VIEW public.unbooked_charges AS
- SELECT c.subscription_id
-   FROM public.payment_cases c
-  WHERE ((c.reason = ANY (ARRAY['unknown_renewal'::text, 'not_booked'::text])) AND (c.decided_at IS NULL));
 
 CREATE VIEW public.renewal_facts AS
  SELECT r.renewal_id,
@@ -3076,7 +3079,13 @@ CREATE VIEW public.renewal_facts AS
     charged.elsewhere AS has_other_charge,
     r.may_be_paid,
     ( SELECT public.unread_providers() AS unread_providers) AS unread_providers,
-    ( SELECT public.overdue_providers() AS overdue_providers) AS overdue_providers
+    ARRAY( SELECT p.name
+           FROM unnest(( SELECT public.overdue_providers() AS overdue_providers)) p(name)
+          WHERE ((NOT (EXISTS ( SELECT
+                   FROM public.payment_customers c
+                  WHERE ((c.user_id = r.user_id) AND ((c.payment_provider)::text = p.name))))) AND (NOT (EXISTS ( SELECT
+                   FROM public.user_payment_methods m
+                  WHERE ((m.user_id = r.user_id) AND ((m.payment_provider)::text = p.name))))))) AS overdue_providers
    FROM ((((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true))
@@ -3954,6 +3963,8 @@ CREATE INDEX usage_quarantine_quarantined_at ON public.usage_quarantine USING bt
 CREATE INDEX usage_rollups_hour_at ON public.usage_rollups USING brin (hour_at) WITH (pages_per_range='32');
 
 CREATE INDEX user_payment_methods_by_customer ON public.user_payment_methods USING btree (provider_customer_id) WHERE (provider_customer_id IS NOT NULL);
+
+CREATE INDEX user_payment_methods_of_user ON public.user_payment_methods USING btree (user_id);
 
 CREATE INDEX user_payment_methods_provider_payment_id ON public.user_payment_methods USING btree (provider_payment_id);
 
