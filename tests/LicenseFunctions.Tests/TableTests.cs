@@ -61,6 +61,7 @@ public sealed partial class TableTests
         ("Renewals", "license_devices", "evidence of a dispute"),
         ("Invoices", "renewals", "the periods that a payment paid for"),
         ("Invoices", "renewal_attempts", "the provider that charged it"),
+        ("Invoices", "payment_event_reads", "payments that a provider has not reported yet are numbered before later ones"),
         ("PaymentMethods", "renewals", "an entry of the wallet names the license"),
         ("Operations", "shadow_alerts", "a metric"),
         ("Operations", "usage_arrivals", "retention"),
