@@ -35,7 +35,7 @@ start_demo_services() {
 }
 
 # run_demo_timers PORT: runs the timers that make the first invoices and health scores of the demo data, as soon as the backend listens.
-# If it doesn't listen by HTTP within two minutes, they run by their schedules only.
+# If it doesn't answer over HTTP within two minutes, they run by their schedules only.
 run_demo_timers() {
   local address=http://127.0.0.1:$1 deadline=$((SECONDS + 120)) token timer
   command -v curl >/dev/null || return 0

@@ -168,7 +168,7 @@ from dated
 join made using (renewal_id)
 where status = 'applied';
 
--- Charges don't wait for a first read of the providers' events. The timer may begin days later.
+-- Demo charges don't wait for the first read of the providers' events, because the timer may start days later.
 insert into payment_event_reads (provider, asked_at, asked_every)
 values ('paypal', now(), interval '1 day'), ('stripe', now(), interval '1 day')
 on conflict do nothing;

@@ -38,7 +38,7 @@ end $$;
 -- The plan is made for the rows of the session's first call. A nested loop, the best for one row, would compare each with each later.
 alter function add_applied_renewals() set enable_nestloop = off;
 
--- A trigger needs no right on its function. add_license_event stays open: triggers of the platform's statements call it.
+-- A trigger needs no permission to execute its function. add_license_event stays open: triggers of the platform's statements call it.
 revoke execute on function add_applied_renewals() from public;
 
 -- This schema, and the caller's temporary objects last: nobody else's table or function may run with the owner's rights.

@@ -49,7 +49,7 @@ create or replace function unread_providers() returns text[] language sql stable
     where missed_until is not null or has_missed_events(asked_at, read_until, asked_every)
 $$;
 
--- Unread providers whose events are still unread six hours after the return.
+-- Providers that are asked again, but whose events are still unread six hours after the return.
 create or replace function overdue_providers() returns text[] language sql stable as $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads

@@ -142,8 +142,8 @@ public sealed class HealthStore(LicenseDatabase database)
             new CommandDefinition(Due, new { limit, skipped }, cancellationToken: cancellationToken))).AsList();
     }
 
-    // Marks have no index by license, so they are read once. They and the due time remain until the timer runs. Meanwhile, a license is
-    // scored at most every 10 seconds, however often it is shown.
+    // Marks have no index by license, so they are read once. They and the due time remain until the timer runs. Meanwhile, they
+    // cause at most one score every 10 seconds.
     private const string Outdated = """
         with marked as materialized (
             select distinct m.subscription_id from health_marks m where m.subscription_id = any(@subscriptionIds)
@@ -166,7 +166,7 @@ public sealed class HealthStore(LicenseDatabase database)
 
     /// <summary>
     /// Those of these licenses that have no score, are due, or have changed since they were scored; without those that were scored in the
-    /// last 10 seconds, unless the platform changed them.
+    /// last 10 seconds, unless the platform changed them, or they were used after a silence.
     /// </summary>
     public async Task<Guid[]> OutdatedAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)
     {

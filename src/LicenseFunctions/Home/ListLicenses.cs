@@ -18,7 +18,7 @@ public sealed record LicensePage(IReadOnlyList<ListedLicense> Licenses, Guid? Ne
 /// </summary>
 public sealed class ListLicenses(LicenseDatabase database, LicenseListStore store, ScoreLicenses score, ILogger<ListLicenses> log)
 {
-    // Of the database time of a request, which the list itself needs, too.
+    // A part of the request's database time: the list itself needs the rest.
     private static readonly TimeSpan LongestScoring = TimeSpan.FromSeconds(1);
 
     private const int MaxPage = 100;
@@ -84,7 +84,7 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
                     scores.TryGetValue(license.SubscriptionId, out var present) ? license with { HealthScore = present } : license),
             ];
         }
-#pragma warning disable CA1031 // The stored scores are right enough; without them, there would be no list.
+#pragma warning disable CA1031 // A list with stored scores is better than no list.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {

@@ -46,7 +46,7 @@ public sealed class InvoiceStore(LicenseDatabase database)
     /// <summary>
     /// Whether the events of one of these providers are unread: payments that are not booked yet must be numbered before later ones.
     /// </summary>
-    /// <param name="longest">How long after the return a provider that doesn't list its events is waited for.</param>
+    /// <param name="longest">How long to wait, after the return, for a provider that doesn't list its events.</param>
     public async Task<bool> AwaitsEventsAsync(
         IEnumerable<string> providers, TimeSpan longest, CancellationToken cancellationToken)
     {

@@ -44,8 +44,8 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
 
     private static readonly Refusal Retried = new(
         RefusalKind.Conflict, "EVENT_RETRIED",
-        "The event of this charge is still tried again. If it is booked after the decision, the customer may have paid twice.", "action",
-        "Wait until it is booked, or until a day is over. Or credit the charge, or refund it at the provider: then it is not booked.");
+        "The event of this charge is still being tried. If the charge is booked after the decision, the customer may have paid twice.",
+        "action", "Wait until the charge is booked, at most a day. Or credit it, or refund it at the provider: then it is not booked.");
 
     private const string IsAboutSameCharge =
         "o.provider = c.provider and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))";

@@ -60,7 +60,7 @@ public sealed record NextRenewal(
     /// <summary>What deferred renewals left open and the next payment includes.</summary>
     public decimal DebtUsd { get; init; }
 
-    /// <summary>A charge of the license succeeded and is not booked yet: nothing more is charged, and the license stays valid.</summary>
+    /// <summary>A charge was reported and is not booked yet, so the period may be paid.</summary>
     public bool HasUnbookedCharge { get; init; }
 
     /// <summary>The brand of the default card, for its customer; null if it is not known or was not read.</summary>

@@ -44,7 +44,7 @@ public sealed class SendRefunds(
 
     private async Task SendAsync(ClaimedRefund refund, CancellationToken cancellationToken)
     {
-        // After a restore, this refund may be made already, and its key forgotten by the provider.
+        // After a restore, this refund may already have been made, and the provider may have forgotten its key.
         if (gateways.Find(refund.Provider) is not null && await store.AwaitsEventsAsync(refund.Provider, cancellationToken))
         {
             await store.PostponeAsync(refund.RefundId, "events_not_read", RenewalPolicy.AnotherChargeRecheck, cancellationToken);

@@ -41,7 +41,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
     {
         // Nobody reads the mails of a closed account.
         if (next.License.Block is RenewalBlock.AccountClosed) yield break;
-        // The customer has paid: nothing more is charged, and the license stays valid.
+        // A charge was reported and is not booked yet, so the period may be paid.
         if (next.HasUnbookedCharge) yield break;
 
         var forecast = next.Forecast(policy);

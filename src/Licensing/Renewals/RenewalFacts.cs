@@ -38,7 +38,7 @@ public sealed record RenewalFacts(
     public IReadOnlyList<string> UnreadProviders { get; init; } = [];
 
     /// <summary>
-    /// Of <see cref="UnreadProviders"/>, those whose events are unread for six hours, and which the customer has never used. SQL:
+    /// Of <see cref="UnreadProviders"/>, those whose events have been unread for six hours, and which the customer has never used. SQL:
     /// overdue_providers.
     /// </summary>
     public IReadOnlyList<string> OverdueProviders { get; init; } = [];

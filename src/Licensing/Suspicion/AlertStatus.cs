@@ -22,7 +22,7 @@ public static class AlertStatus
         _ => [],
     };
 
-    /// <summary>Whether a review that gives this status needs a reason: closing and reopening do.</summary>
+    /// <summary>Whether a review that gives this status needs a reason: all do, except INVESTIGATING.</summary>
     public static bool NeedsReason(string status) => status != Investigating;
 
     /// <summary>The statuses that a review may give to an alert that is <paramref name="status"/>.</summary>

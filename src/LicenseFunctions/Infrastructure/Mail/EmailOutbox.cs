@@ -85,10 +85,8 @@ public static class EmailOutbox
     public static Task RemoveUnsentAsync(NpgsqlConnection connection, string[] keys, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(RemoveUnsent, new { keys }, cancellationToken: cancellationToken));
 
-    // Digits follow a beginning, so its keys are before the same text with a colon. Each beginning is looked up by itself ("offset 0") in
-    // the index of warnings, whose condition is repeated here. Were the times conditions inside, PostgreSQL might read all unsent mails.
     // A key is its beginning plus digits, so all its keys sort below the beginning plus ':'. `offset 0` forces one index lookup for each
-    // beginning. With the time conditions inside, PostgreSQL may read all unsent mails.
+    // beginning; the index's condition is repeated. With the time conditions inside, PostgreSQL may read all unsent mails.
     private const string RemoveUnsentWarnings = """
         delete from outbox
         where outbox_id = any(array(

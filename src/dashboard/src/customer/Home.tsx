@@ -55,7 +55,7 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
   LIFT_SUSPENSION: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   APPEAL: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   RENEW_EXPIRED: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'poor' },
-  // The page of suspensions has none that is a pause or a lock.
+  // The suspensions page doesn't list pauses or locks.
   ASK_PLATFORM: { to: (id, reason) => `/licenses/${id}/${reason === 'SUSPENDED' ? 'suspension' : 'renewals'}`, tone: 'poor' },
   CONFIRM_PAYMENT: { to: (id) => `/payment-methods/confirm/${id}`, tone: 'fair', document: true },
   AGREE_TO_PRICE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
@@ -118,7 +118,7 @@ function variantOf({ kind, stage, reason, old_amount_usd }: Task): { title: stri
       why: reason === 'no_active_price' || reason === 'master_closed' ? 'ENDS_FOR_GOOD_MASTER' : kind,
     };
   if (kind === 'ADD_PAYMENT_METHOD' || kind === 'ADD_MONEY') {
-    // Without a saved payment method, money is the only way where cards can't be saved.
+    // If no card can be saved here, only the wallet can pay.
     const why = kind === 'ADD_MONEY' && reason === 'no_payment_method' ? 'ADD_MONEY_ONLY' : kind;
     if (stage === 'RUNNING') return { title: kind, why };
     return ended ? { title: 'RENEW_EXPIRED', why: `${why}_NOW`, tone: 'poor' } : { title: 'RENEW_IN_GRACE', why: `${why}_NOW` };

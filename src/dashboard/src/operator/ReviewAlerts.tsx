@@ -40,7 +40,7 @@ export function ReviewAlerts({
           const open = { status: 'OPEN' as const, notes: closes ? texts.review.undoneReview : texts.review.undoReason, reinstate: false };
           const kept = await send(reviewed, open);
           const reopened = reviewed.filter((alert) => !kept.some((one) => one.key === alert.alert_id));
-          // After the reopening, which may be refused: then its license stays reinstated.
+          // Only after the reopening: if that is refused, the license stays reinstated.
           const licenses = [...reinstated].filter((id) => reopened.some((alert) => alert.subscription_id === id));
           const suspended = await Promise.allSettled(
             licenses.map((id) =>
@@ -66,7 +66,7 @@ export function ReviewAlerts({
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
   // For several alerts, a disabled button shows that the action exists, but not for all of them.
-  // "Reopen" is about closed ones, which can't be closed again.
+  // "Reopen" is offered only for closed alerts, which can't be closed again.
   const offers = (next: Review) =>
     next === 'OPEN' ? alerts.some((alert) => !alert.next_statuses.includes('RESOLVED')) : alerts.length > 1 || could(next);
 
