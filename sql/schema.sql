@@ -1804,7 +1804,8 @@ CREATE FUNCTION public.unread_providers() RETURNS text[]
     AS $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
-    where missed_until is not null or has_missed_events(asked_at, read_until, asked_every)
+    where (missed_until is not null and (read_until is not null or missed_until > now() - interval '6 hours'))
+       or has_missed_events(asked_at, read_until, asked_every)
 $$;
 
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger

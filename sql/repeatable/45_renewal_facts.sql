@@ -42,11 +42,13 @@ language sql stable as $$
     select coalesce(asked_at, read_until) <= now() - greatest(interval '15 minutes', 3 * asked_every)
 $$;
 
--- The providers whose events must be read before anything is charged. A provider without a row is none.
+-- The providers whose events must be read before anything is charged. A provider without a row is none. One whose list was never read, for
+-- example because its key may not, is waited for at most six hours.
 create or replace function unread_providers() returns text[] language sql stable as $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
-    where missed_until is not null or has_missed_events(asked_at, read_until, asked_every)
+    where (missed_until is not null and (read_until is not null or missed_until > now() - interval '6 hours'))
+       or has_missed_events(asked_at, read_until, asked_every)
 $$;
 
 -- Providers that are asked again, but whose events are still unread six hours after the return.

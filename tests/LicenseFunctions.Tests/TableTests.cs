@@ -59,6 +59,7 @@ public sealed partial class TableTests
         ("Operations", "dispute_evidence", "a metric"),
         ("Operations", "payment_comparisons", "a metric"),
         ("Renewals", "license_devices", "evidence of a dispute"),
+        ("Renewals", "unapplied_events", "a case is not dismissed while its event is tried again"),
         ("Invoices", "renewals", "the periods that a payment paid for"),
         ("Invoices", "renewal_attempts", "the provider that charged it"),
         ("Invoices", "payment_event_reads", "payments that a provider has not reported yet are numbered before later ones"),

@@ -68,7 +68,6 @@ internal sealed class SabotagedStore(IRenewalStore inner, Sabotage sabotage) : I
         Sabotage.DisputeIgnored => facts with { License = facts.License with { IsDisputed = false } },
         Sabotage.PriceKept => facts with { PriceUsd = facts.Renewal.AmountUsd ?? facts.PriceUsd },
         Sabotage.NextCardAtOnce => facts with { IsCardDeclined = true },
-        Sabotage.OverdueEventsIgnored => facts with { OverdueProviders = facts.UnreadProviders },
         Sabotage.MissedEventsIgnored => facts with { UnreadProviders = [] },
         Sabotage.OtherChargeIgnored => facts with { IsAnotherAwaited = false },
         _ => facts,

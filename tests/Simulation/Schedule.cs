@@ -60,9 +60,6 @@ internal enum Sabotage
 
     /// <summary>After a restore, cards are charged before the events of the lost time are read.</summary>
     MissedEventsIgnored,
-
-    /// <summary>After a restore, a charge doesn't wait for the events of the other provider, although the customer has used it.</summary>
-    OverdueEventsIgnored,
 }
 
 /// <summary>

@@ -58,7 +58,6 @@ public sealed class ScheduleTests
     [InlineData(nameof(Sabotage.CasesDropped))]
     [InlineData(nameof(Sabotage.NextCardAtOnce))]
     [InlineData(nameof(Sabotage.MissedEventsIgnored))]
-    [InlineData(nameof(Sabotage.OverdueEventsIgnored))]
     public void Schedules_WithADeliberateFault_ViolateARule(string sabotage)
     {
         Assert.NotEmpty(Simulate.Failing(first: 1, schedules: 20_000, Enum.Parse<Sabotage>(sabotage), untilFailure: true));

@@ -104,14 +104,14 @@ public sealed class FetchPaymentEvents(
         {
             if (TimeSlice.IsOver || clock.GetUtcNow() >= end) break;
             var isApplied = known.Contains(late.EventId);
-            var isLastTry = clock.GetUtcNow() - late.FailedAt >= LongestRetry;
-            if (!isApplied && await TryAgainAsync(events, late, isLastTry, cancellationToken))
+            var isTried = true;
+            if (!isApplied)
             {
-                isApplied = true;
-                applied++;
+                (isApplied, isTried) = await TryAgainAsync(events, late, cancellationToken);
+                if (isApplied) applied++;
             }
 
-            if (!isApplied && !isLastTry)
+            if (!isApplied && (!isTried || clock.GetUtcNow() - late.FailedAt < LongestRetry))
             {
                 failed.Add($"{late.EventId} ({late.EventType})");
                 continue;
@@ -126,8 +126,9 @@ public sealed class FetchPaymentEvents(
         return applied;
     }
 
-    private async Task<bool> TryAgainAsync(
-        IPaymentEventList events, UnappliedEvent late, bool isLastTry, CancellationToken cancellationToken)
+    /// <returns>Not tried if the provider's list is out of reach.</returns>
+    private async Task<(bool IsApplied, bool IsTried)> TryAgainAsync(
+        IPaymentEventList events, UnappliedEvent late, CancellationToken cancellationToken)
     {
         string? after = null;
         do
@@ -135,19 +136,19 @@ public sealed class FetchPaymentEvents(
             var page = await events.ReadAsync(late.CreatedAt, late.CreatedAt + TimeSpan.FromSeconds(1), after, cancellationToken);
             if (page.Refusal is { } refusal)
             {
-                // Otherwise an event that the provider no longer lists would stop the read of all others.
-                if (isLastTry || refusal.Kind is not RefusalKind.Unavailable) break;
-                throw CantRead(events, refusal);
+                // An event that the provider no longer lists must not stop the read of all others.
+                if (refusal.Code == ProviderRefusals.Refused.Code) break;
+                return (false, false);
             }
 
             if (page.Value.Events.FirstOrDefault(one => one.Id == late.EventId) is { } found)
-                return await TryApplyAsync(events.Provider, found, cancellationToken);
+                return (await TryApplyAsync(events.Provider, found, cancellationToken), true);
             after = page.Value.Next;
         }
         while (after is not null);
 
         await reads.FailAsync(events.Provider, late, concern: null, cancellationToken);
-        return false;
+        return (false, true);
     }
 
     /// <returns>How many events were applied; null if the time slice ended before the window.</returns>

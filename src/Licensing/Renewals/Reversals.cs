@@ -141,13 +141,17 @@ public static class Reversals
         facts.Choices.Where(choice => choice.ProviderId is null).Sum(choice => choice.AmountMinor)
         - Counted(facts).Where(counted => counted.Choice.ProviderId is null).Sum(counted => counted.Choice.AmountMinor);
 
+    // The provider makes the refund with the decision. A later one is other money.
+    private static readonly TimeSpan LatestCausedRefund = TimeSpan.FromHours(12);
+
     /// <summary>Lost by disputes, without the refunds that they caused: those are reported as refunds, too.</summary>
     internal static long ChargedBack(ReversalFacts facts)
     {
         var lost = OfKind(facts, ReversalKind.Dispute).Where(one => one.State is ReversalState.Lost).ToList();
         // The provider refuses other refunds during a dispute.
         var caused = OfKind(facts, ReversalKind.Refund)
-            .Where(one => one.State is not ReversalState.Failed && lost.Exists(dispute => dispute.OpenedAt <= one.ChangedAt)
+            .Where(one => one.State is not ReversalState.Failed
+                && lost.Exists(dispute => dispute.OpenedAt <= one.ChangedAt && one.ChangedAt <= dispute.ChangedAt + LatestCausedRefund)
                 && !facts.Choices.Any(choice => choice.ProviderId == one.ProviderId))
             .Sum(one => one.AmountMinor);
         return Math.Max(0, Lost(facts) - caused);

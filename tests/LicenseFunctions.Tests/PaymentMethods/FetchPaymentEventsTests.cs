@@ -339,7 +339,7 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
     [Theory]
     [InlineData(FaultKind.Refuse, "0", 1)]
     [InlineData(FaultKind.Refuse, "1 day", 0)]
-    [InlineData(FaultKind.ErrorBefore, "1 day", 0)]
+    [InlineData(FaultKind.ErrorBefore, "1 day", 1)] // not asked: it may still be listed
     public async Task Fetch_AnEventThatTheProviderNoLongerLists_DoesntStopTheRead(FaultKind fault, string age, int left)
     {
         await scene.Database.ExecuteAsync(
@@ -359,6 +359,23 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(
             left == 0 ? ["unreadable_event"] : [],
             await scene.Database.QueryAllAsync<string>("select reason from payment_cases"));
+    }
+
+    // A key may lack the permission to list events: what charged before must not stop for ever.
+    [Theory]
+    [InlineData("5 hours", null, "stripe")]
+    [InlineData("6 hours", null, "")]
+    [InlineData("6 hours", "1 day", "stripe")]
+    public async Task UnreadProviders_WhoseListWasNeverRead_AreWaitedForForSixHours(string since, string? readBefore, string unread)
+    {
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_event_reads (provider, read_until, asked_at, asked_every, missed_until)
+            values ('stripe', now() - @readBefore::interval, now(), interval '5 minutes', now() - @since::interval)
+            """,
+            new { readBefore, since });
+
+        Assert.Equal(unread, await scene.Database.QueryAsync<string>("select array_to_string(unread_providers(), ',')"));
     }
 
     [Fact]

@@ -784,7 +784,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         await world.Store.OpenDueAsync(Policy, now, 10, Token);
         var renewal = await database.QueryAsync<Guid>("select renewal_id from renewals");
         await world.Store.RecordAsync(
-            new PaymentEvent("stripe", "evt_1", "test", now, new PaymentFact.Ignored()),
+            new PaymentEvent("stripe", "evt_success", "test", now, new PaymentFact.Ignored()),
             new PaymentCase(PaymentCaseReason.NotBooked, "pi_9", renewal, license, null, "ch_9", 4999, "usd", "a test"), Token);
 
         await ApplyAsync(new PaymentFact.Reversed(new PaymentReversal(

@@ -85,6 +85,8 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal(1, await CasesAsync());
         Assert.Equal(DifferenceKind.UnknownRenewal, Assert.Single((await scene.CompareAsync()).Differences).Kind);
 
+        // The list is read up to now.
+        await scene.Database.ExecuteAsync("update payment_event_reads set missed_until = null");
         var decided = await scene.Decide.RunAsync(
             await scene.Database.QueryAsync<Guid>("select case_id from payment_cases"),
             new PaymentCaseDecision("credit", "the customer keeps it"), Actor.System, Token);

@@ -364,9 +364,10 @@ public sealed class ReversalsTests
         Assert.Equal((kept.Find(one => one.Kind is not ReversalKind.Dispute)!.AmountMinor, 0), (won.RefundedMinor, won.ChargedBackMinor));
     }
 
-    // A refund from before the dispute, or by an operator, is other money.
+    // A refund from before the dispute, from long after it, or by an operator, is other money.
     [Theory]
     [InlineData(-1, false, 3000)]
+    [InlineData(86_400, false, 3000)]
     [InlineData(0, true, 3000)]
     [InlineData(0, false, 2000)]
     public void Apply_ARefundBesideALostDispute_IsBookedUnlessTheDisputeCausedIt(int seconds, bool isRequested, long lost)
