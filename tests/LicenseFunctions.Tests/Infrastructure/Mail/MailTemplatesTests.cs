@@ -381,8 +381,8 @@ public sealed partial class MailTemplatesTests
     private const string ActLater = "An operator must act only if a payment still can’t be booked after a day.";
 
     [Theory]
-    [InlineData("not_booked", "L-1", $"{StaysValid}. The event is tried again for a day\n", ActLater)]
-    [InlineData("not_booked", null, "What was done: The event is tried again for a day\n", ActLater)]
+    [InlineData("not_booked", "L-1", $"{StaysValid}. The booking is tried again for a day\n", ActLater)]
+    [InlineData("not_booked", null, "What was done: The booking is tried again for a day\n", ActLater)]
     [InlineData("unknown_renewal", "L-1", $"{StaysValid}\n", "An operator must act.")]
     [InlineData("unknown_renewal", null, "Nothing: an operator must decide\n", "An operator must act.")]
     [InlineData("paid_twice", "L-1", "Nothing: an operator must decide\n", "An operator must act.")]
