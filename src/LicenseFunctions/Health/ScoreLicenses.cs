@@ -59,8 +59,8 @@ public sealed class ScoreLicenses(HealthStore store, HealthSettings settings, Re
         (await ScorePartAsync(subscriptionIds, cancellationToken)).Scored;
 
     /// <summary>
-    /// Scores those of these licenses whose stored score is missing or may be out of date. A change in this
-    /// backend's own data may be missing from it for 10 seconds.
+    /// Scores those of these licenses whose stored score is missing or may be out of date. A change in this backend's own data may be
+    /// missing from it for 10 seconds.
     /// </summary>
     /// <returns>The present scores by license.</returns>
     public async Task<IReadOnlyDictionary<Guid, int>> ScoreOutdatedAsync(Guid[] subscriptionIds, CancellationToken cancellationToken)

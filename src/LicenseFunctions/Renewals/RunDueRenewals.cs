@@ -58,7 +58,7 @@ public sealed class RunDueRenewals(
         return new RenewalCounts(0, processed, lost, 0);
     }
 
-    // The lanes end when nothing is due, and more may be opened after that. So what is due is processed once more after the last batch.
+    // Processing ends when nothing is due, and later batches may be opened after that: it is repeated once after the last batch.
     private async Task<(int Processed, int Lost)> ProcessWhileAsync(Task opening, CancellationToken cancellationToken)
     {
         var until = clock.GetUtcNow() + pace.Tick;

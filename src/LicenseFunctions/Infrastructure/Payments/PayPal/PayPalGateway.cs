@@ -54,7 +54,7 @@ public sealed class PayPalGateway(PayPalClient client, PayPalSettings settings, 
                     new
                     {
                         reference_id = "default",
-                        invoice_id = PayPalInvoice.Of(request, settings),
+                        invoice_id = NameOf(request),
                         custom_id = note.Sign(settings),
                         description = request.Description,
                         amount = PayPalObjects.Money(request.AmountMinor, request.Currency),
