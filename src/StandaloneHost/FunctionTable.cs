@@ -54,7 +54,7 @@ internal static class FunctionTable
         }
 
         var trigger = Trigger(triggers[0])!;
-        return new(name, method, trigger, triggers[0], FunctionCall.Compile(name, method, trigger, triggers[0]));
+        return new(name, method, trigger, triggers[0], FunctionCall.Build(name, method, trigger, triggers[0]));
     }
 
     private static TriggerBindingAttribute? Trigger(ParameterInfo parameter) => parameter.GetCustomAttribute<TriggerBindingAttribute>();

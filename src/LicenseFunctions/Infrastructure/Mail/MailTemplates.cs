@@ -35,7 +35,7 @@ public sealed partial class MailTemplates(
     // A master's name in a subject. Subjects of up to 78 characters are shown without a break.
     private const int LongestName = 27;
 
-    private static readonly FrozenDictionary<string, MailLanguage> ByName = MailLanguage.ReadAll();
+    private static readonly FrozenDictionary<string, Lazy<MailLanguage>> ByName = MailLanguage.FindAll();
 
     private readonly Brand brand = brand ?? Brand.Default;
 
@@ -45,7 +45,7 @@ public sealed partial class MailTemplates(
     public static IEnumerable<string> Names => NamesIn(English);
 
     /// <summary>The mails of a language. English has those to operators, too.</summary>
-    public static IEnumerable<string> NamesIn(string language) => ByName[language].Files.Keys
+    public static IEnumerable<string> NamesIn(string language) => ByName[language].Value.Files.Keys
         .Where(file => file.EndsWith(Extension, StringComparison.Ordinal)).Select(file => file[..^Extension.Length]);
 
     public static bool IsForOperators(string name) => name.StartsWith(ForOperators, StringComparison.Ordinal);
@@ -59,7 +59,7 @@ public sealed partial class MailTemplates(
     /// <exception cref="KeyNotFoundException">There is no such template.</exception>
     public RenderedMail Render(string name, JsonObject model, string? publicUrl, string? chosen = null)
     {
-        var spoken = ByName[IsForOperators(name) ? English : chosen is not null && ByName.ContainsKey(chosen) ? chosen : language];
+        var spoken = ByName[IsForOperators(name) ? English : chosen is not null && ByName.ContainsKey(chosen) ? chosen : language].Value;
         var template = spoken.Files[name + Extension];
         var asText = Context(spoken, name, model, publicUrl, Text);
         var text = Render(spoken, template, asText, Text, NullEncoder.Default);
