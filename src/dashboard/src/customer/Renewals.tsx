@@ -313,8 +313,12 @@ const isInGrace = (reply: RenewalList) =>
     ? Date.parse(reply.grace_until) > Date.now()
     : false;
 
+/** The statuses of an open charge. Another charge of the license may be open, too. */
+const openCharge = ['charging', 'succeeded', 'unknown', 'undecided'];
+
 /** What the renewal waits for, or when it continues. */
-function nextStep({ status, next_attempt_at }: RenewalList) {
+function nextStep({ status, next_attempt_at, charge_open }: RenewalList) {
+  if (charge_open && !openCharge.includes(status!)) return t('renewals.waits.undecided');
   if (status === 'soft_declined')
     return next_attempt_at ? t('renewals.nextAttempt', { at: format.moment(next_attempt_at) }) : t('renewals.noAttempt');
   return word('renewals.waits', status!) ?? null;
