@@ -58,6 +58,9 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(
             refusal is not null ? [] : AlertStatus.AllOpen.Contains(from) ? ["alert.judged"] : ["alert.reopened"],
             await scene.Database.QueryAllAsync<string>("select action from audit_log"));
+        Assert.Equal(
+            refusal is null && !AlertStatus.AllOpen.Contains(from),
+            await scene.Database.QueryAsync<bool>("select is_reopened from listed_alerts"));
     }
 
     [Fact]

@@ -155,6 +155,8 @@ export const words = {
     orders: { queue: 'Appeals, then newest', newest: 'Newest', severity: 'Most severe' } as Record<string, string>,
     selectAll: 'Select all',
     allOpen: 'All open',
+    newOrReopened: 'New or reopened',
+    reopened: 'Reopened',
     fresh: (n: number) => `Show ${plural(n, 'change', 'changes')}`,
     upToDate: 'Up to date',
     shortcuts: 'Keyboard shortcuts',
