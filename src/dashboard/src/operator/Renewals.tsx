@@ -94,7 +94,7 @@ function Decisions() {
       {isNothing && <Empty>{own.renewals.nothingToDecide}</Empty>}
       {charges.length > 0 && (
         <>
-          <Heading title={words.unknown} csv="/api/v1/renewals/unknown" name="unknown-charges" />
+          <Heading id="charges" title={words.unknown} csv="/api/v1/renewals/unknown" name="unknown-charges" />
           <Unknown charges={charges} reload={unknown.reload} />
         </>
       )}
