@@ -893,7 +893,7 @@ end $$;
 CREATE FUNCTION public.is_about_use(activity_type text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    select activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
+    select activity_type not in ('OPENED_UNDER_CLOSE_ONLY', 'APPEAL')
 $$;
 
 CREATE FUNCTION public.is_alert_open(status text) RETURNS boolean

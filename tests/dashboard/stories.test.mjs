@@ -498,12 +498,36 @@ test('licenses that never expire, were revoked or have no price say so, and offe
   await revoked.getByText('This license was revoked.', { exact: false }).waitFor();
   await revoked.getByText('Points of a valid license').waitFor({ state: 'detached' });
   assert.equal(await revoked.getByText('Start the expert advisor', { exact: false }).count(), 0);
+  await revoked.getByRole('link', { name: 'Renewals' }).click();
+  await revoked.getByRole('heading', { name: 'Renewal history' }).waitFor();
+  assert.equal(await revoked.getByRole('switch').count(), 0);
   await close(revoked);
 
   const unpriced = await open(browser, backend, { as: people.samir });
   await unpriced.getByText(/^unpriced\.beta ends on .* and can’t be renewed$/).waitFor();
   await unpriced.getByText('Reason: the master has no active price. Choose another master', { exact: false }).waitFor();
   await close(unpriced);
+});
+
+test('the dialog of a renewal warns of a card that has expired, and an open charge asks for no payment', async () => {
+  const page = await open(browser, backend, { as: people.amara, path: '/wallet' });
+  let changes = { obstacle: 'card_expires', pays_with: 'card', renewals: [] };
+  await page.route('**/renewals', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
+  });
+  await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals?renew`);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('The renewal will probably fail: the card has expired, or expires before the renewal').waitFor();
+  await dialog.getByRole('link', { name: 'Use another payment method' }).waitFor();
+  changes = { obstacle: null, charge_open: true };
+  await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
+  await page.getByText('You will not be charged twice.', { exact: false }).waitFor();
+  await page.getByText('We are checking the payment', { exact: true }).waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Renew now' }).isDisabled());
+  assert.equal(await page.getByText(/probably fail|Next attempt/).count(), 0);
+  await takeScreenshot(page, 'story-open-charge');
+  await close(page);
 });
 
 test('a link of a mail that no longer works says so, and leads on', async () => {

@@ -441,7 +441,13 @@ function Quarantine({ changed }: { changed: () => void }) {
                   <Button isDisabled={action.busy} onPress={() => void settle(row, 'replay')}>
                     {words.replay}
                   </Button>
-                  <Button isDisabled={action.busy} onPress={() => setDiscarding(row)}>
+                  <Button
+                    isDisabled={action.busy}
+                    onPress={() => {
+                      action.clear();
+                      setDiscarding(row);
+                    }}
+                  >
                     {words.discard}
                   </Button>
                 </div>
@@ -457,7 +463,13 @@ function Quarantine({ changed }: { changed: () => void }) {
           <Button isDisabled={action.busy} onPress={() => void settleAll('replay')}>
             {own.system.replayAll}
           </Button>
-          <Button isDisabled={action.busy} onPress={() => setDiscardsAll(true)}>
+          <Button
+            isDisabled={action.busy}
+            onPress={() => {
+              action.clear();
+              setDiscardsAll(true);
+            }}
+          >
             {own.system.discardAll}
           </Button>
         </div>

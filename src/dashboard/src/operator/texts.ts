@@ -194,6 +194,7 @@ export const words = {
       canceled: 'Canceled',
       lapsed: 'Lapsed',
     } as Record<string, string>,
+    declinedForGood: 'Declined, auto-renewal is off',
     none: 'No renewals with this status.',
     customer: 'Customer',
     expires: 'License expires',
