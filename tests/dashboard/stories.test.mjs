@@ -511,8 +511,9 @@ test('licenses that never expire, were revoked or have no price say so, and offe
 
 test('the dialog of a renewal warns of a card that has expired, and an open charge asks for no payment', async () => {
   const page = await open(browser, backend, { as: people.amara, path: '/wallet' });
-  let changes = { obstacle: 'card_expires', pays_with: 'card', renewals: [] };
-  await page.route('**/renewals', async (route) => {
+  const due = { can_renew: true, is_early: false, charge_open: false };
+  let changes = { ...due, obstacle: 'card_expires', pays_with: 'card', renewals: [] };
+  await page.route('**/api/v1/licenses/*/renewals', async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
   });
@@ -520,7 +521,7 @@ test('the dialog of a renewal warns of a card that has expired, and an open char
   const dialog = page.getByRole('dialog');
   await dialog.getByText('The renewal will probably fail: the card has expired, or expires before the renewal').waitFor();
   await dialog.getByRole('link', { name: 'Use another payment method' }).waitFor();
-  changes = { obstacle: null, charge_open: true };
+  changes = { ...due, obstacle: null, charge_open: true, status: 'soft_declined' };
   await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
   await page.getByText('You will not be charged twice.', { exact: false }).waitFor();
   await page.getByText('We are checking the payment', { exact: true }).waitFor();

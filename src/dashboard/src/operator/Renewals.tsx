@@ -21,7 +21,6 @@ type Preview = {
     subscription_id: string;
     email: string;
     starts_at: string;
-    expires_at: string;
     amount_usd: number | null;
     pays_with: string | null;
     likely_fails: boolean;
@@ -198,7 +197,6 @@ function Ahead({ preview }: { preview: Preview }) {
           // In front, so that it is in view on a tablet.
           { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
           { head: words.starts, cell: (row) => format.day(row.starts_at) },
-          { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           {
             head: texts.renewals.paysWith,
