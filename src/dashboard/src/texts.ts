@@ -189,7 +189,7 @@ export const texts = {
     reinstateNow: 'Reinstate',
     reinstateTitle: 'Reinstate this license?',
     reinstateEffect: 'All suspensions of this license are closed. The token works from the next license check. The customer gets an email.',
-    slotEffect: 'The device that caused the suspension gets a slot beyond the limit.',
+    slotEffect: 'A device that caused a suspension gets a slot beyond the limit.',
     falsePositive: 'False alarm: give the device that caused the suspension a slot',
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
