@@ -83,7 +83,7 @@ start_mail_catcher() {
   smtp=$(free_port) pages=$(free_port)
   start_child node "$MAIL_CATCHER/catcher.mjs" --dir "$data/mail" --port "$smtp" --http "$pages" >"$log" 2>&1
   step "starting the mail catcher" await_port "$pages" "${CHILDREN[-1]}" "$log"
-  export SMTP_URL=smtp://127.0.0.1:$smtp MAIL_FROM='Licenses <licenses@demo.example>'
+  export SMTP_URL=smtp://127.0.0.1:$smtp MAIL_FROM='Licenses <licenses@demo.example>' ALERT_EMAIL=${ALERT_EMAIL:-olga.operator@example.com}
   MAIL_PAGES=http://127.0.0.1:$pages
 }
 

@@ -893,7 +893,7 @@ end $$;
 CREATE FUNCTION public.is_about_use(activity_type text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    select activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
+    select activity_type not in ('OPENED_UNDER_CLOSE_ONLY', 'APPEAL')
 $$;
 
 CREATE FUNCTION public.is_alert_open(status text) RETURNS boolean
@@ -2608,7 +2608,10 @@ CREATE VIEW public.listed_alerts AS
     public.customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) AS customer_answer,
     ( SELECT u.email
            FROM public.users u
-          WHERE (u.user_id = a.user_id)) AS owner_email
+          WHERE (u.user_id = a.user_id)) AS owner_email,
+    (((a.status)::text = 'OPEN'::text) AND (EXISTS ( SELECT
+           FROM public.audit_log l
+          WHERE ((l.subject = (a.alert_id)::text) AND (l.action = 'alert.reopened'::text))))) AS is_reopened
    FROM public.suspicious_activity_alerts a;
 
 CREATE VIEW public.v_license_health AS

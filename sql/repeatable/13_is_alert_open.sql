@@ -7,5 +7,5 @@ $$;
 
 -- Whether an alert is about who uses the license. The customer is asked about such an alert; others are for operators only.
 create or replace function is_about_use(activity_type text) returns boolean language sql immutable parallel safe as $$
-    select activity_type <> 'OPENED_UNDER_CLOSE_ONLY'
+    select activity_type not in ('OPENED_UNDER_CLOSE_ONLY', 'APPEAL')
 $$;

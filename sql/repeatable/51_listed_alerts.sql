@@ -1,5 +1,5 @@
 -- Alerts as the operators' queue shows them: with the latest appeal, whether the license is suspended now, whether an operator can
--- reinstate it, the measure, the customer's answer, and the customer's address.
+-- reinstate it, the measure, the customer's answer, the customer's address, and whether it is open because an operator reopened it.
 create or replace view listed_alerts as
 select
     a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
@@ -11,5 +11,7 @@ select
     can_reinstate(a.subscription_id) as can_reinstate,
     a.measure, a.asked_at, past_time(a.customer_denied_at) as customer_denied_at, a.confirmed_from_known, a.escalated_at,
     customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
-    (select u.email from users u where u.user_id = a.user_id) as owner_email
+    (select u.email from users u where u.user_id = a.user_id) as owner_email,
+    a.status = 'OPEN' and exists (
+        select from audit_log l where l.subject = a.alert_id::text and l.action = 'alert.reopened') as is_reopened
 from suspicious_activity_alerts a;

@@ -498,12 +498,37 @@ test('licenses that never expire, were revoked or have no price say so, and offe
   await revoked.getByText('This license was revoked.', { exact: false }).waitFor();
   await revoked.getByText('Points of a valid license').waitFor({ state: 'detached' });
   assert.equal(await revoked.getByText('Start the expert advisor', { exact: false }).count(), 0);
+  await revoked.getByRole('link', { name: 'Renewals' }).click();
+  await revoked.getByRole('heading', { name: 'Renewal history' }).waitFor();
+  assert.equal(await revoked.getByRole('switch').count(), 0);
   await close(revoked);
 
   const unpriced = await open(browser, backend, { as: people.samir });
   await unpriced.getByText(/^unpriced\.beta ends on .* and can’t be renewed$/).waitFor();
   await unpriced.getByText('Reason: the master has no active price. Choose another master', { exact: false }).waitFor();
   await close(unpriced);
+});
+
+test('the dialog of a renewal warns of a card that has expired, and an open charge asks for no payment', async () => {
+  const page = await open(browser, backend, { as: people.amara, path: '/wallet' });
+  const due = { can_renew: true, is_early: false, charge_open: false };
+  let changes = { ...due, obstacle: 'card_expires', pays_with: 'card', renewals: [] };
+  await page.route('**/api/v1/licenses/*/renewals', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
+  });
+  await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals?renew`);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('The renewal will probably fail: the card has expired, or expires before the renewal').waitFor();
+  await dialog.getByRole('link', { name: 'Use another payment method' }).waitFor();
+  changes = { ...due, obstacle: null, charge_open: true, status: 'soft_declined' };
+  await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
+  await page.getByText('You will not be charged twice.', { exact: false }).waitFor();
+  await page.getByText('We are checking the payment', { exact: true }).waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Renew now' }).isDisabled());
+  assert.equal(await page.getByText(/probably fail|Next attempt/).count(), 0);
+  await takeScreenshot(page, 'story-open-charge');
+  await close(page);
 });
 
 test('a link of a mail that no longer works says so, and leads on', async () => {
@@ -972,8 +997,29 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
   changes = { ...changes, troubles: [], waits };
   await page.reload();
   await page.getByRole('heading', { name: '2 things need attention' }).waitFor();
-  await page.getByText('3 emails or webhook calls were given up', { exact: false }).waitFor();
-  await page.getByText('5 usage messages are quarantined.').waitFor();
+  // Each leads to the place that shows it.
+  const concerns = page.locator('.summary li');
+  await concerns.getByRole('link', { name: '3 emails or webhook calls were given up' }).click();
+  await page.locator('#given-up:target').getByRole('heading', { name: 'Emails and webhooks that were given up' }).waitFor();
+  await concerns.getByRole('link', { name: '5 usage messages are quarantined.' }).click();
+  await page.locator('#quarantine:target').getByRole('heading', { name: 'Quarantined usage' }).waitFor();
+  const now = new Date().toISOString();
+  const timer = { timer_name: 'ScanUsage', is_disabled: false, last_status: 'failed', late_since: now, last_started_at: now };
+  changes = {
+    queue: { active: 0, dead_lettered: 1, unknown_because: null },
+    troubles: [],
+    waits: { charges_unknown: 1, payment_cases_open: 1, disputes_open: 1 },
+    timers: [{ ...timer, last_succeeded_at: null, last_error: null, last_counts: null, next_due_at: null, fallback_at: null }],
+    skipped_rows: [{ source: 'card', row_id: people.nora, reason: 'a test', first_seen_at: now }],
+    clock_warning: 'The clock is wrong.',
+  };
+  await page.reload();
+  await page.getByRole('heading', { name: '7 things need attention' }).waitFor();
+  const hrefs = await concerns.getByRole('link').evaluateAll((links) => links.map((link) => link.getAttribute('href')));
+  assert.equal(hrefs.length, 7);
+  const [here, elsewhere] = [hrefs.filter((href) => href.startsWith('#')), hrefs.filter((href) => !href.startsWith('#'))];
+  for (const href of here) assert.equal(await page.locator(href).count(), 1, href);
+  assert.deepEqual(elsewhere, ['/app/renewals#charges', '/app/renewals#cases', '/app/renewals#disputes']);
   changes = { queue: { active: 1234, dead_lettered: 2, unknown_because: null }, troubles: [trouble] };
   await page.reload();
   await page.getByRole('link', { name: 'Evidence for the dispute du_1 is due soon' }).click();
@@ -999,7 +1045,8 @@ test('an operator replays and discards quarantined messages', async () => {
 test('an operator replays and discards several quarantined messages; one that can’t be replayed stays selected', async () => {
   backend.sql(
     `insert into usage_quarantine (source, code, field, detail, payload, payload_digest)
-    select 'queue', 'MALFORMED', null, 'Bulk ' || n, '{"logged_at":', sha256(n::text::bytea) from generate_series(1, 3) n`,
+    select 'dead_letter', 'DEAD_LETTERED', null, 'The broker dead-lettered it.', '[ "Bulk ' || n || '" ]', sha256(n::text::bytea)
+    from generate_series(1, 3) n`,
   );
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
   const row = (n) => page.getByRole('row', { name: new RegExp(`Bulk ${n}`) });
@@ -1008,10 +1055,14 @@ test('an operator replays and discards several quarantined messages; one that ca
   const bulk = page.getByRole('region', { name: '2 selected' });
   await assertAccessible(page, 'bulk actions');
   await bulk.getByRole('button', { name: 'Replay' }).click();
-  // The texts are still malformed.
+  // The messages are still no records.
   const results = page.getByRole('dialog', { name: 'Results' });
   await results.getByText('0 of 2 done.', { exact: false }).waitFor();
   await results.getByRole('button', { name: 'Close' }).click();
+  // Each keeps its entry, with the new reason.
+  await row(1).getByText('NOT_A_RECORD').waitFor();
+  await row(3).getByText('DEAD_LETTERED').waitFor();
+  assert.equal(await page.getByRole('row', { name: /Bulk/ }).count(), 3);
   await bulk.getByRole('button', { name: 'Discard…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   await row(2).waitFor();
@@ -1019,15 +1070,13 @@ test('an operator replays and discards several quarantined messages; one that ca
   await page.getByRole('dialog', { name: 'Discard 2 messages?' }).getByRole('button', { name: 'Discard' }).click();
   await gone(row(1));
   await gone(row(2));
-  // The replay has quarantined the text again.
-  await page.getByLabel('Select all on this page').check();
-  await bulk.getByRole('button', { name: 'Discard…' }).click();
+  await row(3).getByRole('button', { name: 'Discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
   await page.getByText('Nothing is quarantined.').waitFor();
-  assert.equal(backend.sql(`select string_agg(distinct state, ' ') from usage_quarantine where detail like 'Bulk %'`), 'DISCARDED');
+  assert.equal(backend.sql(`select string_agg(distinct state, ' ') from usage_quarantine where payload like '%Bulk %'`), 'DISCARDED');
   assert.equal(
     backend.sql(`select count(*) from audit_log where action = 'usage_quarantine.discarded'
-    and subject in (select 'usage_quarantine ' || quarantine_id from usage_quarantine where detail like 'Bulk %')`),
+    and subject in (select 'usage_quarantine ' || quarantine_id from usage_quarantine where payload like '%Bulk %')`),
     '3',
   );
   await close(page);
@@ -1085,6 +1134,7 @@ test('with the keyboard only, an operator closes an alert, undoes it, closes it 
   await press('Escape');
   await decide('Reopen…', 'A fourth office.');
   await page.getByRole('button', { name: 'Close as false alarm…' }).waitFor();
+  await page.locator('.page-title').getByText('Reopened', { exact: true }).waitFor();
   assert.equal(statusOf(), 'OPEN');
   assert.equal(
     backend.sql(`select string_agg(reason, '|' order by audit_id) from audit_log where action = 'alert.reopened'

@@ -192,7 +192,7 @@ public sealed class HealthStore(LicenseDatabase database)
                g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities, e.answerable,
                n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.is_price_frozen, n.price_accepted, n.wallet_usd,
                n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month, n.expiry_year,
-               n.details_changed_at, n.last_decline
+               n.details_changed_at, n.last_decline, n.is_charge_open
         from unnest(@subscriptionIds) as a (subscription_id)
         join subscriptions s using (subscription_id)
         cross join lateral (
@@ -223,7 +223,8 @@ public sealed class HealthStore(LicenseDatabase database)
         cross join lateral (
             select r.auto_renew, r.price_usd, r.last_paid_usd, r.amount_usd, r.is_price_frozen, r.price_accepted, r.wallet_usd,
                    r.payment_method_id, r.payment_provider, r.provider_customer_id, r.provider_payment_id, r.expiry_month, r.expiry_year,
-                   r.details_changed_at, r.last_decline
+                   r.details_changed_at, r.last_decline,
+                   coalesce(is_charge_open(r.status), false) or r.has_unbooked_charge as is_charge_open
             from next_renewals r where r.subscription_id = a.subscription_id limit 1
         ) n
         left join license_health h on h.subscription_id = a.subscription_id
@@ -287,7 +288,8 @@ public sealed class HealthStore(LicenseDatabase database)
             OpenAlerts: [.. row.GetFieldValue<string[]>("severities").Zip(
                 row.GetFieldValue<bool[]>("answerable"),
                 (severity, canAnswer) => new OpenAlert(EnumWords.Parse<AlertSeverity>(severity), canAnswer))],
-            new PaymentFacts(row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle)));
+            new PaymentFacts(
+                row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle, row.GetBoolean("is_charge_open"))));
 
     private static RenewalForecast Forecast(DbDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>
         RenewalForecast.OfPayment(

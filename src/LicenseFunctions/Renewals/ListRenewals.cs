@@ -53,7 +53,7 @@ public sealed record RenewalList
     /// <summary>The last digits of the default card; null without one.</summary>
     public string? CardLastFour { get; init; }
 
-    /// <summary>Why the next renewal will likely fail; null if it should succeed.</summary>
+    /// <summary>Why the next renewal will likely fail; null if it should succeed, or while a charge is open.</summary>
     public string? Obstacle { get; init; }
 
     /// <summary>The next renewal's status; null before it is opened.</summary>
@@ -110,11 +110,13 @@ public sealed class ListRenewals(LicenseDatabase database, RenewalReads reads, R
             PaysWith = EnumWords.Of(forecast.With),
             CardBrand = next.CardBrand,
             CardLastFour = next.Card?.LastFour,
-            Obstacle = hasTooManyAttempts && !forecast.IsHeld ? PaymentSource.TooManyAttempts : forecast.Obstacle,
+            Obstacle = next.IsChargeOpen ? null
+                : hasTooManyAttempts && !forecast.IsHeld ? PaymentSource.TooManyAttempts
+                : forecast.Obstacle,
             Status = EnumWords.Of(next.Status),
             NextAttemptAt = policy.AutoRenews(next.License) && !hasTooManyAttempts ? open?.Renewal.NextAttemptAt : null,
             GraceUntil = next.ExpiresAt + policy.Grace,
-            ChargeOpen = next.Status?.IsChargeOpen() is true,
+            ChargeOpen = next.IsChargeOpen,
             NeedsAuthentication = next.Status is RenewalStatus.NeedsAuthentication,
             Renewals = history,
         };

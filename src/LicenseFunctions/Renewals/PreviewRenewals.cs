@@ -4,13 +4,15 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>A license that renews in the next days.</summary>
+/// <summary>A license whose renewal begins in the next days, or has begun.</summary>
+/// <param name="StartsAt">When its first automatic attempt is due.</param>
 /// <param name="AmountUsd">What the renewal costs; null without an active price.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="Status">The renewal's status; null before it is opened.</param>
 public sealed record PreviewedRenewal(
     Guid SubscriptionId,
     string Email,
+    DateTimeOffset StartsAt,
     DateTimeOffset ExpiresAt,
     decimal? AmountUsd,
     string? PaysWith,
@@ -18,7 +20,7 @@ public sealed record PreviewedRenewal(
     string? Obstacle,
     string? Status);
 
-/// <param name="Total">Licenses that renew in the next days.</param>
+/// <param name="Total">Licenses whose renewals begin in the next days, or have begun.</param>
 /// <param name="LikelyFailing">Licenses with an obstacle.</param>
 /// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle.</param>
 /// <param name="Obstacles">Number of licenses per obstacle.</param>
@@ -34,7 +36,9 @@ public sealed record RenewalPreview(
     bool More,
     IReadOnlyList<PreviewedRenewal> Renewals);
 
-/// <summary>Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail.</summary>
+/// <summary>
+/// Lists licenses whose renewals begin in the next days, or have begun: amount, means of payment, and why a renewal will likely fail.
+/// </summary>
 public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Rows = 1_000;
@@ -60,7 +64,7 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
         var now = clock.GetUtcNow();
         var (total, amount, obstacles, listed) = (0, 0m, new SortedDictionary<string, int>(), new List<PreviewedRenewal>());
         var countsAll = true;
-        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, now + ahead, after: null, cancellationToken))
+        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, policy.OpensUntil(now + ahead), after: null, cancellationToken))
         {
             countsAll = total + page.Count <= MaxCounted;
             if (!countsAll) break;
@@ -82,6 +86,7 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
         return new PreviewedRenewal(
             next.SubscriptionId,
             next.Email,
+            policy.OpensAt(next.ExpiresAt),
             next.ExpiresAt,
             next.Price(policy).AmountUsd,
             EnumWords.Of(forecast.With),

@@ -40,6 +40,9 @@ public sealed record ListedRenewal
     /// <summary>When it is processed next; null if it is final.</summary>
     public DateTime? NextActionAt { get; init; }
 
+    /// <summary>Whether auto-renewal is on for the license: otherwise a declined payment is tried again only on request.</summary>
+    public bool AutoRenew { get; init; }
+
     /// <summary>When it lapses if it isn't paid.</summary>
     public DateTime GivesUpAt { get; init; }
 
@@ -120,7 +123,9 @@ public sealed class RenewalListStore(LicenseDatabase database)
                coalesce((select l.code from latest_attempt(r.renewal_id) l),
                         (select h.failure_reason from license_renewal_history h
                          where h.subscription_id = r.subscription_id and h.renewal_id = r.renewal_id limit 1)) as reason,
-               r.intent_id, r.paid_with, r.next_action_at, r.gives_up_at, r.updated_at
+               r.intent_id, r.paid_with, r.next_action_at, r.gives_up_at, r.updated_at,
+               coalesce((select is_auto_renewed(t.metadata) from v_current_license_tokens t
+                         where t.subscription_id = r.subscription_id), false) as auto_renew
         from page p
         join renewals r on r.renewal_id = p.renewal_id
         join users u on u.user_id = r.user_id

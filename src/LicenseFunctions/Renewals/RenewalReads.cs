@@ -63,6 +63,9 @@ public sealed record NextRenewal(
     /// <summary>A charge was reported and is not booked yet, so the period may be paid.</summary>
     public bool HasUnbookedCharge { get; init; }
 
+    /// <summary>The period was charged, or may have been charged, and the payment is not booked yet.</summary>
+    public bool IsChargeOpen => HasUnbookedCharge || Status?.IsChargeOpen() is true;
+
     /// <summary>The brand of the default card, for its customer; null if it is not known or was not read.</summary>
     public string? CardBrand { get; init; }
 

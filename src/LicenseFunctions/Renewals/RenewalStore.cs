@@ -487,10 +487,14 @@ public sealed class RenewalStore(
         """;
 
     private const string WriteUnbooked = """
-        update license_states l set grace_until = k.grace_until
-        from (select i.id, (select max(p.period_start) + @period from periods_maybe_paid(i.id) p) as grace_until
-              from unnest(@ids) as i (id)) k
-        where l.subscription_id = k.id and l.grace_until is distinct from k.grace_until
+        with changed as (
+            update license_states l set grace_until = k.grace_until
+            from (select i.id, (select max(p.period_start) + @period from periods_maybe_paid(i.id) p) as grace_until
+                  from unnest(@ids) as i (id)) k
+            where l.subscription_id = k.id and l.grace_until is distinct from k.grace_until
+            returning l.subscription_id
+        )
+        select mark_health_due(subscription_id) from changed
         """;
 
     // A restored license may have expired although its period is paid. While the charge is not booked, it is valid, also if it is suspended

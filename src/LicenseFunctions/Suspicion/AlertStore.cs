@@ -34,6 +34,9 @@ public sealed record AlertRow
 
     public required string Status { get; init; }
 
+    /// <summary>Whether it is OPEN because an operator reopened it after it was closed.</summary>
+    public bool IsReopened { get; init; }
+
     /// <summary>The statuses that a review may give to this alert; empty for a closed alert.</summary>
     public IReadOnlyList<string> NextStatuses => AlertStatus.After(Status);
 
@@ -155,7 +158,7 @@ public sealed class AlertStore(LicenseDatabase database)
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
-               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email
+               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email, a.is_reopened
         """;
 
     private const string Matching = """
@@ -480,7 +483,7 @@ public sealed class AlertStore(LicenseDatabase database)
         var alertId = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
             OpenAlert, new { suspension.AlertId }, cancellationToken: cancellationToken));
         alertId ??= (await AlertLog.RaiseAsync(connection, new NewAlert(
-            subscriptionId, "UNUSUAL_USAGE_PATTERN", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
+            subscriptionId, "APPEAL", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
             RowJson.Of(new { suspension.Cause, suspension.DeviceKey }), "SUSPENDED", now), cancellationToken)).AlertId;
         return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
             Appeal, new { subscriptionId, suspension.SuspensionId, alertId, message, by, now }, cancellationToken: cancellationToken));

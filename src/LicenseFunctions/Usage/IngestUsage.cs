@@ -27,6 +27,13 @@ public readonly record struct SentUsage(int Index, UsageRecord Record, ReadOnlyM
 /// <summary>Parsed records and faults.</summary>
 public sealed record UsageBatch(ArraySegment<SentUsage> Good, IReadOnlyList<(int Index, RejectedUsage Rejected)> Bad);
 
+/// <summary>Where records come from.</summary>
+/// <param name="Source">queue, http or replay.</param>
+/// <param name="Entry">
+/// The quarantined entry that is replayed, if it has a single record: a new rejection changes this entry. Null otherwise.
+/// </param>
+internal sealed record UsageOrigin(string Source, Guid? Entry = null);
+
 /// <summary>Stores valid usage records once and quarantines invalid ones. A bad record does not affect the others.</summary>
 public sealed class IngestUsage(
     UsageStore usage, QuarantineStore quarantine, ProcessCounts counts, TimeProvider time, IGeolocator? geolocator = null)
@@ -41,7 +48,7 @@ public sealed class IngestUsage(
     /// Parses a batch while the database stores the previous one. If a batch fails, the previous ones stay stored: when they are sent
     /// again, they are duplicates.
     /// </summary>
-    /// <param name="source">Origin of the messages: queue, http or replay.</param>
+    /// <param name="source">Origin of the messages: queue or http.</param>
     public async Task<IngestedUsage> RunAsync(
         IReadOnlyList<UsageMessage> messages, string source, CancellationToken cancellationToken)
     {
@@ -52,27 +59,38 @@ public sealed class IngestUsage(
         {
             var batch = Read(messages, ref message, ref index);
             done = done.With(await storing);
-            storing = RunAsync(batch, source, deadline.Token, cancellationToken);
+            storing = RunAsync(batch, new UsageOrigin(source), deadline.Token, cancellationToken);
         }
 
         return done.With(await storing);
     }
 
-    public async Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken)
+    public Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken) =>
+        RunAsync(batch, new UsageOrigin(source), cancellationToken);
+
+    /// <summary>Ingests a quarantined message again. If it has a single record that is still invalid, its entry gets the new fault.</summary>
+    public Task<IngestedUsage> ReplayAsync(Guid quarantineId, UsageMessage message, CancellationToken cancellationToken)
+    {
+        var batch = Read(message);
+        var isSingle = batch.Good.Count + batch.Bad.Count == 1;
+        return RunAsync(batch, new UsageOrigin("replay", isSingle ? quarantineId : null), cancellationToken);
+    }
+
+    private async Task<IngestedUsage> RunAsync(UsageBatch batch, UsageOrigin origin, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(LocationTimeout, time);
-        return await RunAsync(batch, source, deadline.Token, cancellationToken);
+        return await RunAsync(batch, origin, deadline.Token, cancellationToken);
     }
 
     /// <param name="deadline">Ends the search for locations; the records are stored without those that are missing.</param>
     private async Task<IngestedUsage> RunAsync(
-        UsageBatch batch, string source, CancellationToken deadline, CancellationToken cancellationToken)
+        UsageBatch batch, UsageOrigin origin, CancellationToken deadline, CancellationToken cancellationToken)
     {
         if (geolocator is not null)
             await LocateAsync(geolocator, batch.Good, deadline, cancellationToken);
-        var done = await SaveAsync(batch.Good, [.. batch.Bad], source, hasPartitions: false, cancellationToken);
+        var done = await SaveAsync(batch.Good, [.. batch.Bad], origin, hasPartitions: false, cancellationToken);
         counts.AddRecords(done.Accepted, done.Duplicates, done.Quarantined.Count);
-        if (source == "queue" && batch.Good.Count > 0)
+        if (origin.Source == "queue" && batch.Good.Count > 0)
             counts.AddBatch(time.GetUtcNow().UtcDateTime - batch.Good.Max(sent => sent.Record.LoggedAt));
         return done;
     }
@@ -134,7 +152,7 @@ public sealed class IngestUsage(
     }
 
     private async Task<IngestedUsage> SaveAsync(
-        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, bool hasPartitions,
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, UsageOrigin origin, bool hasPartitions,
         CancellationToken cancellationToken)
     {
         try
@@ -142,18 +160,18 @@ public sealed class IngestUsage(
             var stored = good.Count == 0
                 ? new StoredUsage(0, [], [])
                 : await usage.StoreAsync([.. good.Select(sent => sent.Record)], cancellationToken);
-            return await QuarantineAsync(good, bad, stored, source, cancellationToken);
+            return await QuarantineAsync(good, bad, stored, origin, cancellationToken);
         }
         catch (PostgresException missing) when (!hasPartitions && LacksPartition(missing))
         {
             var times = good.Select(sent => sent.Record.LoggedAt);
             await usage.EnsurePartitionsAsync(times.Min(), times.Max(), cancellationToken);
             // Only once: a detached table with the partition's name, such as an archive, prevents its creation.
-            return await SaveAsync(good, bad, source, hasPartitions: true, cancellationToken);
+            return await SaveAsync(good, bad, origin, hasPartitions: true, cancellationToken);
         }
         catch (PostgresException refused) when (good.Count > 0 && SkippedRows.IsCausedByData(refused))
         {
-            return await SaveByBisectionAsync(good, bad, source, refused, cancellationToken);
+            return await SaveByBisectionAsync(good, bad, origin, refused, cancellationToken);
         }
     }
 
@@ -162,7 +180,7 @@ public sealed class IngestUsage(
     /// ones are quarantined once.
     /// </remarks>
     private async Task<IngestedUsage> QuarantineAsync(
-        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, StoredUsage stored, string source,
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, StoredUsage stored, UsageOrigin origin,
         CancellationToken cancellationToken)
     {
         var rejected = bad
@@ -172,8 +190,10 @@ public sealed class IngestUsage(
                 UsageFault.SubscriptionMismatch, "the token belongs to another license", "subscription_id"))))
             .OrderBy(one => one.Index)
             .ToList();
-        if (rejected.Count > 0)
-            await quarantine.AddAsync(source, [.. rejected.Select(one => one.Rejected)], cancellationToken);
+        if (rejected is [var only] && origin.Entry is { } entry)
+            await quarantine.RejectAgainAsync(entry, only.Rejected.Fault, cancellationToken);
+        else if (rejected.Count > 0)
+            await quarantine.AddAsync(origin.Source, [.. rejected.Select(one => one.Rejected)], cancellationToken);
 
         return new IngestedUsage(
             stored.Accepted,
@@ -186,18 +206,18 @@ public sealed class IngestUsage(
     /// stored.
     /// </summary>
     private async Task<IngestedUsage> SaveByBisectionAsync(
-        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, string source, PostgresException refused,
+        ArraySegment<SentUsage> good, List<(int Index, RejectedUsage Rejected)> bad, UsageOrigin origin, PostgresException refused,
         CancellationToken cancellationToken)
     {
         if (good.Count == 1)
         {
             var detail = $"the database rejected the record: {refused.SqlState} {refused.ConstraintName}".TrimEnd();
             bad.Add(good[0].Reject(new UsageFault(UsageFault.RefusedByDatabase, detail, refused.ColumnName)));
-            return await SaveAsync(ArraySegment<SentUsage>.Empty, bad, source, hasPartitions: false, cancellationToken);
+            return await SaveAsync(ArraySegment<SentUsage>.Empty, bad, origin, hasPartitions: false, cancellationToken);
         }
 
-        var first = await SaveAsync(good[..(good.Count / 2)], bad, source, hasPartitions: false, cancellationToken);
-        var second = await SaveAsync(good[(good.Count / 2)..], [], source, hasPartitions: false, cancellationToken);
+        var first = await SaveAsync(good[..(good.Count / 2)], bad, origin, hasPartitions: false, cancellationToken);
+        var second = await SaveAsync(good[(good.Count / 2)..], [], origin, hasPartitions: false, cancellationToken);
         return first.With(second);
     }
 

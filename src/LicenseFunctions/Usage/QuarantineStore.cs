@@ -45,6 +45,15 @@ public sealed class QuarantineStore(LicenseDatabase database)
                 },
                 cancellationToken: token)), cancellationToken);
 
+    private const string RejectAgain = """
+        update usage_quarantine set code = @Code, field = @Field, detail = @Detail where quarantine_id = @quarantineId and state = 'OPEN'
+        """;
+
+    /// <summary>A replayed entry is still invalid, perhaps for another reason than before.</summary>
+    public Task RejectAgainAsync(Guid quarantineId, UsageFault fault, CancellationToken cancellationToken) =>
+        database.InStatementAsync((connection, token) => connection.ExecuteAsync(new CommandDefinition(
+            RejectAgain, new { quarantineId, fault.Code, fault.Field, fault.Detail }, cancellationToken: token)), cancellationToken);
+
     private const string List = """
         select quarantine_id, quarantined_at, source, code, field, detail, left(payload, 200) as excerpt,
                coalesce(octet_length(payload_bytes), octet_length(payload)) as size_bytes, state, closed_at, closed_by

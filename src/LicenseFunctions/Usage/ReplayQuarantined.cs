@@ -7,7 +7,10 @@ namespace LicenseFunctions.Usage;
 /// <summary>Replays or discards quarantined usage.</summary>
 public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage ingest)
 {
-    /// <summary>Ingests the entry again. If it has several records, those that are still invalid become separate entries.</summary>
+    /// <summary>
+    /// Ingests the entry again. If its only record is still invalid, the entry stays open with the new reason. If it has several records,
+    /// those that are still invalid become separate entries.
+    /// </summary>
     /// <remarks>
     /// After a crash between ingest and close, the entry is still open. If it is replayed again, its records are duplicates.
     /// </remarks>
@@ -18,7 +21,7 @@ public sealed class ReplayQuarantined(QuarantineStore quarantine, IngestUsage in
         if (entry.State != "OPEN")
             return Closed(entry.State, entry.ClosedAt);
 
-        var done = await ingest.RunAsync([new UsageMessage(entry.PayloadBase64)], "replay", cancellationToken);
+        var done = await ingest.ReplayAsync(quarantineId, new UsageMessage(entry.PayloadBase64), cancellationToken);
         if (done is { Accepted: 0, Duplicates: 0, Quarantined: [var still] })
             return new Refusal(
                 RefusalKind.Conflict, still.Code, $"The entry was rejected again: {still.Detail}.",

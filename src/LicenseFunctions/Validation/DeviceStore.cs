@@ -299,17 +299,16 @@ public sealed class DeviceStore(LicenseDatabase database)
         await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
 
-    // An alert with the appeal against an open suspension stays open, because operators review the appeal there.
+    // An alert that suspended the license stays open, so that operators review it: its customer may lift the suspension alone.
     private const string CloseRefusalAlerts = """
         update suspicious_activity_alerts a
         set status = @Resolved, updated_at = @now, resolved_at = @now, resolution_notes = @notes
         where a.subscription_id = @subscriptionId and is_alert_open(a.status) and a.evidence ->> 'device_key' = @deviceKey
-          and not (a.appealed_at is not null
-                   and exists (select from license_suspensions s where s.alert_id = a.alert_id and s.closed_at is null))
+          and a.auto_action_taken <> 'SUSPENDED'
         returning a.alert_id
         """;
 
-    /// <summary>Closes the open alerts about the refusal of a device that has a slot now.</summary>
+    /// <summary>Closes the open alerts about the refusal of a device that has a slot now, except one that suspended the license.</summary>
     /// <returns>Their ids.</returns>
     public static async Task<IReadOnlyList<Guid>> CloseRefusalAlertsAsync(
         NpgsqlConnection connection, Guid subscriptionId, string deviceKey, string notes, DateTimeOffset now,

@@ -39,4 +39,5 @@ public sealed record OpenAlert(AlertSeverity Severity, bool CanAnswer = true);
 /// <param name="Obstacle">
 /// The obstacle of <see cref="Renewals.RenewalForecast.OfPayment"/>: why the payment will likely fail; null if it should succeed.
 /// </param>
-public sealed record PaymentFacts(bool AutoRenew, string? Obstacle);
+/// <param name="IsChargeOpen">The next period was charged, or may have been charged, and the payment is not booked yet.</param>
+public sealed record PaymentFacts(bool AutoRenew, string? Obstacle, bool IsChargeOpen = false);

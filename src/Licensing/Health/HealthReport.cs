@@ -39,6 +39,7 @@ public enum HealthReason
     Revoked,
     Expired,
     ExpiredWithoutPrice,
+    PaymentChecked,
     InGrace,
     EndsWithoutRenewal,
     NoActivePrice,

@@ -112,6 +112,10 @@ public static class HealthScore
                     HealthPart.Status, StatusPoints, new Why(HealthReason.Revoked, "The license was revoked"),
                     HealthAction.ContactSupport, "If you didn't end the license, write to support");
                 break;
+            case LicenseStatus.Expired or LicenseStatus.Grace when facts.Payment.IsChargeOpen:
+                yield return new Why(HealthReason.PaymentChecked, "The license has expired, and a payment for it is being checked")
+                    .ToContribution(HealthPart.Status, facts.Status is LicenseStatus.Grace ? -GracePoints : -StatusPoints);
+                break;
             case LicenseStatus.Expired or LicenseStatus.Grace when facts.Payment.Obstacle is PaymentSource.NoActivePrice:
                 yield return Loss(
                     HealthPart.Status, facts.Status is LicenseStatus.Grace ? GracePoints : StatusPoints,
@@ -138,7 +142,7 @@ public static class HealthScore
     // A doubtful renewal loses more points near the expiry: 5 within 30 days, 10 within 7, 15 within 3.
     private static IEnumerable<HealthContribution> Payment(HealthFacts facts)
     {
-        if (facts.ExpiresAt is not { } expiry || expiry - facts.Now > PaymentHorizon)
+        if (facts.Payment.IsChargeOpen || facts.ExpiresAt is not { } expiry || expiry - facts.Now > PaymentHorizon)
             yield break;
 
         var left = expiry - facts.Now;

@@ -56,6 +56,7 @@ export type AlertRow = {
   evidence: Evidence | null;
   detected_at: string;
   status: string;
+  is_reopened: boolean;
   next_statuses: Review[];
   auto_action_taken: string;
   measure: string;

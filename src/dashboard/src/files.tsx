@@ -1,3 +1,4 @@
+import { useCallback } from 'react';
 import { Problem, useAction } from './api';
 import { t } from './language';
 import { session } from './session';
@@ -27,10 +28,14 @@ export function Csv({ path, name }: { path: string; name: string }) {
   );
 }
 
-/** The heading of a list, with the button that downloads it. */
-export function Heading({ title, csv, name }: { title: string; csv: string | false; name: string }) {
+/**
+ * The heading of a list, with the button that downloads it.
+ * @param id For links to it: it scrolls into view when it comes, because the list is loaded after the page.
+ */
+export function Heading({ title, csv, name, id }: { title: string; csv: string | false; name: string; id?: string }) {
+  const scroll = useCallback((heading: HTMLElement | null) => void (location.hash === `#${id}` && heading?.scrollIntoView()), [id]);
   return (
-    <div className="heading">
+    <div className="heading" id={id} ref={scroll}>
       <h2>{title}</h2>
       {csv && <Csv path={csv} name={name} />}
     </div>

@@ -112,6 +112,14 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
             """, 100
         },
         { OpenRenewal + "update master_pricing set monthly_fee_usd = 31", 95 },
+        { Declined + "update renewals set status = 'charging'", 100 },
+        {
+            """
+            update master_pricing set monthly_fee_usd = 31;
+            insert into payment_cases (provider, reason, subject, subscription_id, detail)
+            select 'stripe', 'not_booked', 'pi_unbooked', subscription_id, 'a test' from subscriptions
+            """, 100
+        },
         // An intent keeps its price, so the wallet is still enough.
         { OpenRenewal + "update renewals set intent_id = 'pi_1'; update master_pricing set monthly_fee_usd = 31", 100 },
         { Declined, 95 },

@@ -32,7 +32,7 @@ public sealed class CatalogTests
     [
         HealthReason.RunsUntil, HealthReason.Valid, HealthReason.InUse, HealthReason.NoUseKnown, HealthReason.DevicesInUse,
         HealthReason.NoOpenAlert, HealthReason.WithoutOpenAlerts, HealthReason.AlertInReview, HealthReason.WhileUsed,
-        HealthReason.WhileValid,
+        HealthReason.WhileValid, HealthReason.PaymentChecked,
     ];
 
     [Fact]

@@ -48,7 +48,7 @@ public sealed class DemoSignInTests(PostgresFixture postgres)
         var persons = await new DemoPersonStore(database.Database).ListAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(26, persons.Count);
-        Assert.Equal(["de", "en"], DemoStories.Languages.Order());
+        Assert.NotEmpty(DemoStories.Languages);
         Assert.All(DemoStories.Languages, language => Assert.Equal(
             26,
             persons.Select(person => DemoStories.Of(person.Email, language)).OfType<string>().Distinct(StringComparer.Ordinal).Count()));

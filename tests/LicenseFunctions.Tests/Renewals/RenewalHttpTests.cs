@@ -655,6 +655,25 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             (string?)list["status"], (bool?)list["charge_open"], (bool?)list["needs_authentication"]));
     }
 
+    [Fact]
+    public async Task List_AChargeThatIsNotBooked_IsOpenWithoutAnObstacle_AndTheHealthIsScoredAgain()
+    {
+        var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(2), AutoRenew = false });
+        await database.ExecuteAsync(
+            """
+            insert into payment_cases (provider, reason, subject, subscription_id, detail)
+            values ('stripe', 'not_booked', 'pi_' || @license::text, @license, 'a test');
+            delete from health_marks
+            """,
+            new { license });
+
+        var list = await OperatorAsync($"/api/v1/licenses/{license}/renewals");
+        await RunAsync("RunRenewals");
+
+        Assert.Equal((true, null), ((bool?)list["charge_open"], (string?)list["obstacle"]));
+        Assert.Contains(license, await database.QueryAllAsync<Guid>("select subscription_id from health_marks"));
+    }
+
     [Theory]
     [InlineData(6, true)]
     [InlineData(8, false)]

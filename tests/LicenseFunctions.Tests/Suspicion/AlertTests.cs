@@ -58,6 +58,9 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(
             refusal is not null ? [] : AlertStatus.AllOpen.Contains(from) ? ["alert.judged"] : ["alert.reopened"],
             await scene.Database.QueryAllAsync<string>("select action from audit_log"));
+        Assert.Equal(
+            refusal is null && !AlertStatus.AllOpen.Contains(from),
+            await scene.Database.QueryAsync<bool>("select is_reopened from listed_alerts"));
     }
 
     [Fact]
@@ -258,6 +261,11 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(("NOTHING_TO_APPEAL", "LICENSE_NOT_FOUND"), (second.Refusal?.Code, foreign.Refusal?.Code));
         Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);
         Assert.Equal(("It is my laptop", true), (alert.Appeal, alert.AppealedAt is not null));
+        // An appeal says nothing about the usage.
+        Assert.Equal(isAlertClosed, alert.ActivityType == "APPEAL");
+        Assert.Equal(
+            !isAlertClosed,
+            await scene.Database.QueryAsync<bool>("select is_about_use(@ActivityType)", new { alert.ActivityType }));
     }
 
     [Fact]

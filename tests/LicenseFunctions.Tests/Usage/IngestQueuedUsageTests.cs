@@ -85,6 +85,27 @@ public sealed class IngestQueuedUsageTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal(2, done.Value.Accepted);
     }
 
+    [Theory]
+    [InlineData("nonsense", UsageFault.InvalidJson)]
+    [InlineData("[ 1 ]", UsageFault.NotARecord)] // the record is not the whole message
+    public async Task Replay_AMessageThatIsStillInvalid_KeepsItsEntryWithTheNewReason(string message, string code)
+    {
+        await Queue().DrainDeadLetterAsync(Message(message).Body, TestContext.Current.CancellationToken);
+        var entry = Assert.Single(await ListAsync());
+
+        var replayed = await new ReplayQuarantined(scene.Quarantine, scene.Ingest)
+            .RunAsync(entry.QuarantineId, Actor.Operator(null), TestContext.Current.CancellationToken);
+
+        var after = Assert.Single(await ListAsync());
+        Assert.Equal(code, replayed.Refusal?.Code);
+        Assert.Equal(
+            (entry.QuarantineId, code, "dead_letter", "OPEN", message),
+            (after.QuarantineId, after.Code, after.Source, after.State, after.Excerpt));
+
+        Task<IReadOnlyList<QuarantinedUsage>> ListAsync() =>
+            scene.Quarantine.ListAsync(null, null, null, 100, TestContext.Current.CancellationToken);
+    }
+
     private static UsageMessage Message(string text) => new(Encoding.UTF8.GetBytes(text));
 
     private IngestQueuedUsage Queue() => new(scene.Ingest, scene.Quarantine, time, NullLogger<IngestQueuedUsage>.Instance);

@@ -29,15 +29,9 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-1", 1, "192.0.2.1")).Verdict.Code);
         Assert.Equal(0, await scene.CountAsync("license_suspensions where closed_at is null"));
         Assert.Equal(1, await scene.CountAsync("license_device_changes"));
-        Assert.Equal(
-            "RESOLVED: The customer kept this device in place of another.",
-            await scene.Database.QueryAsync<string>(
-                "select status || ': ' || resolution_notes from suspicious_activity_alerts where alert_id = @AlertId",
-                new { waiting.AlertId }));
-        Assert.Equal("RESOLVED", await scene.Database.QueryAsync<string>(
-            "select data ->> 'status' from license_events where type = 'alert.reviewed' and data ->> 'alert_id' = @alert",
-            new { alert = waiting.AlertId.ToString() }));
-        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'alert.resolved'"));
+        // It suspended the license, so an operator reviews it.
+        Assert.Equal("OPEN", await StatusAsync(scene, waiting.AlertId));
+        Assert.Equal(0, await scene.CountAsync("audit_log where action = 'alert.resolved'"));
         var after = await HistoryAsync(scene);
         Assert.Equal("EA-1", Assert.Single(after.Waiting).EaInstanceId);
         var entry = after.Entries.Single(one => one.What == "KEPT");
@@ -71,6 +65,11 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal(2, await scene.CountAsync("license_devices where removed_at is null"));
         await scene.Database.ExecuteAsync("delete from license_device_changes");
         Assert.Null((await KeepAsync(scene, alert, leaves)).Refusal);
+        Assert.Equal("RESOLVED: The customer kept this device in place of another.", await StatusAsync(scene, alert));
+        Assert.Equal("RESOLVED", await scene.Database.QueryAsync<string>(
+            "select data ->> 'status' from license_events where type = 'alert.reviewed' and data ->> 'alert_id' = @id",
+            new { id = alert.ToString() }));
+        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'alert.resolved'"));
         Assert.Equal("REFUSED_DEVICE_NOT_FOUND", (await KeepAsync(scene, alert, await DeviceAsync(scene, "EA-2"))).Refusal?.Code);
     }
 
@@ -78,6 +77,9 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         new KeepDevice(scene.Database.Database, scene.LastSeen, scene.Invalidation, scene.Settings).RunAsync(
             scene.SubscriptionId, subscriber ?? scene.SubscriberId, new DeviceChoice(alert, leaves), Actor.Owner(scene.SubscriberId),
             LicenseScene.Stop);
+
+    private static Task<string> StatusAsync(LicenseScene scene, Guid alert) => scene.Database.QueryAsync<string>(
+        "select concat_ws(': ', status, resolution_notes) from suspicious_activity_alerts where alert_id = @alert", new { alert });
 
     private static Task<Guid> DeviceAsync(LicenseScene scene, string ea) =>
         scene.Database.QueryAsync<Guid>("select device_id from license_devices where ea_instance_id = @ea", new { ea });

@@ -171,6 +171,21 @@ public sealed class HealthScoreTests
         Assert.Equal(actions, report.Recommendations.Select(contribution => contribution.Action));
     }
 
+    [Theory]
+    [InlineData(LicenseStatus.Active, 100)]
+    [InlineData(LicenseStatus.PendingRenewal, 100)]
+    [InlineData(LicenseStatus.Grace, 75)]
+    [InlineData(LicenseStatus.Expired, 60)]
+    public void Of_AnOpenCharge_RecommendsNoPayment(LicenseStatus status, int score)
+    {
+        var payment = new PaymentFacts(AutoRenew: false, PaymentSource.NoPaymentMethod, IsChargeOpen: true);
+
+        var report = HealthScore.Of(Well with { Status = status, ExpiresAt = Now.AddDays(2), Payment = payment });
+
+        Assert.Equal(score, report.Score);
+        Assert.Empty(report.Recommendations);
+    }
+
     [Fact]
     public void Of_AnyFacts_SumsExactlyAndStaysInRange() => Check(facts =>
     {
@@ -182,11 +197,11 @@ public sealed class HealthScoreTests
     });
 
     [Fact]
-    public void Of_EveryLoss_HasARecommendation_ExceptAlertsThatWaitForAnOperatorAndUseThatIsNotPossible() => Check(facts =>
+    public void Of_EveryLoss_HasARecommendation_ExceptAnOpenChargeAlertsThatWaitForAnOperatorAndUseThatIsNotPossible() => Check(facts =>
         HealthScore.Of(facts).Contributions
             .Where(one => CanTrade(facts) || one.Part is HealthPart.Status or HealthPart.Suspicion)
             .Count(one => one is { Points: < 0, Recommendation: null })
-        <= facts.OpenAlerts.Count(alert => !alert.CanAnswer));
+        <= facts.OpenAlerts.Count(alert => !alert.CanAnswer) + (facts.Payment.IsChargeOpen ? 1 : 0));
 
     [Fact]
     public void Of_ALicenseThatCannotTrade_RecommendsNoUseOfIt() => Check(facts =>
@@ -294,5 +309,6 @@ public sealed class HealthScoreTests
         from obstacle in Gen.Elements<string?>(
             null, PaymentSource.NoActivePrice, PaymentSource.PriceConsent, PaymentSource.NoPaymentMethod, PaymentSource.UnknownProvider,
             RenewalForecast.CardExpires, "insufficient_funds")
-        select new PaymentFacts(auto, obstacle);
+        from isOpen in Gen.Elements(true, false)
+        select new PaymentFacts(auto, obstacle, isOpen);
 }

@@ -87,6 +87,7 @@ export default function Activity({ id, license }: TabProps) {
                   { head: t('activityPage.column.when'), cell: (row) => format.moment(row.detected_at) },
                   {
                     head: t('activityPage.column.what'),
+                    wide: true,
                     cell: (row) => (
                       <>
                         {word('activity', row.activity_type) ?? row.activity_type}

@@ -47,7 +47,7 @@ export default function ConfirmPayment() {
 
   return (
     <section className="entry card">
-      <PageTitle title={t('confirm.title')} />
+      <PageTitle title={t('confirm.page')} />
       <Show of={renewal} rows={2}>
         {({ expires_at, amount_usd, debt_usd }) => (
           <>

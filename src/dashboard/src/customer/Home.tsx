@@ -18,6 +18,9 @@ type Task = {
   alert_id: string | null;
 };
 
+/** While an appeal is reviewed, the customer only waits. */
+const toDo = (tasks: Task[]) => tasks.filter((task) => task.kind !== 'AWAIT_REVIEW').length;
+
 /** What the customer has to do over all licenses, the most urgent first, and the licenses. */
 export default function Home() {
   const tasks = useLoad<{ tasks: Task[] }>('/api/v1/tasks', 60);
@@ -31,7 +34,7 @@ export default function Home() {
           ) : (
             <section aria-labelledby="tasks">
               <h2 id="tasks" className="first">
-                {t('home.tasks', { n: list.tasks.length })}
+                {toDo(list.tasks) > 0 ? t('home.tasks', { n: toDo(list.tasks) }) : t('home.inReview')}
               </h2>
               <ol className="tasks">
                 {list.tasks.map((task) => (

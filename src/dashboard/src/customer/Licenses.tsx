@@ -42,7 +42,9 @@ export function LicenseCards() {
             {license.expires_at && license.status !== 'REVOKED' && (
               <p className="small">{license.auto_renew ? t('licenses.renews') : t('licenses.doesNotRenew')}</p>
             )}
-            <p className="small">{t('licenses.lastUsed', { ago: format.ago(license.last_used_at) })}</p>
+            <p className="small">
+              {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}
+            </p>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">
               {license.is_suspended && <To license={license} tab="suspension" text={t('licenses.whatToDo')} look="main" />}

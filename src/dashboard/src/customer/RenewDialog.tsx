@@ -53,6 +53,7 @@ export function RenewDialog({
   const payFirst = useHref(cardHelps(reply) ? '/payment-methods?add' : '/wallet');
   const cannotPay = !operator && reply.pays_with === null && reply.amount_usd !== null;
   const declined = lastDeclined(reply);
+  const expires = reply.obstacle === 'card_expires';
   return (
     <Confirm
       open={open}
@@ -79,13 +80,15 @@ export function RenewDialog({
               {reply.last_paid_usd === null ? t('renewals.agreeUnknown', { price }) : t('renewals.agreeText', { old, price })}
             </p>
           )}
-          {declined && (
+          {(declined || expires) && (
             <div className="notice fair">
               <p>
-                {t('renewals.lastDeclined', {
-                  day: format.day(declined.attempted_at),
-                  reason: format.reason(declined.failure_reason!, !operator),
-                })}
+                {declined
+                  ? t('renewals.lastDeclined', {
+                      day: format.day(declined.attempted_at),
+                      reason: format.reason(declined.failure_reason!, !operator),
+                    })
+                  : `${t('renewals.obstacle')}: ${format.reason(reply.obstacle!, !operator)}`}
               </p>
               {!operator && (
                 <Link to="/payment-methods?add" reloadDocument>

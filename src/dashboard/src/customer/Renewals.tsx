@@ -51,7 +51,7 @@ export type RenewalList = {
 };
 type Reply = { status: string; code: string | null; detail: string; paid_with: string | null; expires_at: string };
 
-export default function Renewals({ id, reload }: TabProps) {
+export default function Renewals({ id, license, reload }: TabProps) {
   const [watching, setWatching] = useState(false);
   const list = useLoad<RenewalList>(`/api/v1/licenses/${id}/renewals`, watching ? 4 : 60);
   const operator = useIsOperator();
@@ -124,7 +124,7 @@ export default function Renewals({ id, reload }: TabProps) {
                 <h2>{t('expiry.never')}</h2>
                 <p>{t('renewals.never')}</p>
               </section>
-            ) : (
+            ) : license.status === 'REVOKED' ? null : (
               <section className="card">
                 <h2>{t('renewals.next')}</h2>
                 <Facts
@@ -171,15 +171,13 @@ export default function Renewals({ id, reload }: TabProps) {
                     ],
                   ]}
                 />
-                {reply.obstacle && reply.obstacle !== 'auto_renew_off' && (
+                {reply.obstacle && reply.obstacle !== 'auto_renew_off' && reply.obstacle !== 'no_active_price' && (
                   <p className="notice fair">
                     {held.includes(reply.obstacle) ? t('renewals.notAutomatic') : t('renewals.obstacle')}:{' '}
                     {format.reason(reply.obstacle, !operator)}
                   </p>
                 )}
-                {reply.amount_usd === null && reply.obstacle !== 'no_active_price' && (
-                  <p className="notice fair">{t('renewals.noPrice')}</p>
-                )}
+                {reply.amount_usd === null && <p className="notice fair">{t('renewals.noPrice')}</p>}
                 {auto.problem && <ProblemBox problem={auto.problem} />}
                 <label className="switch">
                   <input
@@ -313,8 +311,12 @@ const isInGrace = (reply: RenewalList) =>
     ? Date.parse(reply.grace_until) > Date.now()
     : false;
 
+/** The statuses of an open charge. Another charge of the license may be open, too. */
+const openCharge = ['charging', 'succeeded', 'unknown', 'undecided'];
+
 /** What the renewal waits for, or when it continues. */
-function nextStep({ status, next_attempt_at }: RenewalList) {
+function nextStep({ status, next_attempt_at, charge_open }: RenewalList) {
+  if (charge_open && !openCharge.includes(status!)) return t('renewals.waits.undecided');
   if (status === 'soft_declined')
     return next_attempt_at ? t('renewals.nextAttempt', { at: format.moment(next_attempt_at) }) : t('renewals.noAttempt');
   return word('renewals.waits', status!) ?? null;

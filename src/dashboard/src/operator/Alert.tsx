@@ -8,6 +8,7 @@ import { word } from '../language';
 import type { License } from '../licenses';
 import { texts } from '../texts';
 import { Back, Badge, Empty, Facts, keepFocus, LicenseStatus, Mail, PageTitle, Show, Skeleton, Table } from '../ui/kit';
+import { AlertStatus } from './AlertStatus';
 import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
 import { deviceName, Timeline } from './Timeline';
@@ -51,7 +52,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
     <>
       <PageTitle title={word('activity', alert.activity_type) ?? alert.activity_type}>
         <Badge of={alert.severity} />
-        <Badge of={alert.status} />
+        <AlertStatus of={alert} />
       </PageTitle>
       {alert.appeal && (
         <div className="notice fair">
@@ -183,7 +184,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
                 <Link to={`/alerts/${row.alert_id}`}>{row.description ?? word('activity', row.activity_type) ?? row.activity_type}</Link>
               ),
             },
-            { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
+            { head: texts.alerts.status, cell: (row) => <AlertStatus of={row} /> },
           ]}
         />
       )}

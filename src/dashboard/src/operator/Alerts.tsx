@@ -8,6 +8,7 @@ import { format } from '../format';
 import { word } from '../language';
 import { texts } from '../texts';
 import { Badge, Button, Choice, Confirm, Empty, keepFocus, Mail, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { AlertStatus } from './AlertStatus';
 import { More } from './Paged';
 import { Results, type Result } from './Results';
 import { ReviewAlerts } from './ReviewAlerts';
@@ -83,7 +84,8 @@ export default function Alerts() {
           onChange={(value) => filter('status', value)}
           options={[
             ['NOT_CLOSED', words.alerts.allOpen],
-            ...['OPEN', 'INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]),
+            ['OPEN', words.alerts.newOrReopened],
+            ...['INVESTIGATING', 'RESOLVED', 'FALSE_POSITIVE'].map((one): [string, string] => [one, texts.status[one]!]),
             ['ALL', texts.alerts.all],
           ]}
         />
@@ -194,7 +196,7 @@ export default function Alerts() {
                       <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
                     </Cell>
                     <Cell>
-                      <Badge of={alert.status} />
+                      <AlertStatus of={alert} />
                     </Cell>
                     <Cell className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
                       {texts.alerts.actions[alert.measure] ?? alert.measure}

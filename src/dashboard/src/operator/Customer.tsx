@@ -10,6 +10,7 @@ import { t, word } from '../language';
 import { readLicenses, type License } from '../licenses';
 import { texts } from '../texts';
 import { Back, Badge, Button, Confirm, Empty, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
+import { AlertStatus } from './AlertStatus';
 import { AuditTable, type AuditEntry } from './AuditTable';
 import { Paged } from './Paged';
 import { PaymentTable, type PaidRenewal } from './AllPayments';
@@ -211,7 +212,7 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
                 ),
               },
               { head: texts.alerts.severity, cell: (row) => <Badge of={row.severity} /> },
-              { head: texts.alerts.status, cell: (row) => <Badge of={row.status} /> },
+              { head: texts.alerts.status, cell: (row) => <AlertStatus of={row} /> },
               { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
               { head: texts.alerts.action, cell: (row) => texts.alerts.actions[row.measure] ?? row.measure },
             ]}

@@ -53,7 +53,7 @@ export function DeadMessages({ changed }: { changed: () => void }) {
   };
   return (
     <>
-      <Heading title={words.dead} csv={(list.data?.messages.length ?? 0) > 0 && '/api/v1/outbox/dead'} name="given-up" />
+      <Heading id="given-up" title={words.dead} csv={(list.data?.messages.length ?? 0) > 0 && '/api/v1/outbox/dead'} name="given-up" />
       {action.problem && !asking && <ProblemBox problem={action.problem} />}
       <Show of={list} rows={1}>
         {({ messages, can_revive }) =>

@@ -50,8 +50,8 @@ type EvidenceReply = {
 
 const words = texts.payments;
 
-/** The id of the payment or dispute that a mail links to. */
-const linked = () => location.hash.slice(1);
+/** The id of the payment or dispute that a mail links to; empty for a link to a list. */
+const linked = () => /^#([0-9a-f-]{36})$/.exec(location.hash)?.[1] ?? '';
 
 /** What a mail links to may be decided meanwhile: then who decided it, when and how. */
 export function LinkedDecision({ cases, disputes }: { cases: PaymentCase[]; disputes: Dispute[] }) {
@@ -100,7 +100,7 @@ export function PaymentCases({ cases, reload }: { cases: PaymentCase[]; reload: 
   if (cases.length === 0 && !asked) return null;
   return (
     <>
-      <Heading title={words.cases} csv="/api/v1/payments/cases" name="payments-to-decide" />
+      <Heading id="cases" title={words.cases} csv="/api/v1/payments/cases" name="payments-to-decide" />
       <Table
         label={words.cases}
         rows={cases}
@@ -109,7 +109,7 @@ export function PaymentCases({ cases, reload }: { cases: PaymentCase[]; reload: 
           // In front, so that it is in view beside a long ID.
           { head: texts.renewals.action, cell: (row) => <Button onPress={() => setAsked(row)}>{words.decide}</Button> },
           { head: words.since, cell: (row) => format.moment(row.opened_at) },
-          { head: words.what, cell: (row) => row.detail },
+          { head: words.what, wide: true, cell: (row) => row.detail },
           { head: words.subject, cell: (row) => <code className="id">{row.subject}</code> },
           { head: texts.renewals.amount, number: true, cell: (row) => format.amount(row.amount_minor, row.currency) },
           { head: words.customer, cell: license },
@@ -148,7 +148,7 @@ export function Disputes({ disputes, reload }: { disputes: Dispute[]; reload: ()
   if (disputes.length === 0) return null;
   return (
     <>
-      <Heading title={words.disputes} csv="/api/v1/payments/disputes" name="disputes" />
+      <Heading id="disputes" title={words.disputes} csv="/api/v1/payments/disputes" name="disputes" />
       {open.length === 0 ? <Empty>{words.noDisputes}</Empty> : <DisputeTable label={words.disputes} disputes={open} show={setShown} />}
       {decided.length > 0 && (
         <details>

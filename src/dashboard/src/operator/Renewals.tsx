@@ -20,7 +20,7 @@ type Preview = {
   renewals: {
     subscription_id: string;
     email: string;
-    expires_at: string;
+    starts_at: string;
     amount_usd: number | null;
     pays_with: string | null;
     likely_fails: boolean;
@@ -94,7 +94,7 @@ function Decisions() {
       {isNothing && <Empty>{own.renewals.nothingToDecide}</Empty>}
       {charges.length > 0 && (
         <>
-          <Heading title={words.unknown} csv="/api/v1/renewals/unknown" name="unknown-charges" />
+          <Heading id="charges" title={words.unknown} csv="/api/v1/renewals/unknown" name="unknown-charges" />
           <Unknown charges={charges} reload={unknown.reload} />
         </>
       )}
@@ -196,7 +196,7 @@ function Ahead({ preview }: { preview: Preview }) {
           },
           // In front, so that it is in view on a tablet.
           { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
-          { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+          { head: words.starts, cell: (row) => format.day(row.starts_at) },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           {
             head: texts.renewals.paysWith,

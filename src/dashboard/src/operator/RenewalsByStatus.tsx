@@ -22,6 +22,7 @@ type Renewal = {
   attempts: number;
   reason: string | null;
   next_action_at: string | null;
+  auto_renew: boolean;
   updated_at: string;
   can_retry: boolean;
 };
@@ -35,6 +36,9 @@ const tone = (status: string) =>
     : status === 'applied'
       ? 'success'
       : 'pending';
+
+/** A declined payment that is tried again only on request. */
+const waits = (row: Renewal) => row.status === 'soft_declined' && !row.auto_renew;
 
 /** Renewals by status. Failed ones can be tried again, where the rules allow it. */
 export function RenewalsByStatus() {
@@ -122,7 +126,7 @@ export function RenewalsByStatus() {
                 head: words.status,
                 cell: (row) => (
                   <>
-                    <Badge of={tone(row.status)}>{words.statuses[row.status] ?? row.status}</Badge>
+                    <Badge of={tone(row.status)}>{waits(row) ? words.declinedForGood : (words.statuses[row.status] ?? row.status)}</Badge>
                     {row.reason && <div className="small">{format.reasonAlone(row.reason)}</div>}
                   </>
                 ),
@@ -138,7 +142,7 @@ export function RenewalsByStatus() {
                 ),
               },
               { head: words.attempts, number: true, cell: (row) => row.attempts },
-              { head: words.next, cell: (row) => format.moment(row.next_action_at) },
+              { head: words.next, cell: (row) => (waits(row) ? texts.none : format.moment(row.next_action_at)) },
             ]}
           />
         )}

@@ -116,7 +116,11 @@ export function ReviewAlerts({
               <input type="checkbox" checked={reinstate} onChange={(event) => setReinstate(event.target.checked)} />
               {texts.alerts.reinstate}
             </label>
-            {reinstate && <p className="small">{texts.review.reinstateEffect}</p>}
+            {reinstate && (
+              <p className="small">
+                {texts.review.reinstateEffect} {texts.review.slotEffect}
+              </p>
+            )}
           </>
         )}
       </Confirm>

@@ -3,7 +3,6 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
-import { t } from '../language';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import { inChunks } from './bulk';
@@ -81,7 +80,7 @@ export default function System() {
               skipped={skipped_rows.length}
               warnings={[clock_warning, usage_log.warning, address_warning]}
             />
-            <section className="card">
+            <section className="card" id="work">
               <h2>{words.work}</h2>
               <Facts
                 rows={[
@@ -125,12 +124,12 @@ export default function System() {
                       head: words.timer,
                       wide: true,
                       cell: (row) => (
-                        <>
+                        <div id={rowOf(row.timer_name)}>
                           {names[row.timer_name] ?? row.timer_name}
                           <div className="small">
                             <code>{row.timer_name}</code>
                           </div>
-                        </>
+                        </div>
                       ),
                     },
                     {
@@ -165,7 +164,7 @@ export default function System() {
             </details>
             {skipped_rows.length > 0 && (
               <>
-                <h2>{words.skipped}</h2>
+                <h2 id="skipped">{words.skipped}</h2>
                 <p>{words.skippedText}</p>
                 <Table
                   label={words.skipped}
@@ -207,19 +206,31 @@ const nameOf = (timer: string) => (names[timer] ? `${names[timer]} (${timer})` :
 const isNoticed = (timer: State['timers'][number]) =>
   !timer.is_disabled && (timer.late_since !== null || timer.last_status === 'failed' || timer.fallback_at !== null);
 
-/** The page on which operators end a trouble. All others are ended on this page. */
-const pageOf = (trouble: State['troubles'][number]) =>
-  trouble.cause.startsWith('DISPUTE_')
-    ? `/renewals#${trouble.subject}`
-    : trouble.cause === 'RENEWALS_FAILING'
-      ? '/renewals/upcoming'
-      : trouble.cause === 'WEBHOOK_DISABLED'
-        ? '/webhooks'
-        : undefined;
+const rowOf = (timer: string) => `timer-${timer}`;
+
+/** Where operators see a trouble and end it, by its cause. */
+const places: Record<string, (subject: string) => string> = {
+  RENEWALS_FAILING: () => '/renewals/upcoming',
+  TIMER_LATE: (timer) => `#${rowOf(timer)}`,
+  DEAD_LETTERS: () => '#quarantine',
+  MAILS_DEAD: () => '#given-up',
+  WEBHOOK_CALLS_DEAD: () => '#given-up',
+  WEBHOOK_DISABLED: () => '/webhooks',
+  DISPUTE_UNANSWERED: (dispute) => `/renewals#${dispute}`,
+  DISPUTE_DUE: (dispute) => `/renewals#${dispute}`,
+  DISPUTE_MISSED: (dispute) => `/renewals#${dispute}`,
+};
+
+/** A link to another page, or to a part of this one. */
+const To = ({ place, children }: { place: string | undefined; children: string }) =>
+  !place ? children : place.startsWith('#') ? <a href={place}>{children}</a> : <Link to={place}>{children}</Link>;
+
+/** A sentence, and the place that shows what it is about. */
+type Concern = [sentence: string, place: string];
 
 /**
- * What needs attention, in sentences; the tables below have the details. Each message counts once: those that a trouble is about are not
- * counted again.
+ * What needs attention, in sentences; each links to the place that has the details. Each message counts once: those that a trouble is about
+ * are not counted again.
  */
 function InWords({
   waiting,
@@ -244,26 +255,30 @@ function InWords({
   const toldDisputes = troubles.filter((trouble) => trouble.cause.startsWith('DISPUTE_')).length;
   const toldLetters = isTold('DEAD_LETTERS') ? waiting.dead_letters_open : 0;
   const toldDead = (isTold('MAILS_DEAD') ? waiting.outbox_dead_mails : 0) + (isTold('WEBHOOK_CALLS_DEAD') ? waiting.outbox_dead_calls : 0);
-  const others = (all: number, told: number, sentence: (n: number, more: boolean) => string) =>
-    all > told ? [sentence(all - told, told > 0)] : [];
-  const urgent = [
+  const some = (n: number, sentence: (n: number) => string, place: string): Concern[] => (n > 0 ? [[sentence(n), place]] : []);
+  const others = (all: number, told: number, sentence: (n: number, more: boolean) => string, place: string) =>
+    some(all - told, (n) => sentence(n, told > 0), place);
+  const urgent: Concern[] = [
     ...late
       .filter((timer) => !isTold('TIMER_LATE', timer.timer_name))
-      .map((timer) => say.late(nameOf(timer.timer_name), format.moment(timer.late_since))),
-    ...failed.map((timer) => say.failed(nameOf(timer.timer_name), format.ago(timer.last_finished_at), timer.last_error)),
-    ...warnings.filter((one) => one !== null),
-    ...((queue.dead_lettered ?? 0) > 0 ? [say.waits.deadLetters(queue.dead_lettered!)] : []),
-    ...(skipped > 0 ? [say.waits.skipped(skipped)] : []),
-    ...(waiting.charges_unknown > 0 ? [say.waits.unknown(waiting.charges_unknown)] : []),
-    ...(waiting.payment_cases_open > 0 ? [say.waits.cases(waiting.payment_cases_open)] : []),
-    ...others(waiting.disputes_open, toldDisputes, say.waits.disputes),
-    ...others(waiting.outbox_dead, toldDead, say.waits.dead),
-    ...others(waiting.quarantine_open, toldLetters, say.waits.quarantine),
+      .map((timer): Concern => [say.late(nameOf(timer.timer_name), format.moment(timer.late_since)), `#${rowOf(timer.timer_name)}`]),
+    ...failed.map((timer): Concern => [
+      say.failed(nameOf(timer.timer_name), format.ago(timer.last_finished_at), timer.last_error),
+      `#${rowOf(timer.timer_name)}`,
+    ]),
+    ...warnings.filter((one) => one !== null).map((one): Concern => [one, '#work']),
+    ...some(queue.dead_lettered ?? 0, say.waits.deadLetters, '#work'),
+    ...some(skipped, say.waits.skipped, '#skipped'),
+    ...some(waiting.charges_unknown, say.waits.unknown, '/renewals#charges'),
+    ...some(waiting.payment_cases_open, say.waits.cases, '/renewals#cases'),
+    ...others(waiting.disputes_open, toldDisputes, say.waits.disputes, '/renewals#disputes'),
+    ...others(waiting.outbox_dead, toldDead, say.waits.dead, '#given-up'),
+    ...others(waiting.quarantine_open, toldLetters, say.waits.quarantine, '#quarantine'),
   ];
-  const normal = [
-    ...(waiting.alerts_open > 0 ? [say.waits.alerts(waiting.alerts_open)] : []),
-    ...(waiting.outbox_due > 0 ? [say.waits.outbox(waiting.outbox_due, format.ago(waiting.outbox_oldest_at))] : []),
-    ...(waiting.arrivals_waiting > 0 ? [say.waits.scan(waiting.arrivals_waiting, format.ago(waiting.arrivals_oldest_at))] : []),
+  const normal: Concern[] = [
+    ...some(waiting.alerts_open, say.waits.alerts, '/alerts'),
+    ...some(waiting.outbox_due, (n) => say.waits.outbox(n, format.ago(waiting.outbox_oldest_at)), '#work'),
+    ...some(waiting.arrivals_waiting, (n) => say.waits.scan(n, format.ago(waiting.arrivals_oldest_at)), '#work'),
   ];
   const count = troubles.length + urgent.length;
   const isBroken = troubles.length + late.length + failed.length > 0 || warnings.some((one) => one !== null);
@@ -276,27 +291,26 @@ function InWords({
         <ul>
           {troubles.map((trouble) => {
             const about = trouble.cause === 'TIMER_LATE' ? nameOf(trouble.subject) : (trouble.name ?? trouble.subject);
-            const what = words.causes[trouble.cause]?.(about) ?? trouble.cause;
-            const page = pageOf(trouble);
             return (
               <li key={trouble.trouble_id}>
-                {page ? <Link to={page}>{what}</Link> : what}, {words.opened(format.ago(trouble.opened_at))}
+                <To place={places[trouble.cause]?.(trouble.subject)}>{words.causes[trouble.cause]?.(about) ?? trouble.cause}</To>,{' '}
+                {words.opened(format.ago(trouble.opened_at))}
               </li>
             );
           })}
-          {urgent.map((sentence) => (
-            <li key={sentence}>{sentence}</li>
+          {urgent.map(([sentence, place]) => (
+            <li key={sentence}>
+              <To place={place}>{sentence}</To>
+            </li>
           ))}
         </ul>
       )}
-      {normal.map((sentence) => (
-        <p key={sentence}>{sentence}</p>
+      {normal.map(([sentence, place]) => (
+        <p key={sentence}>
+          <To place={place}>{sentence}</To>
+        </p>
       ))}
       {normal.length === 0 && count === 0 && !queue.unknown_because && <p>{say.nothingWaits}</p>}
-      <p className="small">
-        <Link to="/alerts">{t('nav.alerts')}</Link> · <Link to="/renewals">{t('nav.renewals')}</Link> ·{' '}
-        <Link to="/webhooks">{t('nav.webhooks')}</Link>
-      </p>
     </section>
   );
 }
@@ -330,10 +344,14 @@ function Quarantine({ changed }: { changed: () => void }) {
   const action = useAction();
   const settle = (entry: Entry, what: 'replay' | 'discard') =>
     action.run(async () => {
-      await call('POST', `/api/v1/quarantine/${entry.quarantine_id}/${what}`);
-      notify(what === 'replay' ? words.replayed : words.discarded);
-      list.reload();
-      changed();
+      try {
+        await call('POST', `/api/v1/quarantine/${entry.quarantine_id}/${what}`);
+        notify(what === 'replay' ? words.replayed : words.discarded);
+      } finally {
+        // A message that was rejected again has the new reason.
+        list.reload();
+        changed();
+      }
     });
   const settleAll = (what: 'replay' | 'discard') =>
     action.run(async () => {
@@ -362,7 +380,7 @@ function Quarantine({ changed }: { changed: () => void }) {
   };
   return (
     <>
-      <Heading title={words.quarantine} csv={list.rows.length > 0 && '/api/v1/quarantine'} name="quarantine" />
+      <Heading id="quarantine" title={words.quarantine} csv={list.rows.length > 0 && '/api/v1/quarantine'} name="quarantine" />
       {(list.problem ?? (discarding || discardsAll ? undefined : action.problem)) && (
         <ProblemBox problem={(list.problem ?? action.problem)!} />
       )}
@@ -423,7 +441,13 @@ function Quarantine({ changed }: { changed: () => void }) {
                   <Button isDisabled={action.busy} onPress={() => void settle(row, 'replay')}>
                     {words.replay}
                   </Button>
-                  <Button isDisabled={action.busy} onPress={() => setDiscarding(row)}>
+                  <Button
+                    isDisabled={action.busy}
+                    onPress={() => {
+                      action.clear();
+                      setDiscarding(row);
+                    }}
+                  >
                     {words.discard}
                   </Button>
                 </div>
@@ -439,7 +463,13 @@ function Quarantine({ changed }: { changed: () => void }) {
           <Button isDisabled={action.busy} onPress={() => void settleAll('replay')}>
             {own.system.replayAll}
           </Button>
-          <Button isDisabled={action.busy} onPress={() => setDiscardsAll(true)}>
+          <Button
+            isDisabled={action.busy}
+            onPress={() => {
+              action.clear();
+              setDiscardsAll(true);
+            }}
+          >
             {own.system.discardAll}
           </Button>
         </div>

@@ -26,18 +26,25 @@ export default function ConfirmDialog({
               {title}
             </Heading>
             {text && <p>{text}</p>}
-            {children}
-            {problem && <ProblemBox problem={problem} />}
-            <div className="actions">
-              {!alone && (
-                <Button onPress={onClose} isDisabled={busy}>
-                  {t('cancel')}
+            <form
+              onSubmit={(event) => {
+                event.preventDefault();
+                onGo();
+              }}
+            >
+              {children}
+              {problem && <ProblemBox problem={problem} />}
+              <div className="actions">
+                {!alone && (
+                  <Button onPress={onClose} isDisabled={busy}>
+                    {t('cancel')}
+                  </Button>
+                )}
+                <Button type="submit" look={look} isDisabled={disabled} isPending={busy}>
+                  {go}
                 </Button>
-              )}
-              <Button look={look} onPress={onGo} isDisabled={disabled} isPending={busy}>
-                {go}
-              </Button>
-            </div>
+              </div>
+            </form>
           </Dialog>
         </Modal>
       </ModalOverlay>

@@ -63,7 +63,9 @@ export function PageTitle({ title, children }: { title: string; children?: React
   }, [title, product]);
   return (
     <div className="page-title">
-      <h1 tabIndex={-1}>{title}</h1>
+      <h1 tabIndex={-1}>
+        <Mail of={title} />
+      </h1>
       {children}
     </div>
   );

@@ -191,15 +191,7 @@ export function HealthView({ health, api = '', heading: Heading = 'h4', forOpera
       )}
       <div className="recommendations">
         {todo.length === 0 ? (
-          <p>
-            {t(
-              forOperator
-                ? 'health.customerNothingTodo'
-                : health.suspicious_activities.length > 0
-                  ? 'health.inReview'
-                  : 'health.nothingTodo',
-            )}
-          </p>
+          <p>{t(!forOperator && health.suspicious_activities.length > 0 ? 'health.inReview' : 'health.nothingTodo')}</p>
         ) : (
           <>
             <Heading>{t(forOperator ? 'health.customerTodo' : 'health.todo')}</Heading>

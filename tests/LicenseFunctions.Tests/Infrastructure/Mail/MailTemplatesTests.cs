@@ -226,6 +226,12 @@ public sealed partial class MailTemplatesTests
            select (rule, number, language),
     ];
 
+    private static readonly Dictionary<string, string> NamedDevices = new()
+    {
+        ["en"] = ": EA-1 (MT5 account 4711002, Lagos), an unnamed EA (Netherlands), EA-3",
+        ["de"] = ": EA-1 (MT5-Konto 4711002, Lagos), ein EA ohne Namen (Niederlande), EA-3",
+    };
+
     [Theory]
     [MemberData(nameof(Sights))]
     public void Render_WhatWasSeen_IsASentenceInEachLanguageWithItsPlurals(string code, int number, string language)
@@ -241,10 +247,7 @@ public sealed partial class MailTemplatesTests
         var sentence = Seen().Match(
             Templates.Render("suspended", new JsonObject { ["cause"] = "DETECTOR", ["summary"] = summary }, null, language).Text).Value;
 
-        Assert.Contains(
-            language == "de"
-                ? ": EA-1 (MT5-Konto 4711002, Lagos), ein EA ohne Namen (Niederlande), EA-3"
-                : ": EA-1 (MT5 account 4711002, Lagos), an unnamed EA (Netherlands), EA-3", sentence, StringComparison.Ordinal);
+        Assert.Contains(NamedDevices[language], sentence, StringComparison.Ordinal);
         Assert.DoesNotMatch(OneOfMany(), sentence);
         Assert.DoesNotMatch(@"  | [.,;]|\bNG\b|\bZZ\b|\{", sentence);
         if (number == 180 && code is "RELIEF" or "DEVICES_AT_ONCE")
