@@ -109,7 +109,8 @@ select
     array(select p.name from unnest((select overdue_providers())) as p (name)
           where not exists (select from payment_customers c where c.user_id = r.user_id and c.payment_provider = p.name)
             and not exists (select from user_payment_methods m where m.user_id = r.user_id and m.payment_provider = p.name)
-    ) as overdue_providers
+    ) as overdue_providers,
+    r.is_refunded
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true

@@ -194,7 +194,8 @@ public static class PaymentCaseStore
         """;
 
     /// <summary>Stores the case of a refunded charge as decided, so that it can be opened again if the refund fails.</summary>
-    internal static Task KeepRefundedAsync(
+    /// <returns>1, or 0 if there is one.</returns>
+    internal static Task<int> KeepRefundedAsync(
         NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             KeepRefunded,
