@@ -461,7 +461,7 @@ public sealed class RenewalStore(
           and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
           and not exists (select from unbooked_charges u where u.subscription_id = a.subscription_id)
           -- A payment that is not known here yet may have extended the license.
-          and not (unread_providers() && @providers)
+          and not (select awaits_events(@providers, longest => null))
         limit @limit
         """;
 
