@@ -96,7 +96,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private string? refusal;
     private readonly SortedSet<string> unread = [];
     private readonly List<(PaymentEvent Received, PaymentCase Concern)> unapplied = [];
+    private readonly Dictionary<string, DateTimeOffset> failedSince = [];
+    private readonly Dictionary<string, DateTimeOffset> stuckUntil = [];
     private (string Provider, DateTimeOffset From, DateTimeOffset Until)? outage;
+    private bool isOverdue;
     private uint ids;
 
     private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres, int? licenses)
@@ -239,6 +242,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
 
         gateway.FaultRate = 0;
+        stuckUntil.Clear();
         store.Locks = () => (false, false);
         Finish();
         while (gateway.Delayed.Count > 0) Arrive();
@@ -326,6 +330,9 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         gateway.Forget();
         foreach (var made in gateway.AllEvents.Except(gateway.Events).ToList()) gateway.Events.Add(made);
         unapplied.Clear();
+        failedSince.Clear();
+        foreach (var success in gateway.Events.Where(one => FetchPaymentEvents.NotBooked(one) is not null))
+            if (random.Next(4) == 0) stuckUntil[success.EventId] = clock.Now + TimeSpan.FromHours(random.Next(1, 100));
         unread.UnionWith([PaymentProviders.PayPal, PaymentProviders.Stripe]);
         var provider = random.Next(2) == 0 ? PaymentProviders.PayPal : PaymentProviders.Stripe;
         // That a customer saved the first method of the provider after the backup can't be known.
@@ -415,8 +422,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         if (!await TryApplyAsync(received)) gateway.Events.Add(received);
     }
 
+    // After a restore, some successes can't be applied for a long time.
     private async Task<bool> TryApplyAsync(PaymentEvent received)
     {
+        if (stuckUntil.TryGetValue(received.EventId, out var until) && clock.Now < until) return false;
         try
         {
             await apply.RunAsync(received, CancellationToken.None);
@@ -453,11 +462,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             gateway.Heard(listed);
             if (await TryApplyAsync(listed)) gateway.Events.Remove(listed);
             else if (FetchPaymentEvents.NotBooked(listed) is { } concern) CannotBook(listed, concern);
-            else left.Add(listed.Provider);
+            else if (clock.Now - FailedSince(listed) < FetchPaymentEvents.LongestWait) left.Add(listed.Provider);
         }
 
         unread.IntersectWith(left);
         MissEvents();
+    }
+
+    private DateTimeOffset FailedSince(PaymentEvent received)
+    {
+        failedSince.TryAdd(received.EventId, clock.Now);
+        return failedSince[received.EventId];
     }
 
     private void CannotBook(PaymentEvent received, PaymentCase concern)
@@ -470,7 +485,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
 
     private void MissEvents()
     {
-        var isOverdue = clock.Now - outage?.From >= TimeSpan.FromHours(6) && unread.Contains(outage!.Value.Provider);
+        isOverdue = clock.Now - outage?.From >= TimeSpan.FromHours(6) && unread.Contains(outage!.Value.Provider);
         world.MissEvents(unread, isOverdue ? [outage!.Value.Provider] : []);
     }
 
@@ -624,12 +639,20 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         // The page shows the price, to which the customer may agree.
         var accepted = agrees ? license.PriceUsd : null;
         judge.AgreesTo(accepted);
+        var mustNotWait = MustNotWait(license);
         var renewed = await renew.RunAsync(
             license.SubscriptionId, Actor.Owner(license.UserId), request: null, accepted, CancellationToken.None);
         refusal = renewed.Refusal?.Code;
+        if (refusal == "PAYMENTS_NOT_READ" && mustNotWait && MustNotWait(license))
+            Violate($"{license.SubscriptionId} waits for the events of a provider that the customer has never used");
         if (renewed.Refusal is null && paidBefore.Contains(renewed.Value.RenewalId))
             Violate($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
     }
+
+    // The only list that is not read has been out of reach for six hours, and its provider can't have charged this customer.
+    private bool MustNotWait(MemoryLicense license) =>
+        isOverdue && outage is { Provider: var unreachable } && unread.SetEquals([unreachable])
+        && !world.Licenses[license.SubscriptionId].UsedProviders.Contains(unreachable);
 
     // The platform moves the expiry, perhaps back to the start of a paid period, removes it, or deletes the token or makes another.
     private void MoveExpiry(MemoryLicense license)
