@@ -91,7 +91,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly Dictionary<Guid, Renewal> shown = [];
     private readonly int workers;
     private readonly int[] acts;
-    private (Action World, Action Judge)? backup;
+    private (Action World, Action Judge, DateTimeOffset At)? backup;
     private DateTimeOffset lastExpiry;
     private string? refusal;
     private readonly SortedSet<string> unread = [];
@@ -195,6 +195,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         store.Locks = () => (random.Next(100) < walletLocks, random.Next(100) < rowLocks);
         for (var steps = random.Next(60, 240); steps > 0; steps--)
         {
+            if (mayRestore && !judge.WasRestored && random.Next(8) == 0) LoseACharge();
             switch (random.Next(100))
             {
                 case < 62:
@@ -313,14 +314,27 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         return next;
     }
 
+    // The backup has an unpaid renewal, which is charged after it.
+    private void LoseACharge()
+    {
+        if (backup is not { } made)
+        {
+            if (world.Renewals.Any(one => one.Status is RenewalStatus.Due or RenewalStatus.SoftDeclined)) Backup();
+        }
+        else if (gateway.Intents.Values.Any(one => one.Charge is not null && one.ChargedAt > made.At))
+        {
+            Restore(made);
+        }
+    }
+
     private void Backup()
     {
         Trace(() => "a backup is made");
-        backup = (world.Backup(), judge.Backup());
+        backup = (world.Backup(), judge.Backup(), clock.Now);
     }
 
     // Every process stops. The gateway still has what the database lost, and sends its events again.
-    private void Restore((Action World, Action Judge) copy)
+    private void Restore((Action World, Action Judge, DateTimeOffset At) copy)
     {
         Trace(() => "the backup is restored");
         while (scheduler.Strands.Count > 0) Crash(scheduler.Strands[0]);
@@ -339,9 +353,24 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         var isKnown = gateway.Intents.Values.All(
             one => one.Provider != provider || world.Licenses[one.Request.SubscriptionId].UsedProviders.Contains(provider));
         outage = random.Next(2) == 0 && isKnown ? (provider, clock.Now, clock.Now + TimeSpan.FromHours(random.Next(1, 200))) : null;
+        if (outage is not null) PayWithAnother(provider);
         MissEvents();
         foreach (var license in world.Licenses.Values)
             if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
+    }
+
+    // The backup has the method of some customers from before they paid with the provider that is out of reach.
+    private void PayWithAnother(string unreachable)
+    {
+        foreach (var license in world.Licenses.Values.Where(_ => random.Next(2) == 0).ToList())
+        {
+            license.Card = unreachable == PaymentProviders.Stripe
+                ? new SavedCard(NewId(), PaymentProviders.PayPal, "payer_cus_1", "pm_good")
+                : new SavedCard(NewId(), PaymentProviders.Stripe, "cus_1", "pm_good");
+            judge.CardsChanged(license);
+            world.Changed(license);
+            world.CardsChanged(license);
+        }
     }
 
     private void Tick(int worker)
