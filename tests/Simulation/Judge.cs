@@ -213,9 +213,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"{request.RenewalId} is charged to the next method, and no other was declined");
         if (!nextTried.TryGetValue(request.RenewalId, out var tried)) nextTried[request.RenewalId] = tried = [];
         tried.Add((intent.Id, request.PaymentId));
-        // A restored database doesn't know a declined attempt from after the backup.
+        // A restored database doesn't know a declined attempt from after the backup. If the license was not served meanwhile, the intent of
+        // an attempt was canceled before its decline was known.
         if (tried.Count > 1 && !WasRestored
-            && !customers[request.SubscriptionId].HasAsked && !customers[request.SubscriptionId].HasChangedCards)
+            && customers[request.SubscriptionId] is { HasAsked: false, HasChangedCards: false, WasBlocked: false })
             violation($"{request.RenewalId} is charged to the next method {tried.Count} times");
     }
 
