@@ -1,11 +1,12 @@
 // Applies each break of tests/mutants/breaks.mjs to a copy of the tree, one at a time, and runs the simulation and then the tests that
-// concern it. It writes docs/mutants.md from the results of this run and, if names are given, of the earlier ones.
+// concern it. docs/mutants.md keeps the latest result of each break.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { breaks } from '../tests/mutants/breaks.mjs'
 
 const tree = join('.local', 'mutants', 'tree')
+const page = join('docs', 'mutants.md')
 const output = join('bin', 'Release', 'net10.0')
 const projects = { Licensing: 'src/Licensing', LicenseFunctions: 'src/LicenseFunctions' }
 const suites = ['Licensing.Tests', 'LicenseFunctions.Tests', 'Simulation']
@@ -29,34 +30,33 @@ const kept = Object.keys(projects).map((name) => ({ name, bytes: readFileSync(jo
 const healthy = simulate('memory') ?? simulate('postgres')
 if (healthy) fail(`the simulation finds a fault in the unbroken code: ${healthy}`)
 
-// A complete run replaces the stored results; one with names adds to them.
-const stored = join(tree, '..', 'results.json')
-const known = wanted.length && existsSync(stored) ? JSON.parse(readFileSync(stored, 'utf8')) : {}
+const known = Object.fromEntries(readFileSync(page, 'utf8').split('\n')
+  .map((line) => /^\| [^|]+ \| (\S+) \| (?:yes)? ?\| ([\d-]+) \| ([^|]+) \| ?(.*?) ?\|$/.exec(line)).filter(Boolean)
+  .map(([, name, on, by, what]) => [name, { on, by, what }]))
 const began = Date.now()
 for (const one of breaks.filter((one) => !wanted.length || wanted.includes(one.name))) {
-  const noticed = judge(one)
+  const noticed = { on: new Date().toISOString().slice(0, 10), ...judge(one) }
   known[one.name] = noticed
-  writeFileSync(stored, JSON.stringify(known))
+  writeFileSync(page, document(summary()))
   console.log(`${minutes()} ${one.name.padEnd(40)} ${one.money ? 'money' : '     '} ${noticed.by.padEnd(21)} ${noticed.what ?? ''}`)
 }
 
-const results = breaks.filter((one) => known[one.name]).map((one) => ({ ...one, noticed: known[one.name] }))
-const isComplete = results.length === breaks.length
-const money = results.filter((one) => one.money)
-const simulated = money.filter((one) => one.noticed.by.startsWith('simulation'))
-const missed = results.filter((one) => one.noticed.by === 'nobody')
-const invalid = results.filter((one) => one.noticed.by === 'the compiler')
-const share = money.length ? simulated.length / money.length : 1
-const tested = results.length - count('simulation') - missed.length - invalid.length
-const totals = `${results.length} breaks: ${count('simulation')} noticed by the simulation, ${tested} by other tests, `
-  + `${missed.length} by nobody, ${invalid.length} invalid.\nOf ${money.length} that cost money, the simulation noticed `
-  + `${simulated.length} (${Math.round(share * 100)} %).`
-  + (isComplete ? '' : ` ${breaks.length - results.length} of ${breaks.length} were not run.`)
+const { totals, isFailed } = summary()
 console.log(`\n${totals}`)
-writeFileSync('docs/mutants.md', document())
-process.exit(missed.length || invalid.length || (isComplete && share < leastShare) ? 1 : 0)
+process.exit(isFailed ? 1 : 0)
 
-function count(by) { return results.filter((one) => one.noticed.by.startsWith(by)).length }
+function summary() {
+  const results = breaks.filter((one) => known[one.name]).map((one) => ({ ...one, noticed: known[one.name] }))
+  const by = (who, of = results) => of.filter((one) => one.noticed.by.startsWith(who)).length
+  const isComplete = results.length === breaks.length
+  const money = results.filter((one) => one.money)
+  const [simulation, nobody, invalid, simulated] = [by('simulation'), by('nobody'), by('the compiler'), by('simulation', money)]
+  const share = money.length ? simulated / money.length : 1
+  const totals = `${results.length} breaks: ${simulation} noticed by the simulation, ${results.length - simulation - nobody - invalid} by `
+    + `other tests, ${nobody} by nobody, ${invalid} invalid.\nOf ${money.length} that cost money, the simulation noticed ${simulated} `
+    + `(${Math.round(share * 100)} %).` + (isComplete ? '' : ` ${breaks.length - results.length} of ${breaks.length} were not run.`)
+  return { totals, isFailed: nobody > 0 || invalid > 0 || (isComplete && share < leastShare) }
+}
 
 function judge(one) {
   const path = join(tree, one.file)
@@ -163,24 +163,26 @@ function copyTree() {
   writeFileSync(list, JSON.stringify(files))
 }
 
-function document() {
-  const rows = breaks.map((one) => ({ noticed: { by: 'not run' }, ...results.find((run) => run.name === one.name) ?? one })).map((one) => {
-    const row = `| ${one.kind} | ${one.name} | ${one.money ? 'yes' : ''} | ${one.noticed.by} | `
-    return `${row}${(one.noticed.what ?? '').replaceAll('|', '/').slice(0, 158 - row.length).trim()} |`
+function document({ totals }) {
+  const rows = breaks.map((one) => {
+    const { on, by, what } = known[one.name] ?? { on: '', by: 'not run' }
+    const row = `| ${one.kind} | ${one.name} | ${one.money ? 'yes' : ''} | ${on} | ${by} | `
+    return `${row}${(what ?? '').replaceAll('|', '/').slice(0, 158 - row.length).trim()} |`
   })
   return `# Deliberate breaks
 
 \`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and reports what notices each break: the simulation in
 memory, the simulation over PostgreSQL, or a test. Breaks that cost money are tried on the simulation first, the others on the tests.
 \`./dev mutants NAME…\` runs only the named breaks of \`tests/mutants/breaks.mjs\`. The command fails if nothing notices a break, or if the
-simulation notices less than ${leastShare * 100} % of the breaks that cost money. It writes this page.
+simulation notices less than ${leastShare * 100} % of the breaks that cost money. It writes this page, which keeps the latest result of each
+break.
 Stryker.NET has supported this test platform since 4.14, but it breaks only C#, not SQL, and doesn't know which of its thousands of
 mutants cost money.
 
-${new Date().toISOString().slice(0, 10)}: ${totals}
+${totals}
 
-| kind | break | costs money | noticed by | first failure |
-| --- | --- | --- | --- | --- |
+| kind | break | costs money | run on | noticed by | first failure |
+| --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `
 }

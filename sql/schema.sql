@@ -194,6 +194,19 @@ CREATE FUNCTION public.available_usd(balance_usd numeric, reserved_usd numeric) 
     select coalesce(amount_of(balance_usd - reserved_usd), 0)
 $$;
 
+CREATE FUNCTION public.awaits_events(providers text[], longest interval) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    select exists (
+        select from unnest(unread_providers()) as u (provider)
+        left join payment_event_reads r on r.provider = u.provider
+        where u.provider = any (providers)
+          and not coalesce(
+              r.missed_until <= now() - longest
+              and (r.missed_until > coalesce(r.asked_at, r.read_until, '-infinity')
+                   or not has_missed_events(r.asked_at, r.read_until, r.asked_every)), false))
+$$;
+
 CREATE FUNCTION public.begin_usage_log_conversion() RETURNS boolean
     LANGUAGE plpgsql
     SET lock_timeout TO '500ms'
@@ -1106,6 +1119,20 @@ CREATE FUNCTION public.license_status(code text, expires_at timestamp with time 
     end
 $$;
 
+CREATE FUNCTION public.licenses_of_charge(charging_provider text, ids text[]) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    AS $$
+    with cases as (
+        select c.subject, c.renewal_id, c.subscription_id from payment_cases c
+        where c.provider = charging_provider and c.decided_at is null and (c.subject = any (ids) or c.transaction_id = any (ids))
+    )
+    select c.subscription_id from cases c where c.subscription_id is not null
+    union
+    select r.subscription_id from cases c join renewals r on r.renewal_id = c.renewal_id
+    union
+    select r.subscription_id from cases c join renewals r on r.intent_id = c.subject
+$$;
+
 CREATE FUNCTION public.listed_license_code(subscription_id uuid, grace interval) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
@@ -1136,6 +1163,12 @@ begin
     return found;
 end
 $_$;
+
+CREATE FUNCTION public.longest_wait_for_a_list() RETURNS interval
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    select interval '6 hours'
+$$;
 
 CREATE FUNCTION public.mail_licenses(model jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -1197,6 +1230,15 @@ CREATE FUNCTION public.next_card(renewal_id uuid, person uuid, declined_at times
     limit 1
 $_$;
 
+CREATE FUNCTION public.note_return(of_provider text) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into payment_event_reads as r (provider, missed_until) values (of_provider, now())
+    on conflict (provider) do update set missed_until = now()
+    where coalesce(has_missed_events(r.asked_at, r.read_until, r.asked_every), r.missed_until is null)
+      and not coalesce(r.missed_until > coalesce(r.asked_at, r.read_until), false)
+$$;
+
 CREATE FUNCTION public.note_token_use(token_hash character varying, used_at timestamp with time zone, address inet) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -1224,7 +1266,7 @@ CREATE FUNCTION public.overdue_providers() RETURNS text[]
     AS $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
-    where missed_until <= now() - interval '6 hours' and not has_missed_events(asked_at, read_until, asked_every)
+    where missed_until <= now() - longest_wait_for_a_list() and not has_missed_events(asked_at, read_until, asked_every)
 $$;
 
 CREATE FUNCTION public.past_time(at timestamp with time zone) RETURNS timestamp with time zone
@@ -1802,10 +1844,15 @@ $$;
 CREATE FUNCTION public.unread_providers() RETURNS text[]
     LANGUAGE sql STABLE
     AS $$
-    select coalesce(array_agg(provider order by provider), '{}')
-    from payment_event_reads
-    where (missed_until is not null and (read_until is not null or missed_until > now() - interval '6 hours'))
-       or has_missed_events(asked_at, read_until, asked_every)
+    select coalesce(array_agg(p.provider order by p.provider), '{}')
+    from (values ('paypal'), ('stripe')) as p (provider)
+    left join payment_event_reads r on r.provider = p.provider
+    where case
+        when r.provider is null then exists (select from renewals where created_at <= now() - interval '15 minutes')
+        when coalesce(r.asked_at, r.read_until) is null then true
+        else has_missed_events(r.asked_at, r.read_until, r.asked_every)
+            or coalesce(r.missed_until > case when r.read_until is null then now() - longest_wait_for_a_list() else '-infinity' end, false)
+    end
 $$;
 
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
@@ -1974,6 +2021,7 @@ CREATE TABLE public.renewals (
     debts_usd numeric(10,2) DEFAULT 0 NOT NULL,
     settled_by uuid,
     may_be_paid boolean DEFAULT false NOT NULL,
+    is_refunded boolean DEFAULT false NOT NULL,
     CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
     CONSTRAINT applied_says_what_was_paid CHECK (((status = 'applied'::text) = ((paid_with IS NOT NULL) AND (paid_from IS NOT NULL) AND (paid_until IS NOT NULL)))),
     CONSTRAINT debts_not_negative CHECK ((debts_usd >= (0)::numeric)),
@@ -3089,7 +3137,8 @@ CREATE VIEW public.renewal_facts AS
                    FROM public.payment_customers c
                   WHERE ((c.user_id = r.user_id) AND ((c.payment_provider)::text = p.name))))) AND (NOT (EXISTS ( SELECT
                    FROM public.user_payment_methods m
-                  WHERE ((m.user_id = r.user_id) AND ((m.payment_provider)::text = p.name))))))) AS overdue_providers
+                  WHERE ((m.user_id = r.user_id) AND ((m.payment_provider)::text = p.name))))))) AS overdue_providers,
+    r.is_refunded
    FROM ((((public.renewals r
      JOIN public.renewal_terms t ON ((t.subscription_id = r.subscription_id)))
      LEFT JOIN LATERAL public.latest_attempt(r.renewal_id) a(attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent, status, code, transaction_id, updated_at) ON (true))

@@ -134,6 +134,8 @@
 \ir installation/migration.psql
 \set migration 0079_first_event_reads
 \ir installation/migration.psql
+\set migration 0080_refunded_renewals
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -42,20 +42,53 @@ language sql stable as $$
     select coalesce(asked_at, read_until) <= now() - greatest(interval '15 minutes', 3 * asked_every)
 $$;
 
--- The providers whose events must be read before anything is charged. A provider without a row is none. One whose list was never read, for
--- example because its key may not, is waited for at most six hours.
-create or replace function unread_providers() returns text[] language sql stable as $$
-    select coalesce(array_agg(provider order by provider), '{}')
-    from payment_event_reads
-    where (missed_until is not null and (read_until is not null or missed_until > now() - interval '6 hours'))
-       or has_missed_events(asked_at, read_until, asked_every)
+-- How long charges wait for a list that was never read completely, for example because the key may not read it. After this time, a charge
+-- by another provider no longer waits for a list that is out of reach, either.
+create or replace function longest_wait_for_a_list() returns interval language sql immutable as $$
+    select interval '6 hours'
 $$;
 
--- Providers that are asked again, but whose events are still unread six hours after the return.
+-- The providers whose events must be read before anything is charged; the caller leaves out those that are not configured. If there are
+-- renewals from before the first request to a provider, then the backup may be older than that request, or the provider is new.
+create or replace function unread_providers() returns text[] language sql stable as $$
+    select coalesce(array_agg(p.provider order by p.provider), '{}')
+    from (values ('paypal'), ('stripe')) as p (provider)
+    left join payment_event_reads r on r.provider = p.provider
+    where case
+        when r.provider is null then exists (select from renewals where created_at <= now() - interval '15 minutes')
+        when coalesce(r.asked_at, r.read_until) is null then true
+        else has_missed_events(r.asked_at, r.read_until, r.asked_every)
+            or coalesce(r.missed_until > case when r.read_until is null then now() - longest_wait_for_a_list() else '-infinity' end, false)
+    end
+$$;
+
+-- Providers that are asked again, but whose events are still unread long after the return.
 create or replace function overdue_providers() returns text[] language sql stable as $$
     select coalesce(array_agg(provider order by provider), '{}')
     from payment_event_reads
-    where missed_until <= now() - interval '6 hours' and not has_missed_events(asked_at, read_until, asked_every)
+    where missed_until <= now() - longest_wait_for_a_list() and not has_missed_events(asked_at, read_until, asked_every)
+$$;
+
+-- Whether the events of one of these providers are unread, so that refunds and payments may exist that are not known here. From the return
+-- on, this counts for the given time at most; null: without a limit. A return that is noted (note_return) is later than the last request.
+create or replace function awaits_events(providers text[], longest interval) returns boolean language sql stable as $$
+    select exists (
+        select from unnest(unread_providers()) as u (provider)
+        left join payment_event_reads r on r.provider = u.provider
+        where u.provider = any (providers)
+          and not coalesce(
+              r.missed_until <= now() - longest
+              and (r.missed_until > coalesce(r.asked_at, r.read_until, '-infinity')
+                   or not has_missed_events(r.asked_at, r.read_until, r.asked_every)), false))
+$$;
+
+-- Notes the return of a provider that is not asked for its events, for example because the timer is switched off: a limited wait for it
+-- begins now. The first request replaces the time.
+create or replace function note_return(of_provider text) returns void language sql as $$
+    insert into payment_event_reads as r (provider, missed_until) values (of_provider, now())
+    on conflict (provider) do update set missed_until = now()
+    where coalesce(has_missed_events(r.asked_at, r.read_until, r.asked_every), r.missed_until is null)
+      and not coalesce(r.missed_until > coalesce(r.asked_at, r.read_until), false)
 $$;
 
 -- Charges that a provider reported for a license and that are not booked: until an operator has decided, nothing is charged, and the
@@ -64,6 +97,20 @@ create or replace view unbooked_charges as
 select c.subscription_id
 from payment_cases c
 where c.reason in ('unknown_renewal', 'not_booked') and c.decided_at is null;
+
+-- The licenses that a decision about a charge may change, with the ids by which a provider names the charge: those of its open cases, and
+-- of the renewals that wait for it.
+create or replace function licenses_of_charge(charging_provider text, ids text[]) returns setof uuid language sql stable as $$
+    with cases as (
+        select c.subject, c.renewal_id, c.subscription_id from payment_cases c
+        where c.provider = charging_provider and c.decided_at is null and (c.subject = any (ids) or c.transaction_id = any (ids))
+    )
+    select c.subscription_id from cases c where c.subscription_id is not null
+    union
+    select r.subscription_id from cases c join renewals r on r.renewal_id = c.renewal_id
+    union
+    select r.subscription_id from cases c join renewals r on r.intent_id = c.subject
+$$;
 
 -- The periods of a license that an open or unbooked charge, or one from before a restore, may have paid. Without a renewal, it is the
 -- period after the present expiry. A single stable select, so that the planner inlines it.
@@ -109,7 +156,8 @@ select
     array(select p.name from unnest((select overdue_providers())) as p (name)
           where not exists (select from payment_customers c where c.user_id = r.user_id and c.payment_provider = p.name)
             and not exists (select from user_payment_methods m where m.user_id = r.user_id and m.payment_provider = p.name)
-    ) as overdue_providers
+    ) as overdue_providers,
+    r.is_refunded
 from renewals r
 join renewal_terms t on t.subscription_id = r.subscription_id
 left join lateral latest_attempt(r.renewal_id) a on true

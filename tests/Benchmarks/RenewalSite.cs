@@ -71,6 +71,9 @@ internal sealed class RenewalSite : IAsyncDisposable
         await using var transaction = await connection.BeginTransactionAsync();
         await connection.ExecuteAsync(new CommandDefinition(
             """
+            -- No timer reads events here, so charges must not wait for them.
+            insert into payment_event_reads (provider, asked_at, asked_every) values ('stripe', now(), interval '1 day')
+                on conflict do nothing;
             insert into users (email, role) values ('master@example.org', 'master') on conflict do nothing;
             insert into master_pricing (master_id, monthly_fee_usd)
                 select user_id, 49.99 from users where email = 'master@example.org' on conflict do nothing;

@@ -184,9 +184,7 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         IsTheNextCardAllowed(intent, request);
         if (gateway.Intents.Values.Any(one => one != intent && IsKnownToPay(one, request.RenewalId)))
             violation($"{request.RenewalId} is charged by {intent.Id} although another charge of it succeeded");
-        if (gateway.Intents.Values.Any(one => one.Request.SubscriptionId == request.SubscriptionId
-            && one is { Charge: not null, WentBack: false }
-            && CaseOf(one) is { Reason: PaymentCaseReason.UnknownRenewal or PaymentCaseReason.NotBooked }))
+        if (gateway.Intents.Values.Any(one => one.Request.SubscriptionId == request.SubscriptionId && IsUnbooked(one)))
             violation($"{request.RenewalId} is charged while a charge of its license is not booked");
         if (SeenBy(request.RenewalId) is not { } known) return;
         MayPay(request.RenewalId, request.SubscriptionId, known);
@@ -215,9 +213,10 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
             violation($"{request.RenewalId} is charged to the next method, and no other was declined");
         if (!nextTried.TryGetValue(request.RenewalId, out var tried)) nextTried[request.RenewalId] = tried = [];
         tried.Add((intent.Id, request.PaymentId));
-        // A restored database doesn't know a declined attempt from after the backup.
+        // A restored database doesn't know a declined attempt from after the backup. If the license was not served meanwhile, the intent of
+        // an attempt was canceled before its decline was known.
         if (tried.Count > 1 && !WasRestored
-            && !customers[request.SubscriptionId].HasAsked && !customers[request.SubscriptionId].HasChangedCards)
+            && customers[request.SubscriptionId] is { HasAsked: false, HasChangedCards: false, WasBlocked: false })
             violation($"{request.RenewalId} is charged to the next method {tried.Count} times");
     }
 
@@ -433,7 +432,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
         if (license.ExpiresAt + Grace > clock.Now) violation($"{id} was suspended, but expires at {license.ExpiresAt:u}");
         foreach (var intent in gateway.Intents.Values)
         {
-            if (intent.Request.SubscriptionId != id || intent.IsForgotten) continue;
+            if (intent.Request.SubscriptionId != id) continue;
+            if (IsUnbooked(intent)) violation($"{id} was suspended while a charge of it is not booked");
+            if (intent.IsForgotten) continue;
             if (gateway.Unanswered.Contains(intent.Id)) violation($"{id} was suspended while the outcome of {intent.Id} is open");
             // An operator may have decided "not paid" before the bank charged.
             if (intent is { Charge: not null, IsMissing: false } && !IsBooked(intent) && CaseOf(intent) is null
@@ -441,6 +442,9 @@ internal sealed class Judge(ScheduleGateway gateway, Scheduler scheduler, Schedu
                 violation($"{id} was suspended although it was charged");
         }
     }
+
+    private bool IsUnbooked(ScheduleGateway.Intent intent) => intent is { Charge: not null, WentBack: false } && !IsBooked(intent)
+        && CaseOf(intent) is { Reason: PaymentCaseReason.UnknownRenewal or PaymentCaseReason.NotBooked };
 
     private bool IsBooked(ScheduleGateway.Intent intent) =>
         World.Renewals.Any(one => one is { Status: RenewalStatus.Applied, PaidWith: PaidWith.Card } && one.IntentId == intent.Id);

@@ -455,11 +455,11 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         foreach (var row in rows.Values)
         {
-            var isNotBooked = row.Renewal.IntentId is null && Cases.Any(one => one.Key.Reason is PaymentCaseReason.NotBooked
+            var isNotBooked = Cases.Any(one => one.Key.Reason is PaymentCaseReason.NotBooked
                 && one.Value.Subject == intentId && one.Value.RenewalId == row.Renewal.RenewalId);
             if (row.Renewal.Status is RenewalStatus.Applied || !(isNotBooked || row.Renewal.IntentId == intentId)) continue;
-            var released = RenewalSettlement.WithoutCharge(row.Renewal, isRefunded);
-            Write(row, released, new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
+            if (RenewalSettlement.WithoutCharge(row.Renewal, intentId, isRefunded, clock.GetUtcNow()) is { } released)
+                Write(row, released, new RenewalWriter(Lease: null), Licenses[row.Renewal.SubscriptionId]);
         }
     }
 
@@ -527,6 +527,21 @@ internal sealed class MemoryRenewalStore(TimeProvider clock, Func<Guid> newId) :
     {
         var key = (PaymentCaseReason.NotBooked, concern.Subject);
         if (Cases.ContainsKey(key)) decisions.TryAdd(key, CaseDecision.Applied);
+    }
+
+    /// <summary>Does the same as RenewalTransaction.CannotBookAsync.</summary>
+    public void CannotBook(PaymentCase concern)
+    {
+        if (!IsRefunded(concern))
+        {
+            Open(concern);
+            return;
+        }
+
+        if (Return(concern.Subject, concern.TransactionId) is RenewalSave.ChargeRefunded
+            || !Cases.TryAdd((concern.Reason, concern.Subject), concern)) return;
+        decisions[(concern.Reason, concern.Subject)] = CaseDecision.Refunded;
+        Release(concern.Subject, isRefunded: true);
     }
 
     public void Open(PaymentCase concern) => Cases.TryAdd((concern.Reason, concern.Subject), concern);

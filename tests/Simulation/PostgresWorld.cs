@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
+using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Renewals;
 using Licensing;
 using Licensing.Devices;
@@ -20,8 +21,8 @@ internal sealed class PostgresWorld : IWorld, IDisposable
     private const string Tables = """
         users, subscriptions, license_tokens, license_states, license_suspensions, master_pricing, master_price_changes, user_wallets,
         user_payment_methods, payment_customers, payment_preferences, billing_ledger, renewals, renewal_attempts, renewal_requests,
-        license_renewal_history, payment_events, payment_event_reads, payment_reversals, reversal_effects, payment_cases, outbox,
-        renewal_sweeps
+        license_renewal_history, payment_events, payment_event_reads, unapplied_events, payment_reversals, reversal_effects,
+        payment_cases, outbox, renewal_sweeps
         """;
 
     private const string Prepare = """
@@ -333,15 +334,29 @@ internal sealed class PostgresWorld : IWorld, IDisposable
 
     public void CannotBook(string provider, PaymentCase concern)
     {
-        Wait(() => new PaymentBooksStore(database).OpenCasesAsync(provider, [concern], CancellationToken.None));
+        Wait(async () =>
+        {
+            await Reads.FailAsync(provider, Unapplied(concern), concern, CancellationToken.None);
+            return true;
+        });
         isStale = true;
     }
 
     public void Book(string provider, PaymentCase concern)
     {
-        Wait(() => new PaymentBooksStore(database).CloseNotBookedAsync(provider, concern.Subject, CancellationToken.None));
+        Wait(async () =>
+        {
+            await new PaymentBooksStore(database).CloseNotBookedAsync(provider, concern.Subject, CancellationToken.None);
+            await Reads.RemoveAsync(provider, Unapplied(concern), CancellationToken.None);
+            return true;
+        });
         isStale = true;
     }
+
+    private PaymentEventReads Reads => new(database, suspensions, clock);
+
+    private UnappliedEvent Unapplied(PaymentCase concern) =>
+        new($"evt_of_{concern.Subject}", "success", clock.GetUtcNow().UtcDateTime, FailedAt: default, concern.Subject);
 
     public void Passed(TimeSpan by) =>
         connection.Execute("update renewals set lease_until = lease_until - @by where lease_until is not null", new { by });

@@ -91,12 +91,15 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     private readonly Dictionary<Guid, Renewal> shown = [];
     private readonly int workers;
     private readonly int[] acts;
-    private (Action World, Action Judge)? backup;
+    private (Action World, Action Judge, DateTimeOffset At)? backup;
     private DateTimeOffset lastExpiry;
     private string? refusal;
     private readonly SortedSet<string> unread = [];
     private readonly List<(PaymentEvent Received, PaymentCase Concern)> unapplied = [];
+    private readonly Dictionary<string, DateTimeOffset> failedSince = [];
+    private readonly Dictionary<string, DateTimeOffset> stuckUntil = [];
     private (string Provider, DateTimeOffset From, DateTimeOffset Until)? outage;
+    private bool isOverdue;
     private uint ids;
 
     private Schedule(int seed, Sabotage sabotage, List<string>? trace, PostgresWorld? postgres, int? licenses)
@@ -192,6 +195,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         store.Locks = () => (random.Next(100) < walletLocks, random.Next(100) < rowLocks);
         for (var steps = random.Next(60, 240); steps > 0; steps--)
         {
+            if (mayRestore && !judge.WasRestored && random.Next(8) == 0) LoseACharge();
             switch (random.Next(100))
             {
                 case < 62:
@@ -210,7 +214,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
                     Advance(TimeSpan.FromHours(random.Next(1, 97)));
                     break;
                 case < 94:
-                    if (MustFetch && random.Next(3) == 0) Start("fetch", FetchAsync);
+                    if (MustFetch && random.Next(2) == 0) Fetch();
                     else Deliver();
                     break;
                 case < 96:
@@ -239,6 +243,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         }
 
         gateway.FaultRate = 0;
+        stuckUntil.Clear();
         store.Locks = () => (false, false);
         Finish();
         while (gateway.Delayed.Count > 0) Arrive();
@@ -309,14 +314,27 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         return next;
     }
 
+    // The backup has an unpaid renewal, which is charged after it.
+    private void LoseACharge()
+    {
+        if (backup is not { } made)
+        {
+            if (world.Renewals.Any(one => one.Status is RenewalStatus.Due or RenewalStatus.SoftDeclined)) Backup();
+        }
+        else if (gateway.Intents.Values.Any(one => one.Charge is not null && one.ChargedAt > made.At))
+        {
+            Restore(made);
+        }
+    }
+
     private void Backup()
     {
         Trace(() => "a backup is made");
-        backup = (world.Backup(), judge.Backup());
+        backup = (world.Backup(), judge.Backup(), clock.Now);
     }
 
     // Every process stops. The gateway still has what the database lost, and sends its events again.
-    private void Restore((Action World, Action Judge) copy)
+    private void Restore((Action World, Action Judge, DateTimeOffset At) copy)
     {
         Trace(() => "the backup is restored");
         while (scheduler.Strands.Count > 0) Crash(scheduler.Strands[0]);
@@ -326,15 +344,34 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         gateway.Forget();
         foreach (var made in gateway.AllEvents.Except(gateway.Events).ToList()) gateway.Events.Add(made);
         unapplied.Clear();
+        failedSince.Clear();
+        foreach (var success in gateway.Events.Where(
+            one => one.Fact is PaymentFact.IntentChanged { Intent.Outcome: ChargeOutcome.Succeeded }))
+            if (random.Next(4) == 0) stuckUntil[success.EventId] = clock.Now + TimeSpan.FromHours(random.Next(1, 100));
         unread.UnionWith([PaymentProviders.PayPal, PaymentProviders.Stripe]);
         var provider = random.Next(2) == 0 ? PaymentProviders.PayPal : PaymentProviders.Stripe;
         // That a customer saved the first method of the provider after the backup can't be known.
         var isKnown = gateway.Intents.Values.All(
             one => one.Provider != provider || world.Licenses[one.Request.SubscriptionId].UsedProviders.Contains(provider));
         outage = random.Next(2) == 0 && isKnown ? (provider, clock.Now, clock.Now + TimeSpan.FromHours(random.Next(1, 200))) : null;
+        PayWithAnother(provider);
         MissEvents();
         foreach (var license in world.Licenses.Values)
             if (license.ExpiresAt > lastExpiry) lastExpiry = license.ExpiresAt.Value;
+    }
+
+    // The backup has the method of some customers from before they paid with this provider.
+    private void PayWithAnother(string later)
+    {
+        foreach (var license in world.Licenses.Values.Where(_ => random.Next(2) == 0).ToList())
+        {
+            license.Card = later == PaymentProviders.Stripe
+                ? new SavedCard(NewId(), PaymentProviders.PayPal, "payer_cus_1", "pm_good")
+                : new SavedCard(NewId(), PaymentProviders.Stripe, "cus_1", "pm_good");
+            judge.CardsChanged(license);
+            world.Changed(license);
+            world.CardsChanged(license);
+        }
     }
 
     private void Tick(int worker)
@@ -415,8 +452,10 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         if (!await TryApplyAsync(received)) gateway.Events.Add(received);
     }
 
+    // After a restore, some successes can't be applied for a long time.
     private async Task<bool> TryApplyAsync(PaymentEvent received)
     {
+        if (stuckUntil.TryGetValue(received.EventId, out var until) && clock.Now < until) return false;
         try
         {
             await apply.RunAsync(received, CancellationToken.None);
@@ -433,6 +472,13 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
     }
 
     private bool MustFetch => unread.Count > 0 || unapplied.Count > 0;
+
+    // A fetch has many steps. Half of them run to their end, because charges that wait for two of them would be rare otherwise.
+    private void Fetch()
+    {
+        var fetch = Start("fetch", FetchAsync);
+        for (var isWhole = random.Next(2) == 0; isWhole && !fetch.Task!.IsCompleted;) Resume(fetch);
+    }
 
     // Does the same as FetchPaymentEvents. The providers' lists also have the events that a webhook is just delivering. One provider may be
     // out of reach for some time.
@@ -453,11 +499,17 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
             gateway.Heard(listed);
             if (await TryApplyAsync(listed)) gateway.Events.Remove(listed);
             else if (FetchPaymentEvents.NotBooked(listed) is { } concern) CannotBook(listed, concern);
-            else left.Add(listed.Provider);
+            else if (clock.Now - FailedSince(listed) < FetchPaymentEvents.LongestWait) left.Add(listed.Provider);
         }
 
         unread.IntersectWith(left);
         MissEvents();
+    }
+
+    private DateTimeOffset FailedSince(PaymentEvent received)
+    {
+        failedSince.TryAdd(received.EventId, clock.Now);
+        return failedSince[received.EventId];
     }
 
     private void CannotBook(PaymentEvent received, PaymentCase concern)
@@ -470,7 +522,7 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
 
     private void MissEvents()
     {
-        var isOverdue = clock.Now - outage?.From >= TimeSpan.FromHours(6) && unread.Contains(outage!.Value.Provider);
+        isOverdue = clock.Now - outage?.From >= TimeSpan.FromHours(6) && unread.Contains(outage!.Value.Provider);
         world.MissEvents(unread, isOverdue ? [outage!.Value.Provider] : []);
     }
 
@@ -624,12 +676,20 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
         // The page shows the price, to which the customer may agree.
         var accepted = agrees ? license.PriceUsd : null;
         judge.AgreesTo(accepted);
+        var mustNotWait = MustNotWait(license);
         var renewed = await renew.RunAsync(
             license.SubscriptionId, Actor.Owner(license.UserId), request: null, accepted, CancellationToken.None);
         refusal = renewed.Refusal?.Code;
+        if (refusal == "PAYMENTS_NOT_READ" && mustNotWait && MustNotWait(license))
+            Violate($"{license.SubscriptionId} waits for the events of a provider that the customer has never used");
         if (renewed.Refusal is null && paidBefore.Contains(renewed.Value.RenewalId))
             Violate($"{license.SubscriptionId} is told to be renewed by a period that the platform took back");
     }
+
+    // The only list that is not read has been out of reach for six hours, and its provider can't have charged this customer.
+    private bool MustNotWait(MemoryLicense license) =>
+        isOverdue && outage is { Provider: var unreachable } && unread.SetEquals([unreachable])
+        && !world.Licenses[license.SubscriptionId].UsedProviders.Contains(unreachable);
 
     // The platform moves the expiry, perhaps back to the start of a paid period, removes it, or deletes the token or makes another.
     private void MoveExpiry(MemoryLicense license)

@@ -106,7 +106,7 @@ internal sealed class MemoryWorld(MemoryRenewalStore memory, IRenewalStore store
     public void MissEvents(IReadOnlyCollection<string> unread, IReadOnlyCollection<string> overdue) =>
         (memory.UnreadProviders, memory.OverdueProviders) = ([.. unread], [.. overdue]);
 
-    public void CannotBook(string provider, PaymentCase concern) => memory.Open(concern);
+    public void CannotBook(string provider, PaymentCase concern) => memory.CannotBook(concern);
 
     public void Book(string provider, PaymentCase concern) => memory.Close(concern);
 

@@ -499,6 +499,14 @@ money(
   'ReversalsTests',
 );
 
+money(
+  'any-dispute-explains-what-was-taken-back',
+  rules + 'Reversals.cs',
+  '!(moved.ChangedAt < dispute.OpenedAt)',
+  '!(moved.ChangedAt < moved.OpenedAt)',
+  'ReversalsTests',
+);
+
 kindOf('one open charge');
 money(
   'unknown-is-not-open',
@@ -957,6 +965,62 @@ money(
   '(unread == provider || !facts.OverdueProviders.Contains(unread))',
   '!facts.OverdueProviders.Contains(unread)',
   'RenewalPlanTests',
+);
+money(
+  'charges-never-wait-for-the-other-provider',
+  rules + 'RenewalPolicy.cs',
+  '(unread == provider || !facts.OverdueProviders.Contains(unread))',
+  '(unread == provider)',
+  'RenewalPlanTests',
+);
+other(
+  'a-list-out-of-reach-stops-everybody',
+  rules + 'RenewalPolicy.cs',
+  '(unread == provider || !facts.OverdueProviders.Contains(unread))',
+  '(unread == provider || unread.Length > 0)',
+  'RenewalPlanTests',
+);
+money(
+  'charges-before-the-first-request',
+  sql + '45_renewal_facts.sql',
+  'when r.provider is null then exists (',
+  'when r.provider is null then 1 = 0 and exists (',
+  'FetchPaymentEventsTests',
+);
+money(
+  'success-that-is-not-booked-has-no-case',
+  'src/LicenseFunctions/PaymentMethods/FetchPaymentEvents.cs',
+  '        received.Fact is PaymentFact.IntentChanged\n',
+  '        received.CreatedAt == default && received.Fact is PaymentFact.IntentChanged\n',
+  'FetchPaymentEventsTests',
+);
+money(
+  'success-that-is-not-booked-names-no-license',
+  'src/LicenseFunctions/PaymentMethods/FetchPaymentEvents.cs',
+  'intentId, renewalId, changed.SubscriptionId,',
+  'intentId, renewalId, null,',
+  'FetchPaymentEventsTests',
+);
+money(
+  'refunded-success-holds-its-license',
+  drivers + 'RenewalTransaction.cs',
+  'if (!await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken))',
+  'if (provider.Length > 0)',
+  'FetchPaymentEventsTests',
+);
+money(
+  'refunded-period-is-charged-again',
+  rules + 'RenewalSettlement.cs',
+  'renewal with { IsRefunded = true, NextActionAt = now }',
+  'renewal with { IsRefunded = false, NextActionAt = now }',
+  'RenewalPlanTests',
+);
+money(
+  'dismissed-while-its-webhook-is-repeated',
+  drivers + 'DecidePaymentCase.cs',
+  'opened_at > now() - @webhooksRepeat',
+  'opened_at > now() + @webhooksRepeat',
+  'FetchPaymentEventsTests',
 );
 money(
   'paid-before-is-never-charged',

@@ -36,23 +36,17 @@ public sealed class InvoiceStore(LicenseDatabase database)
         select last_number from invoice_series where series = @series and year = @year for update
         """;
 
-    private const string AwaitsEvents = """
-        select exists (
-            select from payment_event_reads
-            where provider = any(@providers)
-              and (missed_until > now() - @longest or has_missed_events(asked_at, read_until, asked_every)))
-        """;
+    private const string AwaitsEvents = "select awaits_events(@providers, @longest)";
 
     /// <summary>
     /// Whether the events of one of these providers are unread: payments that are not booked yet must be numbered before later ones.
     /// </summary>
-    /// <param name="longest">How long to wait, after the return, for a provider that doesn't list its events.</param>
-    public async Task<bool> AwaitsEventsAsync(
-        IEnumerable<string> providers, TimeSpan longest, CancellationToken cancellationToken)
+    public async Task<bool> AwaitsEventsAsync(IEnumerable<string> providers, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return await session.Connection.ExecuteScalarAsync<bool>(
-            new CommandDefinition(AwaitsEvents, new { providers = providers.ToArray(), longest }, cancellationToken: session.Token));
+        return await session.Connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            AwaitsEvents, new { providers = providers.ToArray(), longest = RenewalPolicy.LongestWaitForEvents },
+            cancellationToken: session.Token));
     }
 
     private const string Next = """

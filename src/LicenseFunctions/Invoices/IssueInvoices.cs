@@ -35,12 +35,6 @@ public sealed class IssueInvoices(
     /// <summary>How long renewals wait for the settings of a seller.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(365);
 
-    /// <summary>
-    /// How long the invoices of all payments wait for a provider that is out of reach. Meanwhile, operators are told that
-    /// FetchPaymentEvents fails.
-    /// </summary>
-    private static readonly TimeSpan LongestWaitForEvents = TimeSpan.FromDays(3);
-
     private const int MostCounted = 10_000;
 
     public async Task<InvoiceCounts> RunAsync(CancellationToken cancellationToken)
@@ -52,7 +46,7 @@ public sealed class IssueInvoices(
         }
 
         // A provider that is not configured any more is never read.
-        if (await store.AwaitsEventsAsync(policy.IdempotencyKeyLifetimes.Keys, LongestWaitForEvents, cancellationToken))
+        if (await store.AwaitsEventsAsync(policy.IdempotencyKeyLifetimes.Keys, cancellationToken))
             return new InvoiceCounts(0, 0, 0, await store.WaitingAsync(MostCounted, cancellationToken));
 
         var (until, counts, batch) = (clock.GetUtcNow() + Tick, new InvoiceCounts(0, 0, 0, 0), TimeSlice.Batch(usual: 1_000, inSlice: 100));

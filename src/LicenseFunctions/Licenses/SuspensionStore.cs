@@ -78,14 +78,20 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
 
     private const string Lock = """
         insert into license_states (subscription_id)
-        select subscription_id from subscriptions where subscription_id = @subscriptionId
+        select subscription_id from subscriptions where subscription_id = any(@subscriptionIds) order by subscription_id
         on conflict do nothing;
-        select from license_states where subscription_id = @subscriptionId for update
+        select from license_states where subscription_id = any(@subscriptionIds) order by subscription_id for update
         """;
 
     /// <summary>Locks the license: every other change of it waits for the end of the transaction.</summary>
     public static Task LockAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(Lock, new { subscriptionId }, cancellationToken: cancellationToken));
+        LockAsync(connection, [subscriptionId], cancellationToken);
+
+    /// <summary>Locks several licenses in a fixed order, so that two transactions don't wait for each other.</summary>
+    public static Task LockAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<Guid> subscriptionIds, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            Lock, new { subscriptionIds = subscriptionIds.ToArray() }, cancellationToken: cancellationToken));
 
     private const string Open = """
         select suspension_id, cause, reason, evidence::text as evidence, device_key, alert_id, previous_state::text,

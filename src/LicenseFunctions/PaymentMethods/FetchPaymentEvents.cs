@@ -231,7 +231,7 @@ public sealed class FetchPaymentEvents(
             ? new PaymentCase(
                 PaymentCaseReason.NotBooked, intentId, renewalId, changed.SubscriptionId, changed.UserId, paid.TransactionId,
                 paid.AmountMinor, paid.Currency,
-                $"The charge succeeded, and event {received.EventId} can't be applied. It is tried again for a day. During this "
-                + "time, the case can't be dismissed.")
+                $"The charge succeeded, and event {received.EventId} can't be applied. It is tried again for a day, and its webhook may "
+                + "come again for three days. During this time, the case can't be dismissed.")
             : null;
 }

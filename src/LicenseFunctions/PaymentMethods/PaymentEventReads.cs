@@ -1,6 +1,7 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using Licensing.Renewals;
 
@@ -16,7 +17,7 @@ public sealed record UnappliedEvent(string EventId, string EventType, DateTime C
 /// Table payment_event_reads: until when a provider's list of events was read. Table unapplied_events: the events until then that could not
 /// be applied.
 /// </summary>
-public sealed class PaymentEventReads(LicenseDatabase database)
+public sealed class PaymentEventReads(LicenseDatabase database, SuspensionStore suspensions, TimeProvider time)
 {
     private const string Find = "select read_until from payment_event_reads where provider = @provider";
 
@@ -95,13 +96,14 @@ public sealed class PaymentEventReads(LicenseDatabase database)
 
     /// <summary>The event can't be applied now.</summary>
     /// <param name="concern">
-    /// The case of a success, which is opened together with the row: nothing else may be charged for the license, and it must not be
-    /// suspended. Null for another event.
+    /// The case of a success, which is opened together with the row, unless the charge is refunded already: nothing else may be charged for
+    /// the license, and it must not be suspended. Null for another event.
     /// </param>
     public Task FailAsync(string provider, UnappliedEvent failed, PaymentCase? concern, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
-            if (concern is not null) await PaymentCaseStore.OpenAsync(connection, provider, concern, token);
+            if (concern is not null)
+                await new RenewalTransaction(connection, suspensions, time).CannotBookAsync(provider, concern, token);
             await connection.ExecuteAsync(new CommandDefinition(
                 Fail, new { provider, failed.EventId, failed.EventType, failed.CreatedAt, failed.IntentId }, cancellationToken: token));
         }, cancellationToken);

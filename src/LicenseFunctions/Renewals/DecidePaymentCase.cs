@@ -37,28 +37,24 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         "The charge is refunded or disputed at the provider, so the customer would have the money twice.", "action",
         "Dismiss the case. If only a part was refunded, refund the rest at the provider, too.");
 
-    private static readonly Refusal EventsNotRead = new(
-        RefusalKind.Unavailable, "PAYMENTS_NOT_READ",
-        "The latest refunds are still being read from the payment provider. Nothing was credited.",
-        Hint: "Try again in a few minutes.", RetryAfter: RenewalPolicy.AnotherChargeRecheck);
+    private static readonly Refusal EventsNotRead = UnreadEvents.Refuse(
+        "The latest refunds are still being read from the payment provider. Nothing was credited.", "Try again in a few minutes.");
 
     private static readonly Refusal Retried = new(
         RefusalKind.Conflict, "EVENT_RETRIED",
         "The event of this charge is still being tried. If the charge is booked after the decision, the customer may have paid twice.",
-        "action", "Wait until the charge is booked, at most a day. Or credit it, or refund it at the provider: then it is not booked.");
+        "action",
+        "Wait until the charge is booked, at most three days. Or credit it, or refund it at the provider: then it is not booked.");
 
     private const string IsAboutSameCharge =
         "o.provider = c.provider and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))";
 
-    // A transaction that books the charge holds the license's lock. One that books it for another license locks the cases about the charge.
-    private const string Lock = $"""
-        insert into license_states (subscription_id)
-        select s.subscription_id from payment_cases c join subscriptions s on s.subscription_id = c.subscription_id
+    private const string LicensesOfCharge = """
+        select l.id from payment_cases c cross join lateral licenses_of_charge(c.provider, array[c.subject, c.transaction_id]) as l (id)
         where c.case_id = @caseId
-        on conflict do nothing;
-        select from license_states l join payment_cases c on c.subscription_id = l.subscription_id
-        where c.case_id = @caseId
-        for update of l;
+        """;
+
+    private const string LockCases = $"""
         select from payment_cases o
         join payment_cases c on {IsAboutSameCharge}
         where c.case_id = @caseId
@@ -83,15 +79,18 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         where c.case_id = @caseId
         """;
 
-    // After a restore, a refund of the charge may not be known here.
-    private const string AwaitsEvents = """
-        select c.provider = any (@providers) and c.provider = any (unread_providers()) from payment_cases c where c.case_id = @caseId
+    private const string Provider = "select provider from payment_cases where case_id = @caseId";
+
+    // Its webhook is repeated for some days, and FetchPaymentEvents tries the event again.
+    private const string IsRetried = """
+        select reason = 'not_booked' and provider = any (@providers) and opened_at > now() - @webhooksRepeat
+        from payment_cases
+        where case_id = @caseId
         """;
 
-    private const string IsRetried = """
-        select exists (
-            select from payment_cases c join unapplied_events u on u.provider = c.provider and u.intent_id = c.subject
-            where c.case_id = @caseId and c.reason = 'not_booked')
+    private const string GiveUpEvent = """
+        delete from unapplied_events u using payment_cases c
+        where c.case_id = @caseId and c.reason = 'not_booked' and u.provider = c.provider and u.intent_id = c.subject
         """;
 
     private const string Load = """
@@ -143,7 +142,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         var credits = decision.Action == "credit";
         return await database.InTransactionAsync<Outcome<ListedPaymentCase>>(async (connection, token) =>
         {
-            if (credits) await connection.ExecuteAsync(new CommandDefinition(Lock, new { caseId }, cancellationToken: token));
+            if (credits) await LockAsync(connection, caseId, token);
             var found = await connection.QuerySingleOrDefaultAsync<ListedPaymentCase>(
                 new CommandDefinition(Load, new { caseId }, cancellationToken: token));
             if (found is null) return NotFound;
@@ -158,7 +157,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
                 if (use is not null) return use == "credited" ? Credited : Booked;
                 // A refund that is reported meanwhile waits for this case's lock, and then opens a case.
                 if (await IsAsync(connection, IsReversed, caseId, token)) return Reversed;
-                if (await IsAsync(connection, AwaitsEvents, caseId, token)) return EventsNotRead;
+                if (await AwaitsEventsAsync(connection, caseId, token)) return EventsNotRead;
                 await connection.ExecuteAsync(new CommandDefinition(
                     Credit,
                     new
@@ -173,6 +172,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
                     .ReleaseAsync(found.Subject, isRefunded: false, by, token);
             }
 
+            await connection.ExecuteAsync(new CommandDefinition(GiveUpEvent, new { caseId }, cancellationToken: token));
             if (found.Reason == EnumWords.Of(PaymentCaseReason.Unanswered))
             {
                 await connection.ExecuteAsync(
@@ -188,9 +188,29 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         }, cancellationToken);
     }
 
+    // A transaction that books the charge holds the license's lock. One that books it for another license locks the cases about the charge.
+    private static async Task LockAsync(NpgsqlConnection connection, Guid caseId, CancellationToken cancellationToken)
+    {
+        CommandDefinition Of(string sql) => new(sql, new { caseId }, cancellationToken: cancellationToken);
+        var licenses = (await connection.QueryAsync<Guid>(Of(LicensesOfCharge))).AsList();
+        await SuspensionStore.LockAsync(connection, licenses, cancellationToken);
+        await connection.ExecuteAsync(Of(LockCases));
+    }
+
     private Task<bool> IsAsync(NpgsqlConnection connection, string question, Guid caseId, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            question, new { caseId, providers = policy.IdempotencyKeyLifetimes.Keys.ToArray() }, cancellationToken: cancellationToken));
+            question,
+            new { caseId, providers = policy.IdempotencyKeyLifetimes.Keys.ToArray(), webhooksRepeat = RenewalPolicy.WebhooksRepeat },
+            cancellationToken: cancellationToken));
+
+    // After a restore, a refund of the charge may not be known here. A provider that is not configured is never read.
+    private async Task<bool> AwaitsEventsAsync(NpgsqlConnection connection, Guid caseId, CancellationToken cancellationToken)
+    {
+        var provider = await connection.ExecuteScalarAsync<string>(
+            new CommandDefinition(Provider, new { caseId }, cancellationToken: cancellationToken));
+        return policy.IdempotencyKeyLifetimes.ContainsKey(provider!)
+            && await UnreadEvents.AreAwaitedAsync(connection, provider!, cancellationToken);
+    }
 
     private static Refusal? Validate(PaymentCaseDecision decision) => decision switch
     {

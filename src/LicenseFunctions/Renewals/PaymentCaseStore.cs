@@ -194,7 +194,8 @@ public static class PaymentCaseStore
         """;
 
     /// <summary>Stores the case of a refunded charge as decided, so that it can be opened again if the refund fails.</summary>
-    internal static Task KeepRefundedAsync(
+    /// <returns>1, or 0 if there is one.</returns>
+    internal static Task<int> KeepRefundedAsync(
         NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             KeepRefunded,
@@ -215,7 +216,7 @@ public static class PaymentCaseStore
 
     private const string CloseRefunded = """
         update payment_cases set decision = 'refunded', decided_at = now()
-        where decided_at is null and (subject = @IntentId or transaction_id = @ChargeId)
+        where provider = @provider and decided_at is null and (subject = @IntentId or transaction_id = @ChargeId)
           and reason in ('unknown_renewal', 'not_booked', 'license_gone', 'paid_twice', 'other_amount', 'other_currency',
                          'charge_in_use', 'unknown_charge')
           and amount_minor <= @AmountMinor
@@ -225,23 +226,19 @@ public static class PaymentCaseStore
     /// <summary>A charge of a case was refunded in full.</summary>
     /// <returns>The intents of the charges that had a case themselves, and not only a refund or dispute of them.</returns>
     internal static async Task<IReadOnlyList<string>> CloseRefundedAsync(
-        NpgsqlConnection connection, PaymentReversal refund, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, string provider, PaymentReversal refund, CancellationToken cancellationToken) =>
         [.. (await connection.QueryAsync<(string Reason, string Subject)>(new CommandDefinition(
-            CloseRefunded, new { refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken)))
+            CloseRefunded, new { provider, refund.IntentId, refund.ChargeId, refund.AmountMinor }, cancellationToken: cancellationToken)))
             .Where(closed => closed.Reason != EnumWords.Of(PaymentCaseReason.UnknownCharge))
             .Select(closed => closed.Subject).Distinct()];
 
-    private const string LicenseOfCharge = $"""
-        select subscription_id from payment_cases
-        where decided_at is null and subscription_id is not null and {IsAboutCharge}
-        limit 1
-        """;
+    private const string LicensesOfCharge = "select licenses_of_charge(@provider, array[@IntentId, @ChargeId])";
 
-    /// <returns>The license of the open case about a charge that paid no renewal; null if there is none.</returns>
-    internal static Task<Guid?> LicenseOfAsync(
+    /// <returns>The licenses that the open cases about a charge concern.</returns>
+    internal static async Task<HashSet<Guid>> LicensesOfAsync(
         NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
-            LicenseOfCharge, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
+        [.. await connection.QueryAsync<Guid>(new CommandDefinition(
+            LicensesOfCharge, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken))];
 
     private const string LockOfCharge = $"select from payment_cases where {IsAboutCharge} order by case_id for update";
 

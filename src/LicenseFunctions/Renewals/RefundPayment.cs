@@ -38,10 +38,9 @@ public sealed class RefundPayment(
         RefusalKind.Conflict, "PROVIDER_NOT_CONFIGURED", "The charge can't be refunded here, because its provider is not configured.",
         "renewal_id", "Refund it in the provider's dashboard. The refund is booked when the provider reports it.");
 
-    internal static readonly Refusal EventsNotRead = new(
-        RefusalKind.Unavailable, "PAYMENTS_NOT_READ",
+    internal static readonly Refusal EventsNotRead = UnreadEvents.Refuse(
         "The latest refunds are still being read from the payment provider. Nothing was refunded.",
-        Hint: "Try again in a few minutes, with a new preview.", RetryAfter: RenewalPolicy.AnotherChargeRecheck);
+        "Try again in a few minutes, with a new preview.");
 
     // With the limit of a request's own database work, the caller waits at most 10 s for the database.
     private static readonly TimeSpan LongestDatabaseWait = TimeSpan.FromSeconds(3);

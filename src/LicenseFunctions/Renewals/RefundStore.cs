@@ -68,7 +68,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
             var provider = renewal.PaidWith is PaidWith.Wallet ? PaymentProviders.Wallet : renewal.Attempt?.Provider;
             if (provider != PaymentProviders.Wallet && (renewal.IntentId is null || provider is null || !canSend(provider)))
                 return (RefundPayment.NoProvider, null);
-            if (await AwaitsEventsAsync(connection, provider, token)) return (RefundPayment.EventsNotRead, null);
+            if (await UnreadEvents.AreAwaitedAsync(connection, provider, token)) return (RefundPayment.EventsNotRead, null);
 
             await connection.ExecuteAsync(new CommandDefinition(Add, new
             {
@@ -95,20 +95,6 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         if (changed is { } subscription) invalidation.Raise(subscription);
         return refusal is null ? refundId : refusal;
     }
-
-    private const string AwaitsEvents = "select @provider = any (unread_providers())";
-
-    /// <summary>
-    /// Whether events of the provider were missed: after a restore of the database, refunds may exist that are not known here.
-    /// </summary>
-    internal async Task<bool> AwaitsEventsAsync(string provider, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        return await AwaitsEventsAsync(session.Connection, provider, session.Token);
-    }
-
-    private static Task<bool> AwaitsEventsAsync(NpgsqlConnection connection, string provider, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<bool>(new CommandDefinition(AwaitsEvents, new { provider }, cancellationToken: cancellationToken));
 
     private const string Subscription = "select subscription_id from renewals where renewal_id = @renewalId";
 
@@ -186,6 +172,23 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
     private const string Postpone = """
         update refunds set next_try_at = clock_timestamp() + @pause, code = @reason where refund_id = @refundId and state = 'requested'
         """;
+
+    private const string EventsNotRead = "events_not_read";
+
+    /// <summary>
+    /// Postpones the refund until the provider's events are read: after a restore of the database, it may already have been made. Nothing
+    /// was asked, so no answer is uncertain, and no case is opened.
+    /// </summary>
+    /// <returns>Whether it is postponed.</returns>
+    internal Task<bool> AwaitEventsAsync(ClaimedRefund refund, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(async (connection, token) =>
+        {
+            if (!await UnreadEvents.AreAwaitedAsync(connection, refund.Provider, token)) return false;
+            await connection.ExecuteAsync(new CommandDefinition(
+                Postpone, new { refund.RefundId, reason = EventsNotRead, pause = RenewalPolicy.AnotherChargeRecheck },
+                cancellationToken: token));
+            return true;
+        }, cancellationToken);
 
     /// <summary>Postpones the next try. Opens a case if the answer stays uncertain for days: an operator must know.</summary>
     internal Task PostponeAsync(Guid refundId, string reason, TimeSpan pause, CancellationToken cancellationToken) =>

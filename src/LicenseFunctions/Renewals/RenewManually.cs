@@ -31,10 +31,9 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         string.Create(CultureInfo.InvariantCulture, $"The price is {priceUsd:0.00} USD now. Nothing was charged."), "accept_amount_usd",
         "Show this price to the customer. If they agree, send it as accept_amount_usd.");
 
-    private static readonly Refusal EventsNotRead = new(
-        RefusalKind.Unavailable, "PAYMENTS_NOT_READ",
+    private static readonly Refusal EventsNotRead = UnreadEvents.Refuse(
         "The latest payments are still being read from the payment provider. No payment can begin before that. Nothing was charged.",
-        Hint: "Try again in a few minutes. The wallet can pay immediately.", RetryAfter: RenewalPolicy.AnotherChargeRecheck);
+        "Try again in a few minutes. The wallet can pay immediately.");
 
     private static Refusal Blocked(RenewalBlock block) => block switch
     {

@@ -76,6 +76,7 @@ internal sealed record RenewalRow : RenewalTermsRow
     public bool IsCardDeclined { get; init; }
     public string? NextCard { get; init; }
     public bool MayBePaid { get; init; }
+    public bool IsRefunded { get; init; }
     public string[] UnreadProviders { get; init; } = [];
     public string[] OverdueProviders { get; init; } = [];
 
@@ -109,6 +110,7 @@ internal sealed record RenewalRow : RenewalTermsRow
         GivesUpAt = GivesUpAt,
         NextActionAt = NextActionAt,
         MayBePaid = MayBePaid,
+        IsRefunded = IsRefunded,
         LapsedBlocked = LapsedBlocked,
         PaidWith = PaidWith is { } with ? EnumWords.Parse<PaidWith>(with) : null,
         PaidFrom = PaidFrom,

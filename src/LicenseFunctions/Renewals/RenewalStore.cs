@@ -292,8 +292,8 @@ public sealed class RenewalStore(
                attempt_code, transaction_id, expires_at, auto_renew, renewal_block, price_usd, last_paid_usd, wallet_usd,
                payment_method_id, payment_provider, provider_customer_id, provider_payment_id, expiry_month, expiry_year,
                details_changed_at, lapsed_blocked, is_another_awaited, is_disputed, is_gone, debts_usd, debt_usd, attempts_at,
-               is_card_declined, next_card, has_other_charge, may_be_paid, unread_providers,
-               overdue_providers
+               is_card_declined, next_card, has_other_charge, may_be_paid, is_refunded,
+               unread_providers, overdue_providers
         from renewal_facts
         where renewal_id = any(@ids)
         order by next_action_at, subscription_id, period_start
@@ -461,7 +461,7 @@ public sealed class RenewalStore(
           and (@subscriptionId::uuid is null or a.subscription_id = @subscriptionId)
           and not exists (select from unbooked_charges u where u.subscription_id = a.subscription_id)
           -- A payment that is not known here yet may have extended the license.
-          and not (unread_providers() && @providers)
+          and not (select awaits_events(@providers, longest => null))
         limit @limit
         """;
 

@@ -99,14 +99,26 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         else await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
     }
 
-    // A renewal whose charge could not be booked after a restore doesn't know the intent.
+    /// <summary>
+    /// The charge of a success can't be booked, so its license waits for the case. If the charge is refunded already, the renewal lapses.
+    /// </summary>
+    public async Task CannotBookAsync(string provider, PaymentCase concern, CancellationToken cancellationToken)
+    {
+        if (concern.SubscriptionId is { } license) await SuspensionStore.LockAsync(connection, license, cancellationToken);
+        if (!await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken))
+            await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
+        // Only once: the customer may have requested the renewal since.
+        else if (await PaymentCaseStore.KeepRefundedAsync(connection, provider, concern, cancellationToken) > 0)
+            await ReleaseAsync(concern.Subject, isRefunded: true, Actor.Service, cancellationToken);
+    }
+
+    // A renewal whose charge could not be booked after a restore doesn't know the intent. It may have another one.
     private const string Unbooked = """
         select r.renewal_id from renewals r
         where r.status <> 'applied' and r.renewal_id in (
             select o.renewal_id from renewals o where o.intent_id = @intentId
             union all
-            select o.renewal_id from payment_cases c join renewals o on o.renewal_id = c.renewal_id
-            where c.subject = @intentId and c.reason = 'not_booked' and o.intent_id is null)
+            select c.renewal_id from payment_cases c where c.subject = @intentId and c.reason = 'not_booked')
         order by r.renewal_id
         for update
         """;
@@ -120,8 +132,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             new CommandDefinition(Unbooked, new { intentId }, cancellationToken: cancellationToken))).AsList();
         foreach (var facts in await RenewalStore.FactsAsync(connection, ids, cancellationToken))
         {
-            await WriteAsync(
-                RenewalSettlement.WithoutCharge(facts.Renewal, isRefunded), new RenewalWriter(Lease: null, by), cancellationToken);
+            if (RenewalSettlement.WithoutCharge(facts.Renewal, intentId, isRefunded, time.GetUtcNow()) is { } released)
+                await WriteAsync(released, new RenewalWriter(Lease: null, by), cancellationToken);
         }
     }
 
@@ -182,10 +194,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             select * from unnest(
                 @renewals, @subscriptions, @fences, @periodStarts, @types, @statuses, @amounts, @debts, @accepted, @intents, @softDeclines,
                 @lookups, @unknownSince::timestamptz[], @givesUpAt, @nextActionAt::timestamptz[], @paidWith, @paidFrom::timestamptz[],
-                @paidUntil::timestamptz[], @lapsedBlocked, @mayBePaid)
+                @paidUntil::timestamptz[], @lapsedBlocked, @mayBePaid, @refunded)
                 as c (renewal_id, subscription_id, fence, period_start, renewal_type, status, amount_usd, debts_usd, price_accepted,
                       intent_id, soft_declines, lookups, unknown_since, gives_up_at, next_action_at, paid_with, paid_from, paid_until,
-                      lapsed_blocked, may_be_paid)
+                      lapsed_blocked, may_be_paid, is_refunded)
         ), license as (
             insert into license_states (subscription_id, grace_until)
             select c.subscription_id,
@@ -203,7 +215,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             price_accepted = c.price_accepted, intent_id = c.intent_id, soft_declines = c.soft_declines, lookups = c.lookups,
             unknown_since = c.unknown_since, gives_up_at = c.gives_up_at, next_action_at = c.next_action_at, paid_with = c.paid_with,
             paid_from = c.paid_from, paid_until = c.paid_until, lapsed_blocked = c.lapsed_blocked, may_be_paid = c.may_be_paid,
-            is_double = r.is_double and is_charge_open(c.status), fence = r.fence + 1,
+            is_refunded = c.is_refunded, is_double = r.is_double and is_charge_open(c.status), fence = r.fence + 1,
             lease_until = case when @lease > interval '0' then clock_timestamp() + @lease end
         from change c
         join license l on l.subscription_id = c.subscription_id
@@ -236,6 +248,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             paidUntil = Column(after => after.PaidUntil?.UtcDateTime),
             lapsedBlocked = Column(after => after.LapsedBlocked),
             mayBePaid = Column(after => after.MayBePaid),
+            refunded = Column(after => after.IsRefunded),
             lease,
         }, cancellationToken: cancellationToken));
         if (written < changes.Count) throw new SaveRefusedException(RenewalSave.Fenced);

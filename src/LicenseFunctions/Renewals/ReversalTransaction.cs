@@ -39,17 +39,18 @@ internal sealed class ReversalTransaction(NpgsqlConnection connection, Suspensio
     {
         var charge = await connection.QuerySingleOrDefaultAsync<(Guid RenewalId, Guid SubscriptionId)?>(new CommandDefinition(
             FindCharge, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken));
-        // A booking of the same renewal holds this lock, so either it sees the reversal, or the reversal sees the booking.
-        var license = charge?.SubscriptionId
-            ?? await PaymentCaseStore.LicenseOfAsync(connection, provider, reversal, cancellationToken);
-        if (license is { } found) await SuspensionStore.LockAsync(connection, found, cancellationToken);
+        // A booking of the same renewal holds this lock, so either it sees the reversal, or the reversal sees the booking. A case about the
+        // charge may concern another license, which is locked now, too: later, the order would not be fixed.
+        var licenses = await PaymentCaseStore.LicensesOfAsync(connection, provider, reversal, cancellationToken);
+        if (charge is { SubscriptionId: var own }) licenses.Add(own);
+        await SuspensionStore.LockAsync(connection, licenses, cancellationToken);
         await KeepAsync(provider, reversal, charge?.RenewalId, charge?.SubscriptionId, cancellationToken);
         await RefundStore.TakeAsync(connection, provider, reversal, cancellationToken);
         if (reversal is { AmountMinor: > 0, State: not (ReversalState.Failed or ReversalState.Won) })
             await PaymentCaseStore.OpenForCreditedAsync(connection, provider, reversal, cancellationToken);
         if (reversal is { Kind: not ReversalKind.Dispute, State: ReversalState.Succeeded })
         {
-            foreach (var refunded in await PaymentCaseStore.CloseRefundedAsync(connection, reversal, cancellationToken))
+            foreach (var refunded in await PaymentCaseStore.CloseRefundedAsync(connection, provider, reversal, cancellationToken))
             {
                 await new RenewalTransaction(connection, suspensions, time)
                     .ReleaseAsync(refunded, isRefunded: true, Actor.Service, cancellationToken);

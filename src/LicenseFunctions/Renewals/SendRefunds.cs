@@ -44,12 +44,8 @@ public sealed class SendRefunds(
 
     private async Task SendAsync(ClaimedRefund refund, CancellationToken cancellationToken)
     {
-        // After a restore, this refund may already have been made, and the provider may have forgotten its key.
-        if (gateways.Find(refund.Provider) is not null && await store.AwaitsEventsAsync(refund.Provider, cancellationToken))
-        {
-            await store.PostponeAsync(refund.RefundId, "events_not_read", RenewalPolicy.AnotherChargeRecheck, cancellationToken);
-            return;
-        }
+        // After a restore, the provider may have forgotten the key of a refund that was made.
+        if (gateways.Find(refund.Provider) is not null && await store.AwaitEventsAsync(refund, cancellationToken)) return;
 
         switch (await AskAsync(refund, cancellationToken))
         {

@@ -49,8 +49,10 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
         if (review.Reinstate && before.SubscriptionId is { } locked)
             await SuspensionStore.LockAsync(connection, locked, cancellationToken);
-        // The same status once more is a repeated request, except OPEN, which new alerts have.
-        if ((before.Status != review.Status || review.Status == AlertStatus.Open) && !await AlertStore.MoveAsync(
+        // A repeated request changes nothing. A new alert is OPEN, too, so nothing is recorded about it.
+        if (before.Status == review.Status && review.Status == AlertStatus.Open)
+            return before;
+        if (before.Status != review.Status && !await AlertStore.MoveAsync(
             connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
             time.GetUtcNow().UtcDateTime, cancellationToken))
             return Impossible(before.Status, review.Status);

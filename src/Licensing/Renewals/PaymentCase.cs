@@ -6,7 +6,7 @@ public enum PaymentCaseReason
     /// <summary>The charge names a renewal that doesn't exist, for example because the database was restored.</summary>
     UnknownRenewal,
 
-    /// <summary>The charge of a renewal succeeded, and its event can't be applied. It is tried again for a day.</summary>
+    /// <summary>The charge of a renewal succeeded, and its event can't be applied. It is tried again.</summary>
     NotBooked,
 
     /// <summary>The charge succeeded, but the license has no token that could be extended.</summary>

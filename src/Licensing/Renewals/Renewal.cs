@@ -67,6 +67,12 @@ public sealed record Renewal
     public bool MayBePaid { get; init; }
 
     /// <summary>
+    /// The renewal has an intent, and another charge of the period, which could not be booked, was refunded. The renewal lapses when the
+    /// intent is canceled: nothing is charged for the period without a request.
+    /// </summary>
+    public bool IsRefunded { get; init; }
+
+    /// <summary>
     /// It lapsed while the license was not served, or only because a charge was disputed. It is opened again when the suspension ends or
     /// the dispute is won.
     /// </summary>

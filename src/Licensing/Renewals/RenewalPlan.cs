@@ -75,6 +75,7 @@ public static class RenewalPlan
         };
 
         if (facts.License.ExpiresAt != renewal.PeriodStart) return CancelIntentFirst(renewal, Close(renewal, "the expiry was moved"));
+        if (renewal.IsRefunded) return CancelIntentFirst(renewal, RenewalSettlement.LapseRefunded(renewal));
         if (facts.IsAnotherAwaited) return WaitForAnotherCharge(renewal with { MayBePaid = facts.HasOtherCharge }, now);
         // An action that was due before the end is done once, even if the worker is late: an outage must not end the license.
         var isOver = now >= renewal.GivesUpAt && renewal.NextActionAt >= renewal.GivesUpAt;
@@ -274,6 +275,7 @@ public static class RenewalPlan
 
     private static bool IsUnwanted(RenewalFacts facts, RenewalPolicy policy) =>
         facts.License.ExpiresAt != facts.Renewal.PeriodStart
+        || facts.Renewal.IsRefunded
         || policy.BlockOf(facts.License) is not null
         || IsSwitchedOff(facts, policy);
 

@@ -65,6 +65,15 @@ public sealed record RenewalPolicy(
     /// </summary>
     public static readonly TimeSpan AnotherChargeRecheck = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// How long after the return refunds, credits and invoices wait for the events of a provider that is out of reach. Meanwhile, operators
+    /// are told that FetchPaymentEvents fails.
+    /// </summary>
+    public static readonly TimeSpan LongestWaitForEvents = TimeSpan.FromDays(3);
+
+    /// <summary>How long the providers repeat a webhook that was not acknowledged.</summary>
+    public static readonly TimeSpan WebhooksRepeat = TimeSpan.FromDays(3);
+
     /// <summary>How soon a booking is repeated if the wallet was locked.</summary>
     public static readonly TimeSpan WalletRetry = TimeSpan.FromMinutes(1);
 

@@ -18,6 +18,7 @@ public static class RenewalRequests
         {
             Status = Due,
             Type = RenewalType.Manual,
+            IsRefunded = false,
             GivesUpAt = RenewalPolicy.Later(
                 renewal.GivesUpAt, policy.GivesUpAt(renewal.PeriodStart, now, RenewalPolicy.ManualWindow)),
             NextActionAt = now,

@@ -284,14 +284,38 @@ public static class RenewalSettlement
             Lookups = 0,
             UnknownSince = null,
         };
-        return renewal.IsChargeOpen || (isRefunded && !renewal.Status.IsFinal())
-            ? new RenewalChange(released with { Status = isRefunded ? Lapsed : Canceled, NextActionAt = null })
-            {
-                Audit = isRefunded ? "renewal.lapsed" : "renewal.canceled",
-                Reason = isRefunded ? "the charge was refunded" : "the charge was credited to the wallet",
-            }
-            : new RenewalChange(released);
+        if (isRefunded && !renewal.Status.IsFinal()) return LapseRefunded(released);
+        return !renewal.IsChargeOpen ? new RenewalChange(released) : new RenewalChange(released with
+        {
+            Status = Canceled,
+            NextActionAt = null,
+        })
+        {
+            Audit = "renewal.canceled",
+            Reason = "the charge was credited to the wallet",
+        };
     }
+
+    /// <summary>
+    /// The charge of this intent went back to the customer. A renewal that has another intent, after a restore for example, lapses when
+    /// that one is canceled; after a credit, it continues.
+    /// </summary>
+    /// <param name="renewal">A renewal that has the intent, or that a case about its charge names.</param>
+    /// <param name="intentId">The intent.</param>
+    /// <param name="isRefunded">It was refunded; otherwise, it was credited to the wallet.</param>
+    /// <param name="now">The present time.</param>
+    /// <returns>Null if nothing changes.</returns>
+    public static RenewalChange? WithoutCharge(Renewal renewal, string intentId, bool isRefunded, DateTimeOffset now) =>
+        renewal.IntentId is not { } own || own == intentId ? WithoutCharge(renewal, isRefunded)
+        : isRefunded && !renewal.Status.IsFinal() ? new RenewalChange(renewal with { IsRefunded = true, NextActionAt = now })
+        : null;
+
+    /// <summary>Nothing is charged for this period without a request.</summary>
+    internal static RenewalChange LapseRefunded(Renewal renewal) => new(renewal with { Status = Lapsed, NextActionAt = null })
+    {
+        Audit = "renewal.lapsed",
+        Reason = "the charge was refunded",
+    };
 
     // The customer paid, and the payment can't be booked. Another amount than asked is booked as it was paid, but only while the renewal
     // is open: a closed one is not waiting for a payment.

@@ -147,26 +147,42 @@ public static class Reversals
     /// <summary>Lost by disputes, without the refunds that they caused: those are reported as refunds, too.</summary>
     internal static long ChargedBack(ReversalFacts facts)
     {
-        var lost = OfKind(facts, ReversalKind.Dispute).Where(one => one.State is ReversalState.Lost).ToList();
+        var losses = Losses(facts).ToList();
+        var lost = losses.Select(one => one.Dispute).OfType<PaymentReversal>().Where(one => one.State is ReversalState.Lost).ToList();
         // The provider refuses other refunds during a dispute.
         var caused = OfKind(facts, ReversalKind.Refund)
-            .Where(one => one.State is not ReversalState.Failed
-                && lost.Exists(dispute => dispute.OpenedAt <= one.ChangedAt && one.ChangedAt <= dispute.ChangedAt + LatestCausedRefund)
-                && !facts.Choices.Any(choice => choice.ProviderId == one.ProviderId))
-            .Sum(one => one.AmountMinor);
-        return Math.Max(0, Lost(facts) - caused);
+            .Where(one => one.State is not ReversalState.Failed && !facts.Choices.Any(choice => choice.ProviderId == one.ProviderId))
+            .ToLookup(refund => Cause(lost.Where(dispute => dispute.OpenedAt is not null), refund), refund => refund.AmountMinor);
+        return losses.Sum(one => Math.Max(0, one.AmountMinor - (one.Dispute is null ? 0 : caused[one.Dispute].Sum())));
     }
 
-    // Each of the provider's two reports may be missing or late, so the larger one counts. A dispute that is won later brings back what was
-    // taken.
-    private static long Lost(ReversalFacts facts)
+    private static long Lost(ReversalFacts facts) => Losses(facts).Sum(one => one.AmountMinor);
+
+    // What each dispute cost. The provider reports what it took back for a dispute in addition to the lost dispute, or instead of it, so the
+    // larger one counts; a dispute that is won later brings it back. What was taken back without a dispute is other money.
+    private static IEnumerable<(PaymentReversal? Dispute, long AmountMinor)> Losses(ReversalFacts facts)
     {
-        var disputes = OfKind(facts, ReversalKind.Dispute).ToList();
-        long Sum(bool isTakenBack) => disputes
-            .Where(one => one.State is ReversalState.Lost && one.IsTakenBack == isTakenBack)
-            .Where(one => !isTakenBack || !disputes.Exists(won => won.State is ReversalState.Won && won.ChangedAt >= one.ChangedAt))
-            .Sum(one => one.AmountMinor);
-        return Math.Max(Sum(isTakenBack: false), Sum(isTakenBack: true));
+        var all = OfKind(facts, ReversalKind.Dispute).ToList();
+        var disputes = all.FindAll(one => !one.IsTakenBack);
+        var takenBack = all.Where(one => one is { IsTakenBack: true, State: ReversalState.Lost }).ToLookup(one => Cause(disputes, one));
+        yield return (null, takenBack[null].Sum(one => one.AmountMinor));
+        foreach (var dispute in disputes)
+        {
+            var taken = takenBack[dispute]
+                .Where(one => dispute.State is not ReversalState.Won || one.ChangedAt > dispute.ChangedAt).Sum(one => one.AmountMinor);
+            yield return (dispute, Math.Max(taken, dispute.State is ReversalState.Lost ? dispute.AmountMinor : 0));
+        }
+    }
+
+    // The dispute during which the money went back, or directly after it; of several, one of the same amount. A dispute of the same amount
+    // may also follow what was taken back. Null if there is none.
+    private static PaymentReversal? Cause(IEnumerable<PaymentReversal> disputes, PaymentReversal moved)
+    {
+        bool IsDuring(PaymentReversal dispute) => !(moved.ChangedAt < dispute.OpenedAt)
+            && (dispute.State is ReversalState.Open || moved.ChangedAt <= dispute.ChangedAt + LatestCausedRefund);
+        bool IsSameAmount(PaymentReversal dispute) => dispute.AmountMinor == moved.AmountMinor;
+        return disputes.Where(one => IsDuring(one) || (moved.IsTakenBack && IsSameAmount(one)))
+            .OrderByDescending(IsSameAmount).ThenByDescending(IsDuring).ThenBy(one => one.OpenedAt).FirstOrDefault();
     }
 
     private static long Single(ReversalFacts facts) =>

@@ -232,6 +232,59 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
                 "select array_to_string(unread_providers, ' '), array_to_string(overdue_providers, ' ') from renewal_facts"));
     }
 
+    // The backup is older than the first request to the provider. Nothing may be charged before that request, either.
+    [Theory]
+    [InlineData("14 minutes", "")]
+    [InlineData("15 minutes", "paypal,stripe")]
+    public async Task UnreadProviders_ThatWereNeverAsked_AreWaitedForIfThereAreOlderRenewals(string age, string unread)
+    {
+        await scene.ChargeAsync();
+        await scene.Database.ExecuteAsync("update renewals set created_at = now() - @age::interval", new { age });
+
+        Assert.Equal(unread, await scene.Database.QueryAsync<string>("select array_to_string(unread_providers(), ',')"));
+    }
+
+    // A restore to the first minutes of an installation: there were no renewals at the first request.
+    [Theory]
+    [InlineData("14 minutes", "")]
+    [InlineData("15 minutes", "stripe")]
+    public async Task UnreadProviders_OfANewInstallation_AreWaitedForAfterARestore(string asked, string unread)
+    {
+        await scene.Fetch.RunAsync(Token);
+        await scene.Database.ExecuteAsync("update payment_event_reads set asked_at = now() - @asked::interval", new { asked });
+
+        Assert.Equal(unread, await scene.Database.QueryAsync<string>("select array_to_string(unread_providers(), ',')"));
+    }
+
+    // The limit begins with the return. A provider that is never asked has none, so the first question notes one.
+    [Theory]
+    [InlineData("null", "null", true)]
+    [InlineData("now()", "now()", true)]
+    [InlineData("now() - interval '2 days 23 hours'", "now()", true)]
+    [InlineData("now() - interval '3 days'", "now()", false)]
+    [InlineData("now() - interval '4 days'", "now() - interval '1 hour'", true)] // stopped again: the timer asks first
+    [InlineData("null", "now() - interval '9 days'", true)] // the timer is off, and the return is noted now
+    [InlineData("now() - interval '2 days 23 hours'", "now() - interval '9 days'", true)] // it was noted
+    [InlineData("now() - interval '3 days'", "now() - interval '9 days'", false)]
+    public async Task AwaitsEvents_WithALimit_EndsAlsoIfTheTimerIsOff(string missed, string asked, bool waits)
+    {
+        await scene.Database.ExecuteAsync(
+            $"""
+            insert into payment_event_reads (provider, read_until, asked_at, missed_until)
+            values ('stripe', case when {asked} is not null then now() - interval '9 days' end, {asked}, {missed})
+            """);
+
+        Assert.Equal(waits, await AwaitsAsync());
+        await scene.Database.ExecuteAsync("select note_return('stripe')");
+        Assert.Equal(waits, await AwaitsAsync());
+        Assert.True(await scene.Database.QueryAsync<bool>(
+            "select awaits_events(array['stripe'], null) and not awaits_events(array['paypal'], null)"));
+        await scene.Database.ExecuteAsync("update payment_event_reads set missed_until = missed_until - interval '3 days'");
+        Assert.Equal(asked == "now() - interval '1 hour'" && waits, await AwaitsAsync());
+
+        Task<bool> AwaitsAsync() => scene.Database.QueryAsync<bool>("select awaits_events(array['stripe'], interval '3 days')");
+    }
+
     // The backup may be older than the first read of the provider.
     [Fact]
     public async Task Fetch_OfAProviderThatWasNeverAsked_WhileThereAreRenewals_ChargesWaitUntilItIsRead()
@@ -318,22 +371,64 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events where intent_id is not null"));
     }
 
-    // Otherwise the period could be charged, and then the retry books the first charge.
+    // The case would be closed by the refund, but that was reported before.
     [Fact]
-    public async Task DecideCase_OfASuccessThatIsTriedAgain_CantBeDismissed()
+    public async Task Fetch_ASuccessThatCantBeApplied_OfAChargeThatIsRefunded_LapsesTheRenewalOnce()
+    {
+        await scene.Fetch.RunAsync(Token);
+        var license = await scene.ChargeAsync();
+        await scene.LoseSuccessAsync(license);
+        var intent = scene.IntentOf(license);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_reversals (provider, kind, provider_id, state, amount_minor, currency, intent_id, changed_at)
+            values ('stripe', 'refund', 're_1', 'succeeded', 4999, 'usd', @intent, now());
+            """, new { intent });
+        await scene.Database.ExecuteAsync(
+            """
+            update payment_event_reads set read_until = now() - interval '2 hours';
+            create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+            create trigger refuse before insert on payment_events
+            for each row when (new.event_type = 'payment_intent.succeeded') execute function refuse()
+            """);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        Assert.Equal(
+            ("lapsed", "not_booked refunded"),
+            (await scene.StatusAsync(license),
+                await scene.Database.QueryAsync<string>("select concat_ws(' ', reason, decision) from payment_cases")));
+        // The customer requests it.
+        await scene.Database.ExecuteAsync("update renewals set status = 'due', next_action_at = now() + interval '1 hour'");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+
+        Assert.Equal("due", await scene.StatusAsync(license));
+    }
+
+    // Otherwise the period could be charged, and then the retry or the provider's next webhook books the first charge.
+    [Theory]
+    [InlineData("stripe", "2 days 23 hours", "EVENT_RETRIED")]
+    [InlineData("stripe", "3 days", null)]
+    [InlineData("paypal", "0", null)] // not configured: nothing books it
+    public async Task DecideCase_OfASuccessThatMayBeBooked_CantBeDismissed(string provider, string age, string? refusal)
     {
         await scene.Database.ExecuteAsync(
             """
             insert into unapplied_events (provider, event_id, event_type, created_at, intent_id)
-            values ('stripe', 'evt_1', 'x', now(), 'pi_1');
-            insert into payment_cases (provider, reason, subject, detail) values ('stripe', 'not_booked', 'pi_1', 'a test')
-            """);
-        var dismiss = new PaymentCaseDecision("dismiss", "needs no action");
+            values (@provider, 'evt_1', 'x', now(), 'pi_1');
+            insert into payment_cases (provider, reason, subject, detail, opened_at)
+            values (@provider, 'not_booked', 'pi_1', 'a test', now() - @age::interval)
+            """,
+            new { provider, age });
         var caseId = await scene.Database.QueryAsync<Guid>("select case_id from payment_cases");
 
-        Assert.Equal("EVENT_RETRIED", (await scene.Decide.RunAsync(caseId, dismiss, Actor.System, Token)).Refusal?.Code);
-        await scene.Database.ExecuteAsync("delete from unapplied_events");
-        Assert.Equal("dismissed", (await scene.Decide.RunAsync(caseId, dismiss, Actor.System, Token)).Value.Decision);
+        var decided = await scene.Decide.RunAsync(
+            caseId, new PaymentCaseDecision("dismiss", "needs no action"), Actor.System, Token);
+
+        Assert.Equal(refusal, decided.Refusal?.Code);
+        Assert.Equal(
+            (refusal is null ? "dismissed" : null, refusal is null ? 0 : 1),
+            (await scene.Database.QueryAsync<string?>("select decision from payment_cases"),
+                await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events")));
     }
 
     [Theory]

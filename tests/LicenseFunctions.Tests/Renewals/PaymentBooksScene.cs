@@ -44,12 +44,11 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
             new ApplyPaymentEvent(world.Store, gateways, Policy, TimeProvider.System),
             new PaymentMethodStore(database.Database, TimeProvider.System));
         Receive = new ReceiveStripeEvent(stripe.Webhooks, apply);
-        Decide = new DecidePaymentCase(
-            database.Database, new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System), Policy,
-            TimeProvider.System);
+        var suspensions = new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System);
+        Decide = new DecidePaymentCase(database.Database, suspensions, Policy, TimeProvider.System);
         Fetch = new FetchPaymentEvents(
             [new StripeEvents(client, stripe.Webhooks, clock, NullLogger<StripeEvents>.Instance)], apply,
-            new PaymentEventReads(database.Database), Books, TimeProvider.System, NullLogger<FetchPaymentEvents>.Instance);
+            new PaymentEventReads(database.Database, suspensions, TimeProvider.System), Books, TimeProvider.System, NullLogger<FetchPaymentEvents>.Instance);
     }
 
     public TestDatabase Database { get; }

@@ -529,18 +529,24 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             reversed.CaseId, new PaymentCaseDecision("dismiss", "taken from the wallet"), Actor.System, Token)).Refusal);
     }
 
-    // After a restore, the charge may be refunded already.
-    [Fact]
-    public async Task DecideCase_WhileEventsOfTheProviderAreUnread_IsNotCredited()
+    // After a restore, the charge may be refunded already. Also if the timer that reads the events is off, the wait ends.
+    [Theory]
+    [InlineData("delete from payment_event_reads")]
+    [InlineData("update payment_event_reads set missed_until = missed_until - interval '3 days'")]
+    [InlineData("update payment_cases set provider = 'paypal'")] // not configured
+    public async Task DecideCase_WhileEventsOfTheProviderAreUnread_IsNotCredited(string end)
     {
         await ChargeAsync();
         await database.ExecuteAsync("delete from license_tokens");
         await SucceedAsync();
         await database.ExecuteAsync(
-            "insert into payment_event_reads (provider, missed_until) values ('stripe', now()), ('old', now())");
+            """
+            insert into payment_event_reads (provider, asked_at)
+            values ('stripe', now() - interval '9 days'), ('paypal', now() - interval '9 days')
+            """);
 
         Assert.Equal(("PAYMENTS_NOT_READ", 0m), (await CreditAsync("license_gone"), await WalletAsync()));
-        await database.ExecuteAsync("delete from payment_event_reads where provider = 'stripe'");
+        await database.ExecuteAsync(end);
         Assert.Equal((null, 49.99m), (await CreditAsync("license_gone"), await WalletAsync()));
     }
 
@@ -794,6 +800,92 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             ("lapsed", "refunded"),
             (await database.QueryAsync<string>("select status from renewals"),
                 await database.QueryAsync<string>("select decision from payment_cases")));
+    }
+
+    // The renewal continued with another provider: that one must not charge the period again.
+    [Theory]
+    [InlineData(RenewalStatus.SoftDeclined)]
+    [InlineData(RenewalStatus.Unknown)]
+    public async Task ARefundOfAChargeThatWasNotBooked_LapsesARenewalThatHasAnotherIntent(RenewalStatus status)
+    {
+        var renewal = await ChargeAsync("pi_2", status);
+        await world.Store.RecordAsync(
+            new PaymentEvent("paypal", "evt_success", "test", now, new PaymentFact.Ignored()),
+            new PaymentCase(PaymentCaseReason.NotBooked, "order_1", renewal.RenewalId, license, null, "cap_1", 4999, "usd", "a test"), Token);
+
+        await ApplyAsync(new PaymentFact.Reversed(new PaymentReversal(
+            ReversalKind.Refund, "re_9", ReversalState.Succeeded, 4999, "usd", null, "cap_1", null, now)), "paypal");
+        var facts = Assert.Single(await world.Store.ClaimAsync(
+            RenewalSelection.All, TimeProvider.System.GetUtcNow(), 10, TimeSpan.FromMinutes(3), Token));
+        Assert.Equal("pi_2", Assert.IsType<RenewalStep.CancelIntent>(
+            RenewalPlan.Next(facts, Policy, TimeProvider.System.GetUtcNow(), Guid.NewGuid())).IntentId);
+        gateway.Answers(new ChargeOutcome.Canceled("requested"), "pi_2");
+        await new ProcessRenewal(
+            world.Store, new RenewalGateways([gateway]), Policy, new SignedLinks([], TimeProvider.System), TimeProvider.System)
+            .RunAsync(facts, Token);
+
+        var lapsed = await FindAsync(renewal);
+        Assert.Equal((RenewalStatus.Lapsed, null), (lapsed.Status, lapsed.IntentId));
+        Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+    }
+
+    // The renewal that the charge named is lost. The license's present one is another, so its auto-renewal continues.
+    [Fact]
+    public async Task ARefundOfAChargeOfAnUnknownRenewal_LapsesNothing()
+    {
+        var renewal = await ChargeAsync("pi_2", RenewalStatus.SoftDeclined);
+        await ApplyAsync(new PaymentFact.IntentChanged(
+            new IntentSnapshot("pi_lost", new ChargeOutcome.Succeeded("ch_1", 4999, "usd")), Guid.NewGuid(), license, renewal.UserId));
+        Assert.True((await world.Store.FindAsync(renewal.RenewalId, Token))!.HasOtherCharge);
+
+        await ApplyAsync(Refund("pi_lost"));
+
+        var facts = (await world.Store.FindAsync(renewal.RenewalId, Token))!;
+        Assert.Equal(
+            (RenewalStatus.SoftDeclined, "pi_2", false, false),
+            (facts.Renewal.Status, facts.Renewal.IntentId, facts.Renewal.IsRefunded, facts.HasOtherCharge));
+    }
+
+    // The charge is of one license, and the case about it names a renewal of another: two such events must not wait for each other.
+    [Fact]
+    public async Task Apply_ARefundThatConcernsTwoLicenses_LocksThemInTheirOrder()
+    {
+        var other = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(90), CardId = "pm_2" });
+        if (string.CompareOrdinal(other.ToString(), license.ToString()) > 0)
+        {
+            await world.MoveExpiryAsync(license, now.AddDays(90));
+            await world.MoveExpiryAsync(other, now.AddDays(1));
+            (license, other) = (other, license);
+        }
+
+        await ChargeAsync();
+        await database.ExecuteAsync(
+            """
+            insert into license_states (subscription_id) select subscription_id from subscriptions on conflict do nothing;
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
+            select subscription_id, subscriber_id, now() + interval '90 days', 'auto', 'due', now() from subscriptions
+            where subscription_id = @other;
+            insert into payment_cases (provider, reason, subject, renewal_id, transaction_id, amount_minor, currency, detail)
+            select 'stripe', 'not_booked', 'pi_1', renewal_id, 'ch_1', 4999, 'usd', 'a test' from renewals where subscription_id = @other
+            """,
+            new { other });
+        await using var holder = await database.Source.OpenConnectionAsync(Token);
+        await using var transaction = await holder.BeginTransactionAsync(Token);
+        await using var hold = new NpgsqlCommand($"select from license_states where subscription_id = '{other}' for update", holder);
+        await hold.ExecuteNonQueryAsync(Token);
+
+        var refund = ApplyAsync(Refund("pi_1"));
+        await SomebodyWaitsAsync();
+        Assert.Equal(1, await database.QueryAsync<int>(
+            """
+            with free as (select from license_states where subscription_id = @license for update skip locked)
+            select count(*)::int from free
+            """,
+            new { license }));
+        await transaction.RollbackAsync(Token);
+        await refund;
+
+        Assert.Equal("lapsed", await database.QueryAsync<string>("select status from renewals where subscription_id = @other", new { other }));
     }
 
     // Also if no run was made for days after the decision.

@@ -38,7 +38,6 @@ public sealed class AlertTests(PostgresFixture postgres)
     [InlineData("RESOLVED", "OPEN", null)]
     [InlineData("FALSE_POSITIVE", "OPEN", null)]
     [InlineData("INVESTIGATING", "OPEN", null)]
-    [InlineData("OPEN", "OPEN", "INVALID_TRANSITION")]
     [InlineData("RESOLVED", "INVESTIGATING", "INVALID_TRANSITION")]
     [InlineData("FALSE_POSITIVE", "RESOLVED", "INVALID_TRANSITION")]
     public async Task Review_FromAStatusToAnother_FollowsTheRules(string from, string to, string? refusal)
@@ -80,6 +79,25 @@ public sealed class AlertTests(PostgresFixture postgres)
                 "select action, reason from audit_log where action like 'alert.%' and actor_id = @Id order by audit_id", Operator));
         Assert.Equal("OPEN", await scene.Database.QueryAsync<string>(
             "select data ->> 'status' from license_events where type = 'alert.reviewed' order by event_id desc limit 1"));
+    }
+
+    // The Functions host repeats a request whose answer was lost.
+    [Fact]
+    public async Task Reopen_Twice_HasTheSameAnswer_AndIsRecordedOnce()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        var alert = await scene.Database.QueryAsync<Guid>(
+            """
+            insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', 'RESOLVED')
+            returning alert_id
+            """);
+        var reopen = new AlertReview("OPEN", "The wrong alert");
+
+        var first = await scene.Review.RunAsync(alert, reopen, Operator, Stop);
+        var second = await scene.Review.RunAsync(alert, reopen, Operator, Stop);
+
+        Assert.Equal(RowJson.Of(first.Value), RowJson.Of(second.Value));
+        Assert.Equal(["alert.reopened"], await scene.Database.QueryAllAsync<string>("select action from audit_log"));
     }
 
     [Fact]

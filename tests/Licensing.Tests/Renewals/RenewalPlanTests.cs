@@ -112,6 +112,49 @@ public sealed class RenewalPlanTests
         Assert.Equal(facts.Renewal with { NextActionAt = Expiry.AddMinutes(5) }, after);
     }
 
+    // Another provider's charge of the period was refunded. Neither an open charge nor a wait may lead to another payment.
+    [Theory]
+    [InlineData(RenewalStatus.SoftDeclined, true)]
+    [InlineData(RenewalStatus.NeedsAuthentication, true)]
+    [InlineData(RenewalStatus.Due, true)]
+    [InlineData(RenewalStatus.Charging, true)]
+    [InlineData(RenewalStatus.Unknown, true)]
+    [InlineData(RenewalStatus.Due, false)]
+    [InlineData(RenewalStatus.AwaitingConsent, false)]
+    [InlineData(RenewalStatus.Charging, false)]
+    public void Next_OfARefundedPeriod_CancelsItsIntent_AndLapses(RenewalStatus status, bool hasIntent)
+    {
+        var renewal = Charging with { Status = status, IntentId = hasIntent ? "pi_2" : null, IsRefunded = true };
+        foreach (var facts in (RenewalFacts[])
+            [Facts(renewal, Card), Facts(renewal, Card, wallet: 49.99m), Facts(renewal) with { IsAnotherAwaited = true },
+                Facts(renewal, Card) with { UnreadProviders = ["stripe"] }])
+        {
+            var step = Next(facts);
+            if (!hasIntent && status is RenewalStatus.Charging) step = Next(facts with { Renewal = After(step) });
+
+            if (hasIntent) Assert.Equal("pi_2", Assert.IsType<RenewalStep.CancelIntent>(step).IntentId);
+            else Assert.Equal((RenewalStatus.Lapsed, null), (After(step).Status, After(step).NextActionAt));
+        }
+
+        // The customer may still request it.
+        var requested = RenewalRequests.RenewNow(renewal with { Status = RenewalStatus.Lapsed, IntentId = null }, Policy, Expiry)!.After;
+        Assert.Equal(RenewalStatus.Charging, After(Next(Facts(requested, Card))).Status);
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.SoftDeclined, true, true)]
+    [InlineData(RenewalStatus.Unknown, true, true)]
+    [InlineData(RenewalStatus.SoftDeclined, false, false)] // after a credit, it continues
+    [InlineData(RenewalStatus.Lapsed, true, false)]
+    public void WithoutCharge_OfARenewalThatHasAnotherIntent_LapsesAfterARefund(RenewalStatus status, bool isRefunded, bool lapses)
+    {
+        var renewal = Charging with { Status = status, IntentId = "order_1", NextActionAt = Expiry.AddHours(1) };
+
+        var change = RenewalSettlement.WithoutCharge(renewal, "pi_1", isRefunded, Expiry);
+
+        Assert.Equal(lapses ? renewal with { IsRefunded = true, NextActionAt = Expiry } : null, change?.After);
+    }
+
     [Fact]
     public void Next_BesideAnotherReportedCharge_KeepsTheGrace() => Assert.True(
         After(Next(Facts(card: Card) with { IsAnotherAwaited = true, HasOtherCharge = true })).MayBePaid);

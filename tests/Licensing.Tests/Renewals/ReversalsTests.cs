@@ -398,6 +398,65 @@ public sealed class ReversalsTests
         Assert.Equal((lost, (bool?)(lost > 0 ? false : null)), (change.Effect.ChargedBackMinor, change.AutoRenew));
     }
 
+    // "dispute lost 2000 0-10": its state and amount, opened at second 0, decided at second 10. "back 1500 5": taken back at second 5.
+    [Theory]
+    [InlineData("dispute lost 2000 0-10, back 2000 5", 0, 2000)] // the same money
+    [InlineData("dispute lost 2000 0-10, back 1500 5", 0, 2000)]
+    [InlineData("dispute lost 1500 0-10, back 2000 5", 0, 2000)]
+    [InlineData("dispute lost 2000 10-20, back 2000 5", 0, 2000)] // a dispute follows
+    [InlineData("dispute lost 2000 10-20, back 1500 5", 0, 3500)] // taken back before the dispute
+    [InlineData("dispute lost 2000 0-10, back 1500 90000", 0, 3500)] // long after it
+    [InlineData("dispute lost 2000 0-10, dispute open 1000 20-20, back 1000 30", 0, 3000)] // two disputes, each with one report
+    [InlineData("dispute lost 2000 0-10, dispute lost 1000 0-10, back 2000 5, back 1000 5", 0, 3000)]
+    [InlineData("dispute won 2000 0-10, back 2000 5", 0, 0)]
+    [InlineData("dispute won 2000 10-20, back 1500 5", 0, 1500)] // the won dispute doesn't bring it back
+    [InlineData("dispute won 2000 0-10, dispute lost 1000 20-30, back 2000 5, back 1000 25", 0, 1000)]
+    [InlineData("back 1500 5", 0, 1500)]
+    [InlineData("back 1500 5, back 1000 6", 0, 2500)]
+    [InlineData("dispute lost 1000 0-10, refund 1000 5, back 1500 90000", 1000, 1500)] // the dispute caused the refund
+    [InlineData("dispute lost 1000 0-10, refund 2000 5, back 1500 90000", 2000, 1500)]
+    [InlineData("dispute lost 1000 10-20, refund 2000 5, back 1000 15", 2000, 1000)] // the refund is other money
+    [InlineData("dispute lost 3000 0-10, back 3000 5, refund 3000 90000", 1999, 3000)] // no more than was charged
+    [InlineData("refund 4999 5, back 4999 90000", 4999, 0)]
+    public void Apply_PartsOfDisputesAndMoneyThatWasTakenBack_AreBookedOnceEach(string reports, long refunded, long lost)
+    {
+        var all = reports.Split(", ").Select((report, index) => Part(report.Split(' '), index)).ToList();
+
+        var (inOrder, reversed) = (Booked(all), Booked(Enumerable.Reverse(all)));
+
+        Assert.Equal((refunded, lost), (inOrder.RefundedMinor, inOrder.ChargedBackMinor));
+        // What was booked first stays.
+        Assert.Equal(refunded + lost, reversed.RefundedMinor + reversed.ChargedBackMinor);
+
+        static ReversalEffect Booked(IEnumerable<PaymentReversal> reports)
+        {
+            var (effect, known) = (ReversalEffect.None, new List<PaymentReversal>());
+            foreach (var report in reports)
+            {
+                known.Add(report);
+                effect = Reversals.Apply(Facts(Paid, known) with { Effect = effect, ExpiresAt = null }, Grace, Expiry.AddDays(10))!.Effect;
+            }
+
+            return effect;
+        }
+    }
+
+    private static PaymentReversal Part(string[] words, int index)
+    {
+        var number = words.Length == 4 ? 2 : 1;
+        var times = words[^1].Split('-').Select(second => Expiry.AddSeconds(int.Parse(
+            second, System.Globalization.CultureInfo.InvariantCulture))).ToList();
+        var (kind, state) = words[0] == "refund" ? (ReversalKind.Refund, ReversalState.Succeeded)
+            : words[1] == "won" ? (ReversalKind.Dispute, ReversalState.Won)
+            : (ReversalKind.Dispute, words[1] == "open" ? ReversalState.Open : ReversalState.Lost);
+        return new PaymentReversal(
+            kind, $"id_{index}", state, long.Parse(words[number], System.Globalization.CultureInfo.InvariantCulture), "usd", "pi_1", "ch_1",
+            words[0] == "back" ? PaymentReversal.TakenBack : null, times[^1])
+        {
+            OpenedAt = words[0] == "dispute" ? times[0] : null,
+        };
+    }
+
     private static double Days(DateTimeOffset at) => Math.Round((at - Expiry).TotalDays, 3);
 
     [Theory]
