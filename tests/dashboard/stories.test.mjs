@@ -1410,6 +1410,7 @@ test('lists are downloaded as CSV, and the audit log is filtered', async () => {
   assert.match((await download())[1].toString(), /license\.suspended/);
   await page.goto(`${backend.address}/app/renewals/upcoming?days=30`);
   await page.getByRole('heading', { name: 'Upcoming renewals' }).waitFor();
+  await page.getByRole('columnheader', { name: 'Next attempt' }).waitFor();
   assert.match((await download())[1].toString(), /^(reason|subscription_id),/);
   await page.goto(`${backend.address}/app/webhooks`);
   assert.match((await download())[1].toString(), /^endpoint_id,url,types,/);

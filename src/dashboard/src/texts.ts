@@ -217,6 +217,9 @@ export const texts = {
   operatorRenewals: {
     title: 'Renewals',
     preview: 'Upcoming renewals',
+    previewHelp: 'Renewals whose next attempt is in these days. The first attempt comes days before the expiry.',
+    attemptAt: 'Next attempt',
+    noAttempt: 'Not planned',
     days: (n: number) => plural(n, 'day', 'days'),
     ahead: 'Days ahead',
     sums: (total: number, countsAll: boolean, failing: number, amount: string) =>

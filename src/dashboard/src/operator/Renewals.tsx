@@ -20,6 +20,7 @@ type Preview = {
   renewals: {
     subscription_id: string;
     email: string;
+    attempt_at: string | null;
     expires_at: string;
     amount_usd: number | null;
     pays_with: string | null;
@@ -139,6 +140,7 @@ function Upcoming() {
         }
       </Show>
       <h2>{words.preview}</h2>
+      <p className="small">{words.previewHelp}</p>
       <div className="filters">
         <Choice
           label={words.ahead}
@@ -196,6 +198,7 @@ function Ahead({ preview }: { preview: Preview }) {
           },
           // In front, so that it is in view on a tablet.
           { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
+          { head: words.attemptAt, cell: (row) => (row.attempt_at ? format.moment(row.attempt_at) : words.noAttempt) },
           { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           {
