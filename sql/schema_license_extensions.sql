@@ -165,6 +165,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/44_renewal_terms.sql
 \ir repeatable/45_renewal_facts.sql
 \ir repeatable/46_next_renewals.sql
+\ir repeatable/47_booked_payments.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/51_listed_alerts.sql
 \ir repeatable/52_shadow_comparison.sql
