@@ -798,7 +798,7 @@ test('the owner answers “was this you?” after signing in, and the operator f
   await page.getByText('New devices wait until you have answered.', { exact: false }).waitFor();
   await assertAccessible(page, 'question');
   await page.getByRole('button', { name: 'No, somebody else' }).click();
-  await page.getByText('You said that it was not you. We will review your answer.', { exact: false }).waitFor();
+  await page.getByText('We asked you. You said that it was not you. We will review your answer.', { exact: false }).waitFor();
   await gone(page.getByRole('heading', { name: 'Was this you?' }));
   await close(page);
   assert.deepEqual((await backend.call('POST', path, owner, { was_you: false })).body, {

@@ -90,6 +90,8 @@ export const texts = {
       NOTIFIED: 'Customer notified',
       NONE: 'None',
     } as Record<string, string>,
+    /** After the review. */
+    ended: { REFUSED: 'New devices were refused', ASKED: 'Customer was asked' } as Record<string, string>,
     table: 'Alerts, appeals first',
   },
   alert: {
@@ -145,7 +147,9 @@ export const texts = {
     refusals: 'Refusals',
     asked: 'Asked',
     fromKnown: 'The answer came from an address that the license was used from before.',
-    fromUnknown: 'The answer came from an address without earlier use, or after another answer.',
+    fromUnknown:
+      'The answer does not close the alert: its address has no earlier use, or the customer had already confirmed another alert.',
+    afterDenial: 'The answer does not close the alert: the customer had also said “it was somebody else”.',
   },
   shadow: {
     title: 'Policy in shadow',
