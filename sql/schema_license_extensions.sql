@@ -153,6 +153,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/15_open_suspension_facts.sql
 \ir repeatable/16_platform_facts_hash.sql
 \ir repeatable/17_close_only_facts.sql
+\ir repeatable/18_is_device_granted.sql
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/22_sum_license_usage.sql

@@ -480,7 +480,7 @@ public sealed class AlertStore(LicenseDatabase database)
         var alertId = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
             OpenAlert, new { suspension.AlertId }, cancellationToken: cancellationToken));
         alertId ??= (await AlertLog.RaiseAsync(connection, new NewAlert(
-            subscriptionId, "UNUSUAL_USAGE_PATTERN", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
+            subscriptionId, "APPEAL", AlertSeverity.Medium, $"Appeal: {suspension.Reason}",
             RowJson.Of(new { suspension.Cause, suspension.DeviceKey }), "SUSPENDED", now), cancellationToken)).AlertId;
         return await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
             Appeal, new { subscriptionId, suspension.SuspensionId, alertId, message, by, now }, cancellationToken: cancellationToken));

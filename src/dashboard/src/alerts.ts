@@ -33,6 +33,7 @@ export type Evidence = {
   minutes_at_once?: number;
   people?: number;
   devices?: EvidenceDevice[];
+  device_key?: string | null;
   refused_device?: RefusedDevice;
   /** The same in alerts of earlier versions. */
   newcomer?: RefusedDevice;

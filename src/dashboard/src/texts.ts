@@ -193,7 +193,12 @@ export const texts = {
     reinstateNow: 'Reinstate',
     reinstateTitle: 'Reinstate this license?',
     reinstateEffect: 'All suspensions of this license are closed. The token works from the next license check. The customer gets an email.',
-    falsePositive: 'False alarm: give the device that caused the suspension a slot',
+    grants: (devices: string[]) =>
+      `${devices.join(', ')} may use the license from now on. ` +
+      (devices.length === 1 ? 'If no slot is free, it gets an extra slot.' : 'Where no slot is free, each gets an extra slot.'),
+    granted: (devices: string[]) => `${devices.join(', ')}: allowed, with an extra slot if no slot is free.`,
+    causingDevice: 'The device that caused the suspension',
+    falsePositive: 'False alarm: the device that caused the suspension may use the license, with an extra slot if no slot is free',
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
     undone: 'Undone.',

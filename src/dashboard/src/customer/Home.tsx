@@ -31,7 +31,7 @@ export default function Home() {
           ) : (
             <section aria-labelledby="tasks">
               <h2 id="tasks" className="first">
-                {t('home.tasks', { n: list.tasks.length })}
+                {t('home.tasks', { n: list.tasks.filter((task) => task.kind !== 'AWAIT_REVIEW').length })}
               </h2>
               <ol className="tasks">
                 {list.tasks.map((task) => (
