@@ -939,6 +939,16 @@ CREATE FUNCTION public.is_charge_unknown(status text) RETURNS boolean
     select status in ('unknown', 'undecided')
 $$;
 
+CREATE FUNCTION public.is_device_granted(subscription_id uuid, device_key text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    select exists (select from suspicious_activity_alerts a
+                   where a.subscription_id = $1 and a.status = 'FALSE_POSITIVE' and a.evidence ->> 'device_key' = $2)
+        or exists (select from license_suspensions s
+                   where s.subscription_id = $1 and s.device_key = $2 and s.closed_how = 'FALSE_POSITIVE'
+                     and not exists (select from suspicious_activity_alerts a where a.alert_id = s.alert_id and is_alert_open(a.status)))
+$_$;
+
 CREATE FUNCTION public.is_ea_name(name text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -2171,6 +2181,38 @@ CASE
 END)
 );
 
+CREATE TABLE public.license_renewal_history (
+    renewal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
+    attempted_at timestamp with time zone DEFAULT now() NOT NULL,
+    subscription_id uuid NOT NULL,
+    user_id uuid,
+    renewal_type character varying(20) NOT NULL,
+    amount_usd numeric(10,2) NOT NULL,
+    previous_expiry timestamp with time zone,
+    new_expiry timestamp with time zone,
+    payment_method_id uuid,
+    payment_provider character varying(50),
+    payment_transaction_id character varying(255),
+    status character varying(20) NOT NULL,
+    failure_reason text,
+    metadata jsonb,
+    CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
+    CONSTRAINT renewal_type_is_known CHECK (((renewal_type)::text = ANY ((ARRAY['auto'::character varying, 'manual'::character varying])::text[]))),
+    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying, 'pending'::character varying])::text[])))
+);
+
+CREATE VIEW public.booked_payments AS
+ SELECT h.subscription_id,
+    h.attempted_at AS paid_at,
+    r.renewal_id,
+    r.paid_with,
+    (r.amount_usd + r.debts_usd) AS amount_usd,
+    (r.paid_with <> ALL (ARRAY['nothing'::text, 'deferred'::text])) AS is_paid
+   FROM ((public.license_renewal_history h
+     LEFT JOIN public.renewal_attempts a ON ((a.attempt_id = h.renewal_id)))
+     JOIN public.renewals r ON ((r.renewal_id = COALESCE(a.renewal_id, h.renewal_id))))
+  WHERE (((h.status)::text = 'success'::text) AND (r.status = 'applied'::text));
+
 CREATE TABLE public.close_only_periods (
     subscription_id uuid NOT NULL,
     began_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -2558,26 +2600,6 @@ CREATE TABLE public.license_health_days (
     gained jsonb DEFAULT '[]'::jsonb NOT NULL,
     lost jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT score_from_0_to_100 CHECK (((score >= 0) AND (score <= 100)))
-);
-
-CREATE TABLE public.license_renewal_history (
-    renewal_id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
-    attempted_at timestamp with time zone DEFAULT now() NOT NULL,
-    subscription_id uuid NOT NULL,
-    user_id uuid,
-    renewal_type character varying(20) NOT NULL,
-    amount_usd numeric(10,2) NOT NULL,
-    previous_expiry timestamp with time zone,
-    new_expiry timestamp with time zone,
-    payment_method_id uuid,
-    payment_provider character varying(50),
-    payment_transaction_id character varying(255),
-    status character varying(20) NOT NULL,
-    failure_reason text,
-    metadata jsonb,
-    CONSTRAINT amount_not_negative CHECK ((amount_usd >= (0)::numeric)),
-    CONSTRAINT renewal_type_is_known CHECK (((renewal_type)::text = ANY ((ARRAY['auto'::character varying, 'manual'::character varying])::text[]))),
-    CONSTRAINT status_is_known CHECK (((status)::text = ANY ((ARRAY['success'::character varying, 'failed'::character varying, 'pending'::character varying])::text[])))
 );
 
 CREATE TABLE public.license_states (
@@ -2968,7 +2990,9 @@ CREATE VIEW public.next_renewals AS
     t.debt_usd,
     (EXISTS ( SELECT
            FROM public.unbooked_charges c
-          WHERE (c.subscription_id = t.subscription_id))) AS has_unbooked_charge
+          WHERE (c.subscription_id = t.subscription_id))) AS has_unbooked_charge,
+    r.next_action_at,
+    r.gives_up_at
    FROM (public.renewal_terms t
      LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
 

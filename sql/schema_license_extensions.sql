@@ -155,6 +155,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/15_open_suspension_facts.sql
 \ir repeatable/16_platform_facts_hash.sql
 \ir repeatable/17_close_only_facts.sql
+\ir repeatable/18_is_device_granted.sql
 \ir repeatable/20_license_usage.sql
 \ir repeatable/21_store_license_usage.sql
 \ir repeatable/22_sum_license_usage.sql
@@ -167,6 +168,7 @@ select schema_definitions() as definitions_before \gset
 \ir repeatable/44_renewal_terms.sql
 \ir repeatable/45_renewal_facts.sql
 \ir repeatable/46_next_renewals.sql
+\ir repeatable/47_booked_payments.sql
 \ir repeatable/50_suspicious_activity_alerts.sql
 \ir repeatable/51_listed_alerts.sql
 \ir repeatable/52_shadow_comparison.sql

@@ -5,7 +5,8 @@ create or replace function is_alert_open(status text) returns boolean language s
     select status in ('OPEN', 'INVESTIGATING')
 $$;
 
--- Whether an alert is about who uses the license. The customer is asked about such an alert; others are for operators only.
+-- Whether an alert is about who uses the license. The customer is asked about such an alert; others are for operators only: use of
+-- a license that has ended, and the customer's own appeal.
 create or replace function is_about_use(activity_type text) returns boolean language sql immutable parallel safe as $$
     select activity_type not in ('OPENED_UNDER_CLOSE_ONLY', 'APPEAL')
 $$;

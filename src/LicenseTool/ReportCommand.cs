@@ -171,7 +171,17 @@ internal static class ReportCommand
     private static string Expiry(HealthFacts facts) => facts.ExpiresAt is not { } expiry
         ? ", never expires"
         : $", {(expiry > facts.Now ? "expires" : "expired")} {Minute(expiry.UtcDateTime)} " +
-            $"({(int)Math.Floor((expiry - facts.Now).TotalDays)} days)";
+            $"({InDays(RenewalWarnings.DaysLeft(expiry, facts.Now))})";
+
+    // By the calendar, as in the mails and on the pages.
+    private static string InDays(int days) => days switch
+    {
+        0 => "today",
+        1 => "tomorrow",
+        -1 => "yesterday",
+        > 1 => string.Create(CultureInfo.InvariantCulture, $"in {days} days"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{-days} days ago"),
+    };
 
     private static string Bar(int score) => new string('#', score / 5).PadRight(20, '.');
 

@@ -121,8 +121,10 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await operator.getByRole('button', { name: 'Close as false alarm…' }).click();
   await operator.getByLabel(/Why\?/).fill('The customer’s own laptop.');
   assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
+  await operator.getByText('EA-3 · 1003 may use the license from now on. If no slot is free, it gets an extra slot.').waitFor();
+  await takeScreenshot(operator, 'story-false-alarm');
   await operator.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
-  await operator.getByText('1 alert updated.').waitFor();
+  await operator.getByText('1 alert updated. EA-3 · 1003: allowed, with an extra slot if no slot is free.').waitFor();
   await takeScreenshot(operator, 'story-reinstated');
 
   assert.equal(mails('reinstated', people.tunde), '1');
@@ -130,6 +132,10 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await customer.reload();
   await waitUntilLoaded(customer);
   await gone(customer.getByText('Suspended', { exact: true }));
+  await customer.getByRole('link', { name: 'Devices' }).click();
+  await customer.getByRole('heading', { name: '3 of 3 slots are taken' }).waitFor();
+  await customer.getByText('One of them is an extra slot that our support allowed.').waitFor();
+  await takeScreenshot(customer, 'story-extra-slot');
   await close(customer);
   await close(operator);
 });
@@ -823,7 +829,7 @@ test('the owner answers “was this you?” after signing in, and the operator f
   await page.getByText('New devices wait until you have answered.', { exact: false }).waitFor();
   await assertAccessible(page, 'question');
   await page.getByRole('button', { name: 'No, somebody else' }).click();
-  await page.getByText('You said that it was not you. We will review your answer.', { exact: false }).waitFor();
+  await page.getByText('We asked you. You said that it was not you. We will review your answer.', { exact: false }).waitFor();
   await gone(page.getByRole('heading', { name: 'Was this you?' }));
   await close(page);
   assert.deepEqual((await backend.call('POST', path, owner, { was_you: false })).body, {
@@ -1460,6 +1466,7 @@ test('lists are downloaded as CSV, and the audit log is filtered', async () => {
   assert.match((await download())[1].toString(), /license\.suspended/);
   await page.goto(`${backend.address}/app/renewals/upcoming?days=30`);
   await page.getByRole('heading', { name: 'Upcoming renewals' }).waitFor();
+  await page.getByRole('columnheader', { name: 'Next attempt' }).waitFor();
   assert.match((await download())[1].toString(), /^(reason|subscription_id),/);
   await page.goto(`${backend.address}/app/webhooks`);
   assert.match((await download())[1].toString(), /^endpoint_id,url,types,/);

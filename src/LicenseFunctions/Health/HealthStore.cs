@@ -188,7 +188,7 @@ public sealed class HealthStore(LicenseDatabase database)
                subscription_state_of(s.state)::text as state, is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                o.only_for_expiry, o.reason as suspension_reason, o.took_token, o.stands, o.caused_by_device,
                now() as now, shown_time(s.created_at) as issued_at, greatest(t.last_used_at, d.last_seen_at) as last_used_at,
-               d.used::int as devices_used, c.changes::int as device_changes,
+               d.used::int as devices_used, d.granted::int as devices_granted, c.changes::int as device_changes,
                g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities, e.answerable,
                n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.is_price_frozen, n.price_accepted, n.wallet_usd,
                n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month, n.expiry_year,
@@ -200,7 +200,8 @@ public sealed class HealthStore(LicenseDatabase database)
             from v_current_license_tokens c where c.subscription_id = a.subscription_id limit 1
         ) t
         cross join lateral (
-            select count(*) filter (where d.removed_at is null) as used, max(d.last_seen_at) as last_seen_at
+            select count(*) filter (where d.removed_at is null) as used,
+                   count(*) filter (where d.removed_at is null and d.beyond_limit) as granted, max(d.last_seen_at) as last_seen_at
             from license_devices d where d.subscription_id = a.subscription_id
         ) d
         cross join lateral (
@@ -281,7 +282,7 @@ public sealed class HealthStore(LicenseDatabase database)
             license.ExpiresAt,
             LastUsedAt: row.Time("last_used_at"),
             DevicesUsed: row.GetInt32("devices_used"),
-            maxDevices,
+            maxDevices + row.GetInt32("devices_granted"),
             DeviceChanges: row.GetInt32("device_changes"),
             SignalsReceived: row.GetInt64("signals_received"),
             SignalsRejected: row.GetInt64("signals_rejected"),

@@ -9,7 +9,7 @@ using Licensing.Health;
 namespace LicenseFunctions.Health;
 
 /// <summary>Shows the current health score of a license with its contributions.</summary>
-public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSettings settings)
+public sealed class ShowHealth(HealthStore store, ScoreLicenses score)
 {
     public async Task<Outcome<HealthReply>> RunAsync(Caller caller, Guid subscriptionId, CancellationToken cancellationToken)
     {
@@ -31,7 +31,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score, HealthSet
             facts.ExpiresAt is { } expiry ? (int)Math.Floor((expiry - facts.Now).TotalDays) : null,
             facts.ExpiresAt,
             facts.DevicesUsed,
-            settings.MaxDevices,
+            facts.MaxDevices,
             details.Activities,
             [.. scored.Report.Recommendations.Select(contribution => contribution.Recommendation!).Distinct()],
             [.. scored.Report.Contributions.Select(contribution => Describe(subscriptionId, contribution))],

@@ -44,12 +44,16 @@ public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore sus
 
 internal static class Reasons
 {
+    private const int Longest = 500;
+
     /// <returns>Null if the reason is acceptable.</returns>
     public static Refusal? Fault(string? reason) =>
-        string.IsNullOrWhiteSpace(reason) || reason.Length > 500 || reason.Any(char.IsControl)
-            ? new Refusal(
-                RefusalKind.Invalid, "INVALID_FIELD",
-                "reason is missing, blank, longer than 500 characters, or contains control characters.", "reason",
-                "Give a reason for the audit log, for example \"Token found in a public forum\".")
-            : null;
+        string.IsNullOrWhiteSpace(reason) ? Wrong("is blank")
+        : reason.Length > Longest ? Wrong($"has {reason.Length} characters; {Longest} are allowed")
+        : reason.Any(char.IsControl) ? Wrong("contains control characters, for example a line break")
+        : null;
+
+    private static Refusal Wrong(string why) => new(
+        RefusalKind.Invalid, "INVALID_FIELD", $"reason {why}.", "reason",
+        "Give a reason for the audit log, for example \"Token found in a public forum\".");
 }

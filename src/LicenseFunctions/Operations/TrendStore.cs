@@ -18,7 +18,7 @@ public sealed record TrendDay
     /// <summary>Licenses that were renewed.</summary>
     public int Renewed { get; init; }
 
-    /// <summary>What their renewals cost, without free ones.</summary>
+    /// <summary>What was paid, as in the reports' revenue: by the time of the payment, without free and deferred renewals.</summary>
     public decimal RevenueUsd { get; init; }
 
     /// <summary>Refunded on this day.</summary>
@@ -41,7 +41,7 @@ public sealed record TrendDay
     public int AlertsFalse { get; init; }
 }
 
-/// <summary>Reads what happened by day, from counts, events and alerts.</summary>
+/// <summary>Reads what happened by day, from counts, booked payments, events and alerts.</summary>
 public sealed class TrendStore(LicenseDatabase database)
 {
     // Events are kept for 90 days. A refund event has the sum of the renewal's refunds, so the refund of a day is the difference to the
@@ -58,10 +58,11 @@ public sealed class TrendStore(LicenseDatabase database)
             where e.occurred_at >= @first at time zone 'UTC'
               and e.type in ('license.renewed', 'license.payment_failed', 'payment.refunded')
         ), renewed as (
-            select day, count(distinct subscription_id)::int as renewed,
-                   coalesce(sum((data ->> 'amount_usd')::numeric)
-                                filter (where data ->> 'paid_with' in ('card', 'wallet')), 0) as revenue_usd
-            from events where type = 'license.renewed' group by day
+            select (paid_at at time zone 'UTC')::date as day, count(distinct subscription_id)::int as renewed,
+                   coalesce(sum(amount_usd) filter (where is_paid), 0) as revenue_usd
+            from booked_payments
+            where paid_at >= @first at time zone 'UTC'
+            group by 1
         ), refund_steps as (
             -- All that are kept: each has the sum that was refunded until then, also before the first day.
             select (occurred_at at time zone 'UTC')::date as day,

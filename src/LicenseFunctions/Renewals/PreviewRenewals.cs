@@ -4,15 +4,15 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>A license whose renewal begins in the next days, or has begun.</summary>
-/// <param name="StartsAt">When its first automatic attempt is due.</param>
+/// <summary>A license that renews in the next days.</summary>
+/// <param name="AttemptAt">When it is renewed or charged next; null if no attempt is planned.</param>
 /// <param name="AmountUsd">What the renewal costs; null without an active price.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="Status">The renewal's status; null before it is opened.</param>
 public sealed record PreviewedRenewal(
     Guid SubscriptionId,
     string Email,
-    DateTimeOffset StartsAt,
+    DateTimeOffset? AttemptAt,
     DateTimeOffset ExpiresAt,
     decimal? AmountUsd,
     string? PaysWith,
@@ -26,7 +26,7 @@ public sealed record PreviewedRenewal(
 /// <param name="Obstacles">Number of licenses per obstacle.</param>
 /// <param name="CountsAll">Whether the numbers above count all licenses. They count at most 10,000, the first ones to expire.</param>
 /// <param name="More">Whether there are more licenses than the list contains.</param>
-/// <param name="Renewals">The first 1,000, in the order of their expiry.</param>
+/// <param name="Renewals">The first 1,000 by expiry, in the order of their attempts.</param>
 public sealed record RenewalPreview(
     int Total,
     int LikelyFailing,
@@ -37,7 +37,8 @@ public sealed record RenewalPreview(
     IReadOnlyList<PreviewedRenewal> Renewals);
 
 /// <summary>
-/// Lists licenses whose renewals begin in the next days, or have begun: amount, means of payment, and why a renewal will likely fail.
+/// Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail. The time of the attempt
+/// counts, which comes days before the expiry. A license without a planned attempt is listed by the first one that it would have.
 /// </summary>
 public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
@@ -64,12 +65,15 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
         var now = clock.GetUtcNow();
         var (total, amount, obstacles, listed) = (0, 0m, new SortedDictionary<string, int>(), new List<PreviewedRenewal>());
         var countsAll = true;
-        await foreach (var page in reads.UpcomingAsync(now - policy.Grace, policy.OpensUntil(now + ahead), after: null, cancellationToken))
+        await foreach (var page in reads.UpcomingAsync(
+            now - policy.Grace, policy.OpensUntil(now + ahead), after: null, cancellationToken))
         {
             countsAll = total + page.Count <= MaxCounted;
             if (!countsAll) break;
-            foreach (var renewal in page.Select(Preview))
+            foreach (var renewal in page.Select(next => Preview(next, now)))
             {
+                // The next attempt after a decline may be later.
+                if (renewal.AttemptAt >= now + ahead) continue;
                 total++;
                 if (listed.Count < Rows) listed.Add(renewal);
                 if (renewal.Obstacle is { } obstacle) obstacles[obstacle] = obstacles.GetValueOrDefault(obstacle) + 1;
@@ -77,16 +81,17 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
             }
         }
 
-        return new RenewalPreview(total, obstacles.Values.Sum(), amount, obstacles, countsAll, total > listed.Count, listed);
+        return new RenewalPreview(total, obstacles.Values.Sum(), amount, obstacles, countsAll, total > listed.Count,
+            [.. listed.OrderBy(renewal => renewal.AttemptAt ?? policy.OpensAt(renewal.ExpiresAt))]);
     }
 
-    private PreviewedRenewal Preview(NextRenewal next)
+    private PreviewedRenewal Preview(NextRenewal next, DateTimeOffset now)
     {
         var forecast = next.Forecast(policy);
         return new PreviewedRenewal(
             next.SubscriptionId,
             next.Email,
-            policy.OpensAt(next.ExpiresAt),
+            forecast.AttemptAt(next.ExpiresAt, next.Status, next.NextActionAt, now, policy),
             next.ExpiresAt,
             next.Price(policy).AmountUsd,
             EnumWords.Of(forecast.With),

@@ -40,8 +40,16 @@ public sealed record ListedRenewal
     /// <summary>When it is processed next; null if it is final.</summary>
     public DateTime? NextActionAt { get; init; }
 
-    /// <summary>Whether auto-renewal is on for the license: otherwise a declined payment is tried again only on request.</summary>
+    /// <summary>Whether auto-renewal is on, for the license and for the installation.</summary>
     public bool AutoRenew { get; init; }
+
+    /// <summary>When it is charged next without anybody's help; null if <see cref="NextActionAt"/> only checks it.</summary>
+    public DateTime? NextAttemptAt => EnumWords.Parse<RenewalStatus>(Status) switch
+    {
+        RenewalStatus.Due when AutoRenew || RenewalType == "manual" => NextActionAt,
+        RenewalStatus.SoftDeclined when AutoRenew && NextActionAt < GivesUpAt => NextActionAt,
+        _ => null,
+    };
 
     /// <summary>When it lapses if it isn't paid.</summary>
     public DateTime GivesUpAt { get; init; }
@@ -88,7 +96,7 @@ public sealed record RenewalFilter(string[] Statuses, Guid? UserId, Guid? After)
 public sealed record PaidFilter(Guid? UserId, DateTime? From, DateTime? To, Guid? After);
 
 /// <summary>Renewals and payments of all licenses, for operators.</summary>
-public sealed class RenewalListStore(LicenseDatabase database)
+public sealed class RenewalListStore(LicenseDatabase database, RenewalPolicy policy)
 {
     // The page is selected first, so that the other columns are read for its rows only. It is selected from the latest of each status,
     // because the index begins with the status.
@@ -125,7 +133,7 @@ public sealed class RenewalListStore(LicenseDatabase database)
                          where h.subscription_id = r.subscription_id and h.renewal_id = r.renewal_id limit 1)) as reason,
                r.intent_id, r.paid_with, r.next_action_at, r.gives_up_at, r.updated_at,
                coalesce((select is_auto_renewed(t.metadata) from v_current_license_tokens t
-                         where t.subscription_id = r.subscription_id), false) as auto_renew
+                         where t.subscription_id = r.subscription_id limit 1), false) and @AutoRenewal as auto_renew
         from page p
         join renewals r on r.renewal_id = p.renewal_id
         join users u on u.user_id = r.user_id
@@ -139,7 +147,8 @@ public sealed class RenewalListStore(LicenseDatabase database)
     {
         await using var session = await database.OpenAsync(cancellationToken);
         return (await session.Connection.QueryAsync<ListedRenewal>(new CommandDefinition(
-            List, new { filter.Statuses, filter.UserId, filter.After, limit }, cancellationToken: session.Token))).AsList();
+            List, new { filter.Statuses, filter.UserId, filter.After, limit, policy.AutoRenewal },
+            cancellationToken: session.Token))).AsList();
     }
 
     // Renewals that are not final are few; the index has their statuses.

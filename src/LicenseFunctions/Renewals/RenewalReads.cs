@@ -66,6 +66,9 @@ public sealed record NextRenewal(
     /// <summary>The period was charged, or may have been charged, and the payment is not booked yet.</summary>
     public bool IsChargeOpen => HasUnbookedCharge || Status?.IsChargeOpen() is true;
 
+    /// <summary>When its renewal is processed next, unless it lapses then; null before it is opened, and if it was not read.</summary>
+    public DateTimeOffset? NextActionAt { get; init; }
+
     /// <summary>The brand of the default card, for its customer; null if it is not known or was not read.</summary>
     public string? CardBrand { get; init; }
 
@@ -185,7 +188,8 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
+               case when n.next_action_at < n.gives_up_at then n.next_action_at end as next_action_at
         from page
         join next_renewals n on n.subscription_id = page.subscription_id
         order by n.expires_at, n.subscription_id
@@ -410,6 +414,7 @@ public sealed class RenewalReads(LicenseDatabase database)
         public bool HasUnbookedCharge { get; init; }
         public string? Status { get; init; }
         public string? Brand { get; init; }
+        public DateTime? NextActionAt { get; init; }
 
         public NextRenewal ToNextRenewal() => new(
             SubscriptionId, UserId, Email, ExpiresAt!.Value, IsActive, License, AmountUsd, IsPriceFrozen, PriceAccepted, PriceUsd,
@@ -418,6 +423,7 @@ public sealed class RenewalReads(LicenseDatabase database)
             DebtUsd = IsPriceFrozen ? DebtsUsd : DebtUsd,
             HasUnbookedCharge = HasUnbookedCharge,
             CardBrand = Brand,
+            NextActionAt = NextActionAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null,
         };
     }
 

@@ -24,17 +24,14 @@ public sealed record ReportRow
 /// <summary>The reports about renewals, for operators. Each is one statement over a period: from inclusive, to exclusive.</summary>
 public sealed class ReportStore(LicenseDatabase database)
 {
-    // Index license_renewal_history_paid. The platform may add rows of its own; they have no renewal.
+    // Index license_renewal_history_paid.
     private const string Revenue = """
         with paid as (
-            select to_char(h.attempted_at at time zone 'UTC', 'YYYY-MM') as month, r.amount_usd + r.debts_usd as amount_usd,
+            select to_char(b.paid_at at time zone 'UTC', 'YYYY-MM') as month, b.amount_usd,
                    coalesce(e.refunded_minor + e.charged_back_minor, 0) / 100.0 as returned_usd
-            from license_renewal_history h
-            left join renewal_attempts a on a.attempt_id = h.renewal_id
-            join renewals r on r.renewal_id = coalesce(a.renewal_id, h.renewal_id)
-            left join reversal_effects e on e.renewal_id = r.renewal_id
-            where h.status = 'success' and h.attempted_at >= @from and h.attempted_at < @to
-              and r.status = 'applied' and r.paid_with not in ('nothing', 'deferred')
+            from booked_payments b
+            left join reversal_effects e on e.renewal_id = b.renewal_id
+            where b.paid_at >= @from and b.paid_at < @to and b.is_paid
         )
         select 'revenue_paid' as report, month as "group", count(*) as count, null::bigint as of, sum(amount_usd) as amount_usd
         from paid group by month

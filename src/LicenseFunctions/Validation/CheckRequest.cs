@@ -54,7 +54,7 @@ public sealed record CheckRequest(
         long? account = null;
         json.Read();
         if (json.TokenType != JsonTokenType.StartObject)
-            return Invalid("$", "The body is not a JSON object.", """{"ea_instance_id": "EA-1", "mt5_account_number": 12345678}""");
+            return RequestBody.NotAnObject with { Hint = """Send {"ea_instance_id": "EA-1", "mt5_account_number": 12345678}.""" };
 
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {

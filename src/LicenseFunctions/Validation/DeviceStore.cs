@@ -61,11 +61,7 @@ public sealed class DeviceStore(LicenseDatabase database)
                 where subscription_id = @subscriptionId and changed_at > now() - @ChangesCountFor) as changes,
                exists (select from license_suspensions
                        where subscription_id = @subscriptionId and device_key = @deviceKey and closed_at is not null) as suspension_lifted,
-               exists (select from suspicious_activity_alerts
-                       where subscription_id = @subscriptionId and status = 'FALSE_POSITIVE' and evidence ->> 'device_key' = @deviceKey)
-               or exists (select from license_suspensions
-                          where subscription_id = @subscriptionId and device_key = @deviceKey
-                            and closed_how = 'FALSE_POSITIVE') as marked_false_positive,
+               is_device_granted(@subscriptionId, @deviceKey) as marked_false_positive,
                false as sharing_suspected,
                exists (select from license_device_changes c
                        join license_devices d on d.device_id = c.replaced_device_id
@@ -299,12 +295,15 @@ public sealed class DeviceStore(LicenseDatabase database)
         await AlertLog.RaiseAsync(connection, alert with { TokenHash = tokenHash }, cancellationToken);
     }
 
-    // An alert that suspended the license stays open, so that operators review it: its customer may lift the suspension alone.
+    // An alert of a suspension is evidence of sharing, even after the customer lifted the suspension: only operators close it.
+    // An alert with the appeal against an open suspension stays open, because operators review the appeal there.
     private const string CloseRefusalAlerts = """
         update suspicious_activity_alerts a
         set status = @Resolved, updated_at = @now, resolved_at = @now, resolution_notes = @notes
         where a.subscription_id = @subscriptionId and is_alert_open(a.status) and a.evidence ->> 'device_key' = @deviceKey
-          and a.auto_action_taken <> 'SUSPENDED'
+          and a.activity_type = 'TOO_MANY_DEVICES' and a.measure <> 'SUSPENDED'
+          and not (a.appealed_at is not null
+                   and exists (select from license_suspensions s where s.alert_id = a.alert_id and s.closed_at is null))
         returning a.alert_id
         """;
 
@@ -323,7 +322,8 @@ public sealed class DeviceStore(LicenseDatabase database)
                a.auto_action_taken = 'SUSPENDED' as has_suspended,
                exists (select from license_devices d
                        where d.subscription_id = a.subscription_id and d.device_key = a.evidence ->> 'device_key'
-                         and d.removed_at is null) as is_registered
+                         and d.removed_at is null) as is_registered,
+               is_device_granted(a.subscription_id, a.evidence ->> 'device_key') as is_granted
         from subscriptions s
         cross join lateral (
             select * from suspicious_activity_alerts a
@@ -390,8 +390,8 @@ public sealed class DeviceStore(LicenseDatabase database)
     }
 
     private const string ListDevices = """
-        select device_id, ea_instance_id, mt5_account_number, name, slot, host(ip_address) as ip_address, first_seen_at, last_seen_at,
-               removed_at
+        select device_id, ea_instance_id, mt5_account_number, name, slot, beyond_limit, host(ip_address) as ip_address, first_seen_at,
+               last_seen_at, removed_at
         from license_devices
         where subscription_id = @subscriptionId
         order by last_seen_at desc, device_id
@@ -483,6 +483,9 @@ public sealed record DeviceRow
     public string? Name { get; init; }
 
     public short? Slot { get; init; }
+
+    /// <summary>An operator granted it a slot of its own.</summary>
+    public required bool BeyondLimit { get; init; }
 
     public required string IpAddress { get; init; }
 

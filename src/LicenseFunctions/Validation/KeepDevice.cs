@@ -17,7 +17,7 @@ public sealed record KeptDevice(Guid DeviceId, Guid RemovedDeviceId);
 /// <summary>
 /// Gives a refused device the slot of another one, which the subscriber chooses. It is a removal and an admission, with the rules of both:
 /// the removals of 30 days are limited, and no new device gets a slot while the detector suspects sharing. It closes the alert about the
-/// refusal, unless that suspended the license.
+/// refusal, but no alert about sharing: only operators close those.
 /// </summary>
 public sealed class KeepDevice(LicenseDatabase database, LastSeen lastSeen, LicenseInvalidation invalidation, DeviceSettings settings)
 {

@@ -8,9 +8,12 @@ using Licensing.Suspicion;
 namespace LicenseFunctions.Validation;
 
 /// <param name="DeviceCount">Devices listed.</param>
-/// <param name="SlotsUsed">Slots that devices have. Devices beyond the limit, and those that never sent a check, have none.</param>
+/// <param name="MaxDevices">Slots of the license, with the extra ones.</param>
+/// <param name="SlotsUsed">Slots that devices have, with the extra ones. A device that never sent a check has none.</param>
+/// <param name="SlotsGranted">Extra slots: devices that an operator admitted beyond the limit.</param>
 public sealed record DeviceList(
-    Guid SubscriptionId, int DeviceCount, int MaxDevices, int SlotsUsed, int SlotsFree, IReadOnlyList<ListedDevice> Devices);
+    Guid SubscriptionId, int DeviceCount, int MaxDevices, int SlotsUsed, int SlotsFree, int SlotsGranted,
+    IReadOnlyList<ListedDevice> Devices);
 
 /// <param name="DeviceId">Null for a device that is in the usage log but never sent a check.</param>
 /// <param name="IpAddress">Its last address. Country and city are its last known location.</param>
@@ -54,9 +57,10 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
             .OrderByDescending(device => device.LastSeen)
             .ToList();
         var slotsUsed = rows.Count(row => row.Slot is not null);
+        var slotsGranted = rows.Count(row => row.BeyondLimit);
         return new DeviceList(
-            subscriptionId, devices.Count, settings.Policy.MaxDevices, slotsUsed,
-            DeviceAdmission.FreeSlots(slotsUsed, settings.Policy.MaxDevices), devices);
+            subscriptionId, devices.Count, settings.Policy.MaxDevices + slotsGranted, slotsUsed + slotsGranted,
+            DeviceAdmission.FreeSlots(slotsUsed, settings.Policy.MaxDevices), slotsGranted, devices);
     }
 
     private ListedDevice Registered(DeviceRow row, IEnumerable<DeviceNetworkRow> networks, DateTimeOffset now)

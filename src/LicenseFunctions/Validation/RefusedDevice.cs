@@ -17,14 +17,18 @@ public sealed record RefusalRow
 
     /// <summary>The device has been admitted since.</summary>
     public required bool IsRegistered { get; init; }
+
+    /// <summary>An operator allowed the device: it is admitted when it asks next.</summary>
+    public required bool IsGranted { get; init; }
 }
 
 /// <summary>A device that a check refused, from the evidence of its alert.</summary>
 /// <param name="RefusedAt">The last time.</param>
 /// <param name="Refusals">How often.</param>
+/// <param name="IsAdmitted">It has a slot, or gets one when it asks next.</param>
 public sealed record RefusedDevice(
     Guid AlertId, Guid SubscriptionId, string Key, DeviceClaim Claim, string? CountryCode, string? City, DateTimeOffset RefusedAt,
-    int Refusals, bool HasSuspended, bool IsRegistered)
+    int Refusals, bool HasSuspended, bool IsAdmitted)
 {
     private static readonly TimeSpan WaitsFor = TimeSpan.FromDays(30);
 
@@ -43,7 +47,7 @@ public sealed record RefusedDevice(
             return new RefusedDevice(
                 row.AlertId, row.SubscriptionId, root.GetProperty("device_key").GetString()!, claim, Text(device, "country"),
                 Text(device, "city"), last, root.TryGetProperty("refusals", out var count) ? count.GetInt32() : 1, row.HasSuspended,
-                row.IsRegistered);
+                row.IsRegistered || row.IsGranted);
         }
         catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException or FormatException
             or ArgumentNullException)
@@ -52,10 +56,10 @@ public sealed record RefusedDevice(
         }
     }
 
-    /// <summary>The devices that asked within 30 days and are not registered, each once, the latest first.</summary>
+    /// <summary>The devices that asked within 30 days and have no slot, each once, the latest first.</summary>
     public static IReadOnlyList<RefusedDevice> Waiting(IEnumerable<RefusedDevice> refusals, DateTimeOffset now) =>
     [
-        .. refusals.Where(one => !one.IsRegistered && now - one.RefusedAt < WaitsFor)
+        .. refusals.Where(one => !one.IsAdmitted && now - one.RefusedAt < WaitsFor)
             .OrderByDescending(one => one.RefusedAt)
             .DistinctBy(one => (one.SubscriptionId, one.Key)),
     ];

@@ -9,7 +9,7 @@ namespace Licensing.Health;
 /// <param name="ExpiresAt">Null means never.</param>
 /// <param name="LastUsedAt">Null means not yet.</param>
 /// <param name="DevicesUsed">Registered devices, 0 or more.</param>
-/// <param name="MaxDevices">Devices that may be registered, 1 or more.</param>
+/// <param name="MaxDevices">Devices that may be registered, 1 or more: the limit and the slots that operators granted.</param>
 /// <param name="DeviceChanges">Devices replaced or removed in the last 30 days, 0 or more.</param>
 /// <param name="SignalsReceived">In the last 7 days, 0 or more.</param>
 /// <param name="SignalsRejected">In the last 7 days, 0 or more.</param>

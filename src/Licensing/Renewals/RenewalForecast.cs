@@ -25,6 +25,27 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// </summary>
     public const string PaidBefore = "paid_before";
 
+    /// <summary>When the renewal is attempted next without anybody's help; null if no attempt is planned.</summary>
+    /// <param name="expiresAt">The license's expiry.</param>
+    /// <param name="status">Null before the renewal is opened.</param>
+    /// <param name="nextActionAt">When the opened renewal is processed next, unless it lapses then.</param>
+    /// <param name="now">The present time; the result is never earlier.</param>
+    /// <param name="policy">The settings of this installation.</param>
+    public DateTimeOffset? AttemptAt(
+        DateTimeOffset expiresAt, RenewalStatus? status, DateTimeOffset? nextActionAt, DateTimeOffset now, RenewalPolicy policy)
+    {
+        if (IsHeld || With is null) return null;
+        DateTimeOffset? at = status switch
+        {
+            null => policy.OpensAt(expiresAt),
+            // The obstacle is gone, so that the next check pays.
+            RenewalStatus.Due or RenewalStatus.SoftDeclined or RenewalStatus.PaymentNeeded or RenewalStatus.NotRenewable
+                or RenewalStatus.AwaitingConsent => nextActionAt,
+            _ => null,
+        };
+        return at < now ? now : at;
+    }
+
     /// <inheritdoc cref="OfPayment"/>
     /// <param name="license">The obstacle is the <see cref="RenewalBlock"/> or auto_renew_off if it won't be renewed automatically.</param>
     public static RenewalForecast Of(

@@ -1,3 +1,5 @@
+import { texts } from './texts';
+
 export type EvidenceDevice = {
   ea_instance_id?: string;
   account?: number;
@@ -31,6 +33,7 @@ export type Evidence = {
   minutes_at_once?: number;
   people?: number;
   devices?: EvidenceDevice[];
+  device_key?: string | null;
   refused_device?: RefusedDevice;
   /** The same in alerts of earlier versions. */
   newcomer?: RefusedDevice;
@@ -41,6 +44,11 @@ export type Evidence = {
   opened?: number;
   close_only_since?: string;
 };
+/** What was done, by the measure of the alert. A question or a refusal ends with the review. */
+export const actionOf = ({ measure, status }: { measure: string; status: string }) =>
+  (status === 'RESOLVED' || status === 'FALSE_POSITIVE' ? texts.alerts.ended[measure] : undefined) ??
+  texts.alerts.actions[measure] ??
+  measure;
 /** The device that a check refused. */
 export const refusedDevice = (evidence: Evidence | null) => evidence?.refused_device ?? evidence?.newcomer;
 /** The statuses that a review gives; OPEN takes a review back. */

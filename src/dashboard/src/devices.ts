@@ -12,4 +12,11 @@ export type Device = {
   usage_count: number;
   networks: { network: string; country_code: string | null; city: string | null; last_seen: string; usage_count: number }[];
 };
-export type DeviceList = { device_count: number; max_devices: number; slots_used: number; slots_free: number; devices: Device[] };
+export type DeviceList = {
+  device_count: number;
+  max_devices: number;
+  slots_used: number;
+  slots_free: number;
+  slots_granted: number;
+  devices: Device[];
+};

@@ -90,6 +90,8 @@ export const texts = {
       NOTIFIED: 'Customer notified',
       NONE: 'None',
     } as Record<string, string>,
+    /** After the review. */
+    ended: { REFUSED: 'New devices were refused', ASKED: 'Customer was asked' } as Record<string, string>,
     table: 'Alerts, appeals first',
   },
   alert: {
@@ -145,7 +147,9 @@ export const texts = {
     refusals: 'Refusals',
     asked: 'Asked',
     fromKnown: 'The answer came from an address that the license was used from before.',
-    fromUnknown: 'The answer came from an address without earlier use, or after another answer.',
+    fromUnknown:
+      'The answer does not close the alert: its address has no earlier use, or the customer had already confirmed another alert.',
+    afterDenial: 'The answer does not close the alert: the customer had also said “it was somebody else”.',
   },
   shadow: {
     title: 'Policy in shadow',
@@ -189,8 +193,12 @@ export const texts = {
     reinstateNow: 'Reinstate',
     reinstateTitle: 'Reinstate this license?',
     reinstateEffect: 'All suspensions of this license are closed. The token works from the next license check. The customer gets an email.',
-    slotEffect: 'A device that caused a suspension gets a slot beyond the limit.',
-    falsePositive: 'False alarm: give the device that caused the suspension a slot',
+    grants: (devices: string[]) =>
+      `${devices.join(', ')} may use the license from now on. ` +
+      (devices.length === 1 ? 'If no slot is free, it gets an extra slot.' : 'Where no slot is free, each gets an extra slot.'),
+    granted: (devices: string[]) => `${devices.join(', ')}: allowed, with an extra slot if no slot is free.`,
+    causingDevice: 'The device that caused the suspension',
+    falsePositive: 'False alarm: the device that caused the suspension may use the license, with an extra slot if no slot is free',
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
     undone: 'Undone.',
@@ -218,6 +226,9 @@ export const texts = {
   operatorRenewals: {
     title: 'Renewals',
     preview: 'Upcoming renewals',
+    previewHelp: 'Renewals whose next attempt is in these days. The first attempt comes days before the expiry.',
+    attemptAt: 'Next attempt',
+    noAttempt: 'Not planned',
     days: (n: number) => plural(n, 'day', 'days'),
     ahead: 'Days ahead',
     sums: (total: number, countsAll: boolean, failing: number, amount: string) =>
@@ -246,7 +257,6 @@ export const texts = {
     resolved: 'The outcome was recorded.',
     since: 'Unknown since',
     intent: 'Payment',
-    starts: 'Starts',
     none: 'No renewals in this period.',
     email: 'Customer',
     problem: 'Probable problem',

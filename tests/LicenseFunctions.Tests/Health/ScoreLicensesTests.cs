@@ -35,7 +35,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         var store = new HealthStore(database.Database);
         score = new ScoreLicenses(
             store, Settings, Renewals, new SkippedRows(database.Database, TimeProvider.System, NullLogger<SkippedRows>.Instance));
-        show = new ShowHealth(store, score, Settings);
+        show = new ShowHealth(store, score);
         (license, owner) = await database.QueryAsync<(Guid, Guid)>(
             """
             with people as (
@@ -352,6 +352,38 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(["NO_OPEN_ALERT"], change.WentBecause.Select(one => one.Code));
         Assert.Equal(["MULTIPLE_IPS"], reply.SuspiciousActivities);
         Assert.Equal(97, reply.Contributions.Sum(contribution => contribution.Points));
+    }
+
+    [Theory]
+    [InlineData(true, 100, 3)] // an operator granted the third slot
+    [InlineData(false, 90, 2)]
+    public async Task Show_ADeviceBeyondTheLimit_CostsPointsUnlessItWasGranted(bool isGranted, int points, int max)
+    {
+        await database.ExecuteAsync(
+            """
+            insert into license_devices (subscription_id, device_key, ea_instance_id, mt5_account_number, ip_address, slot, beyond_limit,
+                                         first_seen_at, last_seen_at)
+            select @license, n || '|EA', 'EA', n, '203.0.113.7', case when n < 3 or not @isGranted then n end, n = 3 and @isGranted,
+                   now() - interval '2 days', now()
+            from generate_series(1, 3) as n
+            """, new { license, isGranted });
+
+        var reply = (await show.RunAsync(new Caller(CallerRole.Operator), license, Stop)).Value;
+
+        Assert.Equal((points, 3, max), (reply.HealthScore, reply.UniqueDevices, reply.MaxDevices));
+        Assert.Contains(reply.Contributions, one => one.Reason.StartsWith($"3 of {max} slots are taken", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Show_AnAppeal_CostsNoPointsAndIsNoUnusualUsage()
+    {
+        await AddAlertAsync("MEDIUM");
+        await database.ExecuteAsync("update suspicious_activity_alerts set activity_type = 'APPEAL'");
+
+        var reply = (await show.RunAsync(new Caller(CallerRole.Operator), license, Stop)).Value;
+
+        Assert.Equal(100, reply.HealthScore);
+        Assert.Empty(reply.SuspiciousActivities);
     }
 
     [Fact]

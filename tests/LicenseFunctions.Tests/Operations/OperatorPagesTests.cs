@@ -413,6 +413,21 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.Equal(1, (int)list["counts"]!["unknown"]!);
         var (_, own, _) = await app.GetAsync($"/api/v1/renewals?status=soft_declined&user_id={Person(1)}", Operator);
         Assert.Equal(ids[0], (Guid)Assert.Single(own!["renewals"]!.AsArray())!["renewal_id"]!);
+        var metadata = await database.QueryAsync<string>(
+            "select coalesce(metadata::text, '{}') from license_tokens where subscription_id = @license", new { license = License(1) });
+        foreach (var autoRenew in (bool[])[true, false])
+        {
+            await SetMetadataAsync($$"""{"auto_renew": {{(autoRenew ? "true" : "false")}}}""");
+            var (_, next, _) = await app.GetAsync($"/api/v1/renewals?status=soft_declined&user_id={Person(1)}", Operator);
+            var row = Assert.Single(next!["renewals"]!.AsArray())!;
+            // As on the customer's page: without auto-renewal, the next action charges nothing.
+            Assert.Equal((true, autoRenew), (row["next_action_at"] is not null, row["next_attempt_at"] is not null));
+        }
+
+        await SetMetadataAsync(metadata);
+        Task<int> SetMetadataAsync(string text) => database.ExecuteAsync(
+            "update license_tokens set metadata = @text::jsonb where subscription_id = @license", new { text, license = License(1) });
+
         var unknown = Guid.NewGuid();
         var (status, reply, _) = await app.PostAsync(
             "/api/v1/renewals/retry", Operator, new { renewal_ids = (Guid[])[.. ids, unknown], reason = "the bank had an outage" });
@@ -500,16 +515,27 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
             delete from license_events where occurred_at < now() - interval '4 days';
             insert into license_events (subscription_id, type, occurred_at, data)
             select @license, type, (now() at time zone 'UTC')::date - 5 + hour * interval '1 hour' , data::jsonb
-            from (values ('license.payment_failed', 1, '{}'), ('license.renewed', 2, '{"amount_usd": 49, "paid_with": "card"}'),
-                         ('license.renewed', 3, '{"amount_usd": 10, "paid_with": "deferred"}'),
+            from (values ('license.payment_failed', 1, '{}'), ('license.renewed', 2, '{}'),
                          ('payment.refunded', 4, '{"renewal_id": "r", "refunded_usd": 5}'),
                          ('payment.refunded', 5, '{"renewal_id": "r", "refunded_usd": 12}')) as e (type, hour, data);
             insert into license_events (subscription_id, type, occurred_at, data)
             select @other, 'license.payment_failed', (now() at time zone 'UTC')::date - 5 + interval '1 hour', '{}';
+            -- Payments of the last 7 days that the demo has not. The events of earlier payments may be missing.
+            delete from license_renewal_history where attempted_at > now() - interval '8 days';
+            insert into renewals
+                (renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, debts_usd, gives_up_at, paid_with,
+                 paid_from, paid_until)
+            select ('00000000-0000-4000-8000-00000000f00' || n)::uuid, @license, @person, now() - n * interval '400 days', 'auto',
+                   'applied', 40, 9, now(), case n when 1 then 'card' else 'deferred' end, now() - n * interval '400 days',
+                   now() - n * interval '399 days'
+            from generate_series(1, 2) n;
+            insert into license_renewal_history (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, status)
+            select renewal_id, (now() at time zone 'UTC')::date - 5 + interval '2 hours', subscription_id, user_id, 'auto', 40, 'success'
+            from renewals where renewal_id::text like '%f00_';
             insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, detected_at, status)
             select @license, null, 'MULTIPLE_IPS', 'LOW', (now() at time zone 'UTC')::date - 5 + interval '1 hour', status
             from unnest(array['OPEN', 'RESOLVED', 'FALSE_POSITIVE', 'FALSE_POSITIVE']) as status;
-            """, new { license, other = License(16) });
+            """, new { license, other = License(16), person = Person(19) });
 
         var (_, trends, _) = await app.GetAsync("/api/v1/trends?days=7", Operator);
 
@@ -521,6 +547,12 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.Equal((2, 1), ((int)day["failed"]!, (int)day["recovered"]!));
         Assert.Equal((1, 1, 2), ((int)day["alerts_open"]!, (int)day["alerts_resolved"]!, (int)day["alerts_false"]!));
         Assert.Null(days[0]!["checks"]);
+        // One definition of revenue for both pages.
+        var (_, reports, _) = await app.GetAsync(
+            $"/api/v1/reports?from={day["day"]}T00:00:00Z&to={day["day"]}T23:59:59Z", Operator);
+        Assert.Equal(
+            (decimal)day["revenue_usd"]!,
+            reports!["rows"]!.AsArray().Where(row => (string?)row!["report"] == "revenue_paid").Sum(row => (decimal)row!["amount_usd"]!));
         var (status, _, _) = await app.GetAsync("/api/v1/trends?days=91", Operator);
         Assert.Equal(400, status);
     }

@@ -33,4 +33,39 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
         Assert.Equal(new Dictionary<string, int> { ["no_payment_method"] = 1800 }, reply.Obstacles);
         Assert.Equal((1000, true), (reply.Renewals.Count, reply.More));
     }
+
+    /// <summary>The attempt counts, which comes seven days before the expiry.</summary>
+    [Theory]
+    [InlineData(9.9, null, null, true, true)]
+    [InlineData(10.1, null, null, true, false)]
+    [InlineData(2, "soft_declined", 2.9, true, true)]
+    [InlineData(2, "soft_declined", 3.1, true, false)]
+    [InlineData(2, "hard_declined", 0.1, false, true)]
+    public async Task Run_TheDaysAhead_AreThoseOfTheNextAttempt(
+        double expiresIn, string? status, double? actionIn, bool isPlanned, bool isListed)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(
+            """
+            insert into users (email, role) values ('m@x.test', 'master'), ('s@x.test', 'subscriber');
+            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 2 from users where role = 'master';
+            insert into user_wallets (user_id, balance_usd) select user_id, 2 from users where role = 'subscriber';
+            insert into subscriptions (subscriber_id, master_id)
+            select s.user_id, m.user_id from users s, users m where s.role = 'subscriber' and m.role = 'master';
+            insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
+            select subscription_id, 'hash', now() + @expiresIn * interval '1 day', '{"auto_renew": true}' from subscriptions;
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
+            select t.subscription_id, s.subscriber_id, t.expires_at, 'auto', @status, 2, t.expires_at + interval '3 days',
+                   now() + @actionIn * interval '1 day'
+            from license_tokens t join subscriptions s using (subscription_id) where @status::text is not null;
+            """, new { expiresIn, status, actionIn });
+        var policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
+        var preview = new PreviewRenewals(database.Database, new RenewalReads(database.Database), policy, TimeProvider.System);
+
+        var reply = (await preview.RunAsync("3", TestContext.Current.CancellationToken)).Value;
+
+        Assert.Equal(isListed ? 1 : 0, reply.Total);
+        if (isListed)
+            Assert.Equal(isPlanned, Assert.Single(reply.Renewals).AttemptAt is not null);
+    }
 }

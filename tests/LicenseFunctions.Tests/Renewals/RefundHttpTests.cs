@@ -377,7 +377,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
     {
         var answer = await PostAsync(string.Format(null, path, Guid.NewGuid()), JsonNode.Parse(body)!);
 
-        Assert.Equal((400, "MALFORMED_JSON"), Code(answer));
+        Assert.Equal((400, "MISSING_FIELD"), Code(answer));
         Assert.Equal((field, $"{field} is missing."), ((string?)answer.Body["field"], (string?)answer.Body["detail"]));
     }
 

@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
 using LicenseFunctions.Validation;
@@ -29,9 +30,6 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-1", 1, "192.0.2.1")).Verdict.Code);
         Assert.Equal(0, await scene.CountAsync("license_suspensions where closed_at is null"));
         Assert.Equal(1, await scene.CountAsync("license_device_changes"));
-        // It suspended the license, so an operator reviews it.
-        Assert.Equal("OPEN", await StatusAsync(scene, waiting.AlertId));
-        Assert.Equal(0, await scene.CountAsync("audit_log where action = 'alert.resolved'"));
         var after = await HistoryAsync(scene);
         Assert.Equal("EA-1", Assert.Single(after.Waiting).EaInstanceId);
         var entry = after.Entries.Single(one => one.What == "KEPT");
@@ -40,6 +38,57 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
             (entry.By, entry.Device.DeviceId, entry.Other?.EaInstanceId, entry.Network));
         Assert.Equal(["ADDED EA-1", "ADDED EA-2", "KEPT EA-3", "REFUSED EA-1", "REFUSED EA-3"],
             after.Entries.Select(one => $"{one.What} {one.Device.EaInstanceId}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Keep_AfterALift_ClosesOnlyTheAlertAboutTheRefusal()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        await scene.Reinstating.RunForSubscriberAsync(
+            scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
+
+        Assert.Null((await KeepAsync(
+            scene, Assert.Single((await HistoryAsync(scene)).Waiting).AlertId, await DeviceAsync(scene, "EA-1"))).Refusal);
+
+        Assert.Equal(
+            "CONCURRENT_SESSIONS OPEN, TOO_MANY_DEVICES RESOLVED: The customer kept this device in place of another.",
+            await scene.Database.QueryAsync<string>(
+                """
+                select string_agg(concat_ws(': ', activity_type || ' ' || status, resolution_notes), ', ' order by activity_type)
+                from suspicious_activity_alerts
+                """));
+        Assert.Equal("RESOLVED", await scene.Database.QueryAsync<string>(
+            "select data ->> 'status' from license_events where type = 'alert.reviewed'"));
+        Assert.Equal(1, await scene.CountAsync("audit_log where action = 'alert.resolved'"));
+    }
+
+    /// <summary>A device that an operator allowed needs no other device's slot, and the pages count its own.</summary>
+    [Fact]
+    public async Task Grant_ByAFalseAlarm_LeavesNothingToDecide_UntilTheAlertIsReopened()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        var waiting = Assert.Single((await HistoryAsync(scene)).Waiting);
+        var review = new ReviewAlert(
+            scene.Database.Database, new AlertStore(scene.Database.Database), scene.Suspensions, scene.Time);
+        Task<Outcome<AlertRow>> ReviewAsync(string status, bool reinstate = false) => review.RunAsync(
+            waiting.AlertId, new AlertReview(status, "Checked", reinstate), Actor.System, LicenseScene.Stop);
+
+        Assert.Null((await ReviewAsync("FALSE_POSITIVE", reinstate: true)).Refusal);
+        Assert.Empty((await HistoryAsync(scene)).Waiting);
+        Assert.Equal("REFUSED_DEVICE_NOT_FOUND", (await KeepAsync(scene, waiting.AlertId, await DeviceAsync(scene, "EA-1"))).Refusal?.Code);
+
+        Assert.Null((await ReviewAsync("OPEN")).Refusal);
+        Assert.Equal("EA-3", Assert.Single((await HistoryAsync(scene)).Waiting).EaInstanceId);
+        Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
+
+        Assert.Null((await ReviewAsync("FALSE_POSITIVE")).Refusal);
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
+        var list = (await new ListDevices(scene.Database.Database, scene.Devices, scene.LastSeen, scene.Settings, scene.Time).RunAsync(
+            scene.SubscriptionId, scene.SubscriberId, LicenseScene.Stop)).Value;
+        Assert.Equal((3, 3, 0, 1), (list.SlotsUsed, list.MaxDevices, list.SlotsFree, list.SlotsGranted));
     }
 
     [Fact]

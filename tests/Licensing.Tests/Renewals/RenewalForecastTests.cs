@@ -115,6 +115,28 @@ public sealed class RenewalForecastTests
         days, RenewalWarnings.DaysLeft(
             DateTimeOffset.Parse(expiresAt, CultureInfo.InvariantCulture), DateTimeOffset.Parse(now, CultureInfo.InvariantCulture)));
 
+    [Theory]
+    [InlineData(PaidWith.Card, null, null, 2.0)] // the first attempt, 7 days before the expiry
+    [InlineData(PaidWith.Wallet, RenewalStatus.Due, 3.0, 3.0)]
+    [InlineData(PaidWith.Wallet, RenewalStatus.Due, -1.0, 0.0)]
+    [InlineData(PaidWith.Card, RenewalStatus.SoftDeclined, 4.0, 4.0)]
+    [InlineData(PaidWith.Card, RenewalStatus.SoftDeclined, null, null)]
+    [InlineData(PaidWith.Wallet, RenewalStatus.PaymentNeeded, 0.5, 0.5)]
+    [InlineData(PaidWith.Card, RenewalStatus.HardDeclined, 0.5, null)]
+    [InlineData(PaidWith.Card, RenewalStatus.NeedsAuthentication, 0.5, null)]
+    [InlineData(PaidWith.Card, RenewalStatus.Unknown, 0.5, null)]
+    [InlineData(null, null, null, null)]
+    public void AttemptAt_ByStatus_IsTheNextAttemptWithoutHelp(PaidWith? with, RenewalStatus? status, double? actionIn, double? attemptIn)
+    {
+        var now = Expiry.AddDays(-9);
+        var action = actionIn is { } days ? now.AddDays(days) : (DateTimeOffset?)null;
+
+        Assert.Equal(
+            attemptIn is { } later ? now.AddDays(later) : null,
+            new RenewalForecast(with, null).AttemptAt(Expiry, status, action, now, Policy));
+        Assert.Null(new RenewalForecast(with, "auto_renew_off") { IsHeld = true }.AttemptAt(Expiry, status, action, now, Policy));
+    }
+
     private static RenewalForecast Of(
         SavedCard? card = null, decimal wallet = 0, string? lastDecline = null, bool autoRenew = true, RenewalBlock? block = null,
         RenewalPolicy? policy = null, bool needsConsent = false, bool isDisputed = false) =>

@@ -38,10 +38,11 @@ function done(alert: Alert, owner: boolean) {
   const [yes, no] = [alert.customer_confirmed_at !== null, alert.customer_denied_at !== null];
   const say = (what: string) => (owner ? undefined : word('activityPage.customerDone', what)) ?? word('activityPage.done', what);
   const said = [
-    say(alert.measure),
+    // The question has ended with the answer or the review.
+    say(alert.measure === 'ASKED' && (yes || no || !alert.is_open) ? 'asked' : alert.measure),
     yes && say('yes'),
     no && say('no'),
-    (yes || no) && alert.can_answer && say('review'),
+    (yes || no) && alert.can_answer && say(alert.measure === 'ASKED' ? 'reviewWaits' : 'review'),
     alert.appealed_at && say('appeal'),
   ].filter(Boolean);
   return said.join(' ') || t('activityPage.done.nothing');

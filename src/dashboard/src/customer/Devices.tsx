@@ -43,6 +43,7 @@ export default function Devices({ id, reload }: TabProps) {
         <>
           <WaitingDevices id={id} history={history.data} devices={reply.devices} changed={changed} />
           <h2>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices })}</h2>
+          {reply.slots_granted > 0 && <p>{t('devices.granted', { n: reply.slots_granted })}</p>}
           <p>{t(reply.slots_free > 0 ? 'devices.free' : owner ? 'devices.full' : 'devices.customerFull')}</p>
           {reply.devices.length === 0 && <Empty>{t('devices.none')}</Empty>}
           <ul className="cards">

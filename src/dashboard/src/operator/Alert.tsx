@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect } from 'react';
 import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
-import { refusedDevice, type AlertRow, type Evidence, type EvidenceDevice, type RefusedDevice, type Session } from '../alerts';
+import { actionOf, refusedDevice, type AlertRow, type Evidence, type EvidenceDevice, type RefusedDevice, type Session } from '../alerts';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
 import { word } from '../language';
@@ -64,7 +64,11 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
       {alert.customer_confirmed_at && (
         <p className="notice fair">
           {texts.alerts.confirmed}, {format.moment(alert.customer_confirmed_at)}.{' '}
-          {alert.confirmed_from_known ? texts.alert.fromKnown : texts.alert.fromUnknown}
+          {alert.confirmed_from_known
+            ? texts.alert.fromKnown
+            : alert.customer_denied_at
+              ? texts.alert.afterDenial
+              : texts.alert.fromUnknown}
         </p>
       )}
       {alert.customer_denied_at && (
@@ -79,7 +83,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
         <Facts
           rows={[
             [texts.alerts.when, format.moment(alert.detected_at)],
-            [texts.alerts.action, texts.alerts.actions[alert.measure] ?? alert.measure],
+            [texts.alerts.action, actionOf(alert)],
             [
               texts.license.owner,
               license.data?.owner_id ? (

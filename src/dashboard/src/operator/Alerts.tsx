@@ -2,7 +2,7 @@ import { useEffect, useRef, useState, type RefObject } from 'react';
 import { Cell, Checkbox, Column, I18nProvider, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
-import type { AlertRow } from '../alerts';
+import { actionOf, type AlertRow } from '../alerts';
 import { Csv } from '../files';
 import { format } from '../format';
 import { word } from '../language';
@@ -199,7 +199,7 @@ export default function Alerts() {
                       <AlertStatus of={alert} />
                     </Cell>
                     <Cell className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
-                      {texts.alerts.actions[alert.measure] ?? alert.measure}
+                      {actionOf(alert)}
                       {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
                     </Cell>
                   </Row>

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
 import { type Entry as WalletEntry, described } from '../customer/Wallet';
-import type { AlertRow } from '../alerts';
+import { actionOf, type AlertRow } from '../alerts';
 import { Heading, saveFile } from '../files';
 import { format } from '../format';
 import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
@@ -214,7 +214,7 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
               { head: texts.alerts.severity, cell: (row) => <Badge of={row.severity} /> },
               { head: texts.alerts.status, cell: (row) => <AlertStatus of={row} /> },
               { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
-              { head: texts.alerts.action, cell: (row) => texts.alerts.actions[row.measure] ?? row.measure },
+              { head: texts.alerts.action, cell: actionOf },
             ]}
           />
         )}

@@ -20,7 +20,8 @@ type Preview = {
   renewals: {
     subscription_id: string;
     email: string;
-    starts_at: string;
+    attempt_at: string | null;
+    expires_at: string;
     amount_usd: number | null;
     pays_with: string | null;
     likely_fails: boolean;
@@ -139,6 +140,7 @@ function Upcoming() {
         }
       </Show>
       <h2>{words.preview}</h2>
+      <p className="small">{words.previewHelp}</p>
       <div className="filters">
         <Choice
           label={words.ahead}
@@ -196,7 +198,8 @@ function Ahead({ preview }: { preview: Preview }) {
           },
           // In front, so that it is in view on a tablet.
           { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
-          { head: words.starts, cell: (row) => format.day(row.starts_at) },
+          { head: words.attemptAt, cell: (row) => (row.attempt_at ? format.moment(row.attempt_at) : words.noAttempt) },
+          { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
           { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
           {
             head: texts.renewals.paysWith,

@@ -23,6 +23,8 @@ type Renewal = {
   reason: string | null;
   next_action_at: string | null;
   auto_renew: boolean;
+  /** When it is charged next; null if the next action only checks it. */
+  next_attempt_at: string | null;
   updated_at: string;
   can_retry: boolean;
 };
@@ -142,7 +144,7 @@ export function RenewalsByStatus() {
                 ),
               },
               { head: words.attempts, number: true, cell: (row) => row.attempts },
-              { head: words.next, cell: (row) => (waits(row) ? texts.none : format.moment(row.next_action_at)) },
+              { head: words.next, cell: nextStep },
             ]}
           />
         )}
@@ -173,6 +175,13 @@ export function RenewalsByStatus() {
     </>
   );
 }
+
+const nextStep = (row: Renewal) =>
+  row.next_attempt_at
+    ? words.charge(format.moment(row.next_attempt_at))
+    : row.next_action_at
+      ? words.check(format.moment(row.next_action_at))
+      : texts.none;
 
 function Retry({ renewals, onDone, onClose }: { renewals: Renewal[]; onDone: (refused: Result[]) => void; onClose: () => void }) {
   const [reason, setReason] = useState('');

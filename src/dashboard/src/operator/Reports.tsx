@@ -68,6 +68,7 @@ function Shown({ rows }: { rows: Row[] }) {
       </div>
       <Part
         title={words.revenue}
+        help={words.revenueHelp}
         rows={of('revenue_paid')}
         columns={[
           { head: words.month, cell: (row) => format.month(row.group) },
@@ -98,6 +99,7 @@ function Shown({ rows }: { rows: Row[] }) {
       />
       <Part
         title={words.renewals}
+        help={words.renewalsHelp}
         rows={of('renewals')}
         columns={[
           { head: all.renewals.status, cell: (row) => all.renewals.statuses[row.group] ?? row.group },

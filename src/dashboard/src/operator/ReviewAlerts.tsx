@@ -1,11 +1,12 @@
 import { useState } from 'react';
 import { call, useAction } from '../api';
-import type { AlertRow, Review } from '../alerts';
+import { refusedDevice, type AlertRow, type Review } from '../alerts';
 import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
 import { inChunks } from './bulk';
 import type { Result } from './Results';
+import { deviceName } from './Timeline';
 
 /** The actions of an operator on one alert or on several alerts. */
 export function ReviewAlerts({
@@ -23,6 +24,7 @@ export function ReviewAlerts({
   const [reinstate, setReinstate] = useState(true);
   const action = useAction();
   const canReinstate = alerts.some((alert) => alert.can_reinstate);
+  const granted = grantedBy(alerts);
 
   const review = (status: Review) =>
     action.run(async () => {
@@ -59,7 +61,9 @@ export function ReviewAlerts({
         }
         undone();
       };
-      if (reviewed.length > 0) notify(texts.alerts.updated(reviewed.length), status === 'OPEN' ? undefined : () => void undo());
+      const slots = status === 'FALSE_POSITIVE' ? grantedBy(reviewed) : [];
+      const told = [texts.alerts.updated(reviewed.length), ...(slots.length > 0 ? [texts.review.granted(slots)] : [])].join(' ');
+      if (reviewed.length > 0) notify(told, status === 'OPEN' ? undefined : () => void undo());
       setAsked(undefined);
       setNotes('');
       done(refused.length > 0 ? { of: alerts.length, results: refused } : undefined);
@@ -109,6 +113,7 @@ export function ReviewAlerts({
         }}
         onGo={() => void review(asked!)}
       >
+        {asked === 'FALSE_POSITIVE' && granted.length > 0 && <p>{texts.review.grants(granted)}</p>}
         <Field label={texts.alerts.notes} value={notes} onChange={setNotes} long max={2000} auto />
         {asked === 'FALSE_POSITIVE' && canReinstate && (
           <>
@@ -116,17 +121,21 @@ export function ReviewAlerts({
               <input type="checkbox" checked={reinstate} onChange={(event) => setReinstate(event.target.checked)} />
               {texts.alerts.reinstate}
             </label>
-            {reinstate && (
-              <p className="small">
-                {texts.review.reinstateEffect} {texts.review.slotEffect}
-              </p>
-            )}
+            {reinstate && <p className="small">{texts.review.reinstateEffect}</p>}
           </>
         )}
       </Confirm>
     </>
   );
 }
+
+/** The devices to which a false alarm grants a slot: those of checks. The appeal's alert has only the key of its device. */
+const grantedBy = (alerts: AlertRow[]) =>
+  alerts.flatMap(({ evidence }) => {
+    const device = refusedDevice(evidence);
+    if (device) return [deviceName(device.ea_instance_id, device.mt5_account_number)];
+    return evidence?.device_key ? [texts.review.causingDevice] : [];
+  });
 
 /** Reviews the alerts, each in its own transaction. Returns those that were refused; a single one that is refused is an exception. */
 async function send(alerts: AlertRow[], body: { status: Review; notes: string | null; reinstate: boolean }): Promise<Result[]> {
