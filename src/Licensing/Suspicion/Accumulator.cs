@@ -19,6 +19,8 @@ internal static class Accumulator
         if (IsKnown(identity, network, RightTime(identity, loggedAt, arrivedAt, policy), seconds))
             return null;
         var at = Corrected(identity, loggedAt, arrivedAt, policy);
+        if (state.Clock > 0 && at - present > state.Clock + policy.Memory.Seconds())
+            state.ResumedAt = at - present;
         state.Clock = Math.Max(state.Clock, at);
         var networks = identity.NextNetworkId;
         var networkId = AddNetwork(state, identity, network, sample.Location, at, policy);

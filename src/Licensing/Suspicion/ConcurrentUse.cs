@@ -89,7 +89,7 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
                 - policy.DeviceLimit;
             // One of two devices may be about to replace the other; two such moves at the same time are no coincidence.
             if (devices == 1 && mayBeMoves)
-                at = Math.Max(at, EndOfMove(identities, people, present, at, policy));
+                at = Math.Max(at, EndOfMove(state, people, present, at, policy));
             if (devices > 0 && at < until)
                 byDevices.Add(at, until, present);
         }
@@ -128,8 +128,9 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     /// The time until which one of the devices may be replacing another with the same EA or account. If two that share nothing are at work
     /// at a time when one may be handing over to the other, only the rule about people counts the time: <see cref="long.MaxValue"/>.
     /// </summary>
-    private static long EndOfMove(List<IdentityUse> identities, People people, List<int> present, long at, DetectionPolicy policy)
+    private static long EndOfMove(DetectionState state, People people, List<int> present, long at, DetectionPolicy policy)
     {
+        var identities = state.Identities;
         var end = 0L;
         for (var x = 0; x < present.Count; x++)
         {
@@ -140,7 +141,7 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
                     continue;
                 var newest = Math.Max(a.FirstAt, b.FirstAt);
                 if (IsRelated(a, b))
-                    end = Math.Max(end, newest + OfRelated(a, b, policy).Seconds());
+                    end = Math.Max(end, newest + OfRelated(state, a, b, policy).Seconds());
                 else if (at < newest + OfUnrelated(a, b, policy).Seconds())
                     return long.MaxValue;
             }
@@ -157,10 +158,12 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     /// Nobody needs a day to move what was set up on the same day. But if both came together, nothing is known about the time before: they
     /// may be an old and a new server.
     /// </summary>
-    private static TimeSpan OfRelated(IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    private static TimeSpan OfRelated(DetectionState state, IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {
         var between = Math.Abs(a.FirstAt - b.FirstAt);
-        return between > policy.CompanyDuration.Seconds() && between < policy.EstablishedDuration.Seconds()
+        var wasKnown = state.ResumedAt > 0
+            && Math.Min(a.FirstAt, b.FirstAt) < state.ResumedAt + policy.EstablishedDuration.Seconds();
+        return !wasKnown && between > policy.CompanyDuration.Seconds() && between < policy.EstablishedDuration.Seconds()
             ? policy.NewDeviceMoveDuration
             : policy.MoveDuration;
     }

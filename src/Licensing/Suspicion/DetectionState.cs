@@ -18,6 +18,12 @@ public sealed class DetectionState
     [JsonPropertyName("forgiven_until")]
     public long HarmlessUntil { get; set; }
 
+    /// <summary>
+    /// The first use after a pause in which everything was forgotten; 0 for none. Devices that are used soon after it were known before.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long ResumedAt { get; set; }
+
     public List<IdentityUse> Identities { get; set; } = [];
 
     public List<Incident> Incidents { get; set; } = [];
@@ -64,6 +70,7 @@ public sealed class DetectionState
         Version = Version,
         Clock = Clock,
         HarmlessUntil = HarmlessUntil,
+        ResumedAt = ResumedAt,
         Identities = identities,
         Incidents = incidents,
         RecentNetworks = networks,
