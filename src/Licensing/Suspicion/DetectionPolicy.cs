@@ -190,13 +190,6 @@ public sealed record DetectionPolicy
     [Number(0, 1)]
     public double OwnShiftShare { get; init; } = 0.8;
 
-    /// <summary>
-    /// Hours of the day in a row at which a device never works, as its person sleeps. Devices in far places that rest need
-    /// <see cref="FullShiftDays"/> days, even if they work at the same hours.
-    /// </summary>
-    [JsonPropertyName("rest_hours"), Hours(1, 23)]
-    public TimeSpan RestDuration { get; init; } = TimeSpan.FromHours(8);
-
     /// <summary>Two people whose first use lies within this time came together.</summary>
     [JsonPropertyName("company_hours"), Hours(0, 72)]
     public TimeSpan CompanyDuration { get; init; } = TimeSpan.FromHours(3);

@@ -249,15 +249,13 @@ public static class Detector
     private static Evidence? InShifts(DetectionState state, People people, DetectionPolicy policy)
     {
         var far = Shifts.Measure(state, people, policy.ShiftMemory, policy);
-        if ((far is { AreFarApart: true, IsBesideServer: false } && (far.KeepOwnHours || far.Rest) ? far
+        if ((far is { AreFarApart: true, KeepOwnHours: true, IsBesideServer: false } ? far
                 : Shifts.Measure(state, people, policy.OverlapMemory, policy)) is not { } shifts
             || (shifts.IsBesideServer && !(shifts.AreFarApart && shifts.KeepOwnHours)))
             return null;
         var day = DetectionPolicy.Day.TotalMinutes;
-        var (rule, measured, limit) = shifts.IsBesideServer ? AsTurns()
-            : shifts.AreFarApart && shifts.KeepOwnHours ? (Rule.Shifts, shifts.Days, policy.ShiftDays)
-            : shifts.AreFarApart && shifts.Rest ? (Rule.Shifts, shifts.Days, policy.FullShiftDays)
-            : !shifts.KeepOwnHours ? AsTurns()
+        var (rule, measured, limit) = shifts.IsBesideServer || !shifts.KeepOwnHours ? AsTurns()
+            : shifts.AreFarApart ? (Rule.Shifts, shifts.Days, policy.ShiftDays)
             : shifts.FullDays >= policy.FullShiftDays ? (Rule.Shifts, shifts.FullDays, policy.FullShiftDays)
             : AsTurns();
         var present = Enumerable.Range(0, state.Identities.Count).Where(i => shifts.Devices.Contains(people.Device[i])).ToList();

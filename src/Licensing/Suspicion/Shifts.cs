@@ -9,13 +9,9 @@ namespace Licensing.Suspicion;
 /// <param name="FullDays">Those of these days on which each worked for more hours, and hardly any time was without work.</param>
 /// <param name="AreFarApart">Each has one known place, far from the others'. Otherwise, they only have different networks.</param>
 /// <param name="KeepOwnHours">Each has hours of the day of its own. Servers that replace one another when they fail don't.</param>
-/// <param name="Rest">
-/// Each has hours of the day at which it never works, as a person sleeps. Over many days, no server that replaces others has.
-/// </param>
 /// <param name="IsBesideServer">One of the license's devices works day and night.</param>
 internal sealed record Shifts(
-    IReadOnlyList<int> Devices, int Days, int FullDays, bool AreFarApart, bool KeepOwnHours, bool Rest, bool IsBesideServer, long From,
-    long To)
+    IReadOnlyList<int> Devices, int Days, int FullDays, bool AreFarApart, bool KeepOwnHours, bool IsBesideServer, long From, long To)
 {
     /// <param name="memory">The period in which the days are counted.</param>
     public static Shifts? Measure(DetectionState state, People people, TimeSpan memory, DetectionPolicy policy)
@@ -48,8 +44,7 @@ internal sealed record Shifts(
             [.. apart.Select(device => device.Number)], days.Count,
             days.Count(day => Spans.Overlap(together, [day]) >= policy.FullDayDuration.Seconds()
                 && Working(day, policy.FullShiftDuration) > policy.DeviceLimit),
-            apart.TrueForAll(device => device.HasOnePlace(policy)), KeepHours(inShifts, policy),
-            inShifts.TrueForAll(device => device.Rests(policy)), inShifts.Count < apart.Count,
+            apart.TrueForAll(device => device.HasOnePlace(policy)), KeepHours(inShifts, policy), inShifts.Count < apart.Count,
             together[0].Start, together[^1].End);
 
         void AddIfApart(Device device)
@@ -143,19 +138,6 @@ internal sealed record Shifts(
         public bool HasOnePlace(DetectionPolicy policy) =>
             Networks.Count > 0 && Networks.TrueForAll(network =>
                 Location.LeastKm(network.Location, Networks[0].Location, policy.LocationRadiusKm) < 2 * policy.FarKm);
-
-        /// <summary>Hours of the day in a row without work.</summary>
-        public bool Rests(DetectionPolicy policy)
-        {
-            var (hours, rest, longest) = (SecondsByHour(), 0, 0);
-            for (var hour = 0; hour < 2 * hours.Length; hour++)
-            {
-                rest = hours[hour % hours.Length] == 0 ? rest + 1 : 0;
-                longest = Math.Max(longest, rest);
-            }
-
-            return longest >= policy.RestDuration.TotalHours;
-        }
 
         public long[] SecondsByHour()
         {
