@@ -108,7 +108,12 @@ public sealed class FetchPaymentEvents(
             if (!isApplied)
             {
                 (var outcome, isTried) = await TryAgainAsync(events, late, cancellationToken);
-                if (outcome is null) continue;
+                if (outcome is null)
+                {
+                    await reads.RemoveAsync(events.Provider, late, cancellationToken);
+                    continue;
+                }
+
                 isApplied = outcome.Value;
                 if (isApplied) applied++;
             }

@@ -466,10 +466,18 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
             values ('stripe', 'not_booked', @intent, 'a test', @decision::text, case when @decision::text is not null then now() end)
             """,
             new { intent = scene.IntentOf(license), decision });
+        var success = scene.Stripe.StandIn.Account.Events.Single(made => (string?)made["type"] == "payment_intent.succeeded");
+
+        // Its first read failed, so the charge was not known.
+        await scene.Database.ExecuteAsync(
+            "insert into unapplied_events (provider, event_id, event_type, created_at) values ('stripe', @id, 'x', @at)",
+            new { id = success.Id(), at = DateTimeOffset.FromUnixTimeSeconds((long)success["created"]!).UtcDateTime });
 
         await scene.Fetch.RunAsync(Token);
 
-        Assert.Equal(status, await scene.StatusAsync(license));
+        Assert.Equal(
+            (status, 0),
+            (await scene.StatusAsync(license), await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events")));
     }
 
     // The run that tries the event has loaded it before the decision.

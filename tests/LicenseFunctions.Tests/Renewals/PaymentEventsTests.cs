@@ -897,7 +897,8 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             """,
             new { other, isDecided });
         var concern = new PaymentCase(
-            PaymentCaseReason.NotBooked, "pi_1", Guid.Parse(await OfOtherAsync("renewal_id::text")), null, null, "ch_1", 4999, "usd", "a test");
+            PaymentCaseReason.NotBooked, "pi_1", Guid.Parse(await OfOtherAsync("renewal_id::text")), null, null, "ch_1", 4999, "usd",
+            "a test");
         await using var holder = await database.Source.OpenConnectionAsync(Token);
         await using var transaction = await holder.BeginTransactionAsync(Token);
         await using var hold = new NpgsqlCommand($"select from license_states where subscription_id = '{other}' for update", holder);

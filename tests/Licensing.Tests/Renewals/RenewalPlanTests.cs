@@ -138,8 +138,14 @@ public sealed class RenewalPlanTests
             var step = Next(facts);
             if (!hasIntent && status is RenewalStatus.Charging) step = Next(facts with { Renewal = After(step) });
 
-            if (hasIntent) Assert.Equal("pi_2", Assert.IsType<RenewalStep.CancelIntent>(step).IntentId);
-            else Assert.Equal((RenewalStatus.Lapsed, false), (After(step).Status, After(step).LapsedBlocked));
+            if (hasIntent)
+            {
+                Assert.Equal("pi_2", Assert.IsType<RenewalStep.CancelIntent>(step).IntentId);
+                continue;
+            }
+
+            var after = After(step);
+            Assert.Equal((RenewalStatus.Lapsed, false, null), (after.Status, after.LapsedBlocked, after.NextActionAt));
         }
 
         // The customer may still request it.
