@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.PaymentMethods;
