@@ -1134,13 +1134,13 @@ CREATE FUNCTION public.licenses_of_charge(charging_provider text, ids text[]) RE
     AS $$
     with cases as (
         select c.subject, c.renewal_id, c.subscription_id from payment_cases c
-        where c.provider = charging_provider and c.decided_at is null and (c.subject = any (ids) or c.transaction_id = any (ids))
+        where c.provider = charging_provider and (c.subject = any (ids) or c.transaction_id = any (ids))
     )
     select c.subscription_id from cases c where c.subscription_id is not null
     union
     select r.subscription_id from cases c join renewals r on r.renewal_id = c.renewal_id
     union
-    select r.subscription_id from cases c join renewals r on r.intent_id = c.subject
+    select r.subscription_id from renewals r where r.intent_id = any (ids || array(select c.subject from cases c))
 $$;
 
 CREATE FUNCTION public.listed_license_code(subscription_id uuid, grace interval) RETURNS text

@@ -98,18 +98,18 @@ select c.subscription_id
 from payment_cases c
 where c.reason in ('unknown_renewal', 'not_booked') and c.decided_at is null;
 
--- The licenses that a decision about a charge may change, with the ids by which a provider names the charge: those of its open cases, and
--- of the renewals that wait for it.
+-- The licenses that a decision about a charge may change, with the ids by which a provider names the charge: those of its cases, decided
+-- ones included, and of the renewals that have it as their intent.
 create or replace function licenses_of_charge(charging_provider text, ids text[]) returns setof uuid language sql stable as $$
     with cases as (
         select c.subject, c.renewal_id, c.subscription_id from payment_cases c
-        where c.provider = charging_provider and c.decided_at is null and (c.subject = any (ids) or c.transaction_id = any (ids))
+        where c.provider = charging_provider and (c.subject = any (ids) or c.transaction_id = any (ids))
     )
     select c.subscription_id from cases c where c.subscription_id is not null
     union
     select r.subscription_id from cases c join renewals r on r.renewal_id = c.renewal_id
     union
-    select r.subscription_id from cases c join renewals r on r.intent_id = c.subject
+    select r.subscription_id from renewals r where r.intent_id = any (ids || array(select c.subject from cases c))
 $$;
 
 -- The periods of a license that an open or unbooked charge, or one from before a restore, may have paid. Without a renewal, it is the

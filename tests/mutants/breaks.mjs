@@ -1011,8 +1011,8 @@ money(
 money(
   'refunded-period-is-charged-again',
   rules + 'RenewalSettlement.cs',
-  'renewal with { IsRefunded = true, NextActionAt = now }',
-  'renewal with { IsRefunded = false, NextActionAt = now }',
+  'renewal with { IsRefunded = true, MayBePaid = false, NextActionAt = now }',
+  'renewal with { IsRefunded = false, MayBePaid = false, NextActionAt = now }',
   'RenewalPlanTests',
 );
 money(

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Renewals;
 using Licensing;
 using Licensing.Invoices;
 using Licensing.Renewals;
@@ -36,18 +37,12 @@ public sealed class InvoiceStore(LicenseDatabase database)
         select last_number from invoice_series where series = @series and year = @year for update
         """;
 
-    private const string AwaitsEvents = "select awaits_events(@providers, @longest)";
-
     /// <summary>
     /// Whether the events of one of these providers are unread: payments that are not booked yet must be numbered before later ones.
     /// </summary>
-    public async Task<bool> AwaitsEventsAsync(IEnumerable<string> providers, CancellationToken cancellationToken)
-    {
-        await using var session = await database.OpenAsync(cancellationToken);
-        return await session.Connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            AwaitsEvents, new { providers = providers.ToArray(), longest = RenewalPolicy.LongestWaitForEvents },
-            cancellationToken: session.Token));
-    }
+    public Task<bool> AwaitsEventsAsync(IEnumerable<string> providers, CancellationToken cancellationToken) =>
+        database.InTransactionAsync(
+            (connection, token) => UnreadEvents.AreAwaitedAsync(connection, providers, token), cancellationToken);
 
     private const string Next = """
         select mark_id, renewal_id from renewals_to_invoice where marked_at <= now() - @age order by mark_id limit @limit

@@ -2,7 +2,10 @@ using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
+using LicenseFunctions.PaymentMethods;
+using LicenseFunctions.Renewals;
 using Licensing;
+using Licensing.Renewals;
 using Licensing.Troubles;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -15,7 +18,7 @@ namespace LicenseFunctions.Operations;
 /// schedule. If all timers are silent, it therefore also runs after requests: see <see cref="TimerFallback"/>.
 /// </summary>
 public sealed class NoticeTroubles(
-    LicenseDatabase database, TimerFallbackStore timerStore, TimerSchedules schedules, TroubleSettings settings,
+    LicenseDatabase database, TimerFallbackStore timerStore, TimerSchedules schedules, TroubleSettings settings, RenewalPolicy renewals,
     ILogger<NoticeTroubles> log)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
@@ -40,16 +43,17 @@ public sealed class NoticeTroubles(
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if (await database.InTransactionAsync(LookAsync, cancellationToken) < schedules.Intervals.Count)
+        if (!await database.InTransactionAsync(LookAsync, cancellationToken))
             await timerStore.AddAsync([.. schedules.Names], cancellationToken); // so that a timer that never runs is late, too
     }
 
-    /// <returns>The number of timers that were known.</returns>
-    private async Task<int> LookAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <returns>Whether all timers were known.</returns>
+    private async Task<bool> LookAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (await TroubleStore.BeginAsync(connection, Pause, cancellationToken) is not { } now)
-            return int.MaxValue;
-        var facts = await TroubleStore.FactsAsync(connection, schedules.Intervals, cancellationToken);
+            return true;
+        var intervals = await IntervalsAsync(connection, cancellationToken);
+        var facts = await TroubleStore.FactsAsync(connection, intervals, cancellationToken);
         var known = (await TroubleStore.ListAsync(connection, cancellationToken)).ToDictionary(one => Key(one.Trouble.Sign));
         var signs = TroubleSigns.Find(facts, settings.Policy, now).ToDictionary(Key);
 
@@ -66,7 +70,18 @@ public sealed class NoticeTroubles(
 
         if (told.Count > 0)
             await MailAsync(connection, told, now, cancellationToken);
-        return facts.Timers.Count;
+        return facts.Timers.Count == intervals.Count;
+    }
+
+    // The timer that reads the providers' events, also if it is disabled: charges wait for it, and nothing else tells operators.
+    private async Task<IReadOnlyDictionary<string, TimeSpan>> IntervalsAsync(
+        NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        const string Reader = nameof(FetchPaymentEvents);
+        return schedules.IsDisabled(Reader)
+            && await UnreadEvents.ExistAsync(connection, renewals.IdempotencyKeyLifetimes.Keys, cancellationToken)
+            ? new Dictionary<string, TimeSpan>(schedules.Intervals) { [Reader] = schedules.IntervalOf(Reader) }
+            : schedules.Intervals;
     }
 
     private async Task SaveAsync(

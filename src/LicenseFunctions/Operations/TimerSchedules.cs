@@ -47,6 +47,9 @@ public sealed class TimerSchedules
                     DisabledFunctions.Contain(function.Name, settings.Optional)))))
             .ToDictionary(timer => timer.Name, timer => timer.Timer), StringComparer.Ordinal), time);
 
+    /// <summary>The longest time between two consecutive slots of a function, also if the settings disable it.</summary>
+    public TimeSpan IntervalOf(string name) => Longest(timers[name].Schedule);
+
     public bool Has(string name) => timers.ContainsKey(name);
 
     /// <summary>Whether the settings disable the function.</summary>

@@ -64,7 +64,7 @@ public sealed class TroubleStore
 
     private const int Most = 1_000;
 
-    /// <param name="intervals">The timers that are not disabled, with their longest intervals.</param>
+    /// <param name="intervals">The timers that must run, with their longest intervals.</param>
     public static async Task<TroubleFacts> FactsAsync(
         NpgsqlConnection connection, IReadOnlyDictionary<string, TimeSpan> intervals, CancellationToken cancellationToken)
     {

@@ -107,7 +107,14 @@ public sealed class FetchPaymentEvents(
             var isTried = true;
             if (!isApplied)
             {
-                (isApplied, isTried) = await TryAgainAsync(events, late, cancellationToken);
+                (var outcome, isTried) = await TryAgainAsync(events, late, cancellationToken);
+                if (outcome is null)
+                {
+                    await reads.RemoveAsync(events.Provider, late, cancellationToken);
+                    continue;
+                }
+
+                isApplied = outcome.Value;
                 if (isApplied) applied++;
             }
 
@@ -126,8 +133,8 @@ public sealed class FetchPaymentEvents(
         return applied;
     }
 
-    /// <returns>Not tried if the provider's list is out of reach.</returns>
-    private async Task<(bool IsApplied, bool IsTried)> TryAgainAsync(
+    /// <returns>Null if it is no longer to be applied. Not tried if the provider's list is out of reach.</returns>
+    private async Task<(bool? IsApplied, bool IsTried)> TryAgainAsync(
         IPaymentEventList events, UnappliedEvent late, CancellationToken cancellationToken)
     {
         string? after = null;
@@ -142,13 +149,12 @@ public sealed class FetchPaymentEvents(
             }
 
             if (page.Value.Events.FirstOrDefault(one => one.Id == late.EventId) is { } found)
-                return (await TryApplyAsync(events.Provider, found, cancellationToken), true);
+                return (await TryApplyAsync(events.Provider, found, late, cancellationToken), true);
             after = page.Value.Next;
         }
         while (after is not null);
 
-        await reads.FailAsync(events.Provider, late, concern: null, cancellationToken);
-        return (false, true);
+        return (await reads.TryLaterAsync(events.Provider, late, cancellationToken) ? false : null, true);
     }
 
     /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
@@ -184,20 +190,27 @@ public sealed class FetchPaymentEvents(
         var applied = 0;
         foreach (var missing in page.Reverse().Where(one => !known.Contains(one.Id)))
         {
-            if (await TryApplyAsync(provider, missing, cancellationToken)) applied++;
-            else failed.Add($"{missing.Id} ({missing.Type})");
+            var isApplied = await TryApplyAsync(provider, missing, late: null, cancellationToken);
+            if (isApplied is true) applied++;
+            if (isApplied is false) failed.Add($"{missing.Id} ({missing.Type})");
         }
 
         return applied;
     }
 
-    /// <returns>False if the event can't be applied now: it is stored, and the others are not stopped.</returns>
-    private async Task<bool> TryApplyAsync(string provider, ListedEvent missing, CancellationToken cancellationToken)
+    /// <param name="late">The stored event; null if it is new.</param>
+    /// <returns>
+    /// False if the event can't be applied now: it is stored, and the others are not stopped. Null if an operator has decided its case.
+    /// </returns>
+    private async Task<bool?> TryApplyAsync(
+        string provider, ListedEvent missing, UnappliedEvent? late, CancellationToken cancellationToken)
     {
         PaymentEvent? received = null;
         try
         {
             received = await missing.ReadAsync(cancellationToken);
+            if (NotBooked(received)?.Subject is { } intentId && await reads.IsGivenUpAsync(provider, intentId, cancellationToken))
+                return null;
             await apply.RunAsync(received, cancellationToken);
             return true;
         }
@@ -207,10 +220,12 @@ public sealed class FetchPaymentEvents(
         }
 
         var concern = received is null ? null : NotBooked(received);
-        await reads.FailAsync(
-            provider, new UnappliedEvent(missing.Id, missing.Type, missing.CreatedAt.UtcDateTime, FailedAt: default, concern?.Subject),
-            concern, cancellationToken);
-        return false;
+        var isStored = late is not null && concern is null
+            ? await reads.TryLaterAsync(provider, late, cancellationToken)
+            : await reads.FailAsync(
+                provider, new UnappliedEvent(missing.Id, missing.Type, missing.CreatedAt.UtcDateTime, FailedAt: default, concern?.Subject),
+                concern, cancellationToken);
+        return isStored ? false : null;
     }
 
     // A locked row concerns one license, although PostgreSQL's error counts as transient.

@@ -30,13 +30,14 @@ public sealed class PaymentEventReads(LicenseDatabase database, SuspensionStore 
     }
 
     // What failed may be a charge that a restored database doesn't know: the wait for it begins again. A provider that was not asked before
-    // may be new, or the backup may be older than its first read.
+    // may be new, or the backup may be older than its first read. A wait that was noted before that read begins again, too.
     private const string Ask = """
         with asked as (
             insert into payment_event_reads as r (provider, asked_at, missed_until)
             select @provider, now(), case when exists (select from renewals) then now() end
             on conflict (provider) do update
-            set missed_until = case when has_missed_events(r.asked_at, r.read_until, r.asked_every) then now() else r.missed_until end,
+            set missed_until = case when coalesce(has_missed_events(r.asked_at, r.read_until, r.asked_every), true) then now()
+                               else r.missed_until end,
                 asked_every = now() - r.asked_at, asked_at = now()
             returning provider, asked_at, missed_until
         ), begun as (
@@ -88,9 +89,16 @@ public sealed class PaymentEventReads(LicenseDatabase database, SuspensionStore 
             new CommandDefinition(Unapplied, new { provider, most }, cancellationToken: session.Token))).AsList();
     }
 
-    private const string Fail = """
+    private const string IsGivenUp = """
+        exists (
+            select from payment_cases c
+            where c.provider = @provider and c.reason = 'not_booked' and c.subject = @IntentId and c.decision in ('credited', 'dismissed'))
+        """;
+
+    private const string Fail = $"""
         insert into unapplied_events as u (provider, event_id, event_type, created_at, intent_id)
-        values (@provider, @EventId, @EventType, @CreatedAt, @IntentId)
+        select @provider, @EventId, @EventType, @CreatedAt, @IntentId
+        where not {IsGivenUp}
         on conflict (provider, event_id) do update set tried_at = now(), intent_id = coalesce(u.intent_id, excluded.intent_id)
         """;
 
@@ -99,14 +107,33 @@ public sealed class PaymentEventReads(LicenseDatabase database, SuspensionStore 
     /// The case of a success, which is opened together with the row, unless the charge is refunded already: nothing else may be charged for
     /// the license, and it must not be suspended. Null for another event.
     /// </param>
-    public Task FailAsync(string provider, UnappliedEvent failed, PaymentCase? concern, CancellationToken cancellationToken) =>
+    /// <returns>False if an operator has decided its case: it is not tried again.</returns>
+    public Task<bool> FailAsync(string provider, UnappliedEvent failed, PaymentCase? concern, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
             if (concern is not null)
                 await new RenewalTransaction(connection, suspensions, time).CannotBookAsync(provider, concern, token);
-            await connection.ExecuteAsync(new CommandDefinition(
-                Fail, new { provider, failed.EventId, failed.EventType, failed.CreatedAt, failed.IntentId }, cancellationToken: token));
+            return await connection.ExecuteAsync(new CommandDefinition(
+                Fail, new { provider, failed.EventId, failed.EventType, failed.CreatedAt, failed.IntentId },
+                cancellationToken: token)) > 0;
         }, cancellationToken);
+
+    private const string TryLater = "update unapplied_events set tried_at = now() where provider = @provider and event_id = @EventId";
+
+    /// <summary>The stored event can't be applied now, either.</summary>
+    /// <returns>False if it is stored no longer, because an operator has decided its case.</returns>
+    public Task<bool> TryLaterAsync(string provider, UnappliedEvent late, CancellationToken cancellationToken) =>
+        database.InStatementAsync(
+            async (connection, token) => await connection.ExecuteAsync(
+                new CommandDefinition(TryLater, new { provider, late.EventId }, cancellationToken: token)) > 0, cancellationToken);
+
+    /// <summary>Whether an operator has decided that the charge of a success is not to be booked.</summary>
+    public async Task<bool> IsGivenUpAsync(string provider, string intentId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return await session.Connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            $"select {IsGivenUp}", new { provider, intentId }, cancellationToken: session.Token));
+    }
 
     private const string Remove = "delete from unapplied_events where provider = @provider and event_id = @EventId";
 

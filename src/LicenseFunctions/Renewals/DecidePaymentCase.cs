@@ -142,7 +142,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         var credits = decision.Action == "credit";
         return await database.InTransactionAsync<Outcome<ListedPaymentCase>>(async (connection, token) =>
         {
-            if (credits) await LockAsync(connection, caseId, token);
+            await LockAsync(connection, caseId, token);
             var found = await connection.QuerySingleOrDefaultAsync<ListedPaymentCase>(
                 new CommandDefinition(Load, new { caseId }, cancellationToken: token));
             if (found is null) return NotFound;
@@ -188,7 +188,8 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         }, cancellationToken);
     }
 
-    // A transaction that books the charge holds the license's lock. One that books it for another license locks the cases about the charge.
+    // A transaction that books the charge, or finds that it can't be booked, holds the license's lock. One that books it for another
+    // license locks the cases about the charge.
     private static async Task LockAsync(NpgsqlConnection connection, Guid caseId, CancellationToken cancellationToken)
     {
         CommandDefinition Of(string sql) => new(sql, new { caseId }, cancellationToken: cancellationToken);
@@ -209,7 +210,7 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         var provider = await connection.ExecuteScalarAsync<string>(
             new CommandDefinition(Provider, new { caseId }, cancellationToken: cancellationToken));
         return policy.IdempotencyKeyLifetimes.ContainsKey(provider!)
-            && await UnreadEvents.AreAwaitedAsync(connection, provider!, cancellationToken);
+            && await UnreadEvents.AreAwaitedAsync(connection, [provider!], cancellationToken);
     }
 
     private static Refusal? Validate(PaymentCaseDecision decision) => decision switch

@@ -234,11 +234,28 @@ public static class PaymentCaseStore
 
     private const string LicensesOfCharge = "select licenses_of_charge(@provider, array[@IntentId, @ChargeId])";
 
-    /// <returns>The licenses that the open cases about a charge concern.</returns>
+    /// <returns>The licenses that the cases about a charge concern.</returns>
     internal static async Task<HashSet<Guid>> LicensesOfAsync(
         NpgsqlConnection connection, string provider, PaymentReversal reversal, CancellationToken cancellationToken) =>
         [.. await connection.QueryAsync<Guid>(new CommandDefinition(
             LicensesOfCharge, new { provider, reversal.IntentId, reversal.ChargeId }, cancellationToken: cancellationToken))];
+
+    private const string LicensesOfCase = """
+        select licenses_of_charge(@provider, array[@Subject, @TransactionId])
+        union
+        select subscription_id from renewals where renewal_id = @RenewalId
+        """;
+
+    /// <returns>The licenses that a new case and the other cases about its charge concern.</returns>
+    internal static async Task<HashSet<Guid>> LicensesOfAsync(
+        NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken)
+    {
+        var licenses = (await connection.QueryAsync<Guid>(new CommandDefinition(
+            LicensesOfCase, new { provider, concern.Subject, concern.TransactionId, concern.RenewalId },
+            cancellationToken: cancellationToken))).ToHashSet();
+        if (concern.SubscriptionId is { } named) licenses.Add(named);
+        return licenses;
+    }
 
     private const string LockOfCharge = $"select from payment_cases where {IsAboutCharge} order by case_id for update";
 
@@ -285,7 +302,9 @@ public static class PaymentCaseStore
                'The refund of ' || to_char(f.requested_at at time zone 'UTC', 'YYYY-MM-DD') || ' has no certain answer: ' || f.code
         from refunds f
         join renewals r on r.renewal_id = f.renewal_id
-        where f.refund_id = @refundId and f.state = 'requested' and f.requested_at < clock_timestamp() - @undecidedAfter
+        where f.refund_id = @refundId and f.state = 'requested'
+          -- It may have waited for unread events before. The first request used the first key; another key follows after a day at least.
+          and case when f.key_number = 1 then f.key_used_at else f.requested_at end < clock_timestamp() - @undecidedAfter
         on conflict do nothing
         """;
 

@@ -28,6 +28,9 @@ internal sealed record ClaimedRefund
     /// <summary>When the present key was used first.</summary>
     public DateTime KeyUsedAt { get; init; }
 
+    /// <summary>Its last try waited for the provider's events, and sent nothing.</summary>
+    public bool HasWaited { get; init; }
+
     public string Key => $"refund-{RefundId:N}" + (KeyNumber == 1 ? "" : $"-{KeyNumber}");
 
     public RefundRequest ToRequest() => new(RefundId, IntentId, AmountMinor, ChargeId);
@@ -68,7 +71,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
             var provider = renewal.PaidWith is PaidWith.Wallet ? PaymentProviders.Wallet : renewal.Attempt?.Provider;
             if (provider != PaymentProviders.Wallet && (renewal.IntentId is null || provider is null || !canSend(provider)))
                 return (RefundPayment.NoProvider, null);
-            if (await UnreadEvents.AreAwaitedAsync(connection, provider, token)) return (RefundPayment.EventsNotRead, null);
+            if (await UnreadEvents.AreAwaitedAsync(connection, [provider], token)) return (RefundPayment.EventsNotRead, null);
 
             await connection.ExecuteAsync(new CommandDefinition(Add, new
             {
@@ -118,6 +121,7 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
               for update skip locked) due
         where f.refund_id = due.refund_id
         returning f.refund_id, f.subscription_id, f.provider, f.intent_id, f.amount_minor, f.tries, f.key_number, f.key_used_at,
+                  f.code is not distinct from @eventsNotRead as has_waited,
                   (select a.transaction_id from renewal_attempts a
                    where a.renewal_id = f.renewal_id and a.provider = f.provider and a.status = 'succeeded'
                    order by a.number desc limit 1) as charge_id
@@ -127,7 +131,8 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
     /// <param name="refundId">Only this one; null for all.</param>
     internal Task<ClaimedRefund?> ClaimAsync(Guid? refundId, CancellationToken cancellationToken) => database.InStatementAsync(
         (connection, token) => connection.QuerySingleOrDefaultAsync<ClaimedRefund>(
-            new CommandDefinition(Claim, new { refundId, lease = Lease }, cancellationToken: token)), cancellationToken);
+            new CommandDefinition(Claim, new { refundId, lease = Lease, eventsNotRead = EventsNotRead }, cancellationToken: token)),
+        cancellationToken);
 
     private const string NewKey = """
         update refunds set key_number = key_number + 1, key_used_at = clock_timestamp()
@@ -175,17 +180,24 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
 
     private const string EventsNotRead = "events_not_read";
 
+    private const string Wait = """
+        update refunds
+        set next_try_at = clock_timestamp() + @pause, code = @eventsNotRead, tries = tries - 1,
+            key_used_at = case when tries > 1 then key_used_at end
+        where refund_id = @RefundId and state = 'requested'
+        """;
+
     /// <summary>
     /// Postpones the refund until the provider's events are read: after a restore of the database, it may already have been made. Nothing
-    /// was asked, so no answer is uncertain, and no case is opened.
+    /// was asked, so no answer is uncertain, no case is opened, and this doesn't count as a try.
     /// </summary>
     /// <returns>Whether it is postponed.</returns>
     internal Task<bool> AwaitEventsAsync(ClaimedRefund refund, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
-            if (!await UnreadEvents.AreAwaitedAsync(connection, refund.Provider, token)) return false;
+            if (!await UnreadEvents.AreAwaitedAsync(connection, [refund.Provider], token)) return false;
             await connection.ExecuteAsync(new CommandDefinition(
-                Postpone, new { refund.RefundId, reason = EventsNotRead, pause = RenewalPolicy.AnotherChargeRecheck },
+                Wait, new { refund.RefundId, eventsNotRead = EventsNotRead, pause = RenewalPolicy.AnotherChargeRecheck },
                 cancellationToken: token));
             return true;
         }, cancellationToken);

@@ -104,7 +104,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
     /// </summary>
     public async Task CannotBookAsync(string provider, PaymentCase concern, CancellationToken cancellationToken)
     {
-        if (concern.SubscriptionId is { } license) await SuspensionStore.LockAsync(connection, license, cancellationToken);
+        var licenses = await PaymentCaseStore.LicensesOfAsync(connection, provider, concern, cancellationToken);
+        await SuspensionStore.LockAsync(connection, licenses, cancellationToken);
         if (!await PaymentCaseStore.IsRefundedAsync(connection, provider, concern, cancellationToken))
             await PaymentCaseStore.OpenAsync(connection, provider, concern, cancellationToken);
         // Only once: the customer may have requested the renewal since.
@@ -124,7 +125,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         """;
 
     /// <summary>
-    /// The intent's charge goes back to the customer, so no renewal waits for it any more. The caller holds the license's lock.
+    /// The intent's charge goes back to the customer, so no renewal waits for it any more. The caller holds the locks of its
+    /// licenses (licenses_of_charge).
     /// </summary>
     public async Task ReleaseAsync(string intentId, bool isRefunded, Actor by, CancellationToken cancellationToken)
     {

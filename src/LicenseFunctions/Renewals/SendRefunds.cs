@@ -66,8 +66,11 @@ public sealed class SendRefunds(
     private async Task<RefundOutcome> AskAsync(ClaimedRefund refund, CancellationToken cancellationToken)
     {
         if (gateways.Find(refund.Provider) is not { } gateway) return new RefundOutcome.Unknown("not_configured");
-        // An earlier request may have been executed, and a key returns a stored 500 for its whole lifetime.
-        if (refund.Tries > 1 && await gateway.FindRefundAsync(refund.ToRequest(), cancellationToken) is { } found) return found;
+        // An earlier request may have been executed, and a key returns a stored 500 for its whole lifetime. After a wait for events, the
+        // database may be restored, so that it doesn't know the request.
+        if ((refund.Tries > 1 || refund.HasWaited)
+            && await gateway.FindRefundAsync(refund.ToRequest(), cancellationToken) is { } found)
+            return found;
         if (clock.GetUtcNow() - refund.KeyUsedAt >= gateway.IdempotencyKeyLifetime)
         {
             if (await store.UseNewKeyAsync(refund.RefundId, cancellationToken) is not { } number)

@@ -13,17 +13,25 @@ internal static class UnreadEvents
     public static Refusal Refuse(string what, string hint) => new(
         RefusalKind.Unavailable, "PAYMENTS_NOT_READ", what, Hint: hint, RetryAfter: RenewalPolicy.AnotherChargeRecheck);
 
-    private const string Await = "select awaits_events(array[@provider], @longest)";
+    private const string Await = "select awaits_events(@providers, @longest)";
 
-    private const string Note = "select note_return(@provider)";
+    private const string Note = """
+        select note_return(u.provider) from unnest(unread_providers()) as u (provider) where u.provider = any (@providers)
+        """;
+
+    /// <summary>Whether the events of one of these providers are unread.</summary>
+    public static Task<bool> ExistAsync(NpgsqlConnection connection, IEnumerable<string> providers, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            Await, new { providers = providers.ToArray(), longest = (TimeSpan?)null }, cancellationToken: cancellationToken));
 
     /// <summary>
-    /// Whether refunds may exist that are not known here; for <see cref="RenewalPolicy.LongestWaitForEvents"/> at most, also if the timer
-    /// that reads the events is switched off.
+    /// Whether payments or refunds of one of these providers may exist that are not known here; for
+    /// <see cref="RenewalPolicy.LongestWaitForEvents"/> at most, also if the timer that reads the events is switched off.
     /// </summary>
-    public static async Task<bool> AreAwaitedAsync(NpgsqlConnection connection, string provider, CancellationToken cancellationToken)
+    public static async Task<bool> AreAwaitedAsync(
+        NpgsqlConnection connection, IEnumerable<string> providers, CancellationToken cancellationToken)
     {
-        var wait = new { provider, longest = RenewalPolicy.LongestWaitForEvents };
+        var wait = new { providers = providers.ToArray(), longest = RenewalPolicy.LongestWaitForEvents };
         if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(Await, wait, cancellationToken: cancellationToken))) return false;
         await connection.ExecuteAsync(new CommandDefinition(Note, wait, cancellationToken: cancellationToken));
         return true;

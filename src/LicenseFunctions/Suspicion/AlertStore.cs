@@ -372,6 +372,20 @@ public sealed class AlertStore(LicenseDatabase database)
             now,
         }, cancellationToken: cancellationToken)) == 1;
 
+    private const string IsLastReview = """
+        select (actor_kind, actor_id, reason) is not distinct from (@Kind, @Id::uuid, @notes)
+        from audit_log
+        where subject = @alertId::text and action in ('alert.judged', 'alert.reopened')
+        order by audit_id desc
+        limit 1
+        """;
+
+    /// <summary>Whether the latest review of the alert had these notes and this reviewer.</summary>
+    public static Task<bool> IsLastReviewAsync(
+        NpgsqlConnection connection, Guid alertId, string? notes, Actor by, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            IsLastReview, new { alertId, notes, by.Kind, by.Id }, cancellationToken: cancellationToken));
+
     private const string MarkAsked = """
         update suspicious_activity_alerts set asked_at = @now where alert_id = @alertId and asked_at is null
         """;

@@ -49,9 +49,14 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
         if (review.Reinstate && before.SubscriptionId is { } locked)
             await SuspensionStore.LockAsync(connection, locked, cancellationToken);
-        // A repeated request changes nothing. A new alert is OPEN, too, so nothing is recorded about it.
         if (before.Status == review.Status && review.Status == AlertStatus.Open)
-            return before;
+        {
+            // A repeated request changes nothing. Another one would lose its notes.
+            return await AlertStore.IsLastReviewAsync(connection, alertId, review.Notes, by, cancellationToken)
+                ? before
+                : Impossible(before.Status, review.Status);
+        }
+
         if (before.Status != review.Status && !await AlertStore.MoveAsync(
             connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
             time.GetUtcNow().UtcDateTime, cancellationToken))

@@ -25,6 +25,8 @@ public static class RenewalRequests
         }),
     };
 
+    private const string RenewOnPage = "Renew the license on its page, if it can still be renewed.";
+
     /// <summary>The customer wants the period renewed now, and agrees to an amount.</summary>
     /// <param name="facts">The renewal and everything a decision needs.</param>
     /// <param name="acceptedUsd">The amount that the customer saw; another one is not accepted. Null for none.</param>
@@ -62,7 +64,9 @@ public static class RenewalRequests
         return renewal.Status switch
         {
             Applied => Refused("ALREADY_RENEWED", "It is paid and applied."),
-            Canceled or Lapsed => Refused("RENEWAL_CLOSED", "It is closed.", "Renew the license on its page, if it can still be renewed."),
+            Canceled or Lapsed => Refused("RENEWAL_CLOSED", "It is closed.", RenewOnPage),
+            _ when renewal.IsRefunded =>
+                Refused("RENEWAL_CLOSED", "A charge of the period was refunded, so it is being closed.", RenewOnPage),
             NeedsAuthentication => Refused("WAITS_FOR_CUSTOMER", "The bank waits until the customer confirms the payment."),
             AwaitingConsent => Refused("WAITS_FOR_CUSTOMER", "The price has increased, and only the customer can agree to it."),
             var status when !CanRetry(status) => Refused("NOT_RENEWABLE", "The master has no active price."),

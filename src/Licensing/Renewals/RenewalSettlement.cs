@@ -266,7 +266,7 @@ public static class RenewalSettlement
 
     /// <summary>
     /// The charge of the renewal's intent went back to the customer: it was credited to the wallet, or refunded before it was booked. A
-    /// renewal that waited for the charge is closed. Another one continues without the intent after a credit, and is closed after a refund.
+    /// renewal that waited for the charge is closed. Another one continues without the intent after a credit, and lapses after a refund.
     /// </summary>
     /// <param name="renewal">The renewal.</param>
     /// <param name="isRefunded">
@@ -284,7 +284,7 @@ public static class RenewalSettlement
             Lookups = 0,
             UnknownSince = null,
         };
-        if (isRefunded && !renewal.Status.IsFinal()) return LapseRefunded(released);
+        if (isRefunded && renewal.Status is not Applied) return LapseRefunded(released);
         return !renewal.IsChargeOpen ? new RenewalChange(released) : new RenewalChange(released with
         {
             Status = Canceled,
@@ -307,15 +307,19 @@ public static class RenewalSettlement
     /// <returns>Null if nothing changes.</returns>
     public static RenewalChange? WithoutCharge(Renewal renewal, string intentId, bool isRefunded, DateTimeOffset now) =>
         renewal.IntentId is not { } own || own == intentId ? WithoutCharge(renewal, isRefunded)
-        : isRefunded && !renewal.Status.IsFinal() ? new RenewalChange(renewal with { IsRefunded = true, NextActionAt = now })
-        : null;
+        : !isRefunded ? null
+        : renewal is { Status: Canceled } or { Status: Lapsed, LapsedBlocked: true } ? LapseRefunded(renewal)
+        : renewal.Status.IsFinal() ? null
+        // If its own charge is open, that holds the license.
+        : new RenewalChange(renewal with { IsRefunded = true, MayBePaid = false, NextActionAt = now });
 
-    /// <summary>Nothing is charged for this period without a request.</summary>
-    internal static RenewalChange LapseRefunded(Renewal renewal) => new(renewal with { Status = Lapsed, NextActionAt = null })
-    {
-        Audit = "renewal.lapsed",
-        Reason = "the charge was refunded",
-    };
+    /// <summary>Nothing is charged for this period without a request: no run opens the renewal again.</summary>
+    internal static RenewalChange LapseRefunded(Renewal renewal) =>
+        new(renewal with { Status = Lapsed, LapsedBlocked = false, NextActionAt = null })
+        {
+            Audit = renewal.Status is Lapsed ? null : "renewal.lapsed",
+            Reason = "the charge was refunded",
+        };
 
     // The customer paid, and the payment can't be booked. Another amount than asked is booked as it was paid, but only while the renewal
     // is open: a closed one is not waiting for a payment.

@@ -152,6 +152,27 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         Assert.Equal(new InvoiceCounts(issued, 0, 0, 1 - issued), await RunAsync(scene));
     }
 
+    // The timer that reads the events may be off: the first run that waits notes when the wait began.
+    [Theory]
+    [InlineData("null", "null")]
+    [InlineData("now() - interval '9 days'", "now() - interval '9 days'")]
+    public async Task Run_AProviderThatIsNotAskedForItsEvents_WaitsForThreeDays(string asked, string missed)
+    {
+        await using var scene = await SceneAsync();
+        await PayAsync(scene, 1, 10);
+        await AgeAsync(scene);
+        await scene.Database.ExecuteAsync(
+            $"insert into payment_event_reads (provider, asked_at, missed_until) values ('stripe', {asked}, {missed})");
+        const string Pass = "update payment_event_reads set missed_until = missed_until - @by::interval";
+
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 1), await RunAsync(scene));
+        await scene.Database.ExecuteAsync(Pass, new { by = "2 days 23 hours 59 minutes" });
+        Assert.Equal(new InvoiceCounts(0, 0, 0, 1), await RunAsync(scene));
+        await scene.Database.ExecuteAsync(Pass, new { by = "1 minute" });
+        Assert.Equal(new InvoiceCounts(1, 0, 0, 0), await RunAsync(scene));
+        Assert.Equal(["stripe"], await scene.Database.QueryAllAsync<string>("select provider from payment_event_reads"));
+    }
+
     [Fact]
     public async Task FilesOf_AMailAboutAnInvoice_AreItsPdfAndItsXml()
     {

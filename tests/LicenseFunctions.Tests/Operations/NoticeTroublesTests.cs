@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Settings;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
 using Licensing.Troubles;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -13,6 +14,10 @@ namespace LicenseFunctions.Tests.Operations;
 public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Later = "update trouble_watch set looked_at = '-infinity'";
+
+    /// <summary>Stripe is the only configured provider.</summary>
+    private static readonly RenewalPolicy Renewals = new(
+        true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
 
     private TestDatabase database = null!;
 
@@ -92,6 +97,28 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal((0, 3, 7), (
             await database.QueryAsync<int>("select count(*)::int from troubles"), await MailsAsync(),
             await database.QueryAsync<int>("select count(*)::int from license_events where type = 'trouble.closed'")));
+    }
+
+    // Otherwise charges stop, and nobody hears of it.
+    [Theory]
+    [InlineData("stripe", true)]
+    [InlineData("paypal", false)] // not configured: nothing waits for it
+    [InlineData(null, false)]
+    public async Task ADisabledTimer_ForWhichChargesWait_IsATrouble(string? unread, bool isTrouble)
+    {
+        await database.ExecuteAsync(
+            """
+            update timer_leases set last_succeeded_at = now() - interval '1 day' where timer_name in ('FetchPaymentEvents', 'ScanUsage');
+            insert into payment_event_reads (provider, missed_until) select @unread::text, now() where @unread::text is not null
+            """,
+            new { unread });
+
+        await database.ExecuteAsync(Later);
+        await Notice(disabled: ["FetchPaymentEvents", "ScanUsage"]).RunAsync(Cancel);
+
+        Assert.Equal(
+            isTrouble ? ["TIMER_LATE FetchPaymentEvents"] : [],
+            await database.QueryAllAsync<string>("select cause || ' ' || subject from troubles"));
     }
 
     [Fact]
@@ -214,12 +241,14 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
     private Task<int> MailsAsync() =>
         database.QueryAsync<int>("select count(*)::int from outbox where payload ->> 'template' = 'operator_troubles'");
 
-    private NoticeTroubles Notice(string? alertEmail = "ops@example.com")
+    private NoticeTroubles Notice(string? alertEmail = "ops@example.com", params string[] disabled)
     {
         var settings = new SettingReader(new ConfigurationBuilder().AddJsonFile(
-            Path.Combine(Repository.Root, "local.settings.sample.json")).Build().GetSection("Values"));
+            Path.Combine(Repository.Root, "local.settings.sample.json")).AddInMemoryCollection(
+            disabled.Select(name => KeyValuePair.Create<string, string?>($"Values:AzureWebJobs.{name}.Disabled", "true")))
+            .Build().GetSection("Values"));
         return new NoticeTroubles(
             database.Database, new TimerFallbackStore(database.Database), TimerSchedules.Read(settings, TimeProvider.System),
-            new TroubleSettings(new TroublePolicy(), alertEmail), NullLogger<NoticeTroubles>.Instance);
+            new TroubleSettings(new TroublePolicy(), alertEmail), Renewals, NullLogger<NoticeTroubles>.Instance);
     }
 }

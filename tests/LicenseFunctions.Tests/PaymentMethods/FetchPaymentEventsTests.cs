@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Renewals;
 using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
 using StripeStandIn;
 using Xunit;
 
@@ -300,6 +302,21 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Empty(await UnreadAsync());
     }
 
+    // The statement of a restore, or a refund that waits, notes the return. The timer asks much later.
+    [Fact]
+    public async Task Fetch_OfAProviderWhoseReturnWasNotedLongBefore_ChargesWaitUntilItIsRead()
+    {
+        await scene.ChargeAsync();
+        await scene.Database.ExecuteAsync(
+            "insert into payment_event_reads (provider, missed_until) values ('stripe', now() - interval '7 hours')");
+        Assert.Equal(["stripe"], await UnreadAsync());
+
+        scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "events.list", Times: null));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+
+        Assert.Equal(["stripe"], await UnreadAsync());
+    }
+
     // Nothing may be charged for its license, and the license must not be suspended, before the charge is booked or decided.
     [Fact]
     public async Task Fetch_AfterARestore_ASuccessThatCantBeApplied_IsACaseAtOnce_ThatHoldsItsLicense()
@@ -429,6 +446,64 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
             (refusal is null ? "dismissed" : null, refusal is null ? 0 : 1),
             (await scene.Database.QueryAsync<string?>("select decision from payment_cases"),
                 await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events")));
+    }
+
+    // By then, the period may be charged otherwise. A read after a restore lists the event again.
+    [Theory]
+    [InlineData("dismissed", "due")]
+    [InlineData("credited", "due")]
+    [InlineData(null, "applied")]
+    public async Task Fetch_ASuccessWhoseCaseIsDecided_IsNotBooked(string? decision, string status)
+    {
+        await scene.Fetch.RunAsync(Token);
+        var license = await scene.ChargeAsync();
+        await scene.LoseSuccessAsync(license);
+        await scene.Database.ExecuteAsync(
+            """
+            update payment_event_reads set read_until = now() - interval '2 hours';
+            insert into payment_cases (provider, reason, subject, detail, decision, decided_at)
+            values ('stripe', 'not_booked', @intent, 'a test', @decision::text, case when @decision::text is not null then now() end)
+            """,
+            new { intent = scene.IntentOf(license), decision });
+        var success = scene.Stripe.StandIn.Account.Events.Single(made => (string?)made["type"] == "payment_intent.succeeded");
+
+        // Its first read failed, so the charge was not known.
+        await scene.Database.ExecuteAsync(
+            "insert into unapplied_events (provider, event_id, event_type, created_at) values ('stripe', @id, 'x', @at)",
+            new { id = success.Id(), at = DateTimeOffset.FromUnixTimeSeconds((long)success["created"]!).UtcDateTime });
+
+        await scene.Fetch.RunAsync(Token);
+
+        Assert.Equal(
+            (status, 0),
+            (await scene.StatusAsync(license), await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events")));
+    }
+
+    // The run that tries the event has loaded it before the decision.
+    [Theory]
+    [InlineData("dismissed", false)]
+    [InlineData("credited", false)]
+    [InlineData(null, true)]
+    public async Task Fail_OfASuccessWhoseCaseIsDecided_StoresNothing(string? decision, bool isStored)
+    {
+        var license = await scene.ChargeAsync();
+        await scene.Database.ExecuteAsync(
+            """
+            insert into payment_cases (provider, reason, subject, detail, decision, decided_at)
+            values ('stripe', 'not_booked', 'pi_1', 'a test', @decision::text, case when @decision::text is not null then now() end)
+            """,
+            new { decision });
+        var reads = new PaymentEventReads(
+            scene.Database.Database, new SuspensionStore(scene.Database.Database, new LicenseInvalidation(), TimeProvider.System),
+            TimeProvider.System);
+        var late = new UnappliedEvent("evt_1", "x", TimeProvider.System.GetUtcNow().UtcDateTime, default, "pi_1");
+
+        var concern = new PaymentCase(PaymentCaseReason.NotBooked, "pi_1", null, license, null, "ch_1", 4999, "usd", "a test");
+
+        Assert.Equal(isStored, await reads.FailAsync("stripe", late, concern, Token));
+
+        Assert.Equal(isStored, await reads.TryLaterAsync("stripe", late, Token));
+        Assert.Equal(isStored ? 1 : 0, await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events"));
     }
 
     [Theory]

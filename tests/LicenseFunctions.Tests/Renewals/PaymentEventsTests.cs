@@ -2,6 +2,7 @@ using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
+using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing;
@@ -813,6 +814,9 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             new PaymentEvent("paypal", "evt_success", "test", now, new PaymentFact.Ignored()),
             new PaymentCase(PaymentCaseReason.NotBooked, "order_1", renewal.RenewalId, license, null, "cap_1", 4999, "usd", "a test"), Token);
 
+        // It had lapsed while the license was suspended, and was opened again.
+        await database.ExecuteAsync("update renewals set lapsed_blocked = true");
+
         await ApplyAsync(new PaymentFact.Reversed(new PaymentReversal(
             ReversalKind.Refund, "re_9", ReversalState.Succeeded, 4999, "usd", null, "cap_1", null, now)), "paypal");
         var facts = Assert.Single(await world.Store.ClaimAsync(
@@ -846,9 +850,30 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             (facts.Renewal.Status, facts.Renewal.IntentId, facts.Renewal.IsRefunded, facts.HasOtherCharge));
     }
 
-    // The charge is of one license, and the case about it names a renewal of another: two such events must not wait for each other.
+    // Auto-renewal was switched off and on again: the canceled renewal is not opened.
     [Fact]
-    public async Task Apply_ARefundThatConcernsTwoLicenses_LocksThemInTheirOrder()
+    public async Task ARefundOfAChargeOfACanceledRenewal_ClosesItForGood()
+    {
+        await ChargeAsync(status: RenewalStatus.SoftDeclined);
+        await database.ExecuteAsync("update renewals set status = 'canceled', next_action_at = null");
+        await world.Store.RecordAsync(
+            new PaymentEvent("stripe", "evt_success", "test", now, new PaymentFact.Ignored()),
+            new PaymentCase(PaymentCaseReason.NotBooked, "pi_1", null, license, null, "ch_1", 4999, "usd", "a test"), Token);
+
+        await ApplyAsync(Refund("pi_1"));
+
+        Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now, 10, Token));
+        Assert.Equal("lapsed", await database.QueryAsync<string>("select status from renewals"));
+    }
+
+    // The charge is of one license, and the case about it names a renewal of another: two such changes must not wait for each other.
+    [Theory]
+    [InlineData("refund", false)]
+    [InlineData("refund", true)]
+    [InlineData("credit", false)]
+    [InlineData("cannot_book", false)]
+    [InlineData("cannot_book", true)]
+    public async Task AChangeThatConcernsTwoLicenses_LocksThemInTheirOrder(string change, bool isDecided)
     {
         var other = await world.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(90), CardId = "pm_2" });
         if (string.CompareOrdinal(other.ToString(), license.ToString()) > 0)
@@ -866,15 +891,28 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             select subscription_id, subscriber_id, now() + interval '90 days', 'auto', 'due', now() from subscriptions
             where subscription_id = @other;
             insert into payment_cases (provider, reason, subject, renewal_id, transaction_id, amount_minor, currency, detail)
-            select 'stripe', 'not_booked', 'pi_1', renewal_id, 'ch_1', 4999, 'usd', 'a test' from renewals where subscription_id = @other
+            select 'stripe', 'not_booked', 'pi_1', renewal_id, 'ch_1', 4999, 'usd', 'a test' from renewals where subscription_id = @other;
+            update payment_cases set decision = 'dismissed', decided_at = now() where @isDecided;
+            update payment_cases set user_id = (select user_id from users limit 1)
             """,
-            new { other });
+            new { other, isDecided });
+        var concern = new PaymentCase(
+            PaymentCaseReason.NotBooked, "pi_1", Guid.Parse(await OfOtherAsync("renewal_id::text")), null, null, "ch_1", 4999, "usd",
+            "a test");
         await using var holder = await database.Source.OpenConnectionAsync(Token);
         await using var transaction = await holder.BeginTransactionAsync(Token);
         await using var hold = new NpgsqlCommand($"select from license_states where subscription_id = '{other}' for update", holder);
         await hold.ExecuteNonQueryAsync(Token);
 
-        var refund = ApplyAsync(Refund("pi_1"));
+        Task changed = change switch
+        {
+            "refund" => ApplyAsync(Refund("pi_1")),
+            "credit" => CreditAsync("not_booked"),
+            _ => new PaymentEventReads(
+                database.Database, new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System),
+                TimeProvider.System).FailAsync(
+                    "stripe", new UnappliedEvent("evt_9", "x", now.UtcDateTime, default, "pi_1"), concern, Token),
+        };
         await SomebodyWaitsAsync();
         Assert.Equal(1, await database.QueryAsync<int>(
             """
@@ -883,9 +921,12 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             """,
             new { license }));
         await transaction.RollbackAsync(Token);
-        await refund;
+        await changed;
 
-        Assert.Equal("lapsed", await database.QueryAsync<string>("select status from renewals where subscription_id = @other", new { other }));
+        if (change == "refund" && !isDecided) Assert.Equal("lapsed", await OfOtherAsync("status"));
+
+        Task<string> OfOtherAsync(string column) =>
+            database.QueryAsync<string>($"select {column} from renewals where subscription_id = @other", new { other });
     }
 
     // Also if no run was made for days after the decision.

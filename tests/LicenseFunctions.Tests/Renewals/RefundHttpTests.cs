@@ -165,6 +165,74 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         Assert.Equal(("succeeded", 1000), (await StateAsync(paid), Refunded(paid)));
     }
 
+    // The refund was stored, and the process ended before the first request. After the wait, an answer may be missing for three days.
+    [Fact]
+    public async Task Refund_ThatWaitedForEvents_BeforeItsFirstRequest_IsTriedAsOften_AsAnyOther()
+    {
+        var paid = await PayAsync();
+        stripe.Faults.Add(new Fault(FaultKind.DropBefore, "refunds.create", paid.Intent, Times: null));
+        var id = (string)(await RefundAsync(paid, 10)).Body["refund_id"]!;
+        await database.ExecuteAsync(
+            """
+            update refunds set tries = 0, key_used_at = null, code = null, requested_at = requested_at - interval '4 days'
+            where refund_id = @id::uuid;
+            insert into payment_event_reads (provider, missed_until) values ('stripe', now())
+            """,
+            new { id });
+        await TryAgainAsync();
+        Assert.Equal("0 events_not_read", await TriesAsync());
+        await TryAgainAsync();
+        Assert.Equal("0 events_not_read", await TriesAsync());
+        await database.ExecuteAsync("delete from payment_event_reads");
+
+        await TryAgainAsync();
+
+        Assert.StartsWith("1 ", await TriesAsync(), StringComparison.Ordinal);
+        Assert.True(await database.QueryAsync<bool>(
+            "select next_try_at < now() + interval '10 minutes' from refunds where refund_id = @id::uuid", new { id }));
+        Assert.Empty(await CasesAsync(paid));
+        await database.ExecuteAsync(
+            "update refunds set key_used_at = key_used_at - interval '3 days' where refund_id = @id::uuid", new { id });
+        await TryAgainAsync();
+        Assert.Single(await CasesAsync(paid));
+
+        async Task TryAgainAsync()
+        {
+            await MakeDueAsync("refunds", "refund_id", id);
+            await app.RunTimerAsync(database, "ReconcileRenewals");
+        }
+
+        Task<string> TriesAsync() => database.QueryAsync<string>(
+            """
+            select concat_ws(' ', tries, code, case when key_used_at is not null then 'sent' end) from refunds where refund_id = @id::uuid
+            """,
+            new { id });
+    }
+
+    // The restored database doesn't know the request, and the provider has forgotten its key.
+    [Fact]
+    public async Task Refund_ThatWasMadeBeforeTheRestore_IsLookedUpAfterTheWait()
+    {
+        var paid = await PayAsync();
+        stripe.Faults.Add(new Fault(FaultKind.ErrorAfter, "refunds.create", paid.Intent, Times: null));
+        var id = (string)(await RefundAsync(paid, 10)).Body["refund_id"]!;
+        stripe.Faults.Clear();
+        await database.ExecuteAsync(
+            """
+            update refunds set tries = 0, key_used_at = null, key_number = 7, code = null where refund_id = @id::uuid;
+            insert into payment_event_reads (provider, missed_until) values ('stripe', now())
+            """,
+            new { id });
+        await MakeDueAsync("refunds", "refund_id", id);
+        await app.RunTimerAsync(database, "ReconcileRenewals");
+        await database.ExecuteAsync("delete from payment_event_reads");
+
+        await MakeDueAsync("refunds", "refund_id", id);
+        await app.RunTimerAsync(database, "ReconcileRenewals");
+
+        Assert.Equal(("succeeded", 1000), (await StateAsync(paid), Refunded(paid)));
+    }
+
     [Fact]
     public async Task Refund_OfADisputedCharge_IsRefused_EvenIfOnlyStripeKnowsOfTheDispute()
     {
@@ -489,7 +557,9 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
         stripe.Faults.Add(new Fault(FaultKind.ErrorBefore, "refunds.create", paid.Intent, Times: null));
         var (_, refund) = await RefundAsync(paid, 49.99);
         await database.ExecuteAsync(
-            "update refunds set requested_at = requested_at - interval '3 days' where renewal_id = @Renewal", paid);
+            "update refunds set key_used_at = key_used_at - interval '3 days', requested_at = requested_at - interval '3 days' "
+            + "where renewal_id = @Renewal",
+            paid);
         await MakeDueAsync("refunds", "refund_id", (string)refund["refund_id"]!);
         await app.RunTimerAsync(database, "ReconcileRenewals");
         stripe.Faults.Clear();

@@ -98,6 +98,26 @@ public sealed class AlertTests(PostgresFixture postgres)
 
         Assert.Equal(RowJson.Of(first.Value), RowJson.Of(second.Value));
         Assert.Equal(["alert.reopened"], await scene.Database.QueryAllAsync<string>("select action from audit_log"));
+
+        // Another request is not a repeat: its notes would be lost.
+        foreach (var (again, by) in (IEnumerable<(AlertReview, Actor)>)
+            [(reopen with { Notes = "Another reason" }, Operator), (reopen, Actor.Operator(Guid.NewGuid()))])
+            Assert.Equal("INVALID_TRANSITION", (await scene.Review.RunAsync(alert, again, by, Stop)).Refusal?.Code);
+    }
+
+    [Fact]
+    public async Task Reopen_OfANewAlert_IsRefused()
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        var alert = await scene.Database.QueryAsync<Guid>(
+            """
+            insert into suspicious_activity_alerts (activity_type, severity, status) values ('MULTIPLE_IPS', 'LOW', 'OPEN')
+            returning alert_id
+            """);
+
+        var refusal = (await scene.Review.RunAsync(alert, new AlertReview("OPEN", "A note"), Operator, Stop)).Refusal;
+
+        Assert.Equal("INVALID_TRANSITION", refusal?.Code);
     }
 
     [Fact]

@@ -124,7 +124,13 @@ public sealed class RenewalPlanTests
     [InlineData(RenewalStatus.Charging, false)]
     public void Next_OfARefundedPeriod_CancelsItsIntent_AndLapses(RenewalStatus status, bool hasIntent)
     {
-        var renewal = Charging with { Status = status, IntentId = hasIntent ? "pi_2" : null, IsRefunded = true };
+        var renewal = Charging with
+        {
+            Status = status,
+            IntentId = hasIntent ? "pi_2" : null,
+            IsRefunded = true,
+            LapsedBlocked = true,
+        };
         foreach (var facts in (RenewalFacts[])
             [Facts(renewal, Card), Facts(renewal, Card, wallet: 49.99m), Facts(renewal) with { IsAnotherAwaited = true },
                 Facts(renewal, Card) with { UnreadProviders = ["stripe"] }])
@@ -132,8 +138,14 @@ public sealed class RenewalPlanTests
             var step = Next(facts);
             if (!hasIntent && status is RenewalStatus.Charging) step = Next(facts with { Renewal = After(step) });
 
-            if (hasIntent) Assert.Equal("pi_2", Assert.IsType<RenewalStep.CancelIntent>(step).IntentId);
-            else Assert.Equal((RenewalStatus.Lapsed, null), (After(step).Status, After(step).NextActionAt));
+            if (hasIntent)
+            {
+                Assert.Equal("pi_2", Assert.IsType<RenewalStep.CancelIntent>(step).IntentId);
+                continue;
+            }
+
+            var after = After(step);
+            Assert.Equal((RenewalStatus.Lapsed, false, null), (after.Status, after.LapsedBlocked, after.NextActionAt));
         }
 
         // The customer may still request it.
@@ -148,11 +160,26 @@ public sealed class RenewalPlanTests
     [InlineData(RenewalStatus.Lapsed, true, false)]
     public void WithoutCharge_OfARenewalThatHasAnotherIntent_LapsesAfterARefund(RenewalStatus status, bool isRefunded, bool lapses)
     {
-        var renewal = Charging with { Status = status, IntentId = "order_1", NextActionAt = Expiry.AddHours(1) };
+        var renewal = Charging with { Status = status, IntentId = "order_1", NextActionAt = Expiry.AddHours(1), MayBePaid = true };
 
         var change = RenewalSettlement.WithoutCharge(renewal, "pi_1", isRefunded, Expiry);
 
-        Assert.Equal(lapses ? renewal with { IsRefunded = true, NextActionAt = Expiry } : null, change?.After);
+        // Otherwise the license stays valid unpaid while the other intent can't be canceled.
+        Assert.Equal(lapses ? renewal with { IsRefunded = true, MayBePaid = false, NextActionAt = Expiry } : null, change?.After);
+    }
+
+    // Otherwise it is opened again, and the period is charged.
+    [Theory]
+    [InlineData(RenewalStatus.Canceled, false)]
+    [InlineData(RenewalStatus.Lapsed, true)]
+    public void WithoutCharge_OfAClosedRenewalThatMayBeOpened_ClosesItForGood(RenewalStatus status, bool isBlocked)
+    {
+        var closed = Charging with { Status = status, IntentId = "order_1", LapsedBlocked = isBlocked, NextActionAt = null };
+
+        Assert.Null(RenewalSettlement.WithoutCharge(closed, "pi_1", isRefunded: false, Expiry));
+        Assert.Equal(
+            closed with { Status = RenewalStatus.Lapsed, LapsedBlocked = false },
+            RenewalSettlement.WithoutCharge(closed, "pi_1", isRefunded: true, Expiry)!.After);
     }
 
     [Fact]

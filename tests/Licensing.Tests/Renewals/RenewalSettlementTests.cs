@@ -338,12 +338,18 @@ public sealed class RenewalSettlementTests
     [Theory]
     [InlineData(RenewalStatus.NeedsAuthentication, true, RenewalStatus.Lapsed)]
     [InlineData(RenewalStatus.SoftDeclined, true, RenewalStatus.Lapsed)]
-    [InlineData(RenewalStatus.Canceled, true, RenewalStatus.Canceled)]
+    [InlineData(RenewalStatus.Canceled, true, RenewalStatus.Lapsed)] // a canceled one would be opened again
+    [InlineData(RenewalStatus.Lapsed, true, RenewalStatus.Lapsed)]
+    [InlineData(RenewalStatus.Canceled, false, RenewalStatus.Canceled)]
     [InlineData(RenewalStatus.SoftDeclined, false, RenewalStatus.SoftDeclined)]
     [InlineData(RenewalStatus.Undecided, false, RenewalStatus.Canceled)]
     public void WithoutCharge_AfterARefund_ChargesNothingAgainWithoutARequest(
-        RenewalStatus status, bool isRefunded, RenewalStatus expected) =>
-        Assert.Equal(expected, RenewalSettlement.WithoutCharge(Charging with { Status = status }, isRefunded).After.Status);
+        RenewalStatus status, bool isRefunded, RenewalStatus expected)
+    {
+        var after = RenewalSettlement.WithoutCharge(Charging with { Status = status, LapsedBlocked = true }, isRefunded).After;
+
+        Assert.Equal((expected, !isRefunded), (after.Status, after.LapsedBlocked));
+    }
 
     [Fact]
     public void Settle_AGatewayThatStatesYears_IsLookedUpTomorrow() =>

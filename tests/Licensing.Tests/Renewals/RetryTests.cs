@@ -38,6 +38,18 @@ public sealed class RetryTests
         Assert.Equal(code is null, RenewalRequests.CanRetry(status));
     }
 
+    // Only the customer may request it.
+    [Theory]
+    [InlineData(RenewalStatus.SoftDeclined)]
+    [InlineData(RenewalStatus.Due)]
+    [InlineData(RenewalStatus.NeedsAuthentication)]
+    public void Retry_OfARefundedPeriod_IsRefused(RenewalStatus status)
+    {
+        var refunded = Declined with { Status = status, IntentId = "pi_2", IsRefunded = true };
+
+        Assert.Equal("RENEWAL_CLOSED", RenewalRequests.Retry(Facts(refunded, Card), Policy, Expiry).Refusal?.Code);
+    }
+
     [Fact]
     public void Retry_OfADeclinedRenewal_IsDueNowAndCharged()
     {
