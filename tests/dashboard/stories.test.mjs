@@ -151,7 +151,7 @@ test('an operator suspends a license and undoes it', async () => {
 });
 
 test('a license that ended says what expert advisors may still do, and one that was suspended for fraud that they may not', async () => {
-  const closing = /can still manage and close their open positions, at least until/;
+  const closing = /can still manage and close their open positions/;
   const expired = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}` });
   await expired.getByText(closing).waitFor();
   await close(expired);
