@@ -114,7 +114,7 @@ test('a new customer reads what to do first, and the license’s page has the sa
 
 test('home and the license’s page say when the next renewal is charged, how much, and what pays it', async () => {
   const page = await open(browser, backend, { as: people.nora, path: '/' });
-  const sentence = page.getByText(/^Renews on \w+ \d+, \d+ for \$\d+\.\d\d (from the wallet|with .+)$/);
+  const sentence = page.getByText(/^Renews on \w+\s\d+,\s\d+ for \$\d+\.\d\d (from the wallet|with .+)$/);
   await sentence.waitFor();
   const shown = await sentence.innerText();
   await page.goto(`${backend.address}/app/licenses/${licenses.nora}`);

@@ -43,10 +43,10 @@ export default function HealthTab({ id }: TabProps) {
       {owner && (
         <Show of={tasks}>
           {(list) => (
-            <>
+            <div className="own-tasks">
               <Tasks of={list.tasks.filter((task) => task.subscription_id === id)} />
               {planned(list, id) && <p>{planned(list, id)}</p>}
-            </>
+            </div>
           )}
         </Show>
       )}
