@@ -12,7 +12,7 @@ namespace LicenseFunctions.Home;
 
 /// <summary>What is charged next for a license, without the customer.</summary>
 /// <param name="At">When the renewal begins; the present time if it is due.</param>
-/// <param name="AmountUsd">With what earlier renewals left open.</param>
+/// <param name="AmountUsd">With what the payment includes for earlier renewals.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with a later charge).</param>
 /// <param name="CardBrand">The brand of the card that pays; null if no card does.</param>
 /// <param name="CardLastFour">Its last digits; null if they are not known.</param>
@@ -62,11 +62,11 @@ public sealed class ListTasks(
 
     private PlannedRenewal? Planned(NextRenewal next, DateTimeOffset now) =>
         next is { IsActive: true, IsChargeOpen: false, Status: null or RenewalStatus.Due }
-        && next.Forecast(policy) is { Obstacle: null, With: { } with }
+        && next.Forecast(policy) is { Obstacle: null, With: { } with, DebtsUsd: var debtsUsd }
         && next.Price(policy).AmountUsd is { } priceUsd
             ? new PlannedRenewal(
                 next.SubscriptionId, policy.OpensAt(next.ExpiresAt) is var opensAt && opensAt > now ? opensAt : now,
-                priceUsd + next.DebtUsd, EnumWords.Of(with), with is PaidWith.Card ? next.CardBrand : null,
+                priceUsd + debtsUsd, EnumWords.Of(with), with is PaidWith.Card ? next.CardBrand : null,
                 with is PaidWith.Card ? next.Card?.LastFour : null)
             : null;
 
