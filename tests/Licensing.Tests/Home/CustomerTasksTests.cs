@@ -178,7 +178,7 @@ public sealed class CustomerTasksTests
         { "new, suspended by the platform", Fine with { IsUnused = true, IsSuspended = true }, "AskPlatform" },
         { "new, manual", Fine with { IsUnused = true, Renewal = Renewed(7.1, "off") }, "ConnectEa SetUpRenewal" },
         { "new, manual, soon", Fine with { IsUnused = true, Renewal = Renewed(7, "off") }, "ConnectEa RenewManually" },
-        { "new, manual, nothing pays", Fine with { IsUnused = true, Renewal = Renewed(20, "off, nothing pays") }, "ConnectEa SetUpRenewal" },
+        { "new, unpaid", Fine with { IsUnused = true, Renewal = Renewed(20, "off, nothing pays") }, "ConnectEa SetUpRenewal" },
         { "new, manual, no price", Fine with { IsUnused = true, Renewal = Renewed(20, "off, no price") }, "ConnectEa" },
         { "new, nothing pays", Fine with { IsUnused = true, Renewal = Renewed(20, "nothing pays") }, "ConnectEa AddPaymentMethod" },
         { "a question", Fine with { QuestionId = Alert }, "AnswerAlert" },
