@@ -100,7 +100,7 @@ greet() {
   pages             $([ -f src/dashboard/dist/index.html ] && echo "$pages" || echo "not built: they need Node.js 20 or later")
 TEXT
   [ -z "${DEMO_SIGN_IN_SECRET:-}" ] || cat <<TEXT
-  sign in as        sara.haddad, a customer whose license is suspended, or olga.operator, an operator who can reinstate it
+  sign in as        sara.haddad, a customer whose license is suspended at first, or olga.operator, an operator who can reinstate it
 TEXT
   cat <<TEXT
   API               $address
@@ -123,6 +123,9 @@ TEXT
 TEXT
   [ -n "$empty" ] || cat <<TEXT
   license tokens    demo-tunde (no device yet), demo-nora (two devices), demo-amara (in grace), demo-paul (expired), demo-sara (suspended)
+TEXT
+  [ -n "$empty" ] || [ -z "$CLUSTER" ] || cat <<TEXT
+  new demo data     ./dev run --data FOLDER, with a new folder: this one keeps what was changed
 TEXT
   printf '\n  Try, in another terminal:\n\n'
   if [ -n "$empty" ]; then try_empty "$address"; else try_demo "$address"; fi

@@ -299,8 +299,11 @@ internal sealed class Schedule : ILogger<RunDueRenewals>
 
         // A bank that declined a card permanently declines it again, so the customer is asked to save another one.
         bool IsToldWhy(Renewal one) => one.SubscriptionId == id && one.PeriodStart == expiry && one.Status is RenewalStatus.HardDeclined;
-        if (refusal != "TOO_MANY_ATTEMPTS" && !world.Renewals.Any(IsToldWhy) && !world.Cases.Any(one => one.SubscriptionId == id))
+        if (refusal is not ("TOO_MANY_ATTEMPTS" or "NEEDS_ANOTHER_CARD") && !world.Renewals.Any(IsToldWhy)
+            && !world.Cases.Any(one => one.SubscriptionId == id))
+        {
             Violate($"{id} asks with a good card and is not renewed: {refusal}");
+        }
     }
 
     private static bool IsReversal(PaymentEvent received) => received.Fact is PaymentFact.Reversed;

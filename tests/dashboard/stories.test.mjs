@@ -94,6 +94,48 @@ test('a page whose file or settings can’t be loaded offers a retry', async () 
   await close(page);
 });
 
+test('a new customer reads what to do first, and the license’s page has the same tasks', async () => {
+  const page = await open(browser, backend, { as: people.tunde, path: '/' });
+  const tasks = page.locator('.task h3');
+  await tasks.first().waitFor();
+  const shown = await tasks.allInnerTexts();
+  assert.match(shown[0], /: connect your expert advisor$/);
+  assert.match(shown[1], / is not renewed automatically$/);
+  await takeScreenshot(page, 'story-new-customer');
+  await page.goto(`${backend.address}/app/licenses/${licenses.tunde}`);
+  await tasks.first().waitFor();
+  assert.deepEqual(await tasks.allInnerTexts(), shown);
+  await page.getByRole('heading', { name: 'License health' }).waitFor();
+  await gone(page.getByRole('heading', { name: 'What you can do' }));
+  await assertAccessible(page, 'tasks of a license');
+  await takeScreenshot(page, 'story-new-license');
+  await close(page);
+});
+
+test('home and the license’s page say when the next renewal is charged, how much, and what pays it', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/' });
+  const sentence = page.getByText(/^Renews on \w+\s\d+,\s\d+ for \$\d+\.\d\d (from the wallet|with .+)$/);
+  await sentence.waitFor();
+  const shown = await sentence.innerText();
+  await page.goto(`${backend.address}/app/licenses/${licenses.nora}`);
+  assert.equal(await sentence.innerText(), shown);
+  await close(page);
+});
+
+test('a customer whose card has expired is asked to replace it before the renewal', async () => {
+  const page = await open(browser, backend, { as: people.paul, path: '/' });
+  await page.getByText('The saved payment method can’t pay: the card has expired.', { exact: false }).waitFor();
+  await page.getByRole('link', { name: /^Add another payment method/ }).waitFor();
+  await takeScreenshot(page, 'story-expired-card-home');
+  await page.goto(`${backend.address}/app/licenses/${licenses.paul}/renewals?renew`);
+  await page.getByRole('dialog').getByText('The saved card has expired.', { exact: false }).waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Add another payment method' }).waitFor();
+  await takeScreenshot(page, 'story-expired-card');
+  await close(page);
+  const renewed = await backend.call('POST', `/api/v1/licenses/${licenses.paul}/renew`, backend.token('subscriber', people.paul));
+  assert.deepEqual([renewed.status, renewed.body.code], [409, 'NEEDS_ANOTHER_CARD']);
+});
+
 test('a third device suspends; the customer appeals, the operator sees it first and reinstates, and the device works', async () => {
   assert.equal(await check('EA-1', 1001, '198.51.100.1'), 'VALID');
   assert.equal(await check('EA-2', 1002, '203.0.113.2'), 'VALID');
@@ -157,7 +199,7 @@ test('an operator suspends a license and undoes it', async () => {
 });
 
 test('a license that ended says what expert advisors may still do, and one that was suspended for fraud that they may not', async () => {
-  const closing = /can still manage and close their open positions, at least until/;
+  const closing = /can still manage and close their open positions/;
   const expired = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}` });
   await expired.getByText(closing).waitFor();
   await close(expired);

@@ -219,12 +219,15 @@ const tasks = [
   ['AGREE_TO_PRICE', ['RUNNING', 'IN_GRACE', 'ENDED'], 'price_consent', null],
   ['RENEW_IN_GRACE', ['IN_GRACE']],
   ['ANSWER_ALERT', ['RUNNING']],
-  ['REPLACE_CARD', ['RUNNING'], 'insufficient_funds'],
+  ['CONNECT_EA', ['RUNNING']],
+  ['REPLACE_CARD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'expired_card'],
   ['ADD_PAYMENT_METHOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'no_payment_method'],
   ['ADD_MONEY', ['RUNNING', 'IN_GRACE', 'ENDED'], 'no_payment_method'],
   ['ADD_MONEY', ['RUNNING', 'IN_GRACE', 'ENDED'], 'unknown_payment_provider'],
   ['RENEW_MANUALLY', ['RUNNING'], 'auto_renew_off'],
   ['RENEW_MANUALLY', ['RUNNING'], 'paid_before'],
+  ['SET_UP_RENEWAL', ['RUNNING']],
+  ['SET_UP_RENEWAL', ['RUNNING'], 'no_payment_method'],
   ['ENDS_FOR_GOOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'no_active_price'],
   ['ENDS_FOR_GOOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'account_closed'],
   ['DECIDE_DEVICE', ['RUNNING']],
@@ -243,6 +246,7 @@ for (const locale of ['en-US', 'de-DE'])
       route.fulfill({
         json: {
           tasks: tasks.map((task, n) => ({ ...task, subscription_id: `${n}`, master: 'gold.swing', amount_usd: 39.5, alert_id: null })),
+          renewals: [],
         },
       }),
     );

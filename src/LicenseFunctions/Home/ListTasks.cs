@@ -10,10 +10,20 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Home;
 
-/// <param name="Tasks">The most urgent first; empty if there is nothing to do.</param>
-public sealed record TaskList(IReadOnlyList<CustomerTask> Tasks);
+/// <summary>What is charged next for a license, without the customer.</summary>
+/// <param name="At">When the renewal begins; the present time if it is due.</param>
+/// <param name="AmountUsd">With what the payment includes for earlier renewals.</param>
+/// <param name="PaysWith">nothing, wallet, card or deferred (taken with a later charge).</param>
+/// <param name="CardBrand">The brand of the card that pays; null if no card does.</param>
+/// <param name="CardLastFour">Its last digits; null if they are not known.</param>
+public sealed record PlannedRenewal(
+    Guid SubscriptionId, DateTimeOffset At, decimal AmountUsd, string PaysWith, string? CardBrand, string? CardLastFour);
 
-/// <summary>Lists what a customer has to do, over all of the customer's licenses.</summary>
+/// <param name="Tasks">The most urgent first; empty if there is nothing to do.</param>
+/// <param name="Renewals">The automatic renewals that should succeed.</param>
+public sealed record TaskList(IReadOnlyList<CustomerTask> Tasks, IReadOnlyList<PlannedRenewal> Renewals);
+
+/// <summary>Lists what a customer has to do over all of the customer's licenses, and what is charged next.</summary>
 public sealed class ListTasks(
     LicenseDatabase database, LicenseListStore licenses, RenewalReads renewals, AlertStore alerts, DeviceStore devices,
     RenewalPolicy policy, TimeProvider time)
@@ -37,9 +47,12 @@ public sealed class ListTasks(
             listed.Select(license => new TaskFacts(
                 license.SubscriptionId, license.Master, EnumWords.Parse<LicenseCode>(license.Code), license.IsSuspended,
                 license.GraceUntil, [.. suspensions[license.SubscriptionId].Select(one => Suspension(one, now))],
-                next.TryGetValue(license.SubscriptionId, out var renewal) ? Renewal(renewal) : null,
-                questions[license.SubscriptionId].FirstOrDefault()?.AlertId, refused[license.SubscriptionId].FirstOrDefault()?.AlertId)),
-            now));
+                next.TryGetValue(license.SubscriptionId, out var renewal) ? Renewal(renewal, now) : null,
+                questions[license.SubscriptionId].FirstOrDefault()?.AlertId, refused[license.SubscriptionId].FirstOrDefault()?.AlertId)
+            {
+                IsUnused = license is { LastUsedAt: null, DeviceCount: 0 },
+            }),
+            now), [.. next.Values.Select(one => Planned(one, now)).OfType<PlannedRenewal>()]);
     }
 
     private static TaskSuspension Suspension(ListedSuspension open, DateTimeOffset now) => new(
@@ -47,7 +60,17 @@ public sealed class ListTasks(
         SubscriberLift.IsAllowed(open.Cause, open.LastLiftAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null, now),
         CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.HasAppeal);
 
-    private TaskRenewal Renewal(NextRenewal next)
+    private PlannedRenewal? Planned(NextRenewal next, DateTimeOffset now) =>
+        next is { IsActive: true, IsChargeOpen: false, Status: null or RenewalStatus.Due }
+        && next.Forecast(policy) is { Obstacle: null, With: { } with, DebtsUsd: var debtsUsd }
+        && next.Price(policy).AmountUsd is { } priceUsd
+            ? new PlannedRenewal(
+                next.SubscriptionId, policy.OpensAt(next.ExpiresAt) is var opensAt && opensAt > now ? opensAt : now,
+                priceUsd + debtsUsd, EnumWords.Of(with), with is PaidWith.Card ? next.CardBrand : null,
+                with is PaidWith.Card ? next.Card?.LastFour : null)
+            : null;
+
+    private TaskRenewal Renewal(NextRenewal next, DateTimeOffset now)
     {
         var (price, forecast) = (next.Price(policy), next.Forecast(policy));
         var payment = RenewalForecast.OfPayment(
@@ -58,6 +81,7 @@ public sealed class ListTasks(
             CanPay: payment.With is not null, next.Status, TakesCards: policy.IdempotencyKeyLifetimes.Count > 0)
         {
             HasUnbookedCharge = next.HasUnbookedCharge,
+            IsCardExpired = payment.With is PaidWith.Card && next.Card?.ExpiresAt <= now,
         };
     }
 }

@@ -9,7 +9,9 @@ public sealed class TaskFunctions(ListTasks list)
 {
     [Function("ListTasks")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Lists what the customer has to do about all licenses, the most urgent first.", Reply = typeof(TaskList))]
+    [Operation(
+        "Lists what the customer has to do about all licenses, the most urgent first, and what is charged next.",
+        Reply = typeof(TaskList))]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/tasks")] HttpRequest request,
         CancellationToken cancellationToken) =>

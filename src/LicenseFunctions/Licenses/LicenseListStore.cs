@@ -35,6 +35,9 @@ public sealed record ListedLicense
     /// </summary>
     public DateTime? CloseOnlyUntil { get; init; }
 
+    /// <summary>When that period began; null if no check was refused yet.</summary>
+    public DateTime? CloseOnlySince { get; init; }
+
     public int HealthScore { get; init; }
 
     /// <summary>GOOD, FAIR or POOR.</summary>
@@ -200,6 +203,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
         {
             Entitlement = EnumWords.UpperOf(Entitlements.Of(code is LicenseCode.Valid or LicenseCode.Grace, until)),
             CloseOnlyUntil = until?.UtcDateTime,
+            CloseOnlySince = until is null ? null : row.BeganAt,
         };
     }
 }

@@ -24,7 +24,7 @@ public sealed record RotatedToken
 }
 
 /// <summary>The tokens of licenses, of which only hashes are stored.</summary>
-/// <remarks>Every method joins a transaction that has locked the license.</remarks>
+/// <remarks>Every method that changes something joins a transaction that has locked the license.</remarks>
 public static class TokenStore
 {
     private const string Current = """
@@ -38,6 +38,15 @@ public static class TokenStore
     public static Task<CurrentToken?> CurrentAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
         connection.QuerySingleOrDefaultAsync<CurrentToken?>(
             new CommandDefinition(Current, new { subscriptionId }, cancellationToken: cancellationToken));
+
+    private const string PreviousAcceptedUntil =
+        "select max(overlap_until) from license_token_replacements where subscription_id = @subscriptionId and overlap_until > now()";
+
+    /// <returns>Until when an older token is still accepted; null if none is.</returns>
+    public static Task<DateTime?> PreviousAcceptedUntilAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<DateTime?>(
+            new CommandDefinition(PreviousAcceptedUntil, new { subscriptionId }, cancellationToken: cancellationToken));
 
     private sealed record AddedToken(Guid TokenId, DateTime? ExpiresAt);
 

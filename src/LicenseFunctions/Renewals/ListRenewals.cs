@@ -53,6 +53,9 @@ public sealed record RenewalList
     /// <summary>The last digits of the default card; null without one.</summary>
     public string? CardLastFour { get; init; }
 
+    /// <summary>Whether the default card would pay, and its printed month is over.</summary>
+    public bool CardHasExpired { get; init; }
+
     /// <summary>Why the next renewal will likely fail; null if it should succeed, or while a charge is open.</summary>
     public string? Obstacle { get; init; }
 
@@ -110,6 +113,7 @@ public sealed class ListRenewals(LicenseDatabase database, RenewalReads reads, R
             PaysWith = EnumWords.Of(forecast.With),
             CardBrand = next.CardBrand,
             CardLastFour = next.Card?.LastFour,
+            CardHasExpired = forecast.With is PaidWith.Card && next.Card?.ExpiresAt <= now,
             Obstacle = next.IsChargeOpen ? null
                 : hasTooManyAttempts && !forecast.IsHeld ? PaymentSource.TooManyAttempts
                 : forecast.Obstacle,

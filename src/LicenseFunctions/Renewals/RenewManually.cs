@@ -26,6 +26,11 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
             + $"They can be tried again on {allowedAt:MMMM d, yyyy, HH:mm} UTC. Nothing was charged."),
         Hint: "Add money to the wallet, then renew: the wallet can pay immediately.");
 
+    private static readonly Refusal NeedsAnotherCard = new(
+        RefusalKind.Conflict, "NEEDS_ANOTHER_CARD",
+        "The saved card can't pay: it has expired, or the bank rejected it permanently. Nothing was charged.",
+        Hint: "Save another card, or add money to the wallet. Then renew.");
+
     private static Refusal OtherPrice(decimal priceUsd) => new(
         RefusalKind.Conflict, "PRICE_CHANGED",
         string.Create(CultureInfo.InvariantCulture, $"The price is {priceUsd:0.00} USD now. Nothing was charged."), "accept_amount_usd",
@@ -88,6 +93,7 @@ public sealed class RenewManually(IRenewalStore store, ProcessRenewal process, R
         var refused = policy.BlockOf(facts.License) is { } block ? Blocked(block)
             : RenewalRequests.CardAllowedAt(facts, policy, now) is { } allowedAt ? TooManyAttempts(allowedAt)
             : RenewalRequests.PriceOtherThan(acceptedUsd, facts, policy) is { } priceUsd ? OtherPrice(priceUsd)
+            : RenewalRequests.NeedsAnotherCard(facts, acceptedUsd, policy, now) ? NeedsAnotherCard
             : RenewalRequests.AwaitsEvents(facts, acceptedUsd, policy, now) ? EventsNotRead
             : null;
         var change = refused is null ? RenewalRequests.RenewNow(facts, acceptedUsd, policy, now) : null;

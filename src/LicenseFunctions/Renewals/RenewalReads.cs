@@ -243,7 +243,8 @@ public sealed class RenewalReads(LicenseDatabase database)
         select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
+               (select m.brand from user_payment_methods m where m.payment_method_id = n.payment_method_id) as brand
         from next_renewals n
         where n.user_id = @subscriberId and n.expires_at is not null
         """;

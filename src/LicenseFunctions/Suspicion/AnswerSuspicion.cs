@@ -28,7 +28,8 @@ public sealed record SuspensionView(
     Guid SubscriptionId, bool Suspended, int LiftIntervalDays, IReadOnlyList<SuspensionReason> Suspensions);
 
 /// <param name="Alerts">The newest 100.</param>
-public sealed record ActivityList(Guid SubscriptionId, IReadOnlyList<CustomerAlert> Alerts);
+/// <param name="PreviousTokenUntil">Until when an older token is still accepted; null if none is.</param>
+public sealed record ActivityList(Guid SubscriptionId, IReadOnlyList<CustomerAlert> Alerts, DateTime? PreviousTokenUntil);
 
 /// <param name="Message">1 to 2,000 characters.</param>
 public sealed record AppealRequest(string Message);
@@ -91,11 +92,18 @@ public sealed class AnswerSuspicion(
             ? new SuspendingDevice(ea, account)
             : null;
 
-    public async Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
-        await database.ReadLatestAsync(
-            token => alerts.OfLicenseAsync(subscriptionId, subscriberId, MaxAlerts, token), cancellationToken) is { } found
-            ? new ActivityList(subscriptionId, found)
-            : LicenseNotFound.Refusal;
+    public Task<Outcome<ActivityList>> ActivityAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
+        database.ReadLatestAsync(token => ReadActivityAsync(subscriptionId, subscriberId, token), cancellationToken);
+
+    private async Task<Outcome<ActivityList>> ReadActivityAsync(
+        Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken)
+    {
+        if (await alerts.OfLicenseAsync(subscriptionId, subscriberId, MaxAlerts, cancellationToken) is not { } found)
+            return LicenseNotFound.Refusal;
+        await using var session = await database.OpenAsync(cancellationToken);
+        return new ActivityList(
+            subscriptionId, found, await TokenStore.PreviousAcceptedUntilAsync(session.Connection, subscriptionId, session.Token));
+    }
 
     public Task<Outcome<AppealReceipt>> AppealAsync(
         Guid subscriptionId, Guid subscriberId, AppealRequest request, Actor by, CancellationToken cancellationToken) =>

@@ -86,7 +86,7 @@ public sealed class AdmitDevice(
                 return await AdmitAsync(connection, device, verdict, license, null, null, cancellationToken);
             case Admission.Refused refused:
                 await DeviceStore.AddRefusalAlertAsync(
-                    connection, device.SubscriptionId, device.TokenHash, device.Key, refused.Detail,
+                    connection, device.SubscriptionId, device.TokenHash, device.Key, refused.Finding,
                     Evidence(device, registered, Measure.Refused), device.Now, cancellationToken);
                 return Reply(device, verdict.DeviceLimitReached(refused.Detail), license);
             case Admission.Suspends suspends:

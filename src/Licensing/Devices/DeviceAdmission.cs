@@ -61,8 +61,9 @@ public abstract record Admission
 
     /// <summary>TOO_MANY_DEVICES.</summary>
     /// <param name="Detail">A sentence for the customer.</param>
+    /// <param name="Finding">What happened, for operators.</param>
     /// <param name="IsSuspected">The detector suspects sharing.</param>
-    public sealed record Refused(string Detail, bool IsSuspected = false) : Admission;
+    public sealed record Refused(string Detail, string Finding, bool IsSuspected = false) : Admission;
 
     /// <summary>TOO_MANY_DEVICES, and the license is suspended.</summary>
     /// <param name="ActiveDevices">Registered devices active at this moment, 2 or more.</param>
@@ -94,7 +95,8 @@ public static class DeviceAdmission
         "This license was used in an unusual way, so new devices wait. Sign in and say on its Activity page whether it was you, or contact "
         + "support.";
 
-    private static readonly Admission.Refused Suspicious = new(Suspected, IsSuspected: true);
+    private static readonly Admission.Refused Suspicious = new(
+        Suspected, "A new device was refused, because the license was used in an unusual way.", IsSuspected: true);
 
     /// <param name="registered">Every device that is registered on the license.</param>
     public static Admission Decide(
@@ -120,7 +122,7 @@ public static class DeviceAdmission
             && !history.SuspensionLifted
             && !history.RemovedBySubscriber
             && !IsTheCustomer(claim, registered, active);
-        return suspends ? new Admission.Suspends(active.Count) : new Admission.Refused(Explain(policy, replaced));
+        return suspends ? new Admission.Suspends(active.Count) : Refuse(policy, replaced);
     }
 
     /// <summary>
@@ -190,8 +192,12 @@ public static class DeviceAdmission
     private static bool Shares(DeviceClaim claim, RegisteredDevice device) =>
         claim.Mt5AccountNumber == device.Mt5AccountNumber || claim.EaInstanceId == device.EaInstanceId;
 
-    private static string Explain(DevicePolicy policy, RegisteredDevice? replaced) => replaced is null
-        ? $"All {policy.MaxDevices} devices of this license are in use. Remove one of them, or stop one: after 5 minutes a device with the "
-            + "same MT5 account or EA instance can replace it. After 24 hours any device can."
-        : $"This license changed devices {MaxChanges} times in 30 days. Wait until the oldest change is 30 days old, or contact support.";
+    private static Admission.Refused Refuse(DevicePolicy policy, RegisteredDevice? replaced) => replaced is null
+        ? new Admission.Refused(
+            $"All {policy.MaxDevices} devices of this license are in use. Remove one of them, or stop one: after 5 minutes a device with "
+            + "the same MT5 account or EA instance can replace it. After 24 hours any device can.",
+            $"A further device was refused, because all {policy.MaxDevices} slots were taken.")
+        : new Admission.Refused(
+            $"This license changed devices {MaxChanges} times in 30 days. Wait until the oldest change is 30 days old, or contact support.",
+            $"A further device was refused, because the license changed devices {MaxChanges} times in 30 days.");
 }

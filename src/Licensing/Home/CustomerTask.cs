@@ -30,7 +30,10 @@ public enum CustomerTaskKind
     /// <summary>"Was this you?"</summary>
     AnswerAlert,
 
-    /// <summary>The card was declined, or it expires before the renewal.</summary>
+    /// <summary>No expert advisor has used the license yet.</summary>
+    ConnectEa,
+
+    /// <summary>The card was declined or has expired, or it expires before the renewal.</summary>
     ReplaceCard,
 
     /// <summary>No card is saved, and the wallet balance is too low.</summary>
@@ -41,6 +44,9 @@ public enum CustomerTaskKind
 
     /// <summary>The license expires soon, and it is not renewed automatically.</summary>
     RenewManually,
+
+    /// <summary>The license is new, and it is not renewed automatically.</summary>
+    SetUpRenewal,
 
     /// <summary>
     /// The license ends soon or has ended, and nobody can renew it: the master has no price, an account is closed, or the subscription
@@ -106,6 +112,12 @@ public sealed record TaskRenewal(
     /// <summary>A charge of the license succeeded and is not booked yet: its period may be paid.</summary>
     public bool HasUnbookedCharge { get; init; }
 
+    /// <summary>Only a card could pay, and its printed month is over.</summary>
+    public bool IsCardExpired { get; init; }
+
+    /// <summary>Only another card could pay: this one has expired, or was rejected permanently.</summary>
+    public bool NeedsAnotherCard => IsCardExpired || (Status is RenewalStatus.HardDeclined && CanPay && Obstacle is not null);
+
     /// <summary>Nobody can renew it, not even on request.</summary>
     public bool IsImpossible => Obstacle is PaymentSource.NoActivePrice
         || IsHeldBy(RenewalBlock.AccountClosed, RenewalBlock.MasterClosed, RenewalBlock.SubscriptionInactive);
@@ -129,7 +141,13 @@ public sealed record TaskRenewal(
 /// <param name="RefusedId">The alert about the device that was refused last; null for none.</param>
 public sealed record TaskFacts(
     Guid SubscriptionId, string Master, LicenseCode Code, bool IsSuspended, DateTimeOffset? GraceUntil,
-    IReadOnlyList<TaskSuspension> Suspensions, TaskRenewal? Renewal, Guid? QuestionId, Guid? RefusedId);
+    IReadOnlyList<TaskSuspension> Suspensions, TaskRenewal? Renewal, Guid? QuestionId, Guid? RefusedId)
+{
+    /// <summary>No expert advisor has used it yet.</summary>
+    public bool IsUnused { get; init; }
+
+    public bool CanTrade => !IsSuspended && Code is LicenseCode.Valid or LicenseCode.Grace;
+}
 
 /// <summary>Decides what a customer has to do first. It lists only what can be done.</summary>
 public static class CustomerTasks
@@ -152,8 +170,9 @@ public static class CustomerTasks
     // A payment that keeps a license from working is as urgent as its renewal.
     private static CustomerTaskKind Urgency(CustomerTask task) => task switch
     {
-        { Kind: CustomerTaskKind.AddPaymentMethod or CustomerTaskKind.AddMoney, Stage: TaskStage.Ended } => CustomerTaskKind.RenewExpired,
-        { Kind: CustomerTaskKind.AddPaymentMethod or CustomerTaskKind.AddMoney, Stage: TaskStage.InGrace } => CustomerTaskKind.RenewInGrace,
+        { Kind: not (CustomerTaskKind.AddPaymentMethod or CustomerTaskKind.AddMoney or CustomerTaskKind.ReplaceCard) } => task.Kind,
+        { Stage: TaskStage.Ended } => CustomerTaskKind.RenewExpired,
+        { Stage: TaskStage.InGrace } => CustomerTaskKind.RenewInGrace,
         _ => task.Kind,
     };
 
@@ -161,6 +180,8 @@ public static class CustomerTasks
     {
         if ((OfSuspension(license) ?? OfRenewal(license, now)) is { } task)
             yield return task;
+        if (license is { IsUnused: true, CanTrade: true })
+            yield return new CustomerTask(CustomerTaskKind.ConnectEa, license.SubscriptionId, license.Master);
         if (license.QuestionId is { } question)
             yield return new CustomerTask(CustomerTaskKind.AnswerAlert, license.SubscriptionId, license.Master, AlertId: question);
         if (license.RefusedId is { } refused)
@@ -211,7 +232,7 @@ public static class CustomerTasks
 
         if (license.Renewal is not { } renewal)
             return null;
-        return OfPayment(renewal, stage, now) is { } kind
+        return OfPayment(license, renewal, stage, now) is { } kind
             ? Task(kind, ReasonOf(kind, renewal)) with
             {
                 Until = stage is TaskStage.Ended ? null : license.GraceUntil ?? renewal.Until,
@@ -224,11 +245,12 @@ public static class CustomerTasks
     private static string? ReasonOf(CustomerTaskKind kind, TaskRenewal renewal) => kind switch
     {
         CustomerTaskKind.RenewManually or CustomerTaskKind.AskPlatform => renewal.HeldBy,
+        CustomerTaskKind.ReplaceCard when renewal.IsCardExpired => "expired_card",
         CustomerTaskKind.EndsForGood => renewal.Obstacle is PaymentSource.NoActivePrice ? renewal.Obstacle : renewal.HeldBy,
         _ => renewal.Obstacle,
     };
 
-    private static CustomerTaskKind? OfPayment(TaskRenewal renewal, TaskStage stage, DateTimeOffset now)
+    private static CustomerTaskKind? OfPayment(TaskFacts license, TaskRenewal renewal, TaskStage stage, DateTimeOffset now)
     {
         var isRunning = stage is TaskStage.Running;
         // The payment may have succeeded: the outcome comes by itself, or an operator decides it.
@@ -237,7 +259,13 @@ public static class CustomerTasks
         if (renewal.Status is RenewalStatus.NeedsAuthentication)
             return CustomerTaskKind.ConfirmPayment;
         if (isRunning && renewal.Until - now > (renewal.HeldBy is null && !renewal.IsImpossible ? PaymentHorizon : ExpiresSoon))
-            return null;
+        {
+            // Later, the customer has decided about it.
+            return license.IsUnused && renewal is { HeldBy: RenewalForecast.AutoRenewOff, IsImpossible: false }
+                ? CustomerTaskKind.SetUpRenewal
+                : null;
+        }
+
         if (renewal.IsImpossible)
             return CustomerTaskKind.EndsForGood;
         if (renewal.WaitsForPlatform)
@@ -250,6 +278,7 @@ public static class CustomerTasks
                 : CustomerTaskKind.AddMoney;
         return stage switch
         {
+            TaskStage.Ended or TaskStage.InGrace when renewal.NeedsAnotherCard => CustomerTaskKind.ReplaceCard,
             TaskStage.Ended => CustomerTaskKind.RenewExpired,
             TaskStage.InGrace => CustomerTaskKind.RenewInGrace,
             _ when renewal.HeldBy is not null => renewal.OpensAt <= now ? CustomerTaskKind.RenewManually : null,

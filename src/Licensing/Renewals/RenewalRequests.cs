@@ -80,8 +80,7 @@ public static class RenewalRequests
                 "The customer can renew on the license's Renewals page."),
             _ when source.With is PaidWith.Card or PaidWith.Deferred && facts.License.IsDisputed =>
                 Refused("PAYMENT_DISPUTED", "A charge of this license is disputed: its card is not charged until the dispute is decided."),
-            _ when source.With is PaidWith.Card && renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined
-                && !facts.ChargedCard!.IsOtherThan(declined) => Refused(
+            _ when source.With is PaidWith.Card && IsRejected(facts.ChargedCard!, renewal) => Refused(
                 "NEEDS_ANOTHER_CARD", "The bank rejected this card permanently.", "The customer must save another card."),
             _ when CardAllowedAt(facts, policy, now) is { } allowedAt => Refused(
                 "TOO_MANY_ATTEMPTS",
@@ -109,6 +108,17 @@ public static class RenewalRequests
         facts.Renewal is { IsChargeOpen: false, Status: not Applied } && facts.Source(policy).With is PaidWith.Card
             ? RenewalPolicy.CardAllowedAt(facts.AttemptsAt, now)
             : null;
+
+    /// <summary>
+    /// Whether only a card could pay the requested renewal, and the bank has rejected this card permanently: it is not charged again.
+    /// </summary>
+    public static bool NeedsAnotherCard(RenewalFacts facts, decimal? acceptedUsd, RenewalPolicy policy, DateTimeOffset now) =>
+        RenewNow(facts, acceptedUsd, policy, now) is { After: { IsChargeOpen: false } due }
+        && facts with { Renewal = due } is { ChargedCard: { } card } asked
+        && asked.Source(policy).With is PaidWith.Card && IsRejected(card, due);
+
+    private static bool IsRejected(SavedCard card, Renewal renewal) =>
+        renewal.Attempt is { Status: AttemptStatus.HardDeclined } declined && !card.IsOtherThan(declined);
 
     /// <summary>
     /// Whether a request to renew now would charge a card while the providers' events are not read

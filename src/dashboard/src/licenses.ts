@@ -13,6 +13,8 @@ export type License = {
   /** FULL, CLOSE_ONLY or NONE. */
   entitlement: string;
   close_only_until: string | null;
+  /** Null if no check was refused yet: the period begins with the next one. */
+  close_only_since: string | null;
   health_score: number;
   health_grade: HealthGrade;
   days_until_expiry: number | null;

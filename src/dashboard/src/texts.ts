@@ -182,7 +182,7 @@ export const texts = {
     suspend: 'Suspend license…',
     suspendTitle: 'Suspend this license?',
     suspendEffect: (devices: string) =>
-      `From the next license check, ${devices} refused. Its state becomes SUSPENDED_ADMIN. The customer gets an email with the reason. ` +
+      `From the next license check, ${devices} refused. The customer gets an email with the reason. ` +
       'Devices that have used the license for more than a day may still close their open positions for some days.',
     fraud: 'Fraud: devices may not even close their positions',
     devices: (n: number) => (n === 0 ? 'every device is' : n === 1 ? 'its one device is' : `its ${n} devices are`),
@@ -336,7 +336,7 @@ export const texts = {
     of: (amount: string) => `of ${amount} that can be refunded`,
     period: 'Paid period',
     choices: [
-      ['', 'Default: refunding everything that is left ends it, a part keeps it'],
+      ['', 'Automatic: it ends if everything that is left is refunded, and is kept otherwise'],
       ['keep', 'The customer keeps it'],
       ['shorten', 'Shorter by the refunded share'],
       ['end', 'Ends now, or at its start if it has not begun'],

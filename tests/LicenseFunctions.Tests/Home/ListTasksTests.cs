@@ -41,17 +41,17 @@ public sealed class ListTasksTests(PostgresFixture postgres)
             """, new { scene.SubscriberId });
         await scene.Reinstating.RunForSubscriberAsync(
             scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
-        Assert.Equal(["DecideDevice", "DecideDevice"], await KindsAsync(scene));
+        Assert.Equal(["ConnectEa", "DecideDevice", "DecideDevice"], await KindsAsync(scene));
 
         // The subscriber has lifted a suspension, so that the next one can only be appealed.
         await scene.CheckAsync("EA-4", 4, "203.0.113.4");
-        Assert.Equal(["Appeal", "DecideDevice", "DecideDevice"], await KindsAsync(scene));
+        Assert.Equal(["Appeal", "ConnectEa", "DecideDevice", "DecideDevice"], await KindsAsync(scene));
         await scene.Database.ExecuteAsync(
             """
             insert into license_appeals (subscription_id, suspension_id, message, submitted_at, submitted_by)
             select subscription_id, suspension_id, 'Both are mine.', now(), @SubscriberId from license_suspensions where closed_at is null
             """, new { scene.SubscriberId });
-        Assert.Equal(["DecideDevice", "DecideDevice", "AwaitReview"], await KindsAsync(scene));
+        Assert.Equal(["ConnectEa", "DecideDevice", "DecideDevice", "AwaitReview"], await KindsAsync(scene));
     }
 
     /// <summary>A customer who has paid is not asked to pay while an operator decides the charge.</summary>

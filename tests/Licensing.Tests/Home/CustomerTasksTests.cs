@@ -36,12 +36,16 @@ public sealed class CustomerTasksTests
     private static TaskRenewal At(TaskRenewal renewal, double days) =>
         renewal with { Until = Now.AddDays(days), OpensAt = Now.AddDays(days - 7) };
 
+    private static TaskRenewal Renewed(double days, string renewal) => At(Renewals[renewal], days);
+
     private static readonly Dictionary<string, TaskRenewal> Renewals = new()
     {
         ["paid automatically"] = Due(0),
         ["free"] = Due(0) with { AmountUsd = 0 },
         ["declined"] = Due(0, "insufficient_funds", status: RenewalStatus.SoftDeclined),
         ["the card expires"] = Due(0, RenewalForecast.CardExpires),
+        ["the card has expired"] = Due(0, RenewalForecast.CardExpires) with { IsCardExpired = true },
+        ["the bank rejects the card"] = Due(0, "stolen_card", status: RenewalStatus.HardDeclined),
         ["nothing pays"] = Due(0, PaymentSource.NoPaymentMethod, canPay: false),
         ["nothing pays, no provider"] = Due(0, PaymentSource.NoPaymentMethod, canPay: false, cards: false),
         ["a method of another provider"] = Due(0, PaymentSource.UnknownProvider, canPay: false),
@@ -80,6 +84,8 @@ public sealed class CustomerTasksTests
         free                         | -                | -                | RenewInGrace     | RenewExpired
         declined                     | ReplaceCard      | ReplaceCard      | RenewInGrace     | RenewExpired
         the card expires             | ReplaceCard      | ReplaceCard      | RenewInGrace     | RenewExpired
+        the card has expired         | ReplaceCard      | ReplaceCard      | ReplaceCard      | ReplaceCard
+        the bank rejects the card    | ReplaceCard      | ReplaceCard      | ReplaceCard      | ReplaceCard
         nothing pays                 | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod
         nothing pays, no provider    | AddMoney         | AddMoney         | AddMoney         | AddMoney
         a method of another provider | AddMoney         | AddMoney         | AddMoney         | AddMoney
@@ -165,6 +171,16 @@ public sealed class CustomerTasksTests
         { "the price rose, too early", Fine with { Renewal = Due(7.1, "price_consent") }, "-" },
         { "no price", Fine with { Renewal = Due(7, "no_active_price", canPay: false) }, "EndsForGood" },
         { "no price, too early", Fine with { Renewal = Due(7.1, "no_active_price", canPay: false) }, "-" },
+        { "new", Fine with { IsUnused = true }, "ConnectEa" },
+        { "new, in its grace", InState("grace", Renewals["free"]) with { IsUnused = true }, "RenewInGrace ConnectEa" },
+        { "new, expired", InState("expired", Renewals["free"]) with { IsUnused = true }, "RenewExpired" },
+        { "new, suspended", Suspended("DETECTOR") with { IsUnused = true }, "AwaitReview" },
+        { "new, suspended by the platform", Fine with { IsUnused = true, IsSuspended = true }, "AskPlatform" },
+        { "new, manual", Fine with { IsUnused = true, Renewal = Renewed(7.1, "off") }, "ConnectEa SetUpRenewal" },
+        { "new, manual, soon", Fine with { IsUnused = true, Renewal = Renewed(7, "off") }, "ConnectEa RenewManually" },
+        { "new, unpaid", Fine with { IsUnused = true, Renewal = Renewed(20, "off, nothing pays") }, "ConnectEa SetUpRenewal" },
+        { "new, manual, no price", Fine with { IsUnused = true, Renewal = Renewed(20, "off, no price") }, "ConnectEa" },
+        { "new, nothing pays", Fine with { IsUnused = true, Renewal = Renewed(20, "nothing pays") }, "ConnectEa AddPaymentMethod" },
         { "a question", Fine with { QuestionId = Alert }, "AnswerAlert" },
         { "a refused device", Fine with { RefusedId = Alert }, "DecideDevice" },
     };
@@ -182,6 +198,7 @@ public sealed class CustomerTasksTests
     [InlineData("the master left", "5 days", TaskStage.Running, 5, "master_closed")]
     [InlineData("no price", "grace", TaskStage.InGrace, 2, "no_active_price")]
     [InlineData("nothing pays", "expired", TaskStage.Ended, null, "no_payment_method")]
+    [InlineData("the card has expired", "expired", TaskStage.Ended, null, "expired_card")]
     [InlineData("locked", "expired", TaskStage.Ended, null, "locked_no_funds")]
     [InlineData("suspended by the platform", "expired, suspended for it", TaskStage.Ended, null, "license_suspended")]
     public void Of_ATask_SaysWhyAndUntilWhen(string renewal, string state, TaskStage stage, int? days, string reason)

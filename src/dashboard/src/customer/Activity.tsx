@@ -25,6 +25,7 @@ type Alert = {
   appealed_at: string | null;
 };
 
+type ActivityList = { alerts: Alert[]; previous_token_until: string | null };
 type NewToken = { token: string; previous_valid_until: string | null };
 
 /** How long the old token works, in hours. */
@@ -57,7 +58,7 @@ const describe = (alert: Alert) =>
 const isAnswered = (alert: Alert) => alert.customer_confirmed_at !== null || alert.customer_denied_at !== null;
 
 export default function Activity({ id, license }: TabProps) {
-  const activity = useLoad<{ alerts: Alert[] }>(`/api/v1/licenses/${id}/activity`, 60);
+  const activity = useLoad<ActivityList>(`/api/v1/licenses/${id}/activity`, 60);
   const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
   const [asking, setAsking] = useState(false);
   const [atOnce, setAtOnce] = useState(false);
@@ -118,6 +119,9 @@ export default function Activity({ id, license }: TabProps) {
       <section className="card">
         <h2>{t('activityPage.tokenOf')}</h2>
         <p>{t(owner ? 'activityPage.wasItYou' : 'activityPage.customerToken')}</p>
+        {!token && activity.data?.previous_token_until && (
+          <p className="notice fair">{t('activityPage.oldTokenUntil', { time: format.moment(activity.data.previous_token_until) })}</p>
+        )}
         <div className="actions">
           <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
         </div>

@@ -4,9 +4,10 @@ import { format } from '../format';
 import { language, t, word } from '../language';
 import { useIsOperator } from '../session';
 import { LazyChart } from '../ui/LazyChart';
-import { Facts, Show, Table } from '../ui/kit';
+import { Facts, Show, Skeleton, Table } from '../ui/kit';
 import { HealthView, reasonOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
 import type { TabProps } from './License';
+import { planned, Tasks, type TaskList } from './Tasks';
 
 type Reason = Pick<Contribution, 'reason' | 'code' | 'values'>;
 type Report = Health & {
@@ -33,10 +34,26 @@ type Report = Health & {
 
 export default function HealthTab({ id }: TabProps) {
   const health = useLoad<Report>(`/api/v1/licenses/${id}/health`, 60);
+  const owner = !useIsOperator();
+  const tasks = useLoad<TaskList>(owner ? '/api/v1/tasks' : null, 60);
+  // The tasks are above the score, which must not move then.
+  if (owner && !tasks.data && !tasks.problem) return <Skeleton rows={6} />;
   return (
-    <Show of={health} rows={6}>
-      {(report) => <Shown report={report} />}
-    </Show>
+    <>
+      {owner && (
+        <Show of={tasks}>
+          {(list) => (
+            <div className="own-tasks">
+              <Tasks of={list.tasks.filter((task) => task.subscription_id === id)} />
+              {planned(list, id) && <p>{planned(list, id)}</p>}
+            </div>
+          )}
+        </Show>
+      )}
+      <Show of={health} rows={6}>
+        {(report) => <Shown report={report} />}
+      </Show>
+    </>
   );
 }
 
@@ -100,7 +117,7 @@ function Shown({ report }: { report: Report }) {
       <div className="two">
         <section className="license-health-widget" aria-label={t('health.title')}>
           <h2>{t('health.title')}</h2>
-          <HealthView health={report} heading="h3" forOperator={operator} />
+          <HealthView health={report} heading="h3" page={operator ? 'operator' : 'customer'} />
           <p className="small">{t('health.scored', { ago: format.ago(report.scored_at) })}</p>
         </section>
         <section className="card">

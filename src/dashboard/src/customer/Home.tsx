@@ -1,130 +1,22 @@
-import { Link } from 'react-router';
 import { useLoad } from '../api';
-import { format } from '../format';
-import { t, word } from '../language';
+import { t } from '../language';
 import { PageTitle, Show } from '../ui/kit';
 import { LicenseCards } from './Licenses';
-
-type Task = {
-  kind: string;
-  subscription_id: string;
-  master: string;
-  until: string | null;
-  amount_usd: number | null;
-  old_amount_usd: number | null;
-  reason: string | null;
-  /** RUNNING, IN_GRACE or ENDED: what the license can do now. */
-  stage: string;
-  alert_id: string | null;
-};
-
-/** While an appeal is reviewed, the customer only waits. */
-const toDo = (tasks: Task[]) => tasks.filter((task) => task.kind !== 'AWAIT_REVIEW').length;
+import { Tasks, type TaskList } from './Tasks';
 
 /** What the customer has to do over all licenses, the most urgent first, and the licenses. */
 export default function Home() {
-  const tasks = useLoad<{ tasks: Task[] }>('/api/v1/tasks', 60);
+  const tasks = useLoad<TaskList>('/api/v1/tasks', 60);
   return (
     <>
       <PageTitle title={t('home.title')} />
       <Show of={tasks} rows={3}>
-        {(list) =>
-          list.tasks.length === 0 ? (
-            <p className="notice good">{t('home.nothing')}</p>
-          ) : (
-            <section aria-labelledby="tasks">
-              <h2 id="tasks" className="first">
-                {toDo(list.tasks) > 0 ? t('home.tasks', { n: toDo(list.tasks) }) : t('home.inReview')}
-              </h2>
-              <ol className="tasks">
-                {list.tasks.map((task) => (
-                  <TaskCard key={`${task.kind} ${task.subscription_id}`} task={task} />
-                ))}
-              </ol>
-            </section>
-          )
-        }
+        {(list) => <Tasks of={list.tasks} />}
       </Show>
       <section aria-labelledby="licenses">
         <h2 id="licenses">{t('home.licenses')}</h2>
-        <LicenseCards />
+        <LicenseCards tasks={tasks} />
       </section>
     </>
   );
-}
-
-/** The page where each task is done, and how urgent it is. The payment pages need their own document. */
-const places: Record<string, { to: (id: string, reason: string | null) => string; tone: 'poor' | 'fair' | 'calm'; document?: boolean }> = {
-  LIFT_SUSPENSION: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
-  APPEAL: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
-  RENEW_EXPIRED: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'poor' },
-  // The suspensions page doesn't list pauses or locks.
-  ASK_PLATFORM: { to: (id, reason) => `/licenses/${id}/${reason === 'SUSPENDED' ? 'suspension' : 'renewals'}`, tone: 'poor' },
-  CONFIRM_PAYMENT: { to: (id) => `/payment-methods/confirm/${id}`, tone: 'fair', document: true },
-  AGREE_TO_PRICE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
-  RENEW_IN_GRACE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
-  ANSWER_ALERT: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
-  REPLACE_CARD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
-  ADD_PAYMENT_METHOD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
-  ADD_MONEY: { to: () => '/wallet', tone: 'fair' },
-  RENEW_MANUALLY: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'calm' },
-  ENDS_FOR_GOOD: { to: (id) => `/licenses/${id}/renewals`, tone: 'calm' },
-  DECIDE_DEVICE: { to: (id) => `/licenses/${id}/devices`, tone: 'calm' },
-  AWAIT_REVIEW: { to: (id) => `/licenses/${id}/suspension`, tone: 'calm' },
-  ASK_SUPPORT: { to: (id) => `/licenses/${id}`, tone: 'calm' },
-};
-
-function TaskCard({ task }: { task: Task }) {
-  const place = places[task.kind];
-  // A task of a newer backend.
-  if (!place) return null;
-  const values = {
-    master: task.master,
-    until: format.day(task.until),
-    time: format.moment(task.until),
-    amount: format.money(task.amount_usd),
-    old: format.money(task.old_amount_usd),
-    reason: task.reason ? format.reason(task.reason, true) : '',
-    cause: (task.reason && word('suspension.cause', task.reason)) ?? t('status.SUSPENDED'),
-  };
-  const { title, why, tone } = variantOf(task);
-  return (
-    <li className={`card task ${tone ?? place.tone}`}>
-      <div>
-        <h3>{word('home.task', title, values)}</h3>
-        <p>{word('home.why', why, values)}</p>
-      </div>
-      <Link
-        className={`button ${place.tone === 'calm' ? '' : 'main'}`}
-        to={place.to(task.subscription_id, task.reason)}
-        reloadDocument={place.document}
-      >
-        {word('home.do', task.kind)}
-        <span className="visually-hidden"> {task.master}</span>
-      </Link>
-    </li>
-  );
-}
-
-/** The texts of a task, which depend on what the license can do now, and on what is known. */
-function variantOf({ kind, stage, reason, old_amount_usd }: Task): { title: string; why: string; tone?: 'poor' } {
-  const ended = stage === 'ENDED';
-  if (kind === 'AGREE_TO_PRICE') {
-    const why = old_amount_usd === null ? 'AGREE_TO_UNKNOWN_PRICE' : kind;
-    return ended ? { title: kind, why: `${why}_ENDED`, tone: 'poor' } : { title: kind, why };
-  }
-  if (kind === 'CONFIRM_PAYMENT' && ended) return { title: kind, why: 'CONFIRM_PAYMENT_ENDED', tone: 'poor' };
-  if (kind === 'RENEW_MANUALLY' && reason !== 'auto_renew_off') return { title: kind, why: 'RENEW_MANUALLY_HELD' };
-  if (kind === 'ENDS_FOR_GOOD')
-    return {
-      title: ended ? 'ENDS_FOR_GOOD_ENDED' : kind,
-      why: reason === 'no_active_price' || reason === 'master_closed' ? 'ENDS_FOR_GOOD_MASTER' : kind,
-    };
-  if (kind === 'ADD_PAYMENT_METHOD' || kind === 'ADD_MONEY') {
-    // If no card can be saved here, only the wallet can pay.
-    const why = kind === 'ADD_MONEY' && reason === 'no_payment_method' ? 'ADD_MONEY_ONLY' : kind;
-    if (stage === 'RUNNING') return { title: kind, why };
-    return ended ? { title: 'RENEW_EXPIRED', why: `${why}_NOW`, tone: 'poor' } : { title: 'RENEW_IN_GRACE', why: `${why}_NOW` };
-  }
-  return { title: kind, why: kind };
 }

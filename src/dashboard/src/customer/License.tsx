@@ -86,25 +86,29 @@ const whatDevicesMay = (license: License, operator: boolean) =>
   license.entitlement === 'FULL'
     ? undefined
     : license.close_only_until
-      ? t('license.closeOnly', { until: format.moment(license.close_only_until) })
+      ? license.close_only_since
+        ? t('license.closeOnly', { until: format.moment(license.close_only_until) })
+        : t('license.closeOnlyNext', { days: Math.round((Date.parse(license.close_only_until) - Date.now()) / 86_400_000) })
       : t(operator ? 'license.customerNoTrading' : 'license.noTrading');
 
-/** A problem of the license, with a link to the page where it is solved. That page has no link. */
+/** A problem of the license, with a link to the page where it is solved. That page and the one with its task (`task`) have no link. */
 function Banner({
   tone,
   to,
   action,
   what,
+  task,
   children,
 }: {
   tone: 'fair' | 'poor';
   to: string;
   action: string;
   what?: string;
+  task?: string;
   children: ReactNode;
 }) {
-  const isThere = useLocation().pathname === to;
-  if (isThere) return what ? <p className={`notice ${tone}`}>{what}</p> : null;
+  const here = useLocation().pathname;
+  if (here === to || here === task) return what ? <p className={`notice ${tone}`}>{what}</p> : null;
   return (
     <div className={`notice ${tone} banner`}>
       <div>
@@ -145,6 +149,7 @@ function Suspended({ license, what }: { license: License; what?: string }) {
       to={`/licenses/${license.subscription_id}/suspension`}
       action={owner ? t('licenses.whatToDo') : t('licenses.whySuspended')}
       what={what}
+      task={owner ? `/licenses/${license.subscription_id}` : undefined}
     >
       {t('license.suspended')}
     </Banner>

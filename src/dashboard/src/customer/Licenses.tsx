@@ -1,29 +1,33 @@
 import { Link } from 'react-router';
-import { usePages } from '../api';
+import { useLoad, usePages, type Loaded } from '../api';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { t, word } from '../language';
 import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { planned, type TaskList } from './Tasks';
 
 export default function Licenses() {
   return (
     <>
       <PageTitle title={t('licenses.title')} />
-      <LicenseCards />
+      <LicenseCards tasks={useLoad<TaskList>('/api/v1/tasks', 60)} />
     </>
   );
 }
 
-export function LicenseCards() {
+/** @param tasks They say when each license is renewed. */
+export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
   const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
+  // The cards don't move when the texts about renewals come.
+  const isLoading = tasks.data === undefined && tasks.loading;
   return (
     <>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
-      {!list.first && !list.problem && <Skeleton rows={3} />}
+      {(!list.first || isLoading) && !list.problem && <Skeleton rows={3} />}
       {list.first !== undefined && list.rows.length === 0 && <Empty>{t('licenses.none')}</Empty>}
       <ul className="cards">
-        {list.rows.map((license) => (
+        {(isLoading ? [] : list.rows).map((license) => (
           <li key={license.subscription_id} className="card">
             <div className="spread">
               <h2>
@@ -40,7 +44,9 @@ export function LicenseCards() {
             {license.status !== 'REVOKED' && <p>{expiry(license.expires_at)}</p>}
             {license.grace_until && <p>{t('renewals.grace', { until: format.moment(license.grace_until) })}</p>}
             {license.expires_at && license.status !== 'REVOKED' && (
-              <p className="small">{license.auto_renew ? t('licenses.renews') : t('licenses.doesNotRenew')}</p>
+              <p className="small">
+                {planned(tasks.data, license.subscription_id) ?? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew')}
+              </p>
             )}
             <p className="small">
               {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}

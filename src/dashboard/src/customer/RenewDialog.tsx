@@ -20,7 +20,7 @@ export function means(reply: RenewalList) {
 
 /** Whether another card could pay what nothing pays now. */
 export const cardHelps = (reply: RenewalList) =>
-  reply.pays_with === null && !['amount_too_small', 'unknown_payment_provider'].includes(reply.obstacle ?? '');
+  reply.card_has_expired || (reply.pays_with === null && !['amount_too_small', 'unknown_payment_provider'].includes(reply.obstacle ?? ''));
 
 /** The last payment if a provider declined it, and the same card would be charged again: another card has no obstacle. */
 function lastDeclined(reply: RenewalList) {
@@ -49,11 +49,12 @@ export function RenewDialog({
   const [price, old] = [format.money(reply.amount_usd), format.money(reply.last_paid_usd)];
   const total = format.money((reply.amount_usd ?? 0) + reply.debt_usd);
   const deferred = reply.pays_with === 'deferred';
+  const expired = !operator && reply.card_has_expired;
   // Nothing can be renewed before something can pay.
   const payFirst = useHref(cardHelps(reply) ? '/payment-methods?add' : '/wallet');
-  const cannotPay = !operator && reply.pays_with === null && reply.amount_usd !== null;
-  const declined = lastDeclined(reply);
-  const expires = reply.obstacle === 'card_expires';
+  const cannotPay = !operator && (reply.pays_with === null || expired) && reply.amount_usd !== null;
+  const declined = expired ? undefined : lastDeclined(reply);
+  const expires = reply.obstacle === 'card_expires' && !expired;
   return (
     <Confirm
       open={open}
@@ -62,7 +63,9 @@ export function RenewDialog({
       go={t(
         cannotPay
           ? cardHelps(reply)
-            ? 'home.do.ADD_PAYMENT_METHOD'
+            ? expired
+              ? 'home.do.REPLACE_CARD'
+              : 'home.do.ADD_PAYMENT_METHOD'
             : 'home.do.ADD_MONEY'
           : raised && !operator
             ? 'renewals.agree'
@@ -124,14 +127,16 @@ export function RenewDialog({
                 ? 'renewals.laterText'
                 : reply.pays_with === 'nothing'
                   ? 'renewals.freeText'
-                  : reply.pays_with !== null
+                  : reply.pays_with !== null && !expired
                     ? operator
                       ? 'renewals.customerNowText'
                       : 'renewals.nowText'
                     : cardHelps(reply)
                       ? operator
                         ? 'renewals.customerNoMeans'
-                        : 'renewals.noMeans'
+                        : expired
+                          ? 'renewals.cardExpired'
+                          : 'renewals.noMeans'
                       : operator
                         ? 'renewals.customerNoMoney'
                         : 'renewals.noMoney',

@@ -41,6 +41,7 @@ export type RenewalList = {
   pays_with: string | null;
   card_brand: string | null;
   card_last_four: string | null;
+  card_has_expired: boolean;
   obstacle: string | null;
   status: string | null;
   next_attempt_at: string | null;

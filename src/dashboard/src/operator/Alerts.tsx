@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type RefObject } from 'react';
+import { useEffect, useRef, useState, type RefObject, type SyntheticEvent } from 'react';
 import { Cell, Checkbox, Column, I18nProvider, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
@@ -19,6 +19,10 @@ const refreshSeconds = 30;
 type Reply = { total: number; alerts: AlertRow[]; next: string | null };
 
 const read = (reply: Reply) => ({ rows: reply.alerts, next: reply.next && `cursor=${encodeURIComponent(reply.next)}` });
+
+/** The link opens the alert itself, also in another tab: the row doesn't react to it. */
+const stop = (event: SyntheticEvent) => event.stopPropagation();
+const apart = { onPointerDown: stop, onPointerUp: stop, onMouseDown: stop, onKeyDown: stop, onClick: stop };
 
 export default function Alerts() {
   const [query, setQuery] = useSearchParams();
@@ -175,7 +179,11 @@ export default function Alerts() {
                       </Checkbox>
                     </Cell>
                     <Cell>
-                      <strong>{word('activity', alert.activity_type) ?? alert.activity_type}</strong>{' '}
+                      <strong>
+                        <Link to={`/alerts/${alert.alert_id}`} {...apart}>
+                          {word('activity', alert.activity_type) ?? alert.activity_type}
+                        </Link>
+                      </strong>{' '}
                       {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
                       {alert.owner_email && (
                         <div>
@@ -183,6 +191,7 @@ export default function Alerts() {
                         </div>
                       )}
                       <div className="description small">{alert.description}</div>
+                      {alert.appeal && <div className="description small">“{alert.appeal}”</div>}
                       {alert.customer_answer && (
                         <div className="small">
                           {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}

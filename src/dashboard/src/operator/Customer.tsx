@@ -500,7 +500,7 @@ function Erase({ customer, path, done }: { customer: Customer; path: string; don
             <ul className="columns">
               {rows.map(([table, count]) => (
                 <li key={table}>
-                  {table.replaceAll('_', ' ')}: {format.number(count)}
+                  {words.erasedRows[table] ?? table.replaceAll('_', ' ')}: {format.number(count)}
                 </li>
               ))}
             </ul>

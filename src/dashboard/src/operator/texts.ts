@@ -89,6 +89,25 @@ export const words = {
     eraseTitle: 'Erase this customer?',
     eraseText: 'This can’t be undone. Billing records stay, without the customer’s identity.',
     eraseRows: 'What is deleted or emptied',
+    /** By table. */
+    erasedRows: {
+      license_usage_log: 'Usage records',
+      usage_rollups: 'Sums of usage',
+      usage_quarantine: 'Rejected usage records',
+      license_devices: 'Devices',
+      license_tokens: 'License tokens',
+      subscriptions: 'Subscriptions',
+      renewals: 'Renewals in progress',
+      suspicious_activity_alerts: 'Alerts',
+      license_suspensions: 'Suspensions',
+      dispute_evidence: 'Answers to disputes',
+      customer_notes: 'Notes',
+      customer_languages: 'Language of the emails',
+      billing_details: 'Billing details',
+      user_payment_methods: 'Payment methods',
+      payment_events: 'Events of the payment providers',
+      outbox: 'Emails and webhook messages',
+    } as Record<string, string>,
     eraseNothing: 'Only the account itself.',
     eraseKept: (n: number, withAddress: number) =>
       `${n === 1 ? '1 issued invoice or credit note stays' : `${n} issued invoices and credit notes stay`} unchanged, with the billing ` +

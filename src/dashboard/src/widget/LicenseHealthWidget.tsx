@@ -136,16 +136,17 @@ export function reasonOf({ reason, code, values }: Pick<Contribution, 'reason' |
 export const recommendationOf = (one: Contribution) =>
   (language.get() === 'en' ? one.recommendation : (word('health.do', one.code) ?? one.recommendation)) ?? '';
 
-type HealthViewProps = { health: Health; api?: string; heading?: 'h3' | 'h4'; forOperator?: boolean };
+type HealthViewProps = { health: Health; api?: string; heading?: 'h3' | 'h4'; page?: 'customer' | 'operator' };
 
 /**
  * @param heading The level below the heading above it.
- * @param forOperator For the pages of operators, who don't do what is recommended themselves.
+ * @param page For the license's page of a customer or an operator, which has the status and the expiry elsewhere. Customers see their tasks
+ * above, and operators don't do what is recommended themselves.
  */
-export function HealthView({ health, api = '', heading: Heading = 'h4', forOperator = false }: HealthViewProps) {
+export function HealthView({ health, api = '', heading: Heading = 'h4', page }: HealthViewProps) {
   const todo = health.recommendations.map((text) => {
     const from = health.contributions?.find((one) => one.recommendation === text);
-    return { text: from ? recommendationOf(from) : text, link: forOperator ? null : from?.link };
+    return { text: from ? recommendationOf(from) : text, link: page ? null : from?.link };
   });
   return (
     <>
@@ -165,15 +166,17 @@ export function HealthView({ health, api = '', heading: Heading = 'h4', forOpera
         <div style={{ width: `${health.health_score}%` }} />
       </div>
       <dl className="health-details">
-        <div>
-          <dt>{t('health.status')}</dt>
-          <dd>{(health.status === 'SUSPENDED' && word('paused', health.code)) || (word('status', health.status) ?? health.status)}</dd>
-        </div>
+        {!page && (
+          <div>
+            <dt>{t('health.status')}</dt>
+            <dd>{(health.status === 'SUSPENDED' && word('paused', health.code)) || (word('status', health.status) ?? health.status)}</dd>
+          </div>
+        )}
         <div>
           <dt>{t('health.devices')}</dt>
           <dd>{t('health.devicesOf', { used: health.unique_devices, max: health.max_devices })}</dd>
         </div>
-        {health.status !== 'REVOKED' && (
+        {!page && health.status !== 'REVOKED' && (
           <div>
             <dd>{expiry(health.expires_at)}</dd>
           </div>
@@ -189,20 +192,22 @@ export function HealthView({ health, api = '', heading: Heading = 'h4', forOpera
           </ul>
         </div>
       )}
-      <div className="recommendations">
-        {todo.length === 0 ? (
-          <p>{t(!forOperator && health.suspicious_activities.length > 0 ? 'health.inReview' : 'health.nothingTodo')}</p>
-        ) : (
-          <>
-            <Heading>{t(forOperator ? 'health.customerTodo' : 'health.todo')}</Heading>
-            <ul>
-              {todo.map((one) => (
-                <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>
-              ))}
-            </ul>
-          </>
-        )}
-      </div>
+      {page !== 'customer' && (
+        <div className="recommendations">
+          {todo.length === 0 ? (
+            <p>{t(!page && health.suspicious_activities.length > 0 ? 'health.inReview' : 'health.nothingTodo')}</p>
+          ) : (
+            <>
+              <Heading>{t(page ? 'health.customerTodo' : 'health.todo')}</Heading>
+              <ul>
+                {todo.map((one) => (
+                  <li key={one.text}>{one.link ? <a href={api + one.link}>{one.text}</a> : one.text}</li>
+                ))}
+              </ul>
+            </>
+          )}
+        </div>
+      )}
     </>
   );
 }
