@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace LicenseFunctions.Renewals;
 
-/// <summary>What can't be done before the events of a payment provider are read, because this database may not know what happened.</summary>
+/// <summary>What waits until the events of a payment provider are read: this database may not know what happened.</summary>
 internal static class UnreadEvents
 {
     /// <param name="what">What is being read, and what has not happened.</param>
@@ -32,7 +32,8 @@ internal static class UnreadEvents
         NpgsqlConnection connection, IEnumerable<string> providers, CancellationToken cancellationToken)
     {
         var wait = new { providers = providers.ToArray(), longest = RenewalPolicy.LongestWaitForEvents };
-        if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(Await, wait, cancellationToken: cancellationToken))) return false;
+        if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(Await, wait, cancellationToken: cancellationToken)))
+            return false;
         await connection.ExecuteAsync(new CommandDefinition(Note, wait, cancellationToken: cancellationToken));
         return true;
     }

@@ -68,7 +68,9 @@ public sealed class IngestUsage(
     public Task<IngestedUsage> RunAsync(UsageBatch batch, string source, CancellationToken cancellationToken) =>
         RunAsync(batch, new UsageOrigin(source), cancellationToken);
 
-    /// <summary>Ingests a quarantined message again. If it has a single record that is still invalid, its entry gets the new fault.</summary>
+    /// <summary>
+    /// Ingests a quarantined message again. If it has a single record that is still invalid, its entry gets the new fault.
+    /// </summary>
     public Task<IngestedUsage> ReplayAsync(Guid quarantineId, UsageMessage message, CancellationToken cancellationToken)
     {
         var batch = Read(message);

@@ -158,8 +158,8 @@ public static class Reversals
 
     private static long Lost(ReversalFacts facts) => Losses(facts).Sum(one => one.AmountMinor);
 
-    // What each dispute cost. The provider reports what it took back for a dispute in addition to the lost dispute, or instead of it, so the
-    // larger one counts; a dispute that is won later brings it back. What was taken back without a dispute is other money.
+    // What each dispute cost. The provider reports what it took back for a dispute in addition to the lost dispute, or instead of it, so
+    // the larger one counts; a dispute that is won later brings it back. What was taken back without a dispute is other money.
     private static IEnumerable<(PaymentReversal? Dispute, long AmountMinor)> Losses(ReversalFacts facts)
     {
         var all = OfKind(facts, ReversalKind.Dispute).ToList();

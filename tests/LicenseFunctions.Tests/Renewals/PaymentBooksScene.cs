@@ -48,7 +48,8 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
         Decide = new DecidePaymentCase(database.Database, suspensions, Policy, TimeProvider.System);
         Fetch = new FetchPaymentEvents(
             [new StripeEvents(client, stripe.Webhooks, clock, NullLogger<StripeEvents>.Instance)], apply,
-            new PaymentEventReads(database.Database, suspensions, TimeProvider.System), Books, TimeProvider.System, NullLogger<FetchPaymentEvents>.Instance);
+            new PaymentEventReads(database.Database, suspensions, TimeProvider.System), Books, TimeProvider.System,
+            NullLogger<FetchPaymentEvents>.Instance);
     }
 
     public TestDatabase Database { get; }

@@ -812,7 +812,8 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         var renewal = await ChargeAsync("pi_2", status);
         await world.Store.RecordAsync(
             new PaymentEvent("paypal", "evt_success", "test", now, new PaymentFact.Ignored()),
-            new PaymentCase(PaymentCaseReason.NotBooked, "order_1", renewal.RenewalId, license, null, "cap_1", 4999, "usd", "a test"), Token);
+            new PaymentCase(PaymentCaseReason.NotBooked, "order_1", renewal.RenewalId, license, null, "cap_1", 4999, "usd", "a test"),
+            Token);
 
         // It had lapsed while the license was suspended, and was opened again.
         await database.ExecuteAsync("update renewals set lapsed_blocked = true");
