@@ -62,6 +62,7 @@ public sealed partial class TableTests
         ("Renewals", "unapplied_events", "the event of a dismissed case is not tried again"),
         ("Invoices", "renewals", "the periods that a payment paid for"),
         ("Invoices", "renewal_attempts", "the provider that charged it"),
+        ("PaymentMethods", "payment_cases", "the event of a decided case is not kept for another try"),
         ("PaymentMethods", "renewals", "an entry of the wallet names the license"),
         ("Operations", "shadow_alerts", "a metric"),
         ("Operations", "usage_arrivals", "retention"),
