@@ -44,7 +44,8 @@ public sealed class DecidePaymentCase(LicenseDatabase database, SuspensionStore 
         RefusalKind.Conflict, "EVENT_RETRIED",
         "The event of this charge is still being tried. If the charge is booked after the decision, the customer may have paid twice.",
         "action",
-        "Wait until the charge is booked, at most three days. Or credit it, or refund it at the provider: then it is not booked.");
+        "Wait until the charge is booked, at most three days. You can also credit it, or refund it at the provider. "
+        + "Then it is not booked.");
 
     private const string IsAboutSameCharge =
         "o.provider = c.provider and (o.subject in (c.subject, c.transaction_id) or o.transaction_id in (c.subject, c.transaction_id))";

@@ -196,8 +196,8 @@ public static class DeviceAdmission
         ? new Admission.Refused(
             $"All {policy.MaxDevices} devices of this license are in use. Remove one of them, or stop one: after 5 minutes a device with "
             + "the same MT5 account or EA instance can replace it. After 24 hours any device can.",
-            $"A further device was refused, because all {policy.MaxDevices} slots were taken.")
+            $"A new device was refused, because all {policy.MaxDevices} slots were taken.")
         : new Admission.Refused(
             $"This license changed devices {MaxChanges} times in 30 days. Wait until the oldest change is 30 days old, or contact support.",
-            $"A further device was refused, because the license changed devices {MaxChanges} times in 30 days.");
+            $"A new device was refused, because the license changed devices {MaxChanges} times in 30 days.");
 }

@@ -216,7 +216,7 @@ public static class HealthScore
                 facts.LastUsedAt is { } last
                     ? new Why(HealthReason.Unused, $"Last used {Days(facts.Now - last)} ago", InDays(facts.Now - last))
                     : new Why(HealthReason.NotUsedYet, "Not used yet"),
-                HealthAction.StartExpertAdvisor, "Start the expert advisor in MetaTrader 5, with AutoTrading on");
+                HealthAction.StartExpertAdvisor, "Start the expert advisor in MetaTrader 5, and turn on Algo Trading");
 
         if (facts.SignalsReceived < MinSignalsForRate)
             yield break;

@@ -66,7 +66,7 @@ public static class RenewalRequests
             Applied => Refused("ALREADY_RENEWED", "It is paid and applied."),
             Canceled or Lapsed => Refused("RENEWAL_CLOSED", "It is closed.", RenewOnPage),
             _ when renewal.IsRefunded =>
-                Refused("RENEWAL_CLOSED", "A charge of the period was refunded, so it is being closed.", RenewOnPage),
+                Refused("RENEWAL_CLOSED", "A charge of the period was refunded, so the renewal is being closed.", RenewOnPage),
             NeedsAuthentication => Refused("WAITS_FOR_CUSTOMER", "The bank waits until the customer confirms the payment."),
             AwaitingConsent => Refused("WAITS_FOR_CUSTOMER", "The price has increased, and only the customer can agree to it."),
             var status when !CanRetry(status) => Refused("NOT_RENEWABLE", "The master has no active price."),

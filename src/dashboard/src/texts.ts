@@ -148,7 +148,8 @@ export const texts = {
     asked: 'Asked',
     fromKnown: 'The answer came from an address that the license was used from before.',
     fromUnknown:
-      'The answer does not close the alert: its address has no earlier use, or the customer had already confirmed another alert.',
+      'The answer does not close the alert: the license was not used from the answer’s address before, or the customer had already ' +
+      'confirmed another alert.',
     afterDenial: 'The answer does not close the alert: the customer had also said “it was somebody else”.',
   },
   shadow: {
@@ -226,7 +227,7 @@ export const texts = {
   operatorRenewals: {
     title: 'Renewals',
     preview: 'Upcoming renewals',
-    previewHelp: 'Renewals whose next attempt is in these days. The first attempt comes days before the expiry.',
+    previewHelp: 'Renewals whose next attempt is within these days. The first attempt is made some days before the license expires.',
     attemptAt: 'Next attempt',
     noAttempt: 'Not planned',
     days: (n: number) => plural(n, 'day', 'days'),
@@ -336,7 +337,7 @@ export const texts = {
     of: (amount: string) => `of ${amount} that can be refunded`,
     period: 'Paid period',
     choices: [
-      ['', 'Automatic: it ends if everything that is left is refunded, and is kept otherwise'],
+      ['', 'Automatic: the period ends if everything that is left is refunded; otherwise the customer keeps it'],
       ['keep', 'The customer keeps it'],
       ['shorten', 'Shorter by the refunded share'],
       ['end', 'Ends now, or at its start if it has not begun'],
