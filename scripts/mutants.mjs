@@ -53,7 +53,7 @@ function summary() {
   const [simulation, nobody, invalid, simulated] = [by('simulation'), by('nobody'), by('the compiler'), by('simulation', money)]
   const share = money.length ? simulated / money.length : 1
   const totals = `${results.length} breaks: ${simulation} noticed by the simulation, ${results.length - simulation - nobody - invalid} by `
-    + `other tests, ${nobody} by nobody, ${invalid} invalid.\nOf ${money.length} that cost money, the simulation noticed ${simulated} `
+    + `other tests, ${nobody} not noticed, ${invalid} invalid.\nOf ${money.length} that cost money, the simulation noticed ${simulated} `
     + `(${Math.round(share * 100)} %).` + (isComplete ? '' : ` ${breaks.length - results.length} of ${breaks.length} were not run.`)
   return { totals, isFailed: nobody > 0 || invalid > 0 || (isComplete && share < leastShare) }
 }
@@ -173,9 +173,9 @@ function document({ totals }) {
 
 \`./dev mutants\` breaks a copy of the code on purpose, in one place at a time, and reports what notices each break: the simulation in
 memory, the simulation over PostgreSQL, or a test. Breaks that cost money are tried on the simulation first, the others on the tests.
-\`./dev mutants NAME…\` runs only the named breaks of \`tests/mutants/breaks.mjs\`. The command fails if nothing notices a break, or if the
-simulation notices less than ${leastShare * 100} % of the breaks that cost money. It writes this page, which keeps the latest result of each
-break.
+\`./dev mutants NAME…\` runs only the named breaks of \`tests/mutants/breaks.mjs\`. The command fails if a break is not noticed. When all
+breaks have a result, it also fails if the simulation notices less than ${leastShare * 100} % of those that cost money. It writes this page,
+which keeps the latest result of each break.
 Stryker.NET has supported this test platform since 4.14, but it breaks only C#, not SQL, and doesn't know which of its thousands of
 mutants cost money.
 
