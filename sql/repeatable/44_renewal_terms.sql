@@ -37,7 +37,7 @@ select
                      and d.provider <> 'wallet' and r.status = 'applied' and r.paid_with = 'card') as is_disputed,
     -- Without a token, the license can't be extended; its renewals are still listed.
     t.subscription_id is null as is_gone,
-    -- What deferred renewals left open: it is taken with the next charge.
+    -- The open amounts of deferred renewals: they are taken with the next charge.
     (select coalesce(sum(d.amount_usd), 0) from renewals d
      where d.subscription_id = s.subscription_id and d.paid_with = 'deferred' and d.settled_by is null) as debt_usd
 from subscriptions s

@@ -36,7 +36,7 @@ $$;
 
 -- True if the provider was not asked for its events for 15 minutes, or for three times the last interval if that is longer: this backend
 -- was stopped, or the database was restored. Then a charge may have succeeded that is not known here. FetchPaymentEvents asks every five
--- minutes by default.
+-- minutes by default. The return is the first request after that (missed_until).
 create or replace function has_missed_events(asked_at timestamptz, read_until timestamptz, asked_every interval) returns boolean
 language sql stable as $$
     select coalesce(asked_at, read_until) <= now() - greatest(interval '15 minutes', 3 * asked_every)
@@ -82,7 +82,7 @@ create or replace function awaits_events(providers text[], longest interval) ret
                    or not has_missed_events(r.asked_at, r.read_until, r.asked_every)), false))
 $$;
 
--- Notes the return of a provider that is not asked for its events, for example because the timer is switched off: a limited wait for it
+-- Notes the return of a provider that is not asked for its events, for example because the timer is disabled: a limited wait for it
 -- begins now. The first request replaces the time.
 create or replace function note_return(of_provider text) returns void language sql as $$
     insert into payment_event_reads as r (provider, missed_until) values (of_provider, now())

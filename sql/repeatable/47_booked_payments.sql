@@ -3,7 +3,7 @@
 create or replace view booked_payments as
 select
     h.subscription_id, h.attempted_at as paid_at, r.renewal_id, r.paid_with,
-    -- The payment includes what deferred renewals left open.
+    -- The payment includes the open amounts of deferred renewals.
     r.amount_usd + r.debts_usd as amount_usd,
     -- A free renewal has no payment, and a deferred one is paid with a later one.
     r.paid_with not in ('nothing', 'deferred') as is_paid

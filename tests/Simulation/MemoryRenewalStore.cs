@@ -39,7 +39,7 @@ internal sealed record MemoryLicense
     /// <summary>The part of <see cref="WalletUsd"/> that can't be spent.</summary>
     public decimal ReservedUsd { get; set; }
 
-    /// <summary>What deferred renewals left open.</summary>
+    /// <summary>The open amounts of deferred renewals.</summary>
     public decimal DebtUsd { get; set; }
 
     public SavedCard? Card

@@ -10,9 +10,9 @@ using Licensing.Renewals;
 
 namespace LicenseFunctions.Home;
 
-/// <summary>What is charged next for a license, without the customer.</summary>
+/// <summary>What is charged next for a license automatically.</summary>
 /// <param name="At">When the renewal begins; the present time if it is due.</param>
-/// <param name="AmountUsd">With what the payment includes for earlier renewals.</param>
+/// <param name="AmountUsd">What the payment charges, with the open amounts of earlier renewals.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with a later charge).</param>
 /// <param name="CardBrand">The brand of the card that pays; null if no card does.</param>
 /// <param name="CardLastFour">Its last digits; null if they are not known.</param>

@@ -133,7 +133,7 @@ public sealed class FetchPaymentEvents(
         return applied;
     }
 
-    /// <returns>Null if it is no longer to be applied. Not tried if the provider's list is out of reach.</returns>
+    /// <returns>IsApplied: null if an operator has decided its case. IsTried: false if the provider's list can't be read.</returns>
     private async Task<(bool? IsApplied, bool IsTried)> TryAgainAsync(
         IPaymentEventList events, UnappliedEvent late, CancellationToken cancellationToken)
     {

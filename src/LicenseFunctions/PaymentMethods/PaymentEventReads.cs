@@ -104,8 +104,8 @@ public sealed class PaymentEventReads(LicenseDatabase database, SuspensionStore 
 
     /// <summary>The event can't be applied now.</summary>
     /// <param name="concern">
-    /// The case of a success, which is opened together with the row, unless the charge is refunded already: nothing else may be charged for
-    /// the license, and it must not be suspended. Null for another event.
+    /// The case of a success; null for another event. It is opened in the same transaction, so that nothing more is charged for the license
+    /// and it is not suspended. If the charge is already refunded, no case is opened.
     /// </param>
     /// <returns>False if an operator has decided its case: it is not tried again.</returns>
     public Task<bool> FailAsync(string provider, UnappliedEvent failed, PaymentCase? concern, CancellationToken cancellationToken) =>
@@ -121,7 +121,7 @@ public sealed class PaymentEventReads(LicenseDatabase database, SuspensionStore 
     private const string TryLater = "update unapplied_events set tried_at = now() where provider = @provider and event_id = @EventId";
 
     /// <summary>The stored event can't be applied now, either.</summary>
-    /// <returns>False if it is stored no longer, because an operator has decided its case.</returns>
+    /// <returns>False if it is no longer stored, because an operator has decided its case.</returns>
     public Task<bool> TryLaterAsync(string provider, UnappliedEvent late, CancellationToken cancellationToken) =>
         database.InStatementAsync(
             async (connection, token) => await connection.ExecuteAsync(

@@ -16,7 +16,9 @@ public sealed record PriceConsent(string Token, bool Accept = false, decimal? Am
 /// <summary>The increased price, and whether the customer agreed to it.</summary>
 /// <param name="Master">The name of the master whose license it is.</param>
 /// <param name="AmountUsd">The price now; null while there is none.</param>
-/// <param name="DebtUsd">What deferred renewals left open: the payment includes it, in addition to <paramref name="AmountUsd"/>.</param>
+/// <param name="DebtUsd">
+/// The open amounts of deferred renewals: the payment includes them, in addition to <paramref name="AmountUsd"/>.
+/// </param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="Brand">Of the card that would pay, for example visa; paypal for PayPal; null if it is not known.</param>
 /// <param name="LastFour">The last digits of the card that would pay.</param>

@@ -38,7 +38,7 @@ public sealed record RenewalList
     /// <summary>What the customer's wallet can pay: its balance without reserved amounts.</summary>
     public decimal? WalletUsd { get; init; }
 
-    /// <summary>What deferred renewals left open: the next payment includes it, in addition to <see cref="AmountUsd"/>.</summary>
+    /// <summary>The open amounts of deferred renewals: the next payment includes them, in addition to <see cref="AmountUsd"/>.</summary>
     public decimal DebtUsd { get; init; }
 
     /// <summary>

@@ -16,7 +16,7 @@ public static class PaymentCaseStore
         """;
 
     /// <summary>Opens a case in the caller's transaction. There is one for each reason and subject, also after it was decided.</summary>
-    /// <returns>1, or 0 if there is one.</returns>
+    /// <returns>1; 0 if the case was already stored.</returns>
     public static Task<int> OpenAsync(
         NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(Open, new
@@ -194,7 +194,7 @@ public static class PaymentCaseStore
         """;
 
     /// <summary>Stores the case of a refunded charge as decided, so that it can be opened again if the refund fails.</summary>
-    /// <returns>1, or 0 if there is one.</returns>
+    /// <returns>1; 0 if the case was already stored.</returns>
     internal static Task<int> KeepRefundedAsync(
         NpgsqlConnection connection, string provider, PaymentCase concern, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
@@ -303,7 +303,8 @@ public static class PaymentCaseStore
         from refunds f
         join renewals r on r.renewal_id = f.renewal_id
         where f.refund_id = @refundId and f.state = 'requested'
-          -- It may have waited for unread events before. The first request used the first key; another key follows after a day at least.
+          -- The wait for events doesn't count: with the first key, the time counts from its first use. A later key is used a day later at
+          -- the earliest, so then the request's time is exact enough.
           and case when f.key_number = 1 then f.key_used_at else f.requested_at end < clock_timestamp() - @undecidedAfter
         on conflict do nothing
         """;

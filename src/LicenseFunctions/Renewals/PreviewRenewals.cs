@@ -37,8 +37,9 @@ public sealed record RenewalPreview(
     IReadOnlyList<PreviewedRenewal> Renewals);
 
 /// <summary>
-/// Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail. The time of the attempt
-/// counts, which comes days before the expiry. A license without a planned attempt is listed by the first one that it would have.
+/// Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail. They are selected by
+/// their next attempt, which is some days before the expiry. A license without a planned attempt is selected by the time of the first
+/// attempt that it would have.
 /// </summary>
 public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {

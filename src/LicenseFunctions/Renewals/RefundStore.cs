@@ -188,8 +188,8 @@ public sealed class RefundStore(LicenseDatabase database, SuspensionStore suspen
         """;
 
     /// <summary>
-    /// Postpones the refund until the provider's events are read: after a restore of the database, it may already have been made. Nothing
-    /// was asked, so no answer is uncertain, no case is opened, and this doesn't count as a try.
+    /// Postpones the refund until the provider's events are read: after a restore of the database, it may already have been made. No
+    /// request is sent, so no answer is uncertain, no case is opened, and this doesn't count as a try.
     /// </summary>
     /// <returns>Whether it is postponed.</returns>
     internal Task<bool> AwaitEventsAsync(ClaimedRefund refund, CancellationToken cancellationToken) =>

@@ -43,7 +43,7 @@ public sealed record ListedRenewal
     /// <summary>Whether auto-renewal is on, for the license and for the installation.</summary>
     public bool AutoRenew { get; init; }
 
-    /// <summary>When it is charged next without anybody's help; null if <see cref="NextActionAt"/> only checks it.</summary>
+    /// <summary>When it is charged next automatically; null if <see cref="NextActionAt"/> only checks it.</summary>
     public DateTime? NextAttemptAt => EnumWords.Parse<RenewalStatus>(Status) switch
     {
         RenewalStatus.Due when AutoRenew || RenewalType == "manual" => NextActionAt,

@@ -57,7 +57,7 @@ public sealed record NextRenewal(
     bool IsPriceFrozen, bool IsPriceAccepted, decimal? ActiveUsd, decimal? LastPaidUsd, decimal WalletUsd, SavedCard? Card,
     string? LastDecline, RenewalStatus? Status, bool WasPaid)
 {
-    /// <summary>What deferred renewals left open and the next payment includes.</summary>
+    /// <summary>The open amounts of deferred renewals, which the next payment includes.</summary>
     public decimal DebtUsd { get; init; }
 
     /// <summary>A charge was reported and is not booked yet, so the period may be paid.</summary>

@@ -113,7 +113,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
             await ReleaseAsync(concern.Subject, isRefunded: true, Actor.Service, cancellationToken);
     }
 
-    // A renewal whose charge could not be booked after a restore doesn't know the intent. It may have another one.
+    // After a restore, the renewal of a charge that could not be booked may have no intent, or another one.
     private const string Unbooked = """
         select r.renewal_id from renewals r
         where r.status <> 'applied' and r.renewal_id in (

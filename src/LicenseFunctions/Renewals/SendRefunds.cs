@@ -44,7 +44,7 @@ public sealed class SendRefunds(
 
     private async Task SendAsync(ClaimedRefund refund, CancellationToken cancellationToken)
     {
-        // After a restore, the provider may have forgotten the key of a refund that was made.
+        // After a restore, the provider may have deleted the key of a refund that was made, so another request could refund twice.
         if (gateways.Find(refund.Provider) is not null && await store.AwaitEventsAsync(refund, cancellationToken)) return;
 
         switch (await AskAsync(refund, cancellationToken))
@@ -67,7 +67,7 @@ public sealed class SendRefunds(
     {
         if (gateways.Find(refund.Provider) is not { } gateway) return new RefundOutcome.Unknown("not_configured");
         // An earlier request may have been executed, and a key returns a stored 500 for its whole lifetime. After a wait for events, the
-        // database may be restored, so that it doesn't know the request.
+        // database may have been restored to a time before the request.
         if ((refund.Tries > 1 || refund.HasWaited)
             && await gateway.FindRefundAsync(refund.ToRequest(), cancellationToken) is { } found)
             return found;

@@ -26,7 +26,7 @@ internal static class UnreadEvents
 
     /// <summary>
     /// Whether payments or refunds of one of these providers may exist that are not known here; for
-    /// <see cref="RenewalPolicy.LongestWaitForEvents"/> at most, also if the timer that reads the events is switched off.
+    /// <see cref="RenewalPolicy.LongestWaitForEvents"/> at most, also if the timer that reads the events is disabled.
     /// </summary>
     public static async Task<bool> AreAwaitedAsync(
         NpgsqlConnection connection, IEnumerable<string> providers, CancellationToken cancellationToken)

@@ -18,14 +18,14 @@ public sealed record RefusalRow
     /// <summary>The device has been admitted since.</summary>
     public required bool IsRegistered { get; init; }
 
-    /// <summary>An operator allowed the device: it is admitted when it asks next.</summary>
+    /// <summary>An operator allowed the device: it is admitted at its next check.</summary>
     public required bool IsGranted { get; init; }
 }
 
 /// <summary>A device that a check refused, from the evidence of its alert.</summary>
 /// <param name="RefusedAt">The last time.</param>
 /// <param name="Refusals">How often.</param>
-/// <param name="IsAdmitted">It has a slot, or gets one when it asks next.</param>
+/// <param name="IsAdmitted">It has a slot, or gets one at its next check.</param>
 public sealed record RefusedDevice(
     Guid AlertId, Guid SubscriptionId, string Key, DeviceClaim Claim, string? CountryCode, string? City, DateTimeOffset RefusedAt,
     int Refusals, bool HasSuspended, bool IsAdmitted)
@@ -56,7 +56,7 @@ public sealed record RefusedDevice(
         }
     }
 
-    /// <summary>The devices that asked within 30 days and have no slot, each once, the latest first.</summary>
+    /// <summary>The devices that were refused within 30 days and have no slot, each once, the latest first.</summary>
     public static IReadOnlyList<RefusedDevice> Waiting(IEnumerable<RefusedDevice> refusals, DateTimeOffset now) =>
     [
         .. refusals.Where(one => !one.IsAdmitted && now - one.RefusedAt < WaitsFor)

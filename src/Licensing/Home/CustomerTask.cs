@@ -45,7 +45,7 @@ public enum CustomerTaskKind
     /// <summary>The license expires soon, and it is not renewed automatically.</summary>
     RenewManually,
 
-    /// <summary>The license is new, and it is not renewed automatically.</summary>
+    /// <summary>No expert advisor has used the license yet, and it is not renewed automatically.</summary>
     SetUpRenewal,
 
     /// <summary>
@@ -96,7 +96,7 @@ public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
 
 /// <param name="Until">The license's expiry.</param>
 /// <param name="OpensAt">When it can be renewed.</param>
-/// <param name="AmountUsd">What the renewal costs, with what earlier ones left open.</param>
+/// <param name="AmountUsd">What the renewal costs, with the open amounts of earlier ones.</param>
 /// <param name="HeldBy">
 /// Why it is not renewed automatically, apart from the payment: a <see cref="RenewalBlock"/>, auto_renew_off, paid_before or
 /// payment_disputed; null if it is.
@@ -260,7 +260,7 @@ public static class CustomerTasks
             return CustomerTaskKind.ConfirmPayment;
         if (isRunning && renewal.Until - now > (renewal.HeldBy is null && !renewal.IsImpossible ? PaymentHorizon : ExpiresSoon))
         {
-            // Later, the customer has decided about it.
+            // Only before the first use: later, auto-renewal that is off counts as the customer's decision.
             return license.IsUnused && renewal is { HeldBy: RenewalForecast.AutoRenewOff, IsImpossible: false }
                 ? CustomerTaskKind.SetUpRenewal
                 : null;

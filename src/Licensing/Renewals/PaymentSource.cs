@@ -23,7 +23,7 @@ public readonly record struct PaymentSource(PaidWith? With, string? Obstacle)
     public const string AmountTooSmall = "amount_too_small";
 
     /// <param name="price">What the renewal costs.</param>
-    /// <param name="debtUsd">What deferred renewals of the license left open.</param>
+    /// <param name="debtUsd">The open amounts of the license's deferred renewals.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
     /// <param name="card">The default payment method.</param>
     /// <param name="policy">The settings of this installation.</param>

@@ -23,7 +23,7 @@ public sealed record RenewalFacts(
     SavedCard? Card,
     bool IsAnotherAwaited = false)
 {
-    /// <summary>US dollars: what deferred renewals of the license left open.</summary>
+    /// <summary>US dollars: the open amounts of the license's deferred renewals.</summary>
     public decimal DebtUsd { get; init; }
 
     /// <summary>

@@ -25,7 +25,7 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// </summary>
     public const string PaidBefore = "paid_before";
 
-    /// <summary>When the renewal is attempted next without anybody's help; null if no attempt is planned.</summary>
+    /// <summary>When the renewal is attempted next automatically; null if no attempt is planned.</summary>
     /// <param name="expiresAt">The license's expiry.</param>
     /// <param name="status">Null before the renewal is opened.</param>
     /// <param name="nextActionAt">When the opened renewal is processed next, unless it lapses then.</param>
@@ -66,7 +66,7 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// <summary>The forecast of the payment only. It ignores whether the license is renewed automatically or suspended.</summary>
     /// <param name="expiresAt">The license's expiry, null if it never expires. The first attempt comes before it.</param>
     /// <param name="price">What the renewal costs.</param>
-    /// <param name="debtUsd">What deferred renewals of the license left open.</param>
+    /// <param name="debtUsd">The open amounts of the license's deferred renewals.</param>
     /// <param name="walletUsd">The balance minus the reserved amount.</param>
     /// <param name="card">The default payment method.</param>
     /// <param name="lastDecline">Code of this card's last decline; null for none.</param>

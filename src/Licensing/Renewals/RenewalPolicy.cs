@@ -66,8 +66,8 @@ public sealed record RenewalPolicy(
     public static readonly TimeSpan AnotherChargeRecheck = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// How long after the return refunds, credits and invoices wait for the events of a provider that is out of reach. Meanwhile, operators
-    /// are told that FetchPaymentEvents fails.
+    /// How long refunds, credits and invoices wait for a provider's events, counted from the return (payment_event_reads.missed_until).
+    /// Meanwhile, operators are told that FetchPaymentEvents fails.
     /// </summary>
     public static readonly TimeSpan LongestWaitForEvents = TimeSpan.FromDays(3);
 

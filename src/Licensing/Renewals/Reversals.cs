@@ -159,7 +159,7 @@ public static class Reversals
     private static long Lost(ReversalFacts facts) => Losses(facts).Sum(one => one.AmountMinor);
 
     // What each dispute cost. The provider reports what it took back for a dispute in addition to the lost dispute, or instead of it, so
-    // the larger one counts; a dispute that is won later brings it back. What was taken back without a dispute is other money.
+    // the larger one counts; if the dispute is won later, this loss is removed. What was taken back without a dispute is other money.
     private static IEnumerable<(PaymentReversal? Dispute, long AmountMinor)> Losses(ReversalFacts facts)
     {
         var all = OfKind(facts, ReversalKind.Dispute).ToList();
@@ -174,8 +174,8 @@ public static class Reversals
         }
     }
 
-    // The dispute during which the money went back, or directly after it; of several, one of the same amount. A dispute of the same amount
-    // may also follow what was taken back. Null if there is none.
+    // The dispute that was open when the money went back, or was decided shortly before. If there are several, one with the same amount. A
+    // dispute of the same amount may also follow what was taken back. Null if there is none.
     private static PaymentReversal? Cause(IEnumerable<PaymentReversal> disputes, PaymentReversal moved)
     {
         bool IsDuring(PaymentReversal dispute) => !(moved.ChangedAt < dispute.OpenedAt)

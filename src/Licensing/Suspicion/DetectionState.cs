@@ -19,7 +19,8 @@ public sealed class DetectionState
     public long HarmlessUntil { get; set; }
 
     /// <summary>
-    /// The first use after a pause in which everything was forgotten; 0 for none. Devices that are used soon after it were known before.
+    /// The first use after a pause so long that all earlier use was dropped; 0 if there was none. Devices first seen soon after it are
+    /// treated as set up before the pause.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long ResumedAt { get; set; }

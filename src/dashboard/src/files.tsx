@@ -30,7 +30,7 @@ export function Csv({ path, name }: { path: string; name: string }) {
 
 /**
  * The heading of a list, with the button that downloads it.
- * @param id For links to it: it scrolls into view when it comes, because the list is loaded after the page.
+ * @param id For links to it: it scrolls into view when it appears, because the list is loaded after the page.
  */
 export function Heading({ title, csv, name, id }: { title: string; csv: string | false; name: string; id?: string }) {
   const scroll = useCallback((heading: HTMLElement | null) => void (location.hash === `#${id}` && heading?.scrollIntoView()), [id]);

@@ -152,7 +152,7 @@ public sealed class IssueInvoicesTests(PostgresFixture postgres)
         Assert.Equal(new InvoiceCounts(issued, 0, 0, 1 - issued), await RunAsync(scene));
     }
 
-    // The timer that reads the events may be off: the first run that waits notes when the wait began.
+    // The timer that reads the events may be disabled: the first run that waits notes when the wait began.
     [Theory]
     [InlineData("null", "null")]
     [InlineData("now() - interval '9 days'", "now() - interval '9 days'")]

@@ -99,7 +99,7 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
             await database.QueryAsync<int>("select count(*)::int from license_events where type = 'trouble.closed'")));
     }
 
-    // Otherwise charges stop, and nobody hears of it.
+    // Without this trouble, charges would stop and no operator would be notified.
     [Theory]
     [InlineData("stripe", true)]
     [InlineData("paypal", false)] // not configured: nothing waits for it

@@ -520,7 +520,7 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
                          ('payment.refunded', 5, '{"renewal_id": "r", "refunded_usd": 12}')) as e (type, hour, data);
             insert into license_events (subscription_id, type, occurred_at, data)
             select @other, 'license.payment_failed', (now() at time zone 'UTC')::date - 5 + interval '1 hour', '{}';
-            -- Payments of the last 7 days that the demo has not. The events of earlier payments may be missing.
+            -- Payments of the last 7 days replace those of the demo. The events of earlier payments may be missing.
             delete from license_renewal_history where attempted_at > now() - interval '8 days';
             insert into renewals
                 (renewal_id, subscription_id, user_id, period_start, renewal_type, status, amount_usd, debts_usd, gives_up_at, paid_with,

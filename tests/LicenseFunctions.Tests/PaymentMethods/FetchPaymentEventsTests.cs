@@ -258,15 +258,15 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(unread, await scene.Database.QueryAsync<string>("select array_to_string(unread_providers(), ',')"));
     }
 
-    // The limit begins with the return. A provider that is never asked has none, so the first question notes one.
+    // The limit counts from the return (missed_until). A provider that is never asked has none, so the first caller that waits records one.
     [Theory]
     [InlineData("null", "null", true)]
     [InlineData("now()", "now()", true)]
     [InlineData("now() - interval '2 days 23 hours'", "now()", true)]
     [InlineData("now() - interval '3 days'", "now()", false)]
     [InlineData("now() - interval '4 days'", "now() - interval '1 hour'", true)] // stopped again: the timer asks first
-    [InlineData("null", "now() - interval '9 days'", true)] // the timer is off, and the return is noted now
-    [InlineData("now() - interval '2 days 23 hours'", "now() - interval '9 days'", true)] // it was noted
+    [InlineData("null", "now() - interval '9 days'", true)] // the timer is disabled, and the return is recorded now
+    [InlineData("now() - interval '2 days 23 hours'", "now() - interval '9 days'", true)] // it was recorded
     [InlineData("now() - interval '3 days'", "now() - interval '9 days'", false)]
     public async Task AwaitsEvents_WithALimit_EndsAlsoIfTheTimerIsOff(string missed, string asked, bool waits)
     {
@@ -302,7 +302,7 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Empty(await UnreadAsync());
     }
 
-    // The statement of a restore, or a refund that waits, notes the return. The timer asks much later.
+    // The statement of a restore, or a refund that waits, records the return. The timer asks much later.
     [Fact]
     public async Task Fetch_OfAProviderWhoseReturnWasNotedLongBefore_ChargesWaitUntilItIsRead()
     {
@@ -388,7 +388,7 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events where intent_id is not null"));
     }
 
-    // The case would be closed by the refund, but that was reported before.
+    // A refund closes the case, but here it was reported before the success.
     [Fact]
     public async Task Fetch_ASuccessThatCantBeApplied_OfAChargeThatIsRefunded_LapsesTheRenewalOnce()
     {

@@ -530,7 +530,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
             reversed.CaseId, new PaymentCaseDecision("dismiss", "taken from the wallet"), Actor.System, Token)).Refusal);
     }
 
-    // After a restore, the charge may be refunded already. Also if the timer that reads the events is off, the wait ends.
+    // After a restore, the charge may be refunded already. Also if the timer that reads the events is disabled, the wait ends.
     [Theory]
     [InlineData("delete from payment_event_reads")]
     [InlineData("update payment_event_reads set missed_until = missed_until - interval '3 days'")]
@@ -834,7 +834,7 @@ public sealed class PaymentEventsTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(0, await world.Store.OpenDueAsync(Policy, now, 10, Token));
     }
 
-    // The renewal that the charge named is lost. The license's present one is another, so its auto-renewal continues.
+    // The renewal that the charge named is lost. The license now has another renewal, so its auto-renewal continues.
     [Fact]
     public async Task ARefundOfAChargeOfAnUnknownRenewal_LapsesNothing()
     {

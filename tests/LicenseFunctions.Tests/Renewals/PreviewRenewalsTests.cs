@@ -34,7 +34,7 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
         Assert.Equal((1000, true), (reply.Renewals.Count, reply.More));
     }
 
-    /// <summary>The attempt counts, which comes seven days before the expiry.</summary>
+    /// <summary>Licenses are selected by their next attempt. The first one is seven days before the expiry.</summary>
     [Theory]
     [InlineData(9.9, null, null, true, true)]
     [InlineData(10.1, null, null, true, false)]

@@ -140,7 +140,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
                 (string?)made["request"]!["idempotency_key"] == $"refund-{Guid.Parse(id):N}{key}");
     }
 
-    // The restored database may not know a refund that was made. A refund that waits for that has no uncertain answer.
+    // The restored database may not know a refund that was made. A refund that waits has sent no request, so it gets no case.
     [Fact]
     public async Task Refund_WhileEventsOfTheProviderAreUnread_IsNeitherRequestedNorSent_AndHasNoCase()
     {
@@ -209,7 +209,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
             new { id });
     }
 
-    // The restored database doesn't know the request, and the provider has forgotten its key.
+    // The restored database doesn't know the request, and the provider has deleted its key.
     [Fact]
     public async Task Refund_ThatWasMadeBeforeTheRestore_IsLookedUpAfterTheWait()
     {

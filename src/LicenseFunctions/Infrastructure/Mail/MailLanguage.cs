@@ -30,8 +30,8 @@ internal sealed partial class MailLanguage
     public TemplateOptions Options { get; }
 
     /// <summary>
-    /// Every folder with formats is a language. It is parsed when its first mail is rendered: to parse the templates takes a quarter of the
-    /// time of a start.
+    /// Every folder with formats is a language. It is parsed when its first mail is rendered: parsing all templates takes a quarter of the
+    /// start time.
     /// </summary>
     public static FrozenDictionary<string, Lazy<MailLanguage>> FindAll() => Resources()
         .Where(name => name.EndsWith(FormatsFile, StringComparison.Ordinal)).Select(name => name[Prefix.Length..^FormatsFile.Length])

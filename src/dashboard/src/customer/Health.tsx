@@ -36,7 +36,7 @@ export default function HealthTab({ id }: TabProps) {
   const health = useLoad<Report>(`/api/v1/licenses/${id}/health`, 60);
   const owner = !useIsOperator();
   const tasks = useLoad<TaskList>(owner ? '/api/v1/tasks' : null, 60);
-  // The tasks are above the score, which must not move then.
+  // The tasks are above the score, which must not move when they load.
   if (owner && !tasks.data && !tasks.problem) return <Skeleton rows={6} />;
   return (
     <>

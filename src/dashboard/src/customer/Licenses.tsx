@@ -19,7 +19,7 @@ export default function Licenses() {
 /** @param tasks They say when each license is renewed. */
 export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
   const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
-  // The cards don't move when the texts about renewals come.
+  // The cards don't move when the texts about renewals appear.
   const isLoading = tasks.data === undefined && tasks.loading;
   return (
     <>

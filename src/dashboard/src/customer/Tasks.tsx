@@ -14,7 +14,7 @@ export type Task = {
   stage: string;
   alert_id: string | null;
 };
-/** What is charged next, without the customer. */
+/** What is charged next automatically. */
 export type PlannedRenewal = {
   subscription_id: string;
   at: string;
@@ -87,7 +87,7 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
 
 function TaskCard({ task }: { task: Task }) {
   const place = places[task.kind];
-  // A task of a newer backend.
+  // A newer backend may send kinds of tasks that this page doesn't have.
   if (!place) return null;
   const values = {
     master: task.master,

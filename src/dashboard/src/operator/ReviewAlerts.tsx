@@ -129,7 +129,10 @@ export function ReviewAlerts({
   );
 }
 
-/** The devices to which a false alarm grants a slot: those of checks. The appeal's alert has only the key of its device. */
+/**
+ * The devices to which a false alarm grants a slot: those that a check refused. An alert of an appeal has only the key of its device,
+ * not its name.
+ */
 const grantedBy = (alerts: AlertRow[]) =>
   alerts.flatMap(({ evidence }) => {
     const device = refusedDevice(evidence);
