@@ -2,7 +2,7 @@ using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
-using LicenseFunctions.Renewals;
+using LicenseFunctions.Infrastructure.Payments;
 using Licensing;
 using Licensing.Invoices;
 using Licensing.Renewals;

@@ -1,9 +1,9 @@
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.PaymentMethods;
-using LicenseFunctions.Renewals;
 using Licensing;
 using Licensing.Renewals;
 using Licensing.Troubles;

@@ -1,5 +1,6 @@
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Renewals;

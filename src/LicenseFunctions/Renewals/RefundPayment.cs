@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Mail;
+using LicenseFunctions.Infrastructure.Payments;
 using Licensing;
 using Licensing.Renewals;
 

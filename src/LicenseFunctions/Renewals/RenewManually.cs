@@ -1,5 +1,6 @@
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments;
 using Licensing;
 using Licensing.Renewals;
 

@@ -3,7 +3,7 @@ using Licensing;
 using Licensing.Renewals;
 using Npgsql;
 
-namespace LicenseFunctions.Renewals;
+namespace LicenseFunctions.Infrastructure.Payments;
 
 /// <summary>What waits until the events of a payment provider are read: this database may not know what happened.</summary>
 internal static class UnreadEvents
