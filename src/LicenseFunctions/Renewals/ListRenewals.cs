@@ -115,7 +115,7 @@ public sealed class ListRenewals(LicenseDatabase database, RenewalReads reads, R
             CardLastFour = next.Card?.LastFour,
             CardHasExpired = forecast.With is PaidWith.Card && next.Card?.ExpiresAt <= now,
             Obstacle = next.IsChargeOpen ? null
-                : hasTooManyAttempts && !forecast.IsHeld ? PaymentSource.TooManyAttempts
+                : hasTooManyAttempts && (!forecast.IsHeld || forecast.Obstacle is RenewalForecast.Lapsed) ? PaymentSource.TooManyAttempts
                 : forecast.Obstacle,
             Status = EnumWords.Of(next.Status),
             NextAttemptAt = policy.AutoRenews(next.License) && !hasTooManyAttempts ? open?.Renewal.NextAttemptAt : null,

@@ -77,7 +77,7 @@ public sealed record NextRenewal(
 
     public RenewalForecast Forecast(RenewalPolicy policy) => WasPaid && Status is null
         ? Planned(policy).HeldBy(RenewalForecast.PaidBefore)
-        : Planned(policy);
+        : Planned(policy).WithStatus(Status);
 
     private RenewalForecast Planned(RenewalPolicy policy) =>
         RenewalForecast.Of(License, Price(policy), DebtUsd, WalletUsd, Card, LastDecline, policy);

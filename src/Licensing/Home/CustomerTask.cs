@@ -98,8 +98,8 @@ public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
 /// <param name="OpensAt">When it can be renewed.</param>
 /// <param name="AmountUsd">What the renewal costs, with what earlier ones left open.</param>
 /// <param name="HeldBy">
-/// Why it is not renewed automatically, apart from the payment: a <see cref="RenewalBlock"/>, auto_renew_off, paid_before or
-/// payment_disputed; null if it is.
+/// Why it is not renewed automatically, apart from the payment: a <see cref="RenewalBlock"/>, auto_renew_off, paid_before,
+/// lapsed or payment_disputed; null if it is.
 /// </param>
 /// <param name="Obstacle">Why its payment would fail; null if it should succeed.</param>
 /// <param name="CanPay">Whether something can pay, even if it was declined before.</param>

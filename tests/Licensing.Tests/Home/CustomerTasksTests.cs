@@ -65,6 +65,7 @@ public sealed class CustomerTasksTests
         ["paused"] = Due(0, heldBy: "paused_toxic"),
         ["locked"] = Due(0, PaymentSource.NoPaymentMethod, "locked_no_funds", canPay: false),
         ["paid before"] = Due(0, heldBy: RenewalForecast.PaidBefore),
+        ["lapsed after a refund"] = Due(0, heldBy: RenewalForecast.Lapsed, status: RenewalStatus.Lapsed),
         ["disputed"] = Due(0, heldBy: PaymentSource.PaymentDisputed),
         ["the bank asks"] = Due(0, "requires_action", status: RenewalStatus.NeedsAuthentication),
         ["being charged"] = Due(0, status: RenewalStatus.Charging),
@@ -105,6 +106,7 @@ public sealed class CustomerTasksTests
         paused                       | -                | AskPlatform      | AskPlatform      | AskPlatform
         locked                       | -                | AskPlatform      | AskPlatform      | AskPlatform
         paid before                  | -                | RenewManually    | RenewInGrace     | RenewExpired
+        lapsed after a refund        | -                | RenewManually    | RenewInGrace     | RenewExpired
         disputed                     | -                | RenewManually    | RenewInGrace     | RenewExpired
         the bank asks                | ConfirmPayment   | ConfirmPayment   | ConfirmPayment   | ConfirmPayment
         being charged                | -                | -                | -                | -

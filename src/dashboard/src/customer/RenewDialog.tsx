@@ -25,7 +25,8 @@ export const cardHelps = (reply: RenewalList) =>
 /** The last payment if a provider declined it, and the same card would be charged again: another card has no obstacle. */
 function lastDeclined(reply: RenewalList) {
   const last = reply.renewals.find((row) => row.status === 'success' || row.status === 'failed');
-  return reply.pays_with === 'card' && reply.obstacle !== null && last?.status === 'failed' && last.payment_provider && last.failure_reason
+  const same = reply.obstacle !== null && reply.obstacle !== 'lapsed';
+  return reply.pays_with === 'card' && same && last?.status === 'failed' && last.payment_provider && last.failure_reason
     ? last
     : undefined;
 }

@@ -304,6 +304,7 @@ const held = [
   'paused_toxic',
   'locked_no_funds',
   'paid_before',
+  'lapsed',
   'payment_disputed',
 ];
 
