@@ -162,7 +162,9 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await operator.getByText('The third one is my new laptop.').waitFor();
   await operator.getByRole('button', { name: 'Close as false alarm…' }).click();
   await operator.getByLabel(/Why\?/).fill('The customer’s own laptop.');
-  assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
+  await operator.getByLabel(/Reinstate the license/).uncheck();
+  await operator.getByText('EA-3 · 1003 may use the license once it is reinstated.', { exact: false }).waitFor();
+  await operator.getByLabel(/Reinstate the license/).check();
   await operator.getByText('EA-3 · 1003 may use the license from now on. If no slot is free, it gets an extra slot.').waitFor();
   await takeScreenshot(operator, 'story-false-alarm');
   await operator.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
