@@ -115,8 +115,11 @@ public sealed record TaskRenewal(
     /// <summary>Only a card could pay, and its printed month is over.</summary>
     public bool IsCardExpired { get; init; }
 
+    /// <summary>Only a card could pay, and the bank has rejected this one permanently.</summary>
+    public bool IsCardRejected { get; init; }
+
     /// <summary>Only another card could pay: this one has expired, or was rejected permanently.</summary>
-    public bool NeedsAnotherCard => IsCardExpired || (Status is RenewalStatus.HardDeclined && CanPay && Obstacle is not null);
+    public bool NeedsAnotherCard => IsCardExpired || (IsCardRejected && Obstacle is not null);
 
     /// <summary>Nobody can renew it, not even on request.</summary>
     public bool IsImpossible => Obstacle is PaymentSource.NoActivePrice

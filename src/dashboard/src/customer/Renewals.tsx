@@ -42,6 +42,7 @@ export type RenewalList = {
   card_brand: string | null;
   card_last_four: string | null;
   card_has_expired: boolean;
+  card_is_rejected: boolean;
   obstacle: string | null;
   status: string | null;
   next_attempt_at: string | null;
