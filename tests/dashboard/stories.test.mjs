@@ -162,7 +162,9 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await operator.getByText('The third one is my new laptop.').waitFor();
   await operator.getByRole('button', { name: 'Close as false alarm…' }).click();
   await operator.getByLabel(/Why\?/).fill('The customer’s own laptop.');
-  assert.ok(await operator.getByLabel(/Reinstate the license/).isChecked());
+  await operator.getByLabel(/Reinstate the license/).uncheck();
+  await operator.getByText('EA-3 · 1003 may use the license once it is reinstated.', { exact: false }).waitFor();
+  await operator.getByLabel(/Reinstate the license/).check();
   await operator.getByText('EA-3 · 1003 may use the license from now on. If no slot is free, it gets an extra slot.').waitFor();
   await takeScreenshot(operator, 'story-false-alarm');
   await operator.getByRole('dialog').getByRole('button', { name: 'Close as false alarm' }).click();
@@ -363,9 +365,21 @@ test('a license in grace has that status on every page, and the filter for expir
   await page.getByRole('listitem').getByText('Grace period', { exact: true }).waitFor();
   await page.getByRole('listitem').getByText('In the grace period: works until', { exact: false }).waitFor();
   await page.getByRole('link', { name: 'alpine.trend', exact: true }).click();
+  await page.getByRole('link', { name: 'Usage', exact: true }).click();
   await page.getByText('The license has expired. It works until', { exact: false }).waitFor();
   await page.getByRole('link', { name: 'Renew now', exact: true }).click();
   await page.getByRole('heading', { name: 'Next renewal' }).waitFor();
+  // While a payment is being checked, neither page asks for another one.
+  backend.sql(`
+    insert into payment_cases (provider, reason, subject, subscription_id, detail)
+    values ('stripe', 'not_booked', 'pi_grace', '${licenses.amara}', 'a test')`);
+  await page.goto(`${backend.address}/app/licenses`);
+  await page.getByRole('listitem').getByText('In the grace period: works until', { exact: false }).waitFor();
+  assert.equal(await page.getByRole('link', { name: /^Renew now/ }).count(), 0);
+  await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
+  await page.getByRole('heading', { name: 'License health' }).waitFor();
+  assert.equal(await page.getByRole('link', { name: /^Renew now/ }).count(), 0);
+  backend.sql(`delete from payment_cases where subject = 'pi_grace'`);
   await close(page);
   const { body } = await backend.call('GET', '/api/v1/licenses?status=EXPIRED', backend.token('operator', people.operator));
   assert.equal(body.licenses.find((one) => one.subscription_id === licenses.amara).status, 'GRACE');

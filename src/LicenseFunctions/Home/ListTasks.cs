@@ -40,6 +40,9 @@ public sealed class ListTasks(
         var questions = (await alerts.QuestionsAsync(subscriberId, cancellationToken)).ToLookup(one => one.SubscriptionId);
         var refusals = await devices.RefusalsAsync(subscriberId, cancellationToken);
         var now = time.GetUtcNow();
+        var rejected = (next.Values.Any(one => one.Status is not null) ? await renewals.DeclinedAsync(subscriberId, cancellationToken) : [])
+            .Where(facts => RenewalRequests.NeedsAnotherCard(facts, facts.Price(policy).AmountUsd, policy, now))
+            .Select(facts => facts.Renewal.SubscriptionId).ToHashSet();
         var refused = RefusedDevice.Waiting(refusals, now).ToLookup(one => one.SubscriptionId);
         var suspended = listed.Where(license => license.IsSuspended).Select(license => license.SubscriptionId).ToList();
         var suspensions = (await alerts.OpenSuspensionsAsync(suspended, cancellationToken)).ToLookup(one => one.SubscriptionId);
@@ -47,7 +50,9 @@ public sealed class ListTasks(
             listed.Select(license => new TaskFacts(
                 license.SubscriptionId, license.Master, EnumWords.Parse<LicenseCode>(license.Code), license.IsSuspended,
                 license.GraceUntil, [.. suspensions[license.SubscriptionId].Select(one => Suspension(one, now))],
-                next.TryGetValue(license.SubscriptionId, out var renewal) ? Renewal(renewal, now) : null,
+                next.TryGetValue(license.SubscriptionId, out var renewal)
+                    ? Renewal(renewal, rejected.Contains(license.SubscriptionId), now)
+                    : null,
                 questions[license.SubscriptionId].FirstOrDefault()?.AlertId, refused[license.SubscriptionId].FirstOrDefault()?.AlertId)
             {
                 IsUnused = license is { LastUsedAt: null, DeviceCount: 0 },
@@ -70,7 +75,7 @@ public sealed class ListTasks(
                 with is PaidWith.Card ? next.Card?.LastFour : null)
             : null;
 
-    private TaskRenewal Renewal(NextRenewal next, DateTimeOffset now)
+    private TaskRenewal Renewal(NextRenewal next, bool isCardRejected, DateTimeOffset now)
     {
         var (price, forecast) = (next.Price(policy), next.Forecast(policy));
         var payment = RenewalForecast.OfPayment(
@@ -82,6 +87,7 @@ public sealed class ListTasks(
         {
             HasUnbookedCharge = next.HasUnbookedCharge,
             IsCardExpired = payment.With is PaidWith.Card && next.Card?.ExpiresAt <= now,
+            IsCardRejected = isCardRejected,
         };
     }
 }

@@ -238,7 +238,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         update suspicious_activity_alerts
         set status = 'FALSE_POSITIVE', updated_at = @now, resolved_at = @now, resolved_by = @byId,
             resolution_notes = coalesce(resolution_notes, @Why)
-        where alert_id = any(@alerts) and is_alert_open(status)
+        where is_alert_open(status)
+          and alert_id = any(@alerts || array(select p.alert_id from license_appeals p where p.suspension_id = any(@ids)))
         """;
 
     private const string Restore = """

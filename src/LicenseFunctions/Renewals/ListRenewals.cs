@@ -56,6 +56,9 @@ public sealed record RenewalList
     /// <summary>Whether the default card would pay, and its printed month is over.</summary>
     public bool CardHasExpired { get; init; }
 
+    /// <summary>Whether only a card could pay, and the bank has rejected this card permanently: it is not charged again.</summary>
+    public bool CardIsRejected { get; init; }
+
     /// <summary>Why the next renewal will likely fail; null if it should succeed, or while a charge is open.</summary>
     public string? Obstacle { get; init; }
 
@@ -114,8 +117,9 @@ public sealed class ListRenewals(LicenseDatabase database, RenewalReads reads, R
             CardBrand = next.CardBrand,
             CardLastFour = next.Card?.LastFour,
             CardHasExpired = forecast.With is PaidWith.Card && next.Card?.ExpiresAt <= now,
+            CardIsRejected = open is not null && RenewalRequests.NeedsAnotherCard(open, price, policy, now),
             Obstacle = next.IsChargeOpen ? null
-                : hasTooManyAttempts && !forecast.IsHeld ? PaymentSource.TooManyAttempts
+                : hasTooManyAttempts && (!forecast.IsHeld || forecast.Obstacle is RenewalForecast.Lapsed) ? PaymentSource.TooManyAttempts
                 : forecast.Obstacle,
             Status = EnumWords.Of(next.Status),
             NextAttemptAt = policy.AutoRenews(next.License) && !hasTooManyAttempts ? open?.Renewal.NextAttemptAt : null,

@@ -5,7 +5,7 @@ using Licensing.Renewals;
 namespace LicenseFunctions.Renewals;
 
 /// <summary>A license that renews in the next days.</summary>
-/// <param name="AttemptAt">When it is renewed or charged next; null if no attempt is planned.</param>
+/// <param name="AttemptAt">When it is renewed or charged next; null if no attempt is planned, or if a charge is open.</param>
 /// <param name="AmountUsd">What the renewal costs; null without an active price.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="Status">The renewal's status; null before it is opened.</param>
@@ -22,7 +22,7 @@ public sealed record PreviewedRenewal(
 
 /// <param name="Total">Licenses whose renewals begin in the next days, or have begun.</param>
 /// <param name="LikelyFailing">Licenses with an obstacle.</param>
-/// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle.</param>
+/// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle and without an open charge, which may be paid.</param>
 /// <param name="Obstacles">Number of licenses per obstacle.</param>
 /// <param name="CountsAll">Whether the numbers above count all licenses. They count at most 10,000, the first ones to expire.</param>
 /// <param name="More">Whether there are more licenses than the list contains.</param>
@@ -71,14 +71,15 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
         {
             countsAll = total + page.Count <= MaxCounted;
             if (!countsAll) break;
-            foreach (var renewal in page.Select(next => Preview(next, now)))
+            foreach (var next in page)
             {
+                var renewal = Preview(next, now);
                 // The next attempt after a decline may be later.
                 if (renewal.AttemptAt >= now + ahead) continue;
                 total++;
                 if (listed.Count < Rows) listed.Add(renewal);
                 if (renewal.Obstacle is { } obstacle) obstacles[obstacle] = obstacles.GetValueOrDefault(obstacle) + 1;
-                else amount += renewal.AmountUsd ?? 0;
+                else if (!next.IsChargeOpen) amount += renewal.AmountUsd ?? 0;
             }
         }
 
@@ -92,7 +93,7 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
         return new PreviewedRenewal(
             next.SubscriptionId,
             next.Email,
-            forecast.AttemptAt(next.ExpiresAt, next.Status, next.NextActionAt, now, policy),
+            next.IsChargeOpen ? null : forecast.AttemptAt(next.ExpiresAt, next.Status, next.NextActionAt, now, policy),
             next.ExpiresAt,
             next.Price(policy).AmountUsd,
             EnumWords.Of(forecast.With),

@@ -43,9 +43,13 @@ public sealed record ListedRenewal
     /// <summary>Whether auto-renewal is on, for the license and for the installation.</summary>
     public bool AutoRenew { get; init; }
 
+    /// <summary>A charge of the license was reported and is not booked yet: until that is decided, nothing more is charged.</summary>
+    public bool HasUnbookedCharge { get; init; }
+
     /// <summary>When it is charged next automatically; null if <see cref="NextActionAt"/> only checks it.</summary>
     public DateTime? NextAttemptAt => EnumWords.Parse<RenewalStatus>(Status) switch
     {
+        _ when HasUnbookedCharge => null,
         RenewalStatus.Due when AutoRenew || RenewalType == "manual" => NextActionAt,
         RenewalStatus.SoftDeclined when AutoRenew && NextActionAt < GivesUpAt => NextActionAt,
         _ => null,
@@ -133,7 +137,8 @@ public sealed class RenewalListStore(LicenseDatabase database, RenewalPolicy pol
                          where h.subscription_id = r.subscription_id and h.renewal_id = r.renewal_id limit 1)) as reason,
                r.intent_id, r.paid_with, r.next_action_at, r.gives_up_at, r.updated_at,
                coalesce((select is_auto_renewed(t.metadata) from v_current_license_tokens t
-                         where t.subscription_id = r.subscription_id limit 1), false) and @AutoRenewal as auto_renew
+                         where t.subscription_id = r.subscription_id limit 1), false) and @AutoRenewal as auto_renew,
+               exists (select from unbooked_charges c where c.subscription_id = r.subscription_id) as has_unbooked_charge
         from page p
         join renewals r on r.renewal_id = p.renewal_id
         join users u on u.user_id = r.user_id

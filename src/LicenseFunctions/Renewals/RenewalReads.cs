@@ -77,7 +77,7 @@ public sealed record NextRenewal(
 
     public RenewalForecast Forecast(RenewalPolicy policy) => WasPaid && Status is null
         ? Planned(policy).HeldBy(RenewalForecast.PaidBefore)
-        : Planned(policy);
+        : Planned(policy).WithStatus(Status);
 
     private RenewalForecast Planned(RenewalPolicy policy) =>
         RenewalForecast.Of(License, Price(policy), DebtUsd, WalletUsd, Card, LastDecline, policy);
@@ -283,6 +283,24 @@ public sealed class RenewalReads(LicenseDatabase database)
         var ids = (await connection.QueryAsync<Guid>(
             new CommandDefinition(OpenId, new { subscriptionId }, cancellationToken: cancellationToken))).AsList();
         return (await RenewalStore.FactsAsync(connection, ids, cancellationToken)).SingleOrDefault();
+    }
+
+    private const string DeclinedIds = """
+        select r.renewal_id
+        from next_renewals n
+        join renewals r on r.subscription_id = n.subscription_id and r.period_start = n.expires_at and r.status <> 'applied'
+        cross join lateral latest_attempt(r.renewal_id) a
+        where n.user_id = @subscriberId and a.status = 'hard_declined'
+        """;
+
+    /// <summary>The subscriber's next renewals whose last attempt was declined permanently, with their attempts.</summary>
+    public async Task<IReadOnlyList<RenewalFacts>> DeclinedAsync(Guid subscriberId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        var ids = (await connection.QueryAsync<Guid>(
+            new CommandDefinition(DeclinedIds, new { subscriberId }, cancellationToken: cancellationToken))).AsList();
+        return ids.Count == 0 ? [] : await RenewalStore.FactsAsync(connection, ids, cancellationToken);
     }
 
     private const string Master = "select master from listed_licenses where subscription_id = @subscriptionId";

@@ -98,8 +98,8 @@ public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
 /// <param name="OpensAt">When it can be renewed.</param>
 /// <param name="AmountUsd">What the renewal costs, with the open amounts of earlier ones.</param>
 /// <param name="HeldBy">
-/// Why it is not renewed automatically, apart from the payment: a <see cref="RenewalBlock"/>, auto_renew_off, paid_before or
-/// payment_disputed; null if it is.
+/// Why it is not renewed automatically, apart from the payment: a <see cref="RenewalBlock"/>, auto_renew_off, paid_before,
+/// lapsed or payment_disputed; null if it is.
 /// </param>
 /// <param name="Obstacle">Why its payment would fail; null if it should succeed.</param>
 /// <param name="CanPay">Whether something can pay, even if it was declined before.</param>
@@ -115,8 +115,11 @@ public sealed record TaskRenewal(
     /// <summary>Only a card could pay, and its printed month is over.</summary>
     public bool IsCardExpired { get; init; }
 
+    /// <summary>Only a card could pay, and the bank has rejected this one permanently.</summary>
+    public bool IsCardRejected { get; init; }
+
     /// <summary>Only another card could pay: this one has expired, or was rejected permanently.</summary>
-    public bool NeedsAnotherCard => IsCardExpired || (Status is RenewalStatus.HardDeclined && CanPay && Obstacle is not null);
+    public bool NeedsAnotherCard => IsCardExpired || (IsCardRejected && Obstacle is not null);
 
     /// <summary>Nobody can renew it, not even on request.</summary>
     public bool IsImpossible => Obstacle is PaymentSource.NoActivePrice

@@ -25,6 +25,9 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
     /// </summary>
     public const string PaidBefore = "paid_before";
 
+    /// <summary>The obstacle if the renewal has lapsed, after a refund for example: it is paid only on request.</summary>
+    public const string Lapsed = "lapsed";
+
     /// <summary>When the renewal is attempted next automatically; null if no attempt is planned.</summary>
     /// <param name="expiresAt">The license's expiry.</param>
     /// <param name="status">Null before the renewal is opened.</param>
@@ -59,6 +62,11 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
             ? forecast.HeldBy(PaymentSource.PaymentDisputed)
             : forecast;
     }
+
+    /// <summary>The same forecast for a renewal with this status: a lapsed one is not paid, although something could pay it.</summary>
+    /// <param name="status">Null before the renewal is opened.</param>
+    public RenewalForecast WithStatus(RenewalStatus? status) =>
+        status is RenewalStatus.Lapsed && Obstacle is null ? HeldBy(Lapsed) : this;
 
     /// <summary>The same forecast of the payment, with an obstacle other than the payment.</summary>
     public RenewalForecast HeldBy(string obstacle) => this with { Obstacle = obstacle, IsHeld = true };

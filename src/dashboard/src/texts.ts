@@ -194,8 +194,8 @@ export const texts = {
     reinstateNow: 'Reinstate',
     reinstateTitle: 'Reinstate this license?',
     reinstateEffect: 'All suspensions of this license are closed. The token works from the next license check. The customer gets an email.',
-    grants: (devices: string[]) =>
-      `${devices.join(', ')} may use the license from now on. ` +
+    grants: (devices: string[], staysSuspended: boolean) =>
+      `${devices.join(', ')} may use the license ${staysSuspended ? 'once it is reinstated' : 'from now on'}. ` +
       (devices.length === 1 ? 'If no slot is free, it gets an extra slot.' : 'Where no slot is free, each gets an extra slot.'),
     granted: (devices: string[]) => `${devices.join(', ')}: allowed, with an extra slot if no slot is free.`,
     causingDevice: 'The device that caused the suspension',

@@ -103,6 +103,31 @@ public sealed class PaymentStoryTests(PostgresFixture postgres) : IAsyncLifetime
         await AssertPaidOnceAsync();
     }
 
+    /// <summary>The pages say it before the customer tries again.</summary>
+    [Fact]
+    public async Task ARejectedCard_AfterTheRenewalLapsed_MustBeReplaced()
+    {
+        await SaveCardAsync("pm_card_visa");
+        var (_, method) = await DefaultCardAsync();
+        stripe.Behave(method, new CardBehavior("visa", "4242", Decline: "lost_card"));
+        Assert.Equal(402, (await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner)).Status);
+        await database.ExecuteAsync(
+            """
+            update license_tokens set expires_at = expires_at - interval '20 days' where subscription_id = @license;
+            update renewals set status = 'lapsed', next_action_at = null, period_start = period_start - interval '20 days'
+            where subscription_id = @license;
+            """, new { license });
+
+        var (_, home, _) = await app.GetAsync("/api/v1/tasks", Owner);
+        var (_, list, _) = await app.GetAsync($"/api/v1/licenses/{license}/renewals", Owner);
+        var (status, refused, _) = await app.PostAsync($"/api/v1/licenses/{license}/renew", Owner);
+
+        var task = Assert.Single(home!["tasks"]!.AsArray())!;
+        Assert.Equal(("REPLACE_CARD", "ENDED", "lost_card"), ((string?)task["kind"], (string?)task["stage"], (string?)task["reason"]));
+        Assert.Equal((true, "lost_card"), ((bool?)list!["card_is_rejected"], (string?)list["obstacle"]));
+        Assert.Equal((409, "NEEDS_ANOTHER_CARD"), (status, (string?)refused!["code"]));
+    }
+
     [Fact]
     public async Task AFirstCard_PaysTheWaitingRenewalImmediately()
     {

@@ -68,4 +68,43 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
         if (isListed)
             Assert.Equal(isPlanned, Assert.Single(reply.Renewals).AttemptAt is not null);
     }
+
+    /// <summary>Neither is charged automatically, although the wallet could pay.</summary>
+    [Theory]
+    [InlineData("due", false, null, true, 2)]
+    [InlineData("lapsed", false, "lapsed", false, 0)]
+    [InlineData("due", true, null, false, 0)]
+    public async Task Run_ARenewalThatIsLapsedOrMayBePaid_HasNoAttemptAndIsNotInTheSum(
+        string status, bool hasUnbookedCharge, string? obstacle, bool isPlanned, int amountUsd)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(
+            """
+            insert into users (email, role) values ('m@x.test', 'master'), ('s@x.test', 'subscriber');
+            insert into master_pricing (master_id, monthly_fee_usd) select user_id, 2 from users where role = 'master';
+            insert into user_wallets (user_id, balance_usd) select user_id, 2 from users where role = 'subscriber';
+            insert into subscriptions (subscriber_id, master_id)
+            select s.user_id, m.user_id from users s, users m where s.role = 'subscriber' and m.role = 'master';
+            insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
+            select subscription_id, 'hash', now() + interval '5 days', '{"auto_renew": true}' from subscriptions;
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
+            select t.subscription_id, s.subscriber_id, t.expires_at, 'auto', @status, 2, t.expires_at + interval '3 days',
+                   case when @status = 'due' then now() end
+            from license_tokens t join subscriptions s using (subscription_id);
+            insert into payment_cases (provider, reason, subject, subscription_id, detail)
+            select 'stripe', 'not_booked', 'pi_1', subscription_id, 'a test' from subscriptions where @hasUnbookedCharge;
+            """, new { status, hasUnbookedCharge });
+        var policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
+        var preview = new PreviewRenewals(database.Database, new RenewalReads(database.Database), policy, TimeProvider.System);
+
+        var reply = (await preview.RunAsync(null, TestContext.Current.CancellationToken)).Value;
+
+        var listed = Assert.Single(reply.Renewals);
+        Assert.Equal(
+            ("wallet", obstacle, isPlanned, (decimal)amountUsd),
+            (listed.PaysWith, listed.Obstacle, listed.AttemptAt is not null, reply.AmountUsd));
+        var rows = await new RenewalListStore(database.Database, policy).ListAsync(
+            new RenewalFilter([status], UserId: null, After: null), 10, TestContext.Current.CancellationToken);
+        Assert.Equal(isPlanned, Assert.Single(rows).NextAttemptAt is not null);
+    }
 }

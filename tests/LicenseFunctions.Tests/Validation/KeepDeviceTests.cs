@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Licenses;
 using LicenseFunctions.Tests.Support;
@@ -89,6 +90,43 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         var list = (await new ListDevices(scene.Database.Database, scene.Devices, scene.LastSeen, scene.Settings, scene.Time).RunAsync(
             scene.SubscriptionId, scene.SubscriberId, LicenseScene.Stop)).Value;
         Assert.Equal((3, 3, 0, 1), (list.SlotsUsed, list.MaxDevices, list.SlotsFree, list.SlotsGranted));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Grant_ByAFalseAlarmAfterAnAppeal_IsTakenBackWithTheAppealsAlert(bool isAlertReviewed)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'RESOLVED'");
+        await scene.Database.Database.InTransactionAsync(
+            async (connection, token) => await AlertStore.AppealAsync(
+                connection, scene.SubscriptionId, Assert.Single(await SuspensionStore.OpenAsync(connection, scene.SubscriptionId, token)),
+                "It is my laptop", scene.SubscriberId, scene.Time.GetUtcNow().UtcDateTime, token),
+            LicenseScene.Stop);
+        var appeal = await scene.Database.QueryAsync<Guid>(
+            "select alert_id from suspicious_activity_alerts where activity_type = 'APPEAL'");
+        var review = new ReviewAlert(
+            scene.Database.Database, new AlertStore(scene.Database.Database), scene.Suspensions, scene.Time);
+        Task<bool> IsGrantedAsync() => scene.Database.QueryAsync<bool>(
+            "select is_device_granted(subscription_id, device_key) from license_suspensions");
+
+        if (isAlertReviewed)
+        {
+            Assert.Null((await review.RunAsync(
+                appeal, new AlertReview("FALSE_POSITIVE", "Checked", Reinstate: true), Actor.System, LicenseScene.Stop)).Refusal);
+        }
+        else
+        {
+            Assert.Null((await scene.Reinstating.RunAsync(
+                scene.SubscriptionId, new ReinstateRequest("Checked", FalsePositive: true), Actor.System, LicenseScene.Stop)).Refusal);
+        }
+
+        Assert.Equal("FALSE_POSITIVE: Checked", await StatusAsync(scene, appeal));
+        Assert.True(await IsGrantedAsync());
+        Assert.Null((await review.RunAsync(appeal, new AlertReview("OPEN", "The wrong one"), Actor.System, LicenseScene.Stop)).Refusal);
+        Assert.False(await IsGrantedAsync());
     }
 
     [Fact]

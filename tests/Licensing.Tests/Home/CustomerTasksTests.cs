@@ -45,7 +45,8 @@ public sealed class CustomerTasksTests
         ["declined"] = Due(0, "insufficient_funds", status: RenewalStatus.SoftDeclined),
         ["the card expires"] = Due(0, RenewalForecast.CardExpires),
         ["the card has expired"] = Due(0, RenewalForecast.CardExpires) with { IsCardExpired = true },
-        ["the bank rejects the card"] = Due(0, "stolen_card", status: RenewalStatus.HardDeclined),
+        ["the bank rejects the card"] = Due(0, "stolen_card", status: RenewalStatus.HardDeclined) with { IsCardRejected = true },
+        ["the bank rejected the card, lapsed"] = Due(0, "stolen_card", status: RenewalStatus.Lapsed) with { IsCardRejected = true },
         ["nothing pays"] = Due(0, PaymentSource.NoPaymentMethod, canPay: false),
         ["nothing pays, no provider"] = Due(0, PaymentSource.NoPaymentMethod, canPay: false, cards: false),
         ["a method of another provider"] = Due(0, PaymentSource.UnknownProvider, canPay: false),
@@ -65,6 +66,7 @@ public sealed class CustomerTasksTests
         ["paused"] = Due(0, heldBy: "paused_toxic"),
         ["locked"] = Due(0, PaymentSource.NoPaymentMethod, "locked_no_funds", canPay: false),
         ["paid before"] = Due(0, heldBy: RenewalForecast.PaidBefore),
+        ["lapsed after a refund"] = Due(0, heldBy: RenewalForecast.Lapsed, status: RenewalStatus.Lapsed),
         ["disputed"] = Due(0, heldBy: PaymentSource.PaymentDisputed),
         ["the bank asks"] = Due(0, "requires_action", status: RenewalStatus.NeedsAuthentication),
         ["being charged"] = Due(0, status: RenewalStatus.Charging),
@@ -86,6 +88,7 @@ public sealed class CustomerTasksTests
         the card expires             | ReplaceCard      | ReplaceCard      | RenewInGrace     | RenewExpired
         the card has expired         | ReplaceCard      | ReplaceCard      | ReplaceCard      | ReplaceCard
         the bank rejects the card    | ReplaceCard      | ReplaceCard      | ReplaceCard      | ReplaceCard
+        the bank rejected the card, lapsed | ReplaceCard | ReplaceCard     | ReplaceCard      | ReplaceCard
         nothing pays                 | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod
         nothing pays, no provider    | AddMoney         | AddMoney         | AddMoney         | AddMoney
         a method of another provider | AddMoney         | AddMoney         | AddMoney         | AddMoney
@@ -105,6 +108,7 @@ public sealed class CustomerTasksTests
         paused                       | -                | AskPlatform      | AskPlatform      | AskPlatform
         locked                       | -                | AskPlatform      | AskPlatform      | AskPlatform
         paid before                  | -                | RenewManually    | RenewInGrace     | RenewExpired
+        lapsed after a refund        | -                | RenewManually    | RenewInGrace     | RenewExpired
         disputed                     | -                | RenewManually    | RenewInGrace     | RenewExpired
         the bank asks                | ConfirmPayment   | ConfirmPayment   | ConfirmPayment   | ConfirmPayment
         being charged                | -                | -                | -                | -

@@ -50,6 +50,21 @@ public sealed class RenewalForecastTests
         Assert.Equal(new RenewalForecast(PaidWith.Wallet, null), Of(card: Card, wallet: 49.99m, isDisputed: true));
     }
 
+    [Theory]
+    [InlineData(null, true, null, null)]
+    [InlineData(RenewalStatus.Due, true, null, null)]
+    [InlineData(RenewalStatus.Lapsed, true, null, "lapsed")]
+    [InlineData(RenewalStatus.Lapsed, false, null, "auto_renew_off")]
+    [InlineData(RenewalStatus.Lapsed, true, "insufficient_funds", "insufficient_funds")]
+    public void WithStatus_ALapsedRenewalThatCouldBePaid_IsHeld(
+        RenewalStatus? status, bool autoRenew, string? lastDecline, string? obstacle)
+    {
+        var forecast = Of(card: Card, lastDecline: lastDecline, autoRenew: autoRenew).WithStatus(status);
+
+        Assert.Equal(obstacle, forecast.Obstacle);
+        Assert.Equal((PaidWith.Card, obstacle is "lapsed" || !autoRenew), (forecast.With, forecast.IsHeld));
+    }
+
     [Fact]
     public void Of_AWalletThatPays_IgnoresTheCard() => Assert.Equal(
         new RenewalForecast(PaidWith.Wallet, null),

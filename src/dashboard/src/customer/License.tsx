@@ -46,7 +46,7 @@ export default function LicensePage() {
               {license.status === 'REVOKED' && <Revoked />}
               {license.is_suspended && <Suspended license={license} what={may} />}
               {license.grace_until && (
-                <Banner tone="fair" to={`${base}/renewals`} action={t('licenses.renewNow')}>
+                <Banner tone="fair" to={`${base}/renewals`} action={t('licenses.renewNow')} task={operator ? undefined : base}>
                   {t('license.grace', { until: format.moment(license.grace_until) })}
                 </Banner>
               )}

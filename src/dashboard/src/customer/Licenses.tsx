@@ -5,7 +5,7 @@ import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { t, word } from '../language';
 import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { planned, type TaskList } from './Tasks';
+import { planned, renewsInGrace, type TaskList } from './Tasks';
 
 export default function Licenses() {
   return (
@@ -16,7 +16,7 @@ export default function Licenses() {
   );
 }
 
-/** @param tasks They say when each license is renewed. */
+/** @param tasks They say when each license is renewed, and which can be renewed in its grace. */
 export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
   const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
   // The cards don't move when the texts about renewals appear.
@@ -57,8 +57,8 @@ export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
               <To
                 license={license}
                 tab="renewals"
-                text={license.grace_until ? t('licenses.renewNow') : t('license.tabs.renewals')}
-                look={license.grace_until ? 'main' : undefined}
+                text={renewsInGrace(tasks.data, license.subscription_id) ? t('licenses.renewNow') : t('license.tabs.renewals')}
+                look={renewsInGrace(tasks.data, license.subscription_id) ? 'main' : undefined}
               />
               <To license={license} tab="devices" text={t('license.tabs.devices')} />
             </div>

@@ -20,12 +20,15 @@ export function means(reply: RenewalList) {
 
 /** Whether another card could pay what nothing pays now. */
 export const cardHelps = (reply: RenewalList) =>
-  reply.card_has_expired || (reply.pays_with === null && !['amount_too_small', 'unknown_payment_provider'].includes(reply.obstacle ?? ''));
+  reply.card_has_expired ||
+  reply.card_is_rejected ||
+  (reply.pays_with === null && !['amount_too_small', 'unknown_payment_provider'].includes(reply.obstacle ?? ''));
 
 /** The last payment if a provider declined it, and the same card would be charged again: another card has no obstacle. */
 function lastDeclined(reply: RenewalList) {
   const last = reply.renewals.find((row) => row.status === 'success' || row.status === 'failed');
-  return reply.pays_with === 'card' && reply.obstacle !== null && last?.status === 'failed' && last.payment_provider && last.failure_reason
+  const same = reply.obstacle !== null && reply.obstacle !== 'lapsed';
+  return reply.pays_with === 'card' && same && last?.status === 'failed' && last.payment_provider && last.failure_reason
     ? last
     : undefined;
 }
@@ -50,9 +53,10 @@ export function RenewDialog({
   const total = format.money((reply.amount_usd ?? 0) + reply.debt_usd);
   const deferred = reply.pays_with === 'deferred';
   const expired = !operator && reply.card_has_expired;
+  const needsOther = expired || (!operator && reply.card_is_rejected);
   // Nothing can be renewed before something can pay.
   const payFirst = useHref(cardHelps(reply) ? '/payment-methods?add' : '/wallet');
-  const cannotPay = !operator && (reply.pays_with === null || expired) && reply.amount_usd !== null;
+  const cannotPay = !operator && (reply.pays_with === null || needsOther) && reply.amount_usd !== null;
   const declined = expired ? undefined : lastDeclined(reply);
   const expires = reply.obstacle === 'card_expires' && !expired;
   return (
@@ -63,7 +67,7 @@ export function RenewDialog({
       go={t(
         cannotPay
           ? cardHelps(reply)
-            ? expired
+            ? needsOther
               ? 'home.do.REPLACE_CARD'
               : 'home.do.ADD_PAYMENT_METHOD'
             : 'home.do.ADD_MONEY'
@@ -127,7 +131,7 @@ export function RenewDialog({
                 ? 'renewals.laterText'
                 : reply.pays_with === 'nothing'
                   ? 'renewals.freeText'
-                  : reply.pays_with !== null && !expired
+                  : reply.pays_with !== null && !needsOther
                     ? operator
                       ? 'renewals.customerNowText'
                       : 'renewals.nowText'
@@ -136,7 +140,9 @@ export function RenewDialog({
                         ? 'renewals.customerNoMeans'
                         : expired
                           ? 'renewals.cardExpired'
-                          : 'renewals.noMeans'
+                          : needsOther
+                            ? 'renewals.cardRejected'
+                            : 'renewals.noMeans'
                       : operator
                         ? 'renewals.customerNoMoney'
                         : 'renewals.noMoney',

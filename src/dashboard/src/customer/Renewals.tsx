@@ -42,6 +42,7 @@ export type RenewalList = {
   card_brand: string | null;
   card_last_four: string | null;
   card_has_expired: boolean;
+  card_is_rejected: boolean;
   obstacle: string | null;
   status: string | null;
   next_attempt_at: string | null;
@@ -304,6 +305,7 @@ const held = [
   'paused_toxic',
   'locked_no_funds',
   'paid_before',
+  'lapsed',
   'payment_disputed',
 ];
 

@@ -45,6 +45,10 @@ export function planned(list: TaskList | undefined, id: string) {
   );
 }
 
+/** Whether a renewal is what the customer has to do first about a license: not while a payment is being checked. */
+export const renewsInGrace = (list: TaskList | undefined, id: string) =>
+  list?.tasks.find((one) => one.subscription_id === id)?.kind === 'RENEW_IN_GRACE';
+
 /** What the customer has to do, the most urgent first. */
 export function Tasks({ of: tasks }: { of: Task[] }) {
   if (tasks.length === 0) return <p className="notice good">{t('home.nothing')}</p>;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type RefObject, type SyntheticEvent } from 'react';
+import { useEffect, useRef, useState, type KeyboardEvent as KeyPress, type RefObject, type SyntheticEvent } from 'react';
 import { Cell, Checkbox, Column, I18nProvider, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
@@ -20,9 +20,12 @@ type Reply = { total: number; alerts: AlertRow[]; next: string | null };
 
 const read = (reply: Reply) => ({ rows: reply.alerts, next: reply.next && `cursor=${encodeURIComponent(reply.next)}` });
 
-/** The link opens the alert itself, also in another tab: the row doesn't react to it. */
+/** The link opens the alert itself, also in another tab: the row doesn't react to it. The shortcuts of the page stay. */
 const stop = (event: SyntheticEvent) => event.stopPropagation();
-const apart = { onPointerDown: stop, onPointerUp: stop, onMouseDown: stop, onKeyDown: stop, onClick: stop };
+const stopKey = (event: KeyPress) => {
+  if (event.key === 'Enter' || event.key === ' ') stop(event);
+};
+const apart = { onPointerDown: stop, onPointerUp: stop, onMouseDown: stop, onKeyDown: stopKey, onClick: stop };
 
 export default function Alerts() {
   const [query, setQuery] = useSearchParams();

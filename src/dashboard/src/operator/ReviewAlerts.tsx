@@ -24,7 +24,7 @@ export function ReviewAlerts({
   const [reinstate, setReinstate] = useState(true);
   const action = useAction();
   const canReinstate = alerts.some((alert) => alert.can_reinstate);
-  const granted = grantedBy(alerts);
+  const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(reinstate && alert.can_reinstate);
 
   const review = (status: Review) =>
     action.run(async () => {
@@ -113,7 +113,11 @@ export function ReviewAlerts({
         }}
         onGo={() => void review(asked!)}
       >
-        {asked === 'FALSE_POSITIVE' && granted.length > 0 && <p>{texts.review.grants(granted)}</p>}
+        {asked === 'FALSE_POSITIVE' &&
+          [false, true].map((stays) => {
+            const granted = grantedBy(alerts.filter((alert) => staysSuspended(alert) === stays));
+            return granted.length > 0 && <p key={String(stays)}>{texts.review.grants(granted, stays)}</p>;
+          })}
         <Field label={texts.alerts.notes} value={notes} onChange={setNotes} long max={2000} auto />
         {asked === 'FALSE_POSITIVE' && canReinstate && (
           <>
