@@ -131,6 +131,7 @@ public sealed class RenewalPlanTests
             IsRefunded = true,
             LapsedBlocked = true,
         };
+        Assert.Null(renewal.NextAttemptAt);
         foreach (var facts in (RenewalFacts[])
             [Facts(renewal, Card), Facts(renewal, Card, wallet: 49.99m), Facts(renewal) with { IsAnotherAwaited = true },
                 Facts(renewal, Card) with { UnreadProviders = ["stripe"] }])
