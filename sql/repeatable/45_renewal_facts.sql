@@ -42,8 +42,8 @@ language sql stable as $$
     select coalesce(asked_at, read_until) <= now() - greatest(interval '15 minutes', 3 * asked_every)
 $$;
 
--- How long charges wait for a list that was never read completely, for example because the key may not read it. After this time, a charge
--- by another provider no longer waits for a list that is out of reach, either.
+-- How long charges wait for a list of which nothing was ever read, for example because the key may not read it. Once a part of it was read,
+-- they wait without a limit. After this time, a charge by another provider no longer waits for a list that is out of reach, either.
 create or replace function longest_wait_for_a_list() returns interval language sql immutable as $$
     select interval '6 hours'
 $$;

@@ -219,13 +219,31 @@ public sealed class FetchPaymentEvents(
             log.LogError(broken, "Event {EventId} ({EventType}) can't be applied", missing.Id, missing.Type);
         }
 
-        var concern = received is null ? null : NotBooked(received);
-        var isStored = late is not null && concern is null
-            ? await reads.TryLaterAsync(provider, late, cancellationToken)
-            : await reads.FailAsync(
-                provider, new UnappliedEvent(missing.Id, missing.Type, missing.CreatedAt.UtcDateTime, FailedAt: default, concern?.Subject),
-                concern, cancellationToken);
-        return isStored ? false : null;
+        var failed = new UnappliedEvent(missing.Id, missing.Type, missing.CreatedAt.UtcDateTime, FailedAt: default, IntentId: null);
+        var isStored = received is not null && NotBooked(received) is { } concern
+            ? await FailWithCaseAsync(provider, failed, concern, cancellationToken)
+            : null;
+        // Without its case, a success delays charges as any other event does. The next try opens the case.
+        isStored ??= late is null
+            ? await reads.FailAsync(provider, failed, concern: null, cancellationToken)
+            : await reads.TryLaterAsync(provider, late, cancellationToken);
+        return isStored.Value ? false : null;
+    }
+
+    // What stops the event, for example a lock of its license, may also stop its case.
+    /// <returns>False if an operator has decided the case; null if it can't be opened now.</returns>
+    private async Task<bool?> FailWithCaseAsync(
+        string provider, UnappliedEvent failed, PaymentCase concern, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reads.FailAsync(provider, failed with { IntentId = concern.Subject }, concern, cancellationToken);
+        }
+        catch (Exception broken) when (!cancellationToken.IsCancellationRequested && !StopsAll(broken))
+        {
+            log.LogError(broken, "The case of event {EventId} ({EventType}) can't be opened", failed.EventId, failed.EventType);
+            return null;
+        }
     }
 
     // A locked row concerns one license, although PostgreSQL's error counts as transient.

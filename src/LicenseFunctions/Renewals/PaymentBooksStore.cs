@@ -79,14 +79,23 @@ public sealed class PaymentBooksStore(LicenseDatabase database)
 
     private static string[] Ids(IEnumerable<string?> ids) => [.. ids.OfType<string>().Distinct()];
 
-    /// <summary>Opens a case for each charge whose renewal is not known; a charge has one case only.</summary>
-    /// <returns>How many are new.</returns>
+    /// <summary>
+    /// Opens a case for each charge whose renewal is not known; a charge has one case only. If the refund of the charge was reported
+    /// before, the case is stored as decided, because nothing would close it.
+    /// </summary>
+    /// <returns>How many were opened.</returns>
     public Task<int> OpenCasesAsync(string provider, IReadOnlyList<PaymentCase> cases, CancellationToken cancellationToken) =>
         database.InTransactionAsync(async (connection, token) =>
         {
             var opened = 0;
             foreach (var unknown in cases.OrderBy(one => one.Subject, StringComparer.Ordinal))
-                opened += await PaymentCaseStore.OpenAsync(connection, provider, unknown, token);
+            {
+                if (await PaymentCaseStore.IsRefundedAsync(connection, provider, unknown, token))
+                    await PaymentCaseStore.KeepRefundedAsync(connection, provider, unknown, token);
+                else
+                    opened += await PaymentCaseStore.OpenAsync(connection, provider, unknown, token);
+            }
+
             return opened;
         }, cancellationToken);
 

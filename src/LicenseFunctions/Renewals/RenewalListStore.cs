@@ -46,10 +46,13 @@ public sealed record ListedRenewal
     /// <summary>A charge of the license was reported and is not booked yet: until that is decided, nothing more is charged.</summary>
     public bool HasUnbookedCharge { get; init; }
 
+    /// <summary>Another charge of the period was refunded: the next action only closes it.</summary>
+    internal bool IsRefunded { get; init; }
+
     /// <summary>When it is charged next automatically; null if <see cref="NextActionAt"/> only checks it.</summary>
     public DateTime? NextAttemptAt => EnumWords.Parse<RenewalStatus>(Status) switch
     {
-        _ when HasUnbookedCharge => null,
+        _ when HasUnbookedCharge || IsRefunded => null,
         RenewalStatus.Due when AutoRenew || RenewalType == "manual" => NextActionAt,
         RenewalStatus.SoftDeclined when AutoRenew && NextActionAt < GivesUpAt => NextActionAt,
         _ => null,
@@ -135,7 +138,7 @@ public sealed class RenewalListStore(LicenseDatabase database, RenewalPolicy pol
                coalesce((select l.code from latest_attempt(r.renewal_id) l),
                         (select h.failure_reason from license_renewal_history h
                          where h.subscription_id = r.subscription_id and h.renewal_id = r.renewal_id limit 1)) as reason,
-               r.intent_id, r.paid_with, r.next_action_at, r.gives_up_at, r.updated_at,
+               r.intent_id, r.paid_with, r.next_action_at, r.is_refunded, r.gives_up_at, r.updated_at,
                coalesce((select is_auto_renewed(t.metadata) from v_current_license_tokens t
                          where t.subscription_id = r.subscription_id limit 1), false) and @AutoRenewal as auto_renew,
                exists (select from unbooked_charges c where c.subscription_id = r.subscription_id) as has_unbooked_charge

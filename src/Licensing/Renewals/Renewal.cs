@@ -104,7 +104,8 @@ public sealed record Renewal
     public bool IsPriceFrozen => IntentId is not null || IsChargeOpen;
 
     /// <summary>When the card is charged again automatically; null if it isn't.</summary>
-    public DateTimeOffset? NextAttemptAt => Status is RenewalStatus.SoftDeclined && NextActionAt < GivesUpAt ? NextActionAt : null;
+    public DateTimeOffset? NextAttemptAt =>
+        Status is RenewalStatus.SoftDeclined && !IsRefunded && NextActionAt < GivesUpAt ? NextActionAt : null;
 }
 
 /// <summary>The state of an attempt.</summary>

@@ -7,22 +7,24 @@ public static class RenewalRequests
 {
     /// <summary>
     /// The customer (or an operator) wants the period renewed now. An open charge is only looked up again. Otherwise the renewal starts
-    /// again, also after the grace.
+    /// again, also after the grace. After a refund, only the request makes the period be charged, so it counts also if the open charge
+    /// comes to nothing.
     /// </summary>
     /// <returns>Null if there is nothing to change.</returns>
     public static RenewalChange? RenewNow(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) => renewal switch
     {
-        { Status: Applied or Undecided } => null,
+        { Status: Applied } or { Status: Undecided, IsRefunded: false } => null,
+        { IsChargeOpen: true, IsRefunded: true } => new RenewalChange(Requested(renewal, policy, now)),
         { IsChargeOpen: true } => new RenewalChange(renewal with { NextActionAt = now }),
-        _ => new RenewalChange(renewal with
-        {
-            Status = Due,
-            Type = RenewalType.Manual,
-            IsRefunded = false,
-            GivesUpAt = RenewalPolicy.Later(
-                renewal.GivesUpAt, policy.GivesUpAt(renewal.PeriodStart, now, RenewalPolicy.ManualWindow)),
-            NextActionAt = now,
-        }),
+        _ => new RenewalChange(Requested(renewal, policy, now) with { Status = Due }),
+    };
+
+    private static Renewal Requested(Renewal renewal, RenewalPolicy policy, DateTimeOffset now) => renewal with
+    {
+        Type = RenewalType.Manual,
+        IsRefunded = false,
+        GivesUpAt = RenewalPolicy.Later(renewal.GivesUpAt, policy.GivesUpAt(renewal.PeriodStart, now, RenewalPolicy.ManualWindow)),
+        NextActionAt = now,
     };
 
     private const string RenewOnPage = "Renew the license on its page, if it can still be renewed.";

@@ -415,15 +415,19 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.Equal(ids[0], (Guid)Assert.Single(own!["renewals"]!.AsArray())!["renewal_id"]!);
         var metadata = await database.QueryAsync<string>(
             "select coalesce(metadata::text, '{}') from license_tokens where subscription_id = @license", new { license = License(1) });
-        foreach (var autoRenew in (bool[])[true, false])
+        foreach (var (autoRenew, isRefunded) in ((bool, bool)[])[(true, false), (false, false), (true, true)])
         {
             await SetMetadataAsync($$"""{"auto_renew": {{(autoRenew ? "true" : "false")}}}""");
+            await database.ExecuteAsync(
+                "update renewals set is_refunded = @isRefunded where renewal_id = any(@ids)", new { isRefunded, ids });
             var (_, next, _) = await app.GetAsync($"/api/v1/renewals?status=soft_declined&user_id={Person(1)}", Operator);
             var row = Assert.Single(next!["renewals"]!.AsArray())!;
-            // As on the customer's page: without auto-renewal, the next action charges nothing.
-            Assert.Equal((true, autoRenew), (row["next_action_at"] is not null, row["next_attempt_at"] is not null));
+            // As on the customer's page: without auto-renewal, or after a refund, the next action charges nothing.
+            Assert.Equal(
+                (true, autoRenew && !isRefunded), (row["next_action_at"] is not null, row["next_attempt_at"] is not null));
         }
 
+        await database.ExecuteAsync("update renewals set is_refunded = false where renewal_id = any(@ids)", new { ids });
         await SetMetadataAsync(metadata);
         Task<int> SetMetadataAsync(string text) => database.ExecuteAsync(
             "update license_tokens set metadata = @text::jsonb where subscription_id = @license", new { text, license = License(1) });

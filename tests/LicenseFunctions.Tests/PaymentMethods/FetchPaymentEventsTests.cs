@@ -7,6 +7,7 @@ using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Renewals;
 using LicenseFunctions.Tests.Support;
 using Licensing.Renewals;
+using Npgsql;
 using StripeStandIn;
 using Xunit;
 
@@ -371,21 +372,62 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
 
     // Otherwise charges could begin while nothing holds the license.
     [Fact]
-    public async Task Fetch_ASuccessThatCantBeApplied_WhoseCaseCantBeOpened_IsReadAgain()
+    public async Task Fetch_ASuccessThatCantBeApplied_WhoseCaseCantBeOpened_DelaysAllChargesUntilItIs()
     {
+        await scene.Fetch.RunAsync(Token);
         var license = await scene.ChargeAsync();
         await scene.LoseSuccessAsync(license);
         await scene.Database.ExecuteAsync(
             """
+            update payment_event_reads set read_until = now() - interval '2 hours', missed_until = now() - interval '20 minutes';
             create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
             create trigger refuse before insert on payment_events
             for each row when (new.event_type = 'payment_intent.succeeded') execute function refuse();
             create trigger refuse before insert on payment_cases for each row execute function refuse()
             """);
 
-        await Assert.ThrowsAsync<Npgsql.PostgresException>(() => scene.Fetch.RunAsync(Token));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        Assert.Equal(["payment_intent.succeeded "], await UnappliedAsync());
+        Assert.Equal(["stripe"], await UnreadAsync());
+        Assert.True(await ReadUntilAsync() > TimeProvider.System.GetUtcNow().AddMinutes(-11));
 
-        Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events where intent_id is not null"));
+        await scene.Database.ExecuteAsync("drop trigger refuse on payment_cases");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+        Assert.Equal([$"payment_intent.succeeded {scene.IntentOf(license)}"], await UnappliedAsync());
+        Assert.Equal(["not_booked"], await scene.Database.QueryAllAsync<string>("select reason from payment_cases"));
+        Assert.Empty(await UnreadAsync());
+    }
+
+    // Otherwise all charges and suspensions wait as long as one license is locked.
+    [Fact]
+    public async Task Fetch_ASuccessOfALockedLicense_StopsNoOther_AndIsBookedLater()
+    {
+        await scene.Fetch.RunAsync(Token);
+        var locked = await scene.ChargeAsync();
+        await scene.LoseSuccessAsync(locked);
+        await scene.Database.ExecuteAsync("update renewals set next_action_at = now() + interval '1 hour'");
+        var other = await scene.ChargeWithoutAnswerAsync();
+        await scene.Database.ExecuteAsync(
+            """
+            update payment_event_reads set read_until = now() - interval '2 hours';
+            do $$ begin execute format('alter database %I set lock_timeout = ''100ms''', current_database()); end $$
+            """);
+        scene.Database.Source.Clear();
+        await using (var holder = await scene.Database.Source.OpenConnectionAsync(Token))
+        {
+            await using var transaction = await holder.BeginTransactionAsync(Token);
+            await using var hold = new NpgsqlCommand($"select from license_states where subscription_id = '{locked}' for update", holder);
+            await hold.ExecuteNonQueryAsync(Token);
+
+            await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
+            Assert.Equal(("due", "applied"), (await scene.StatusAsync(locked), await scene.StatusAsync(other)));
+            Assert.Equal(["payment_intent.succeeded "], await UnappliedAsync());
+        }
+
+        await scene.Fetch.RunAsync(Token);
+
+        Assert.Equal("applied", await scene.StatusAsync(locked));
+        Assert.Empty(await UnappliedAsync());
     }
 
     // A refund closes the case, but here it was reported before the success.
@@ -629,6 +671,9 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         lock (scene.Stripe.StandIn.Account.Gate)
             scene.Stripe.StandIn.Account.Emit(type, new JsonObject { ["id"] = id, ["status"] = "processing" });
     }
+
+    private Task<IReadOnlyList<string>> UnappliedAsync() =>
+        scene.Database.QueryAllAsync<string>("select event_type || ' ' || coalesce(intent_id, '') from unapplied_events");
 
     private Task<int> RecordedAsync() => scene.Database.QueryAsync<int>("select count(*)::int from payment_events");
 

@@ -97,6 +97,25 @@ public sealed class ReconcilePaymentsTests(PostgresFixture postgres) : IAsyncLif
         Assert.Equal("applied", await scene.StatusAsync(kept));
     }
 
+    // Nothing would close a case: the refund is applied already.
+    [Theory]
+    [InlineData(4999, "refunded")]
+    [InlineData(4998, null)]
+    public async Task Compare_AnUnknownCharge_OpensACaseUnlessItsRefundWasReported(int refunded, string? decision)
+    {
+        var license = await scene.ChargeAsync();
+        await scene.LoseRenewalAsync(license);
+        await scene.Stripe.RefundAsync(scene.IntentOf(license), refunded);
+        await scene.DeliverAsync(scene.Stripe.StandIn.EventsOf("refund.created")[^1]);
+
+        await scene.CompareAsync(opensCases: true);
+        await scene.CompareAsync(opensCases: true);
+
+        Assert.Equal(
+            decision,
+            await scene.Database.QueryAsync<string?>("select decision from payment_cases where reason = 'unknown_renewal'"));
+    }
+
     [Fact]
     public async Task Compare_PaymentsThatStripeDoesNotHave_AreNamed_UnlessItHasThemOnAnotherDay()
     {

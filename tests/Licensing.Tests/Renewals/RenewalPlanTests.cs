@@ -131,6 +131,7 @@ public sealed class RenewalPlanTests
             IsRefunded = true,
             LapsedBlocked = true,
         };
+        Assert.Null(renewal.NextAttemptAt);
         foreach (var facts in (RenewalFacts[])
             [Facts(renewal, Card), Facts(renewal, Card, wallet: 49.99m), Facts(renewal) with { IsAnotherAwaited = true },
                 Facts(renewal, Card) with { UnreadProviders = ["stripe"] }])
@@ -151,6 +152,33 @@ public sealed class RenewalPlanTests
         // The customer may still request it.
         var requested = RenewalRequests.RenewNow(renewal with { Status = RenewalStatus.Lapsed, IntentId = null }, Policy, Expiry)!.After;
         Assert.Equal(RenewalStatus.Charging, After(Next(Facts(requested, Card))).Status);
+    }
+
+    // Otherwise the request is lost: the renewal lapses when the other provider's intent is canceled.
+    [Theory]
+    [InlineData(RenewalStatus.Charging)]
+    [InlineData(RenewalStatus.Unknown)]
+    [InlineData(RenewalStatus.Undecided)]
+    public void RenewNow_OfARefundedPeriodWhoseOtherChargeIsOpen_AsksForIt_AndChargesOnceIfItIsCanceled(RenewalStatus status)
+    {
+        var refunded = Charging with { Status = status, IsRefunded = true };
+        var now = refunded.GivesUpAt.AddDays(1);
+
+        var requested = RenewalRequests.RenewNow(refunded, Policy, now)!.After;
+
+        Assert.Equal(
+            refunded with { Type = RenewalType.Manual, IsRefunded = false, GivesUpAt = now.AddHours(1), NextActionAt = now }, requested);
+        Assert.Equal("pi_1", Assert.IsType<RenewalStep.LookUp>(Next(Off(requested), now)).IntentId);
+        // Its cancellation may have been on its way.
+        var canceled = Settle(requested, new ChargeOutcome.Canceled("requested"), Trigger.Cancel, now)!.After;
+        var charged = After(Next(Off(canceled), now));
+        Assert.Equal((RenewalStatus.Charging, null, 2), (charged.Status, charged.IntentId, charged.Attempts));
+        var declined = charged with { Status = RenewalStatus.SoftDeclined };
+        Assert.Equal(declined with { NextActionAt = declined.GivesUpAt }, After(Next(Off(declined), now)));
+
+        // Without auto-renewal, only the request charges.
+        static RenewalFacts Off(Renewal renewal) =>
+            Facts(renewal, Card) with { License = new RenewalLicense(Expiry, AutoRenew: false) };
     }
 
     [Theory]
