@@ -1333,7 +1333,7 @@ test('an operator writes a note, exports a customer and erases them after typing
 
   await page.getByRole('button', { name: 'Erase…' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByText('customer notes: 1').waitFor();
+  await dialog.getByText('Notes: 1').waitFor();
   await dialog.getByText('1 issued invoice or credit note stays unchanged', { exact: false }).waitFor();
   await dialog.getByLabel('Reason, for the audit log').fill('Mail of Monday');
   await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.co');
