@@ -28,9 +28,7 @@ export const cardHelps = (reply: RenewalList) =>
 function lastDeclined(reply: RenewalList) {
   const last = reply.renewals.find((row) => row.status === 'success' || row.status === 'failed');
   const same = reply.obstacle !== null && reply.obstacle !== 'lapsed';
-  return reply.pays_with === 'card' && same && last?.status === 'failed' && last.payment_provider && last.failure_reason
-    ? last
-    : undefined;
+  return reply.pays_with === 'card' && same && last?.status === 'failed' && last.payment_provider && last.failure_reason ? last : undefined;
 }
 
 /** Shows the amount of a renewal, what pays it, and the new end. Customers agree to an increased price here; operators can't. */
