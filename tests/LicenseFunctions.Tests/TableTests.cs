@@ -50,6 +50,7 @@ public sealed partial class TableTests
         ("Health", "license_device_changes", "a score counts the changes of devices"),
         ("Health", "usage_rollups", "a score counts the signals"),
         ("Leases", "license_devices", "a device's latest lease"),
+        ("Licenses", "license_appeals", "a suspension that ends as a false alarm closes the alert of its appeal"),
         ("Suspicion", "close_only_periods", "positions that were opened although only closing is allowed"),
         ("Suspicion", "license_devices", "the last check that passed before such a position"),
         ("Operations", "license_health", "a metric"),
