@@ -282,7 +282,7 @@ test('an operator refunds a part of a payment after a preview', async () => {
   await dialog.getByText('Enter the amount with a point, for example 12.50.').waitFor();
   assert.ok(await dialog.getByRole('button', { name: 'Preview' }).isDisabled());
   await dialog.getByLabel('Amount in US dollars').fill('5');
-  await dialog.getByLabel('The customer keeps it').click();
+  await dialog.getByLabel('The customer keeps it', { exact: true }).click();
   await dialog.getByRole('button', { name: 'Preview' }).click();
   await dialog.getByText(/^We refunded 5\.00 USD for /).waitFor();
   await assertAccessible(page, 'refund');
