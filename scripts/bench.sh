@@ -12,7 +12,7 @@ max_wal_size = '4GB'"
   enter_cluster "$(reachable_folder bench "$STATE")"
   BENCH_DATABASE_URL=$(cluster_url "$CLUSTER")
   export BENCH_DATABASE_URL
-  [ "${1:-start}" != start ] || make_package
+  case "${1:-start}" in start | validate | scale) make_package ;; esac
   start_child dotnet tests/Benchmarks/bin/Release/net10.0/Benchmarks.dll "$@"
   wait "${CHILDREN[-1]}"
 }

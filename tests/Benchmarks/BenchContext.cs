@@ -7,6 +7,10 @@ internal sealed record BenchContext(string DatabaseUrl, string[] Arguments, stri
 {
     private const string Option = "--baseline";
 
+    /// <summary>LicenseFunctions.dll of the package that is deployed, which is compiled ahead of time.</summary>
+    public static string Package => Environment.GetEnvironmentVariable("BENCH_PACKAGE")
+        ?? throw new InvalidOperationException("BENCH_PACKAGE is not set; start this bench by ./dev bench");
+
     public static BenchContext Of(string databaseUrl, string[] arguments)
     {
         var at = Array.IndexOf(arguments, Option);

@@ -47,13 +47,14 @@ internal static class ReplicaBench
         var read = 0;
         var reading = Reads.SelectMany(path => Enumerable.Repeat(path, readers))
             .Select(path => ReadAsync(backend.Address, path, () => Interlocked.Increment(ref read), enough.Token)).ToList();
-        await ScaleBench.LoadAsync([backend], ScaleBench.CheckRequest, TimeSpan.FromSeconds(WarmUpSeconds));
+        await ScaleBench.LoadAsync([backend], ScaleBench.Connections, ScaleBench.CheckRequest, TimeSpan.FromSeconds(WarmUpSeconds));
 
         read = 0;
         var (ours, theirs, others) = (
             backend.ProcessorTime, await ScaleBench.OfPostgresAsync(primary), await ScaleBench.OfPostgresAsync(standby));
         var began = Stopwatch.GetTimestamp();
-        double checks = await ScaleBench.LoadAsync([backend], ScaleBench.CheckRequest, TimeSpan.FromSeconds(Seconds));
+        double checks = await ScaleBench.LoadAsync(
+            [backend], ScaleBench.Connections, ScaleBench.CheckRequest, TimeSpan.FromSeconds(Seconds));
         var took = Stopwatch.GetElapsedTime(began);
         (ours, theirs, others) = (
             backend.ProcessorTime - ours, await ScaleBench.OfPostgresAsync(primary) - theirs,

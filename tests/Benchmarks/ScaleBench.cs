@@ -11,8 +11,8 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// Runs 1, 2, 4 and 8 processes of the backend with one PostgreSQL and divides 16 connections of load among them. Measures the throughput,
-/// the CPU time of each side, and the waits of PostgreSQL's sessions.
+/// Runs 1, 2, 4 and 8 processes of the deployed package with one PostgreSQL: with 16 connections of load divided among them, and with 16
+/// for each. Measures the throughput, the CPU time of each side, and the waits of PostgreSQL's sessions.
 /// </summary>
 /// <remarks>
 /// Everything runs on one machine. If there are more processes than cores, the result shows the costs of a step but not its gain on more
@@ -20,7 +20,7 @@ namespace Benchmarks;
 /// </remarks>
 internal static class ScaleBench
 {
-    private const int Connections = 16;
+    public const int Connections = 16;
     private const int Seconds = 8;
     private const int RecordsAPost = 200;
 
@@ -44,16 +44,18 @@ internal static class ScaleBench
         await using (await Backend.StartAsync(database))
             await ValidateBench.AwaitScoresAsync(database);
 
-        Console.WriteLine("                             each     CPU µs of one         waits of active sessions, %");
-        Console.WriteLine("what     processes        /s     backend   PostgreSQL    Lock  LWLock    IO  Client  on CPU");
+        Console.WriteLine("                    connec-               CPU µs of one         waits of active sessions, %");
+        Console.WriteLine("what     processes    tions        /s     backend   PostgreSQL    Lock  LWLock    IO  Client  on CPU");
         foreach (var processes in counts)
         {
             var backends = await Task.WhenAll(Enumerable.Range(0, processes)
-                .Select(_ => Backend.StartAsync(database, ("Logging__LogLevel__Default", "Warning"))));
+                .Select(_ => Backend.StartAsync(BenchContext.Package, database, [("Logging__LogLevel__Default", "Warning")])));
             try
             {
-                await MeasureAsync("checks", source, backends, 1, CheckRequest);
-                await MeasureAsync("records", source, backends, RecordsAPost, n => UsageRequest(licenses, n));
+                await MeasureAsync("checks", source, backends, Connections, 1, CheckRequest);
+                await MeasureAsync("records", source, backends, Connections, RecordsAPost, n => UsageRequest(licenses, n));
+                if (processes > 1)
+                    await MeasureAsync("checks", source, backends, Connections * processes, 1, CheckRequest);
             }
             finally
             {
@@ -66,16 +68,16 @@ internal static class ScaleBench
     }
 
     private static async Task MeasureAsync(
-        string what, NpgsqlDataSource source, Backend[] backends, int units, Func<int, HttpRequestMessage> request)
+        string what, NpgsqlDataSource source, Backend[] backends, int connections, int units, Func<int, HttpRequestMessage> request)
     {
         // Each process compiles its code while it runs; eight of them at the same time need a long warm-up.
-        await LoadAsync(backends, request, TimeSpan.FromSeconds(15));
+        await LoadAsync(backends, connections, request, TimeSpan.FromSeconds(15));
         var waits = new ConcurrentDictionary<string, int>();
         using var done = new CancellationTokenSource();
         var sampling = SampleWaitsAsync(source, waits, done.Token);
         var (ours, theirs) = (OfBackends(backends), await OfPostgresAsync(source));
         var began = Stopwatch.GetTimestamp();
-        var answered = await LoadAsync(backends, request, TimeSpan.FromSeconds(Seconds));
+        var answered = await LoadAsync(backends, connections, request, TimeSpan.FromSeconds(Seconds));
         var took = Stopwatch.GetElapsedTime(began).TotalSeconds;
         (ours, theirs) = (OfBackends(backends) - ours, await OfPostgresAsync(source) - theirs);
         await done.CancelAsync();
@@ -84,17 +86,17 @@ internal static class ScaleBench
         double all = (long)answered * units;
         double share(string kind) => 100.0 * waits.GetValueOrDefault(kind) / Math.Max(1, waits.Values.Sum());
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{what,-8} {backends.Length,9} {all / took,9:N0} {ours.TotalMicroseconds / all,11:N0} "
+            $"{what,-8} {backends.Length,9} {connections,8} {all / took,9:N0} {ours.TotalMicroseconds / all,11:N0} "
             + $"{theirs.TotalMicroseconds / all,12:N0} {share("Lock"),7:N0} {share("LWLock"),7:N0} {share("IO"),5:N0} "
             + $"{share("Client"),7:N0} {share("CPU"),7:N0}"));
     }
 
     /// <returns>Number of requests with a 2xx answer; another answer stops the bench.</returns>
-    public static async Task<int> LoadAsync(Backend[] backends, Func<int, HttpRequestMessage> request, TimeSpan length)
+    public static async Task<int> LoadAsync(Backend[] backends, int connections, Func<int, HttpRequestMessage> request, TimeSpan length)
     {
         var answered = 0;
         var began = Stopwatch.GetTimestamp();
-        await Task.WhenAll(Enumerable.Range(0, Connections).Select(async connection =>
+        await Task.WhenAll(Enumerable.Range(0, connections).Select(async connection =>
         {
             var backend = backends[connection % backends.Length];
             using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = backend.Address };

@@ -14,12 +14,10 @@ internal static class StartBench
     public static async Task<int> RunAsync(BenchContext context)
     {
         var database = await ValidateBench.NewDatabaseAsync(context, "bench_start");
-        var package = Environment.GetEnvironmentVariable("BENCH_PACKAGE")
-            ?? throw new InvalidOperationException("BENCH_PACKAGE is not set; start this bench by ./dev bench start");
         List<double> packaged = [], times = [], baseline = [];
         for (var round = 0; round < Rounds; round++)
         {
-            await using (var backend = await Backend.StartAsync(package, database, []))
+            await using (var backend = await Backend.StartAsync(BenchContext.Package, database, []))
                 packaged.Add(backend.StartedIn.TotalMilliseconds);
             await using (var backend = await Backend.StartAsync(database))
                 times.Add(backend.StartedIn.TotalMilliseconds);

@@ -8,8 +8,9 @@ using Npgsql;
 namespace Benchmarks;
 
 /// <summary>
-/// Sends license checks of known devices of 100,000 licenses over 16 connections. Compares them with pgbench, which runs the same SQL for
-/// one license per statement (prepared, over TCP, 16 clients), with a route that uses no database, and with the cache enabled.
+/// Sends license checks of known devices of 100,000 licenses over 16 connections to the package that is deployed. Compares them with
+/// pgbench, which runs the same SQL for one license per statement (prepared, over TCP, 16 clients), with a route that uses no database,
+/// and with the cache enabled.
 /// </summary>
 /// <remarks>
 /// The rounds alternate because the machine is noisy; the table shows medians. pgbench can't hash, so its statement hashes the token by
@@ -91,8 +92,8 @@ internal static class ValidateBench
     private static async Task<int> MeasureAsync(string database, string? baseline, string lua, string sql, int rounds)
     {
         await using var other = baseline is null ? null : await Backend.StartAsync(baseline, database, []);
-        await using var plain = await Backend.StartAsync(database);
-        await using var cached = await Backend.StartAsync(database, ("VALIDATION_CACHE_SECONDS", "2"));
+        await using var plain = await Backend.StartAsync(BenchContext.Package, database, []);
+        await using var cached = await Backend.StartAsync(BenchContext.Package, database, [("VALIDATION_CACHE_SECONDS", "2")]);
         Uri check(Backend backend) => new(backend.Address, "/api/v1/licenses/validate");
         await LoadGenerators.WrkAsync(check(plain), 8, lua);
         // In production every device sends checks all day, so the cache contains every license. A load of a few seconds would mostly send
@@ -129,7 +130,7 @@ internal static class ValidateBench
             Print("validate, the baseline", before, pgbench);
         Print("validate, VALIDATION_CACHE_SECONDS=2", cache, pgbench);
         Print("/healthz (no database)", healthz, pgbench);
-        Console.WriteLine($"memory under load: {plain.PeakMegabytes} MB, with the cache {cached.PeakMegabytes} MB");
+        Console.WriteLine($"memory under load (160): {plain.PeakMegabytes} MB, with the cache (256): {cached.PeakMegabytes} MB");
         if (other is not null)
             Console.WriteLine($"memory of the baseline under load: {other.PeakMegabytes} MB");
         return 0;
