@@ -2493,6 +2493,8 @@ CREATE TABLE public.license_appeals (
     message text NOT NULL,
     submitted_at timestamp with time zone DEFAULT now() NOT NULL,
     submitted_by uuid,
+    answer text,
+    CONSTRAINT answer_says_something CHECK (((length(btrim(answer)) >= 1) AND (length(btrim(answer)) <= 2000))),
     CONSTRAINT message_says_something CHECK (((length(btrim(message)) >= 1) AND (length(btrim(message)) <= 2000)))
 );
 
@@ -3702,9 +3704,6 @@ ALTER TABLE ONLY public.metric_days
 ALTER TABLE ONLY public.metric_increments
     ADD CONSTRAINT metric_increments_pkey PRIMARY KEY (increment_id);
 
-ALTER TABLE ONLY public.license_appeals
-    ADD CONSTRAINT one_appeal_a_suspension UNIQUE (suspension_id);
-
 ALTER TABLE ONLY public.payment_cases
     ADD CONSTRAINT one_case_a_reason_and_subject UNIQUE (provider, reason, subject);
 
@@ -3906,6 +3905,8 @@ CREATE INDEX invoices_of_user ON public.invoices USING btree (user_id, issued_at
 CREATE INDEX license_appeals_by_alert ON public.license_appeals USING btree (alert_id);
 
 CREATE INDEX license_appeals_by_license ON public.license_appeals USING btree (subscription_id, submitted_at DESC);
+
+CREATE INDEX license_appeals_by_suspension ON public.license_appeals USING btree (suspension_id, submitted_at DESC);
 
 CREATE INDEX license_device_changes_by_admitted ON public.license_device_changes USING btree (admitted_device_id);
 

@@ -106,8 +106,16 @@ public sealed record CustomerAlert
     public DateTime? ResolvedAt { get; init; }
 }
 
+/// <param name="IsAppealWaiting">Whether an appeal waits for an operator's answer.</param>
 /// <param name="LastLiftAt">The subscriber's last lift of a suspension of this license; null for none.</param>
-public sealed record ListedSuspension(Guid SubscriptionId, string Cause, bool HasAppeal, DateTime? LastLiftAt);
+public sealed record ListedSuspension(Guid SubscriptionId, string Cause, bool IsAppealWaiting, DateTime? LastLiftAt);
+
+/// <param name="Answer">What an operator answered; null for no answer in words.</param>
+/// <param name="IsWaiting">Whether it waits for an operator's answer.</param>
+public sealed record LatestAppeal(DateTime SubmittedAt, string? Answer, bool IsWaiting);
+
+/// <summary>An appeal that was reviewed and did not end its suspension.</summary>
+public sealed record AnsweredAppeal(Guid AppealId, Guid SubscriptionId, Guid SuspensionId, string Cause, Guid SubscriberId);
 
 /// <summary>"Was this you?"</summary>
 public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
@@ -468,11 +476,9 @@ public sealed class AlertStore(LicenseDatabase database)
         with appeal as (
             insert into license_appeals (subscription_id, suspension_id, alert_id, message, submitted_at, submitted_by)
             values (@subscriptionId, @suspensionId, @alertId, @message, @now, @by)
-            on conflict (suspension_id) do nothing
             returning appeal_id
         ), marked as (
-            update suspicious_activity_alerts set appealed_at = @now, updated_at = @now
-            where alert_id = @alertId and exists (select from appeal)
+            update suspicious_activity_alerts set appealed_at = @now, updated_at = @now where alert_id = @alertId
         )
         select appeal_id from appeal
         """;
@@ -481,18 +487,26 @@ public sealed class AlertStore(LicenseDatabase database)
         select alert_id from suspicious_activity_alerts where alert_id = @AlertId and is_alert_open(status)
         """;
 
-    private const string HasAppeal = "select exists (select from license_appeals where suspension_id = @SuspensionId)";
+    // An appeal waits for its answer while its alert is open.
+    private const string IsAppealWaiting = """
+        exists (select from license_appeals p join suspicious_activity_alerts a on a.alert_id = p.alert_id
+                where p.suspension_id = s.suspension_id and is_alert_open(a.status))
+        """;
+
+    private const string HasWaitingAppeal =
+        "select " + IsAppealWaiting + " from license_suspensions s where s.suspension_id = @SuspensionId";
 
     /// <summary>
     /// Adds an appeal against a suspension. A suspension without an open alert gets one, so that the appeal is in the operators' queue.
+    /// The caller has locked the license.
     /// </summary>
-    /// <returns>The appeal's id; null when the suspension has an appeal already.</returns>
+    /// <returns>The appeal's id; null while an earlier appeal against the suspension waits for its answer.</returns>
     public static async Task<Guid?> AppealAsync(
         NpgsqlConnection connection, Guid subscriptionId, SuspensionRow suspension, string message, Guid by, DateTime now,
         CancellationToken cancellationToken)
     {
         if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            HasAppeal, new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
+            HasWaitingAppeal, new { suspension.SuspensionId }, cancellationToken: cancellationToken)))
             return null;
         var alertId = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
             OpenAlert, new { suspension.AlertId }, cancellationToken: cancellationToken));
@@ -503,14 +517,45 @@ public sealed class AlertStore(LicenseDatabase database)
             Appeal, new { subscriptionId, suspension.SuspensionId, alertId, message, by, now }, cancellationToken: cancellationToken));
     }
 
-    private const string AppealOf = "select submitted_at from license_appeals where suspension_id = @suspensionId";
+    private const string AppealOf = "select p.submitted_at, p.answer, " + IsAppealWaiting + """
+         as is_waiting
+        from license_suspensions s join license_appeals p on p.suspension_id = s.suspension_id
+        where s.suspension_id = @suspensionId
+        order by p.submitted_at desc
+        limit 1
+        """;
 
-    public static Task<DateTime?> AppealedAtAsync(NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<DateTime?>(
+    /// <returns>The latest appeal against a suspension; null for none.</returns>
+    public static Task<LatestAppeal?> AppealAsync(
+        NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<LatestAppeal?>(
             new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
 
-    private const string OpenSuspensions = """
-        select s.subscription_id, s.cause, exists (select from license_appeals a where a.suspension_id = s.suspension_id) as has_appeal,
+    private const string HasOpenAppeal = """
+        select exists (select from license_appeals p join license_suspensions s on s.suspension_id = p.suspension_id
+                       where p.alert_id = @alertId and s.closed_at is null)
+        """;
+
+    /// <returns>Whether the alert has an appeal against a suspension that is still open.</returns>
+    public static Task<bool> HasOpenAppealAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(HasOpenAppeal, new { alertId }, cancellationToken: cancellationToken));
+
+    private const string AnswerAppeals = """
+        update license_appeals p set answer = @answer
+        from license_suspensions s join subscriptions u on u.subscription_id = s.subscription_id
+        where p.alert_id = @alertId and s.suspension_id = p.suspension_id and s.closed_at is null
+        returning p.appeal_id, s.subscription_id, s.suspension_id, s.cause, u.subscriber_id
+        """;
+
+    /// <summary>Stores the answer to the appeals of a closed alert whose suspensions stay open.</summary>
+    public static async Task<IReadOnlyList<AnsweredAppeal>> AnswerAppealsAsync(
+        NpgsqlConnection connection, Guid alertId, string? answer, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<AnsweredAppeal>(
+            new CommandDefinition(AnswerAppeals, new { alertId, answer }, cancellationToken: cancellationToken))).AsList();
+
+    private const string OpenSuspensions = "select s.subscription_id, s.cause, " + IsAppealWaiting + """
+         as is_appeal_waiting,
                (select max(l.closed_at) from license_suspensions l
                 where l.subscription_id = s.subscription_id and l.closed_how = 'OWNER') as last_lift_at
         from license_suspensions s

@@ -10,14 +10,16 @@ namespace LicenseFunctions.Suspicion;
 
 /// <summary>A suspension as the customer sees it.</summary>
 /// <param name="CanLift">The subscriber may lift it now.</param>
-/// <param name="CanAppeal">False if the suspension already has an appeal, and if only a renewal ends it.</param>
+/// <param name="AppealedAt">When the latest appeal was sent.</param>
+/// <param name="AppealAnswer">The operator's answer to it, in words; null for none.</param>
+/// <param name="CanAppeal">False while an appeal waits for its answer, and if only a renewal ends the suspension.</param>
 /// <param name="NeedsRenewal">The license expired: only a renewal ends the suspension.</param>
 /// <param name="RefusedDevice">The device that was refused while all slots were in use; it is refused also after a lift.</param>
 /// <param name="Summary">What was seen, as a code with values; null if only the cause is known.</param>
 /// <param name="Note">The operator's own words; null if no operator suspended the license.</param>
 public sealed record SuspensionReason(
-    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal,
-    SuspendingDevice? RefusedDevice, AlertSummary? Summary, string? Note);
+    string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, string? AppealAnswer, bool CanLift, bool CanAppeal,
+    bool NeedsRenewal, SuspendingDevice? RefusedDevice, AlertSummary? Summary, string? Note);
 
 public sealed record SuspendingDevice(string EaInstanceId, long Mt5AccountNumber);
 
@@ -72,13 +74,13 @@ public sealed class AnswerSuspicion(
         var reasons = new List<SuspensionReason>();
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
         {
-            var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
+            var appeal = await AlertStore.AppealAsync(connection, open.SuspensionId, cancellationToken);
             var canLift = await SuspensionStore.CanSubscriberLiftAsync(
                 connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
             var isLiftable = SuspensionCause.IsLiftable(open.Cause);
             reasons.Add(new SuspensionReason(
-                open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, CanAppeal: isLiftable && appealedAt is null,
-                NeedsRenewal: !isLiftable, RefusedDevice(open), AlertSummary.Of(open.Evidence),
+                open.Cause, open.Reason, open.SuspendedAt, appeal?.SubmittedAt, appeal?.Answer, canLift,
+                CanAppeal: isLiftable && appeal is not { IsWaiting: true }, NeedsRenewal: !isLiftable, RefusedDevice(open), AlertSummary.Of(open.Evidence),
                 SuspensionTexts.WordsOfOperator(open.Cause, open.Reason)));
         }
 
@@ -129,7 +131,7 @@ public sealed class AnswerSuspicion(
                 }
 
                 return new Refusal(
-                    RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or you have already appealed.");
+                    RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or your appeal is still reviewed.");
             }, cancellationToken);
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing;
@@ -10,7 +11,11 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE; OPEN takes one of these back.</param>
 /// <param name="Notes">Up to 2,000 characters; required except with INVESTIGATING.</param>
 /// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the license and sends the customer a mail.</param>
-public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false);
+/// <param name="Answer">
+/// To the customer, up to 2,000 characters. Only with RESOLVED or FALSE_POSITIVE, and if the license stays suspended against an appeal: the
+/// customer then gets a mail that says so, also without an answer.
+/// </param>
+public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false, string? Answer = null);
 
 /// <summary>An operator's review of an alert. The next scan applies it to the detector's state, like a review by SQL.</summary>
 public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, SuspensionStore suspensions, TimeProvider time)
@@ -19,6 +24,10 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
 
     public static readonly Refusal Unknown = new(RefusalKind.NotFound, "ALERT_NOT_FOUND", "There is no such alert.", "alert_id");
 
+    private static readonly Refusal NoAppeal = new(
+        RefusalKind.Conflict, "NO_APPEAL", "The alert has no appeal against an open suspension, so nobody would read the answer.", "answer",
+        "Leave the answer out.");
+
     private static readonly Refusal IncidentOpen = new(
         RefusalKind.Conflict, "INCIDENT_OPEN", "A newer alert about the same incident is open.", "status", "Review that alert.");
 
@@ -26,7 +35,11 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
     {
         if (Fault(review) is { } fault)
             return fault;
-        review = review with { Notes = review.Notes?.Trim() is { Length: > 0 } notes ? notes : null };
+        review = review with
+        {
+            Notes = review.Notes?.Trim() is { Length: > 0 } notes ? notes : null,
+            Answer = review.Answer?.Trim() is { Length: > 0 } answer ? answer : null,
+        };
         if (review.Reinstate && await alerts.FindAsync(alertId, cancellationToken) is { SubscriptionId: { } license })
             DatabaseScope.TakeTurnsBy(license);
         try
@@ -57,9 +70,11 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
                 : Impossible(before.Status, review.Status);
         }
 
+        if (review.Answer is not null && !await AlertStore.HasOpenAppealAsync(connection, alertId, cancellationToken))
+            return NoAppeal;
+        var now = time.GetUtcNow().UtcDateTime;
         if (before.Status != review.Status && !await AlertStore.MoveAsync(
-            connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
-            time.GetUtcNow().UtcDateTime, cancellationToken))
+            connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id, now, cancellationToken))
             return Impossible(before.Status, review.Status);
         if (review.Reinstate && before.SubscriptionId is { } subscription)
         {
@@ -67,11 +82,28 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
                 subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken);
         }
 
+        // After a reinstatement, no appeal is left to answer.
+        if (before.Status != review.Status && IsClosing(review.Status))
+            await AnswerAsync(connection, alertId, review.Answer, now, cancellationToken);
         await AuditLog.AddAsync(connection, new AuditRow(
-            by, review.Status == AlertStatus.Open && !AlertStatus.AllOpen.Contains(before.Status) ? "alert.reopened" : "alert.judged",
+            by, review.Status == AlertStatus.Open && IsClosing(before.Status) ? "alert.reopened" : "alert.judged",
             before.SubscriptionId, alertId.ToString(), review.Notes, Before: RowJson.Of(new { before.Status }),
-            After: RowJson.Of(new { review.Status, review.Reinstate })), cancellationToken);
+            After: RowJson.Of(new { review.Status, review.Reinstate, review.Answer })), cancellationToken);
         return (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
+    }
+
+    private static bool IsClosing(string status) => !AlertStatus.AllOpen.Contains(status);
+
+    private static async Task AnswerAsync(
+        NpgsqlConnection connection, Guid alertId, string? answer, DateTime now, CancellationToken cancellationToken)
+    {
+        foreach (var appeal in await AlertStore.AnswerAppealsAsync(connection, alertId, answer, cancellationToken))
+        {
+            // A reopened alert can be closed with another answer, so the key has the time.
+            await EmailOutbox.AddAsync(
+                connection, string.Create(CultureInfo.InvariantCulture, $"appeal_answered:{appeal.AppealId}:{now:O}"), "appeal_answered",
+                appeal.SubscriberId, new { appeal.SubscriptionId, appeal.SuspensionId, appeal.Cause, answer }, cancellationToken);
+        }
     }
 
     internal static Refusal? Fault(AlertReview review)
@@ -86,6 +118,15 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
             return new Refusal(RefusalKind.Invalid, "NOTES_TOO_LONG", $"notes must have at most {MaxNotes} characters.", "notes");
         if (AlertStatus.NeedsReason(review.Status) && string.IsNullOrWhiteSpace(review.Notes))
             return new Refusal(RefusalKind.Invalid, "NOTES_MISSING", "Notes are required, except with INVESTIGATING.", "notes");
+        if (review.Answer is { Length: > MaxNotes })
+            return new Refusal(RefusalKind.Invalid, "ANSWER_TOO_LONG", $"answer must have at most {MaxNotes} characters.", "answer");
+        if (review.Answer is { Length: > 0 } && (review.Reinstate || !IsClosing(review.Status)))
+        {
+            return new Refusal(
+                RefusalKind.Invalid, "ANSWER_NOT_SENT", "answer is sent only when the alert is closed and the license stays suspended.",
+                "answer", "Leave the answer out.");
+        }
+
         return review.Reinstate && review.Status != AlertStatus.FalsePositive
             ? new Refusal(
                 RefusalKind.Invalid, "NOT_FALSE_POSITIVE", "Only FALSE_POSITIVE can reinstate the license.", "reinstate",

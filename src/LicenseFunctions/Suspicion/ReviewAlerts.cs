@@ -9,7 +9,9 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Status">INVESTIGATING, RESOLVED or FALSE_POSITIVE; OPEN takes one of these back.</param>
 /// <param name="Notes">Up to 2,000 characters; required except with INVESTIGATING.</param>
 /// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the licenses and sends the customers mails.</param>
-public sealed record AlertReviews(IReadOnlyList<Guid> AlertIds, string Status, string? Notes = null, bool Reinstate = false);
+/// <param name="Answer">To each customer, as <see cref="AlertReview.Answer"/>.</param>
+public sealed record AlertReviews(
+    IReadOnlyList<Guid> AlertIds, string Status, string? Notes = null, bool Reinstate = false, string? Answer = null);
 
 /// <param name="Code">Null if the alert was reviewed; else why it wasn't.</param>
 public sealed record AlertReviewResult(Guid AlertId, string? Code, string? Detail);
@@ -29,7 +31,7 @@ public sealed class ReviewAlerts(ReviewAlert review, ILogger<ReviewAlerts> log)
     {
         if (order.AlertIds.Count is 0 or > Most)
             return Invalid;
-        var decision = new AlertReview(order.Status, order.Notes, order.Reinstate);
+        var decision = new AlertReview(order.Status, order.Notes, order.Reinstate, order.Answer);
         if (ReviewAlert.Fault(decision) is { } fault)
             return fault;
         var results = new List<AlertReviewResult>();

@@ -91,7 +91,7 @@ public sealed record CustomerTask(
     public TaskStage Stage { get; init; }
 }
 
-/// <param name="CanAppeal">False if the suspension already has an appeal.</param>
+/// <param name="CanAppeal">False while an appeal against the suspension is reviewed.</param>
 public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
 
 /// <param name="Until">The license's expiry.</param>

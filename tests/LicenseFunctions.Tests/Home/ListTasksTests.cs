@@ -48,10 +48,16 @@ public sealed class ListTasksTests(PostgresFixture postgres)
         Assert.Equal(["Appeal", "ConnectEa", "DecideDevice", "DecideDevice"], await KindsAsync(scene));
         await scene.Database.ExecuteAsync(
             """
-            insert into license_appeals (subscription_id, suspension_id, message, submitted_at, submitted_by)
-            select subscription_id, suspension_id, 'Both are mine.', now(), @SubscriberId from license_suspensions where closed_at is null
+            insert into license_appeals (subscription_id, suspension_id, alert_id, message, submitted_at, submitted_by)
+            select subscription_id, suspension_id, alert_id, 'Both are mine.', now(), @SubscriberId
+            from license_suspensions where closed_at is null
             """, new { scene.SubscriberId });
         Assert.Equal(["ConnectEa", "DecideDevice", "DecideDevice", "AwaitReview"], await KindsAsync(scene));
+
+        // The answer ends the waiting; what is new can be said in another appeal.
+        await scene.Database.ExecuteAsync(
+            "update suspicious_activity_alerts set status = 'RESOLVED' where alert_id in (select alert_id from license_appeals)");
+        Assert.Contains("Appeal", await KindsAsync(scene));
     }
 
     /// <summary>A customer who has paid is not asked to pay while an operator decides the charge.</summary>

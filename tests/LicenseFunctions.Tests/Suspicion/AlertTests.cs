@@ -306,6 +306,62 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(!isAlertClosed, listed!.Any(one => one.AlertId == alert.AlertId));
     }
 
+    [Theory]
+    [InlineData("RESOLVED", "Two towns at once.")]
+    [InlineData("FALSE_POSITIVE", null)]
+    public async Task Review_OfAnAppeal_TellsThatTheSuspensionStays_AndAllowsAnotherAppeal(string to, string? answer)
+    {
+        await using var scene = await SuspendedAsync();
+        var owner = await OwnerAsync(scene);
+        await AppealAsync(scene, owner);
+        var alert = (await ListAsync(scene)).Value.Alerts[0].AlertId;
+
+        var waiting = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
+        await scene.Review.RunAsync(alert, new AlertReview(to, "Looked at") { Answer = answer }, Operator, Stop);
+        var answered = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
+        var mails = await scene.Database.QueryAllAsync<string>(
+            "select payload #>> '{model,answer}' from outbox where payload ->> 'template' = 'appeal_answered'");
+        var again = await AppealAsync(scene, owner);
+
+        var (before, after) = (Assert.Single(waiting.Value.Suspensions), Assert.Single(answered.Value.Suspensions));
+        Assert.Equal((false, null), (before.CanAppeal, before.AppealAnswer));
+        Assert.Equal((true, answer), (after.CanAppeal, after.AppealAnswer));
+        Assert.True(answered.Value.Suspended);
+        Assert.Equal([answer], mails);
+        Assert.Null(again.Refusal);
+        Assert.Equal(2, await scene.Database.QueryAsync<int>("select count(*)::int from license_appeals"));
+    }
+
+    [Fact]
+    public async Task Review_OfAnAppeal_ThatReinstates_SendsNoAnswer()
+    {
+        await using var scene = await SuspendedAsync();
+        await AppealAsync(scene, await OwnerAsync(scene));
+        var alert = (await ListAsync(scene)).Value.Alerts[0].AlertId;
+
+        await scene.Review.RunAsync(alert, new AlertReview("FALSE_POSITIVE", "Backup VPS", true), Operator, Stop);
+
+        Assert.Equal(0, await scene.Database.QueryAsync<int>(
+            "select count(*)::int from outbox where payload ->> 'template' = 'appeal_answered'"));
+    }
+
+    [Theory]
+    [InlineData("RESOLVED", false, "NO_APPEAL")]
+    [InlineData("INVESTIGATING", false, "ANSWER_NOT_SENT")]
+    [InlineData("FALSE_POSITIVE", true, "ANSWER_NOT_SENT")]
+    public async Task Review_AnswerThatNobodyWouldRead_IsRefused_AndChangesNothing(string to, bool reinstate, string code)
+    {
+        await using var scene = await SuspendedAsync();
+        var alert = await scene.AlertIdAsync();
+
+        var refusal = (await scene.Review.RunAsync(
+            alert, new AlertReview(to, "Looked at", reinstate, "Two towns at once."), Operator, Stop)).Refusal;
+
+        Assert.Equal((code, "answer"), (refusal?.Code, refusal?.Field));
+        Assert.Equal("OPEN", await scene.Database.QueryAsync<string>(
+            "select status from suspicious_activity_alerts where alert_id = @alert", new { alert }));
+    }
+
     [Fact]
     public async Task Appeal_OfAnExpiredLicense_IsNotOffered_BecauseARenewalReinstatesIt()
     {

@@ -14,6 +14,7 @@ type Reason = {
   note: string | null;
   suspended_at: string;
   appealed_at: string | null;
+  appeal_answer: string | null;
   can_lift: boolean;
   can_appeal: boolean;
   needs_renewal: boolean;
@@ -52,9 +53,10 @@ export default function Suspension({ id, reload }: TabProps) {
                 <Why of={one} />
                 <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
                 {one.appealed_at && (
-                  <p className="notice fair">
-                    {t(owner ? 'suspension.waiting' : 'suspension.customerWaiting', { time: format.moment(one.appealed_at) })}
-                  </p>
+                  <div className="notice fair">
+                    <p>{t(appealText(one, owner), { time: format.moment(one.appealed_at) })}</p>
+                    {one.can_appeal && one.appeal_answer && <p>{t('suspension.answer', { answer: one.appeal_answer })}</p>}
+                  </div>
                 )}
                 {one.needs_renewal && (
                   <>
@@ -166,3 +168,13 @@ function Why({ of: { cause, summary, note, refused_device: out } }: { of: Reason
     </>
   );
 }
+
+/** An appeal that can be repeated has been answered. */
+const appealText = (one: Reason, owner: boolean) =>
+  one.can_appeal
+    ? owner
+      ? 'suspension.reviewed'
+      : 'suspension.customerReviewed'
+    : owner
+      ? 'suspension.waiting'
+      : 'suspension.customerWaiting';
