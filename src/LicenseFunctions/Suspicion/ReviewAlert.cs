@@ -12,6 +12,9 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the license and sends the customer a mail.</param>
 public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false);
 
+/// <param name="AlsoClosed">Other alerts about the suspensions that the review lifted: it closed them, too.</param>
+public sealed record ReviewedAlert(AlertRow Alert, IReadOnlyList<Guid> AlsoClosed);
+
 /// <summary>An operator's review of an alert. The next scan applies it to the detector's state, like a review by SQL.</summary>
 public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, SuspensionStore suspensions, TimeProvider time)
 {
@@ -22,7 +25,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
     private static readonly Refusal IncidentOpen = new(
         RefusalKind.Conflict, "INCIDENT_OPEN", "A newer alert about the same incident is open.", "status", "Review that alert.");
 
-    public async Task<Outcome<AlertRow>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
+    public async Task<Outcome<ReviewedAlert>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
     {
         if (Fault(review) is { } fault)
             return fault;
@@ -41,7 +44,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         }
     }
 
-    private async Task<Outcome<AlertRow>> ReviewAsync(
+    private async Task<Outcome<ReviewedAlert>> ReviewAsync(
         NpgsqlConnection connection, Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
     {
         if (await AlertStore.FindAsync(connection, alertId, cancellationToken) is not { } before)
@@ -53,7 +56,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         {
             // A repeated request changes nothing. Another one would lose its notes.
             return await AlertStore.IsLastReviewAsync(connection, alertId, review.Notes, by, cancellationToken)
-                ? before
+                ? new ReviewedAlert(before, [])
                 : Impossible(before.Status, review.Status);
         }
 
@@ -61,17 +64,18 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
             connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id,
             time.GetUtcNow().UtcDateTime, cancellationToken))
             return Impossible(before.Status, review.Status);
+        IReadOnlyList<Guid> alsoClosed = [];
         if (review.Reinstate && before.SubscriptionId is { } subscription)
         {
-            await suspensions.ReinstateAsync(connection, new Reinstatement(
-                subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken);
+            alsoClosed = (await suspensions.ReinstateAsync(connection, new Reinstatement(
+                subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken)).ClosedAlerts;
         }
 
         await AuditLog.AddAsync(connection, new AuditRow(
             by, review.Status == AlertStatus.Open && !AlertStatus.AllOpen.Contains(before.Status) ? "alert.reopened" : "alert.judged",
             before.SubscriptionId, alertId.ToString(), review.Notes, Before: RowJson.Of(new { before.Status }),
             After: RowJson.Of(new { review.Status, review.Reinstate })), cancellationToken);
-        return (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
+        return new ReviewedAlert((await AlertStore.FindAsync(connection, alertId, cancellationToken))!, alsoClosed);
     }
 
     internal static Refusal? Fault(AlertReview review)

@@ -23,7 +23,8 @@ public sealed class AlertTests(PostgresFixture postgres)
             await scene.AlertIdAsync(), new AlertReview("FALSE_POSITIVE", "Backup VPS", true), Operator, Stop);
         var counts = await scene.RecordAndScanAsync(scene.Hours(1, 0, 1, 2, 3));
 
-        Assert.Equal(("FALSE_POSITIVE", false), (reviewed.Value.Status, reviewed.Value.IsSuspended));
+        Assert.Equal(("FALSE_POSITIVE", false), (reviewed.Value.Alert.Status, reviewed.Value.Alert.IsSuspended));
+        Assert.Empty(reviewed.Value.AlsoClosed);
         Assert.Equal("SYNCED", await scene.StateAsync());
         Assert.True(await scene.Database.QueryAsync<bool>("select bool_and(is_active) from license_tokens"));
         Assert.Equal(0, counts.Suspended);
@@ -71,7 +72,8 @@ public sealed class AlertTests(PostgresFixture postgres)
 
         var reopened = await scene.Review.RunAsync(alert, new AlertReview("OPEN", "The wrong alert"), Operator, Stop);
 
-        Assert.Equal(("OPEN", null, false), (reopened.Value.Status, reopened.Value.ResolvedAt, reopened.Value.IsSuspended));
+        var alertNow = reopened.Value.Alert;
+        Assert.Equal(("OPEN", null, false), (alertNow.Status, alertNow.ResolvedAt, alertNow.IsSuspended));
         Assert.Equal("SYNCED", await scene.StateAsync());
         Assert.Equal(
             [("alert.judged", "Backup VPS"), ("alert.reopened", "The wrong alert")],
