@@ -75,6 +75,15 @@ public sealed record AlertRow
     /// <summary>Whether the license's status is SUSPENDED now.</summary>
     public bool IsSuspended { get; init; }
 
+    /// <summary>
+    /// How the suspension by this alert, or the one that is appealed against, ended: OWNER (the customer lifted it), REINSTATED,
+    /// FALSE_POSITIVE, RUNBOOK or RENEWED; null if none ended.
+    /// </summary>
+    public string? SuspensionEnded { get; init; }
+
+    /// <summary>Whether the customer has since kept the refused device, in place of another.</summary>
+    public bool IsDeviceKept { get; init; }
+
     /// <summary>Whether an operator can lift an open suspension of the license.</summary>
     public bool CanReinstate { get; init; }
 }
@@ -158,7 +167,8 @@ public sealed class AlertStore(LicenseDatabase database)
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
-               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email, a.is_reopened
+               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email, a.is_reopened,
+               a.suspension_ended, a.is_device_kept
         """;
 
     private const string Matching = """
