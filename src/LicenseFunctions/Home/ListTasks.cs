@@ -63,7 +63,7 @@ public sealed class ListTasks(
     private static TaskSuspension Suspension(ListedSuspension open, DateTimeOffset now) => new(
         open.Cause,
         SubscriberLift.IsAllowed(open.Cause, open.LastLiftAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null, now),
-        CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.HasAppeal);
+        CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.HasAppeal, open.IsAppealReviewed);
 
     private PlannedRenewal? Planned(NextRenewal next, DateTimeOffset now) =>
         next is { IsActive: true, IsChargeOpen: false, Status: null or RenewalStatus.Due }

@@ -132,6 +132,7 @@ public static class DisputeEvidence
         "period_restored" => "notice that the paid period was restored",
         "suspended" => "notice that the license was suspended",
         "reinstated" => "notice that the license works again",
+        "appeal_closed" => "notice that the suspension stays after an appeal",
         "device_alert" or "device-alert" => "question about new devices",
         _ => "message about the license",
     };

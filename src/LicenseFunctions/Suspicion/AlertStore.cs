@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
 using Licensing.Suspicion;
 using Npgsql;
@@ -116,7 +117,9 @@ public sealed record CustomerAlert
 }
 
 /// <param name="LastLiftAt">The subscriber's last lift of a suspension of this license; null for none.</param>
-public sealed record ListedSuspension(Guid SubscriptionId, string Cause, bool HasAppeal, DateTime? LastLiftAt);
+/// <param name="IsAppealReviewed">An operator closed the alert with the appeal, and the suspension stayed.</param>
+public sealed record ListedSuspension(
+    Guid SubscriptionId, string Cause, bool HasAppeal, bool IsAppealReviewed, DateTime? LastLiftAt);
 
 /// <summary>"Was this you?"</summary>
 public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
@@ -513,14 +516,45 @@ public sealed class AlertStore(LicenseDatabase database)
             Appeal, new { subscriptionId, suspension.SuspensionId, alertId, message, by, now }, cancellationToken: cancellationToken));
     }
 
-    private const string AppealOf = "select submitted_at from license_appeals where suspension_id = @suspensionId";
+    private const string AppealOf = """
+        select p.submitted_at, case when not is_alert_open(a.status) then coalesce(past_time(a.resolved_at), p.submitted_at) end
+        from license_appeals p
+        left join suspicious_activity_alerts a on a.alert_id = p.alert_id
+        where p.suspension_id = @suspensionId
+        """;
 
-    public static Task<DateTime?> AppealedAtAsync(NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<DateTime?>(
+    /// <returns>When the customer appealed, and when an operator closed the alert with the appeal; null for neither.</returns>
+    public static Task<(DateTime? AppealedAt, DateTime? ReviewedAt)> AppealOfAsync(
+        NpgsqlConnection connection, Guid suspensionId, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<(DateTime?, DateTime?)>(
             new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
+
+    private const string OpenAppeals = """
+        select p.appeal_id, s.suspension_id, u.subscriber_id
+        from license_appeals p
+        join license_suspensions s on s.suspension_id = p.suspension_id
+        join subscriptions u on u.subscription_id = s.subscription_id
+        where p.alert_id = @alertId and s.closed_at is null
+        """;
+
+    /// <summary>Tells the customer that an appeal was reviewed and the suspension stays. Each appeal has one such mail.</summary>
+    public static async Task MailClosedAppealsAsync(
+        NpgsqlConnection connection, Guid alertId, Guid subscriptionId, CancellationToken cancellationToken)
+    {
+        var appeals = await connection.QueryAsync<(Guid AppealId, Guid SuspensionId, Guid SubscriberId)>(
+            new CommandDefinition(OpenAppeals, new { alertId }, cancellationToken: cancellationToken));
+        foreach (var (appealId, suspensionId, subscriberId) in appeals.AsList())
+        {
+            await EmailOutbox.AddAsync(
+                connection, $"appeal_closed:{appealId}", "appeal_closed", subscriberId,
+                new { SubscriptionId = subscriptionId, SuspensionId = suspensionId }, cancellationToken);
+        }
+    }
 
     private const string OpenSuspensions = """
         select s.subscription_id, s.cause, exists (select from license_appeals a where a.suspension_id = s.suspension_id) as has_appeal,
+               exists (select from license_appeals p join suspicious_activity_alerts a on a.alert_id = p.alert_id
+                       where p.suspension_id = s.suspension_id and not is_alert_open(a.status)) as is_appeal_reviewed,
                (select max(l.closed_at) from license_suspensions l
                 where l.subscription_id = s.subscription_id and l.closed_how = 'OWNER') as last_lift_at
         from license_suspensions s

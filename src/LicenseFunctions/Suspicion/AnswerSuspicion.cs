@@ -17,7 +17,11 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Note">The operator's own words; null if no operator suspended the license.</param>
 public sealed record SuspensionReason(
     string Cause, string Reason, DateTime SuspendedAt, DateTime? AppealedAt, bool CanLift, bool CanAppeal, bool NeedsRenewal,
-    SuspendingDevice? RefusedDevice, AlertSummary? Summary, string? Note);
+    SuspendingDevice? RefusedDevice, AlertSummary? Summary, string? Note)
+{
+    /// <summary>When an operator reviewed the appeal, after which the suspension stayed; null for no appeal, and for one in review.</summary>
+    public DateTime? AppealReviewedAt { get; init; }
+}
 
 public sealed record SuspendingDevice(string EaInstanceId, long Mt5AccountNumber);
 
@@ -72,14 +76,14 @@ public sealed class AnswerSuspicion(
         var reasons = new List<SuspensionReason>();
         foreach (var open in await SuspensionStore.OpenAsync(connection, subscriptionId, cancellationToken))
         {
-            var appealedAt = await AlertStore.AppealedAtAsync(connection, open.SuspensionId, cancellationToken);
+            var (appealedAt, reviewedAt) = await AlertStore.AppealOfAsync(connection, open.SuspensionId, cancellationToken);
             var canLift = await SuspensionStore.CanSubscriberLiftAsync(
                 connection, subscriptionId, open.Cause, time.GetUtcNow(), cancellationToken);
             var isLiftable = SuspensionCause.IsLiftable(open.Cause);
             reasons.Add(new SuspensionReason(
                 open.Cause, open.Reason, open.SuspendedAt, appealedAt, canLift, CanAppeal: isLiftable && appealedAt is null,
                 NeedsRenewal: !isLiftable, RefusedDevice(open), AlertSummary.Of(open.Evidence),
-                SuspensionTexts.WordsOfOperator(open.Cause, open.Reason)));
+                SuspensionTexts.WordsOfOperator(open.Cause, open.Reason)) { AppealReviewedAt = reviewedAt });
         }
 
         return new SuspensionView(

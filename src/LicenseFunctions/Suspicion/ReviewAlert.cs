@@ -50,7 +50,8 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         if (await AlertStore.FindAsync(connection, alertId, cancellationToken) is not { } before)
             return Unknown;
         // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
-        if (review.Reinstate && before.SubscriptionId is { } locked)
+        var isAppealClosed = before.AppealedAt is not null && !AlertStatus.AllOpen.Contains(review.Status);
+        if ((review.Reinstate || isAppealClosed) && before.SubscriptionId is { } locked)
             await SuspensionStore.LockAsync(connection, locked, cancellationToken);
         if (before.Status == review.Status && review.Status == AlertStatus.Open)
         {
@@ -71,6 +72,8 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
                 subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken)).ClosedAlerts;
         }
 
+        if (isAppealClosed && before.SubscriptionId is { } appealed)
+            await AlertStore.MailClosedAppealsAsync(connection, alertId, appealed, cancellationToken);
         await AuditLog.AddAsync(connection, new AuditRow(
             by, review.Status == AlertStatus.Open && !AlertStatus.AllOpen.Contains(before.Status) ? "alert.reopened" : "alert.judged",
             before.SubscriptionId, alertId.ToString(), review.Notes, Before: RowJson.Of(new { before.Status }),

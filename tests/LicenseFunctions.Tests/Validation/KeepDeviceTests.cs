@@ -137,6 +137,42 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.False(await IsGrantedAsync());
     }
 
+    /// <summary>The customer doesn't wait for a review that is over.</summary>
+    [Theory]
+    [InlineData("RESOLVED", false, 1)]
+    [InlineData("FALSE_POSITIVE", false, 1)]
+    [InlineData("FALSE_POSITIVE", true, 0)]
+    [InlineData("INVESTIGATING", false, 0)]
+    public async Task Review_OfAnAppeal_TellsTheCustomerOnceThatTheSuspensionStays(string status, bool reinstate, int mails)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        var store = new AlertStore(scene.Database.Database);
+        await scene.Database.Database.InTransactionAsync(
+            async (connection, token) => await AlertStore.AppealAsync(
+                connection, scene.SubscriptionId, Assert.Single(await SuspensionStore.OpenAsync(connection, scene.SubscriptionId, token)),
+                "It is my laptop", scene.SubscriberId, scene.Time.GetUtcNow().UtcDateTime, token),
+            LicenseScene.Stop);
+        var alert = await scene.Database.QueryAsync<Guid>("select alert_id from suspicious_activity_alerts");
+        var review = new ReviewAlert(scene.Database.Database, store, scene.Suspensions, scene.Time);
+        async Task<bool?> IsReviewedAsync() =>
+            (await store.OpenSuspensionsAsync([scene.SubscriptionId], LicenseScene.Stop)).SingleOrDefault()?.IsAppealReviewed;
+        Assert.False(await IsReviewedAsync());
+
+        var order = new AlertReview(status, "Checked", reinstate);
+        Assert.Null((await review.RunAsync(alert, order, Actor.System, LicenseScene.Stop)).Refusal);
+
+        const string Mails = "outbox where payload ->> 'template' = 'appeal_closed'";
+        Assert.Equal(mails, await scene.CountAsync(Mails));
+        Assert.Equal(reinstate ? null : mails == 1, await IsReviewedAsync());
+
+        // Reopened, it is in review again. Another decision sends no second mail.
+        Assert.Null((await review.RunAsync(alert, new AlertReview("OPEN", "Once more"), Actor.System, LicenseScene.Stop)).Refusal);
+        Assert.NotEqual(true, await IsReviewedAsync());
+        Assert.Null((await review.RunAsync(alert, order, Actor.System, LicenseScene.Stop)).Refusal);
+        Assert.Equal(mails, await scene.CountAsync(Mails));
+    }
+
     [Fact]
     public async Task Keep_AgainstTheRulesOfNewDevices_IsRefusedAndChangesNothing()
     {

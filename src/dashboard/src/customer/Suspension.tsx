@@ -14,12 +14,23 @@ type Reason = {
   note: string | null;
   suspended_at: string;
   appealed_at: string | null;
+  /** Set if the suspension stayed after the review. */
+  appeal_reviewed_at: string | null;
   can_lift: boolean;
   can_appeal: boolean;
   needs_renewal: boolean;
   refused_device: { ea_instance_id: string; mt5_account_number: number } | null;
 };
 type View = { suspended: boolean; lift_interval_days: number; suspensions: Reason[] };
+
+const appealText = ({ appeal_reviewed_at }: Reason, owner: boolean) =>
+  appeal_reviewed_at
+    ? owner
+      ? 'suspension.reviewed'
+      : 'suspension.customerReviewed'
+    : owner
+      ? 'suspension.waiting'
+      : 'suspension.customerWaiting';
 
 export default function Suspension({ id, reload }: TabProps) {
   const view = useLoad<View>(`/api/v1/licenses/${id}/suspension`, 60);
@@ -53,7 +64,7 @@ export default function Suspension({ id, reload }: TabProps) {
                 <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
                 {one.appealed_at && (
                   <p className="notice fair">
-                    {t(owner ? 'suspension.waiting' : 'suspension.customerWaiting', { time: format.moment(one.appealed_at) })}
+                    {t(appealText(one, owner), { time: format.moment(one.appealed_at) })}
                   </p>
                 )}
                 {one.needs_renewal && (

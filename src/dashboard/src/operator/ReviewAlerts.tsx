@@ -39,6 +39,7 @@ export function ReviewAlerts({
   const [reinstate, setReinstate] = useState(true);
   const action = useAction();
   const canReinstate = alerts.some((alert) => alert.can_reinstate);
+  const stay = (next: Review) => alerts.filter((alert) => (next === 'FALSE_POSITIVE' ? staysSuspended(alert) : alert.is_suspended));
   const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(reinstate && alert.can_reinstate);
 
   const review = (status: Review) =>
@@ -124,6 +125,9 @@ export function ReviewAlerts({
         }}
         onGo={() => void review(asked!)}
       >
+        {(asked === 'RESOLVED' || asked === 'FALSE_POSITIVE') && stay(asked).length > 0 && (
+          <p>{words.review.staysSuspended(alerts.length, stay(asked).filter((alert) => alert.appealed_at).length)}</p>
+        )}
         {asked === 'FALSE_POSITIVE' &&
           [false, true].map((stays) => {
             const granted = grantedBy(alerts.filter((alert) => staysSuspended(alert) === stays));

@@ -190,6 +190,12 @@ export const words = {
   review: {
     key: 'l',
     help: 'Suspend or reinstate the license…',
+    staysSuspended: (n: number, appeals: number) =>
+      (n === 1 ? 'The license stays suspended.' : 'Licenses that are suspended stay suspended.') +
+      (appeals === 0
+        ? ''
+        : ` ${appeals === 1 ? 'The customer who appealed gets' : 'Customers who appealed get'} an email: the appeal was reviewed, and the ` +
+          'suspension stays.'),
     alsoClosed: (n: number) =>
       `${plural(n, 'alert about the suspension is', 'alerts about the suspension are')} closed as a false alarm, too.`,
   },
