@@ -122,7 +122,8 @@ TEXT
   PayPal stand-in   $PAYPAL_API_URL
 TEXT
   [ -n "$empty" ] || cat <<TEXT
-  license tokens    demo-tunde (no device yet), demo-nora (two devices), demo-amara (in grace), demo-paul (expired), demo-sara (suspended)
+  license tokens    demo-tunde, demo-nora, demo-amara, demo-paul, demo-sara
+                    (at first: no device yet, two devices, in grace, expired, suspended)
 TEXT
   [ -n "$empty" ] || [ -z "$CLUSTER" ] || cat <<TEXT
   new demo data     ./dev run --data FOLDER, with a new folder: this one keeps what was changed

@@ -2685,7 +2685,18 @@ CREATE VIEW public.listed_alerts AS
           WHERE (u.user_id = a.user_id)) AS owner_email,
     (((a.status)::text = 'OPEN'::text) AND (EXISTS ( SELECT
            FROM public.audit_log l
-          WHERE ((l.subject = (a.alert_id)::text) AND (l.action = 'alert.reopened'::text))))) AS is_reopened
+          WHERE ((l.subject = (a.alert_id)::text) AND (l.action = 'alert.reopened'::text))))) AS is_reopened,
+    ( SELECT s.closed_how
+           FROM public.license_suspensions s
+          WHERE ((s.subscription_id = a.subscription_id) AND ((s.alert_id = a.alert_id) OR (EXISTS ( SELECT
+                   FROM public.license_appeals p
+                  WHERE ((p.suspension_id = s.suspension_id) AND (p.alert_id = a.alert_id))))))
+          ORDER BY s.suspended_at DESC
+         LIMIT 1) AS suspension_ended,
+    (EXISTS ( SELECT
+           FROM (public.license_devices d
+             JOIN public.audit_log l ON (((l.action = 'device.kept'::text) AND (l.subject = (d.device_id)::text))))
+          WHERE ((d.subscription_id = a.subscription_id) AND (d.device_key = (a.evidence ->> 'device_key'::text)) AND (l.occurred_at >= a.detected_at)))) AS is_device_kept
    FROM public.suspicious_activity_alerts a;
 
 CREATE VIEW public.v_license_health AS
@@ -2996,7 +3007,9 @@ CREATE VIEW public.next_renewals AS
            FROM public.unbooked_charges c
           WHERE (c.subscription_id = t.subscription_id))) AS has_unbooked_charge,
     r.next_action_at,
-    r.gives_up_at
+    r.gives_up_at,
+    r.renewal_type,
+    COALESCE(r.is_refunded, false) AS is_refunded
    FROM (public.renewal_terms t
      LEFT JOIN public.renewals r ON (((r.subscription_id = t.subscription_id) AND (r.period_start = t.expires_at) AND (r.status <> 'applied'::text))));
 

@@ -17,6 +17,6 @@ select
     (select f.last_four from user_payment_methods f where f.payment_method_id = t.payment_method_id) as last_four,
     t.is_disputed, coalesce(r.debts_usd, 0) as debts_usd, t.debt_usd,
     exists (select from unbooked_charges c where c.subscription_id = t.subscription_id) as has_unbooked_charge,
-    r.next_action_at, r.gives_up_at
+    r.next_action_at, r.gives_up_at, r.renewal_type, coalesce(r.is_refunded, false) as is_refunded
 from renewal_terms t
 left join renewals r on r.subscription_id = t.subscription_id and r.period_start = t.expires_at and r.status <> 'applied';

@@ -1,5 +1,6 @@
 -- Alerts as the operators' queue shows them: with the latest appeal, whether the license is suspended now, whether an operator can
--- reinstate it, the measure, the customer's answer, the customer's address, and whether it is open because an operator reopened it.
+-- reinstate it, the measure, the customer's answer, the customer's address, whether it is open because an operator reopened it, and what
+-- came of it: how the latest suspension that it is about ended, and whether the customer kept the refused device in place of another.
 create or replace view listed_alerts as
 select
     a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
@@ -13,5 +14,15 @@ select
     customer_answer(a.asked_at, a.customer_confirmed_at, a.customer_denied_at) as customer_answer,
     (select u.email from users u where u.user_id = a.user_id) as owner_email,
     a.status = 'OPEN' and exists (
-        select from audit_log l where l.subject = a.alert_id::text and l.action = 'alert.reopened') as is_reopened
+        select from audit_log l where l.subject = a.alert_id::text and l.action = 'alert.reopened') as is_reopened,
+    (select s.closed_how from license_suspensions s
+     where s.subscription_id = a.subscription_id
+       and (s.alert_id = a.alert_id
+            or exists (select from license_appeals p where p.suspension_id = s.suspension_id and p.alert_id = a.alert_id))
+     order by s.suspended_at desc limit 1) as suspension_ended,
+    exists (
+        select from license_devices d
+        join audit_log l on l.action = 'device.kept' and l.subject = d.device_id::text
+        where d.subscription_id = a.subscription_id and d.device_key = a.evidence ->> 'device_key' and l.occurred_at >= a.detected_at
+    ) as is_device_kept
 from suspicious_activity_alerts a;

@@ -545,6 +545,14 @@ test('a suspended customer trades again within three clicks after the sign-in, a
   await page.getByRole('heading', { name: 'License health' }).waitFor();
   assert.equal((await page.locator('.health-score').innerText()).replaceAll(/\s+/g, ' '), listed.replaceAll(/\s+/g, ' '));
   await close(page);
+
+  // The operators' list says what came of the alert.
+  const operator = await open(browser, backend, { as: people.operator, path: `/alerts?status=ALL&subscription_id=${licenses.kofi}` });
+  const row = operator.getByRole('row').filter({ hasText: 'License was suspended' });
+  await row.getByText('The customer lifted the suspension').waitFor();
+  await row.getByText('The customer kept the refused device in place of another').waitFor();
+  await takeScreenshot(operator, 'story-outcomes');
+  await close(operator);
 });
 
 test('licenses that never expire, were revoked or have no price say so, and offer nothing that can’t be done', async () => {
@@ -835,6 +843,52 @@ test('an undo that can’t reopen the alert suspends nothing and says why; an in
   await close(page);
 });
 
+test('a reinstatement as a false alarm closes the alert; undoing it opens the alert and suspends the license', async () => {
+  const operator = backend.token('operator', people.operator);
+  const alert =
+    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.hana}', '${people.hana}', 'CONCURRENT_SESSIONS', 'HIGH', 'By the license', '{}') returning alert_id`);
+  await backend.call('POST', `/api/v1/licenses/${licenses.hana}/suspend`, operator, { reason: 'a test' });
+  backend.sql(`update license_suspensions set alert_id = '${alert}' where subscription_id = '${licenses.hana}' and closed_at is null`);
+  const statusOf = () => backend.sql(`select status from suspicious_activity_alerts where alert_id = '${alert}'`);
+  const page = await open(browser, backend, { as: people.operator, path: `/alerts/${alert}` });
+  await page.getByRole('button', { name: 'Reinstate license…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText(/^False alarm: its open alert is closed/).click();
+  await dialog.getByLabel(/Reason/).fill('Her sister.');
+  await dialog.getByRole('button', { name: 'Reinstate', exact: true }).click();
+  await page.getByText('Reinstated. 1 alert about the suspension is closed as a false alarm, too.').waitFor();
+  assert.equal(statusOf(), 'FALSE_POSITIVE');
+  await page.getByText('Reinstated as a false alarm', { exact: false }).first().waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('1 alert is open again. The license is suspended again.').waitFor();
+  assert.equal(statusOf(), 'OPEN');
+  await page.getByRole('button', { name: 'Reinstate license…' }).waitFor();
+  assert.equal(
+    backend.sql(`select string_agg(action, ' ' order by audit_id) from audit_log where subject = '${alert}'`),
+    'alert.judged alert.reopened',
+  );
+  await close(page);
+  await backend.call('POST', `/api/v1/licenses/${licenses.hana}/reinstate`, operator, { reason: 'a test' });
+  backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where alert_id = '${alert}'`);
+});
+
+test('an upcoming renewal is listed with the open amounts that it takes', async () => {
+  const id = backend.sql(`
+    insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with)
+    select subscription_id, subscriber_id, now() - interval '90 days', 'auto', 'applied', 0.3, now(), 'deferred'
+    from subscriptions where subscription_id = '${licenses.rosa}' returning renewal_id`);
+  const page = await open(browser, backend, { as: people.operator, path: '/renewals/upcoming?days=90' });
+  const row = page.getByRole('row', { name: /rosa/ });
+  await row.getByText('with open amounts of $0.30').waitFor();
+  const [, dollars] = /\$(\d+\.\d\d)/.exec(await row.innerText());
+  const price = backend.sql(`select monthly_fee_usd from master_pricing p join subscriptions s using (master_id)
+    where s.subscription_id = '${licenses.rosa}' and p.is_active`);
+  assert.equal(Number(dollars), Number(price) + 0.3);
+  await close(page);
+  backend.sql(`delete from renewals where renewal_id = '${id}'`);
+});
+
 test('the timeline of an alert tells more devices than allowed from allowed ones', async () => {
   backend.sql(`
     insert into license_usage_log (log_id, logged_at, token_hash, subscription_id, ip_address, ea_instance_id, mt5_account_number,
@@ -1082,6 +1136,21 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
   const [here, elsewhere] = [hrefs.filter((href) => href.startsWith('#')), hrefs.filter((href) => !href.startsWith('#'))];
   for (const href of here) assert.equal(await page.locator(href).count(), 1, href);
   assert.deepEqual(elsewhere, ['/app/renewals#charges', '/app/renewals#cases', '/app/renewals#disputes']);
+  // A mail's link shows the very timer, also in a list that is closed because all are on time.
+  const onTime = { ...changes.timers[0], last_status: 'succeeded', late_since: null, last_succeeded_at: now };
+  changes = { queue: { active: 0, dead_lettered: 0, unknown_because: null }, troubles: [], timers: [onTime] };
+  await page.reload();
+  await page.getByRole('heading', { name: 'Everything works' }).waitFor();
+  assert.equal(await page.locator('#timer-ScanUsage').isVisible(), false);
+  await page.goto(`${backend.address}/app/audit`);
+  await page.goto(`${backend.address}/app/system#timer-ScanUsage`);
+  await page.locator('#timer-ScanUsage').waitFor();
+  // A disabled timer says what follows, and what to do.
+  changes = { ...changes, timers: [{ ...onTime, timer_name: 'FetchPaymentEvents', is_disabled: true }] };
+  await page.reload();
+  await page.getByText('Disabled by the setting AzureWebJobs.FetchPaymentEvents.Disabled.', { exact: false }).waitFor();
+  await page.getByText('Until it runs again, no card is charged', { exact: false }).waitFor();
+  await takeScreenshot(page, 'story-disabled-timer');
   changes = { queue: { active: 1234, dead_lettered: 2, unknown_because: null }, troubles: [trouble] };
   await page.reload();
   await page.getByRole('link', { name: 'Evidence for the dispute du_1 is due soon' }).click();
@@ -1203,6 +1272,65 @@ test('with the keyboard only, an operator closes an alert, undoes it, closes it 
       and subject = (select alert_id::text from suspicious_activity_alerts where description = 'By keyboard')`),
     'Reopened because the decision was undone|A fourth office.',
   );
+  await close(page);
+});
+
+test('the keys of the decisions open their dialogs, and never decide alone', async () => {
+  const alert =
+    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.peter}', '${people.peter}', 'MULTIPLE_IPS', 'HIGH', 'By keys', '{}') returning alert_id`);
+  const statusOf = () => backend.sql(`select status from suspicious_activity_alerts where alert_id = '${alert}'`);
+  const page = await open(browser, backend, { as: people.operator, path: `/alerts?subscription_id=${licenses.peter}` });
+  const press = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('row', { name: /By keys/ }).waitFor();
+  // The row that has the focus; without one, nothing.
+  await press('f');
+  await press('j');
+  await page.getByRole('row', { name: /By keys/ }).focus();
+  await press('o', 'r');
+  await page.getByRole('dialog', { name: 'Close as resolved: 1 alert' }).waitFor();
+  await press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  // The selection.
+  await page.getByRole('region', { name: '1 selected' }).waitFor();
+  const button = page.getByRole('button', { name: 'Close as false alarm…' });
+  assert.equal(await button.getAttribute('title'), 'Shortcut: f');
+  await press('f');
+  await page.getByRole('dialog', { name: 'Close as false alarm: 1 alert' }).waitFor();
+  // In the dialog, the keys are text.
+  await page.getByRole('dialog').locator('textarea:focus').waitFor();
+  await press('r', 'i');
+  assert.equal(await dialog.locator('textarea').inputValue(), 'ri');
+  await press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Close as false alarm…').waitFor();
+  await assertAccessible(page, 'shortcuts');
+  await takeScreenshot(page, 'story-shortcuts');
+  await press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(statusOf(), 'OPEN');
+
+  await page.goto(`${backend.address}/app/alerts/${alert}`);
+  await page.getByRole('button', { name: 'Investigate', exact: true }).waitFor();
+  await press('o', '?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Suspend or reinstate the license…').waitFor();
+  await press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await press('l');
+  await page.getByRole('dialog', { name: 'Suspend this license?' }).waitFor();
+  await press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await press('i');
+  await page.getByRole('dialog', { name: 'Investigate: 1 alert' }).waitFor();
+  assert.equal(statusOf(), 'OPEN');
+  await dialog.getByRole('button', { name: 'Investigate' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(statusOf(), 'INVESTIGATING');
+  backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where alert_id = '${alert}'`);
   await close(page);
 });
 

@@ -232,6 +232,7 @@ const tasks = [
   ['ENDS_FOR_GOOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'account_closed'],
   ['DECIDE_DEVICE', ['RUNNING']],
   ['AWAIT_REVIEW', ['ENDED'], 'DETECTOR'],
+  ['APPEAL_REVIEWED', ['ENDED'], 'DETECTOR'],
   ['ASK_SUPPORT', ['ENDED'], 'REVOKED'],
 ].flatMap(([kind, stages, reason = null, old = 29.5]) =>
   stages.map((stage) => ({ kind, stage, reason, old_amount_usd: old, until: stage === 'ENDED' ? null : '2026-12-01T10:00:00Z' })),

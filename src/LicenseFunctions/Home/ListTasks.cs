@@ -63,7 +63,8 @@ public sealed class ListTasks(
     private static TaskSuspension Suspension(ListedSuspension open, DateTimeOffset now) => new(
         open.Cause,
         SubscriberLift.IsAllowed(open.Cause, open.LastLiftAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null, now),
-        CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.IsAppealWaiting);
+        CanAppeal: SuspensionCause.IsLiftable(open.Cause) && !open.IsAppealWaiting,
+        IsAppealReviewed: open is { HasAppeal: true, IsAppealWaiting: false });
 
     private PlannedRenewal? Planned(NextRenewal next, DateTimeOffset now) =>
         next is { IsActive: true, IsChargeOpen: false, Status: null or RenewalStatus.Due }

@@ -7,7 +7,9 @@ using Npgsql;
 namespace LicenseFunctions.Licenses;
 
 /// <param name="Reason">1 to 500 characters, for the audit log.</param>
-/// <param name="FalsePositive">The alert was wrong: the device that caused the suspension is admitted, beyond the limit if needed.</param>
+/// <param name="FalsePositive">
+/// The alert was wrong: it is closed as FALSE_POSITIVE, and the device that caused the suspension is admitted, beyond the limit if needed.
+/// </param>
 public sealed record ReinstateRequest(string Reason, bool FalsePositive = false);
 
 /// <summary>Lifts suspensions. Operators lift those for every cause except expiry, subscribers those for too many devices.</summary>
@@ -51,9 +53,10 @@ public sealed class ReinstateLicense(LicenseDatabase database, SuspensionStore s
         var result = await suspensions.ReinstateAsync(connection, reinstatement, cancellationToken);
         if (result.Lifted.Count == 0)
             return NotSuspended;
-        return result.StillOpen is { } left
+        var state = result.StillOpen is { } left
             ? new SuspensionState(reinstatement.SubscriptionId, "SUSPENDED", left.Reason)
             : new SuspensionState(reinstatement.SubscriptionId, "ACTIVE", null);
+        return state with { ClosedAlerts = result.ClosedAlerts };
     }
 
     private static Refusal LiftedRecently(DateTimeOffset notBefore) => new(

@@ -9,7 +9,11 @@ namespace LicenseFunctions.Licenses;
 public sealed record SuspendRequest(string Reason, string Cause = SuspensionCause.Operator);
 
 /// <param name="Status">SUSPENDED, or ACTIVE if no suspension of this backend is open.</param>
-public sealed record SuspensionState(Guid SubscriptionId, string Status, string? Reason);
+public sealed record SuspensionState(Guid SubscriptionId, string Status, string? Reason)
+{
+    /// <summary>Alerts that a reinstatement as a false alarm closed. To undo it, reopen them, then suspend the license.</summary>
+    public IReadOnlyList<Guid> ClosedAlerts { get; init; } = [];
+}
 
 /// <summary>Suspends a license for an operator.</summary>
 public sealed class SuspendLicense(LicenseDatabase database, SuspensionStore suspensions)

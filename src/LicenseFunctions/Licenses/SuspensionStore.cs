@@ -41,7 +41,11 @@ public sealed record Reinstatement(
 
 /// <param name="Lifted">The suspensions that were closed; none if no suspension for those causes was open.</param>
 /// <param name="StillOpen">A suspension for another cause; null if the tokens and the subscription's state are restored.</param>
-public sealed record ReinstatementResult(IReadOnlyList<SuspensionRow> Lifted, SuspensionRow? StillOpen);
+public sealed record ReinstatementResult(IReadOnlyList<SuspensionRow> Lifted, SuspensionRow? StillOpen)
+{
+    /// <summary>The open alerts about the suspensions and their appeals, which a false alarm closes.</summary>
+    public IReadOnlyList<Guid> ClosedAlerts { get; init; } = [];
+}
 
 /// <summary>A row of license_suspensions.</summary>
 public sealed record SuspensionRow
@@ -235,11 +239,18 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
 
     // In the guide's runbook, an operator does the same manually.
     private const string MarkAlerts = """
-        update suspicious_activity_alerts
+        with open as (
+            select alert_id, status from suspicious_activity_alerts
+            where is_alert_open(status)
+              and alert_id = any(@alerts || array(select p.alert_id from license_appeals p where p.suspension_id = any(@ids)))
+            order by alert_id
+            for update
+        )
+        update suspicious_activity_alerts a
         set status = 'FALSE_POSITIVE', updated_at = @now, resolved_at = @now, resolved_by = @byId,
-            resolution_notes = coalesce(resolution_notes, @Why)
-        where is_alert_open(status)
-          and alert_id = any(@alerts || array(select p.alert_id from license_appeals p where p.suspension_id = any(@ids)))
+            resolution_notes = coalesce(a.resolution_notes, @Why)
+        from open where a.alert_id = open.alert_id
+        returning a.alert_id, open.status
         """;
 
     private const string Restore = """
@@ -272,16 +283,16 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
 
         var left = open.Except(lifted).FirstOrDefault();
         var before = await ReadAsync(connection, reinstatement.SubscriptionId, cancellationToken);
-        await connection.ExecuteAsync(new CommandDefinition(
-            reinstatement.How == ClosedHow.FalsePositive ? Close + ";" + MarkAlerts : Close, new
-            {
-                reinstatement.How,
-                reinstatement.Why,
-                byId = reinstatement.By.Id,
-                now = time.GetUtcNow().UtcDateTime,
-                ids = lifted.Select(one => one.SuspensionId).ToArray(),
-                alerts = lifted.Where(one => one.AlertId is not null).Select(one => one.AlertId!.Value).ToArray(),
-            }, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(Close, new
+        {
+            reinstatement.How,
+            byId = reinstatement.By.Id,
+            now = time.GetUtcNow().UtcDateTime,
+            ids = lifted.Select(one => one.SuspensionId).ToArray(),
+        }, cancellationToken: cancellationToken));
+        var closedAlerts = reinstatement.How == ClosedHow.FalsePositive
+            ? await MarkAlertsAsync(connection, reinstatement, lifted, cancellationToken)
+            : [];
         await connection.ExecuteAsync(new CommandDefinition(left is null ? Restore : KeepSuspended, new
         {
             reinstatement.SubscriptionId,
@@ -314,7 +325,25 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         }
 
         invalidation.Raise(reinstatement.SubscriptionId);
-        return new ReinstatementResult(lifted, left);
+        return new ReinstatementResult(lifted, left) { ClosedAlerts = closedAlerts };
+    }
+
+    private async Task<IReadOnlyList<Guid>> MarkAlertsAsync(
+        NpgsqlConnection connection, Reinstatement reinstatement, IReadOnlyList<SuspensionRow> lifted, CancellationToken cancellationToken)
+    {
+        var closed = (await connection.QueryAsync<(Guid AlertId, string Status)>(new CommandDefinition(MarkAlerts, new
+        {
+            reinstatement.Why,
+            byId = reinstatement.By.Id,
+            now = time.GetUtcNow().UtcDateTime,
+            ids = lifted.Select(one => one.SuspensionId).ToArray(),
+            alerts = lifted.Where(one => one.AlertId is not null).Select(one => one.AlertId!.Value).ToArray(),
+        }, cancellationToken: cancellationToken))).AsList();
+        var decisions = closed.ConvertAll(one => new AuditRow(
+            reinstatement.By, "alert.judged", reinstatement.SubscriptionId, one.AlertId.ToString(), reinstatement.Why,
+            Before: RowJson.Of(new { one.Status }), After: RowJson.Of(new { Status = "FALSE_POSITIVE", Reinstate = true })));
+        await AuditLog.AddAsync(connection, decisions, cancellationToken);
+        return closed.ConvertAll(one => one.AlertId);
     }
 
     private const string RestoreForPlatform = """

@@ -121,7 +121,7 @@ public static class DisputeEvidence
     {
         "renewed" => "receipt for a renewal",
         "upcoming_renewal" or "upcoming" => "notice of the coming renewal and its price",
-        "appeal_answered" => "answer to an appeal",
+        "appeal_answered" => "notice that the suspension stays after an appeal",
         "price_consent" => "question whether the customer agrees to the new price",
         "action_needed" or "hard_declined" or "needs_authentication" => "request to confirm a payment or to change the card",
         "renewal_failed" or "soft_declined" => "notice that a payment was declined",

@@ -14,7 +14,8 @@ public sealed record RenewalPage(IReadOnlyList<ListedRenewal> Renewals, IReadOnl
 public sealed record PaidPage(IReadOnlyList<PaidRenewal> Payments, Guid? Next);
 
 /// <summary>Lists renewals by status, and payments, of all licenses; as JSON, or as CSV if the request prefers it.</summary>
-public sealed class ListAllRenewals(LicenseDatabase database, RenewalListStore store)
+public sealed class ListAllRenewals(
+    LicenseDatabase database, RenewalListStore store, RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
     private const int Page = 100;
 
@@ -41,13 +42,30 @@ public sealed class ListAllRenewals(LicenseDatabase database, RenewalListStore s
         if (query.Refusal is { } wrong)
             return wrong.ToResult();
         var (rows, counts) = await database.ReadLatestAsync(
-            async token => (await store.ListAsync(filter, limit + 1, token),
+            async token => (await RowsAsync(filter, limit + 1, token),
                 asCsv || filter.After is not null ? new Dictionary<string, int>() : await store.CountsAsync(token)),
             cancellationToken);
         return asCsv
             ? new CsvResult<ListedRenewal>(rows.Take(limit))
             : Results.Json(
                 new RenewalPage([.. rows.Take(limit)], counts, rows.Count > limit ? rows[limit - 1].RenewalId : null), Json.Options);
+    }
+
+    /// <summary>The renewals with their next attempts. One of another period than the license's next is not charged any more.</summary>
+    public async Task<IReadOnlyList<ListedRenewal>> RowsAsync(RenewalFilter filter, int limit, CancellationToken cancellationToken)
+    {
+        var rows = await store.ListAsync(filter, limit, cancellationToken);
+        var next = (await reads.NextAsync(
+            [.. rows.Where(row => row.NextActionAt is not null).Select(row => row.SubscriptionId).Distinct()], cancellationToken))
+            .ToDictionary(one => one.SubscriptionId);
+        var now = clock.GetUtcNow();
+        return
+        [
+            .. rows.Select(row => next.GetValueOrDefault(row.SubscriptionId) is { } found
+                && row.NextActionAt is not null && found.ExpiresAt == new DateTimeOffset(row.PeriodStart, TimeSpan.Zero)
+                ? row with { NextAttemptAt = found.AttemptAt(policy, now)?.UtcDateTime }
+                : row),
+        ];
     }
 
     public async Task<IResult> PaidAsync(HttpRequest request, CancellationToken cancellationToken)

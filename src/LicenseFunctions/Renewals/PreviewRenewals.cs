@@ -7,6 +7,7 @@ namespace LicenseFunctions.Renewals;
 /// <summary>A license that renews in the next days.</summary>
 /// <param name="AttemptAt">When it is renewed or charged next; null if no attempt is planned, or if a charge is open.</param>
 /// <param name="AmountUsd">What the renewal costs; null without an active price.</param>
+/// <param name="DebtsUsd">The license's open amounts, which the payment includes, in addition to AmountUsd.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="Status">The renewal's status; null before it is opened.</param>
 public sealed record PreviewedRenewal(
@@ -15,6 +16,7 @@ public sealed record PreviewedRenewal(
     DateTimeOffset? AttemptAt,
     DateTimeOffset ExpiresAt,
     decimal? AmountUsd,
+    decimal DebtsUsd,
     string? PaysWith,
     bool LikelyFails,
     string? Obstacle,
@@ -22,7 +24,9 @@ public sealed record PreviewedRenewal(
 
 /// <param name="Total">Licenses whose renewals begin in the next days, or have begun.</param>
 /// <param name="LikelyFailing">Licenses with an obstacle.</param>
-/// <param name="AmountUsd">Sum of the amounts of the licenses without an obstacle and without an open charge, which may be paid.</param>
+/// <param name="AmountUsd">
+/// Sum of the amounts, with the open amounts, of the licenses without an obstacle and without an open charge, which may be paid.
+/// </param>
 /// <param name="Obstacles">Number of licenses per obstacle.</param>
 /// <param name="CountsAll">Whether the numbers above count all licenses. They count at most 10,000, the first ones to expire.</param>
 /// <param name="More">Whether there are more licenses than the list contains.</param>
@@ -79,7 +83,7 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
                 total++;
                 if (listed.Count < Rows) listed.Add(renewal);
                 if (renewal.Obstacle is { } obstacle) obstacles[obstacle] = obstacles.GetValueOrDefault(obstacle) + 1;
-                else if (!next.IsChargeOpen) amount += renewal.AmountUsd ?? 0;
+                else if (!next.IsChargeOpen) amount += (renewal.AmountUsd ?? 0) + renewal.DebtsUsd;
             }
         }
 
@@ -93,9 +97,10 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
         return new PreviewedRenewal(
             next.SubscriptionId,
             next.Email,
-            next.IsChargeOpen ? null : forecast.AttemptAt(next.ExpiresAt, next.Status, next.NextActionAt, now, policy),
+            next.AttemptAt(policy, now),
             next.ExpiresAt,
             next.Price(policy).AmountUsd,
+            forecast.DebtsUsd,
             EnumWords.Of(forecast.With),
             forecast.Obstacle is not null,
             forecast.Obstacle,

@@ -49,22 +49,21 @@ public sealed record ListedRenewal
     /// <summary>Another charge of the period was refunded: the next action only closes it.</summary>
     internal bool IsRefunded { get; init; }
 
-    /// <summary>When it is charged next automatically; null if <see cref="NextActionAt"/> only checks it.</summary>
-    public DateTime? NextAttemptAt => EnumWords.Parse<RenewalStatus>(Status) switch
-    {
-        _ when HasUnbookedCharge || IsRefunded => null,
-        RenewalStatus.Due when AutoRenew || RenewalType == "manual" => NextActionAt,
-        RenewalStatus.SoftDeclined when AutoRenew && NextActionAt < GivesUpAt => NextActionAt,
-        _ => null,
-    };
+    /// <summary>
+    /// When it is renewed or charged next, as the preview of upcoming renewals says; null if <see cref="NextActionAt"/> only checks it.
+    /// </summary>
+    public DateTime? NextAttemptAt { get; init; }
 
     /// <summary>When it lapses if it isn't paid.</summary>
     public DateTime GivesUpAt { get; init; }
 
     public DateTime UpdatedAt { get; init; }
 
-    /// <summary>Whether its status allows an operator to try it again. What can pay is checked when it is tried.</summary>
-    public bool CanRetry => RenewalRequests.CanRetry(EnumWords.Parse<RenewalStatus>(Status));
+    /// <summary>
+    /// Whether its status allows an operator to try it again, and it isn't only being closed after a refund. What can pay is checked when
+    /// it is tried.
+    /// </summary>
+    public bool CanRetry => RenewalRequests.CanRetry(EnumWords.Parse<RenewalStatus>(Status), IsRefunded);
 }
 
 /// <summary>A booked payment in the operators' list.</summary>

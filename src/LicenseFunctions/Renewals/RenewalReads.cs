@@ -66,6 +66,12 @@ public sealed record NextRenewal(
     /// <summary>The period was charged, or may have been charged, and the payment is not booked yet.</summary>
     public bool IsChargeOpen => HasUnbookedCharge || Status?.IsChargeOpen() is true;
 
+    /// <summary>Null before the renewal is opened.</summary>
+    public RenewalType? Type { get; init; }
+
+    /// <summary>Another charge of the period was refunded: the renewal lapses as soon as its intent is canceled.</summary>
+    public bool IsRefunded { get; init; }
+
     /// <summary>When its renewal is processed next, unless it lapses then; null before it is opened, and if it was not read.</summary>
     public DateTimeOffset? NextActionAt { get; init; }
 
@@ -77,10 +83,20 @@ public sealed record NextRenewal(
 
     public RenewalForecast Forecast(RenewalPolicy policy) => WasPaid && Status is null
         ? Planned(policy).HeldBy(RenewalForecast.PaidBefore)
-        : Planned(policy).WithStatus(Status);
+        : Planned(policy).WithStatus(Outlook);
 
-    private RenewalForecast Planned(RenewalPolicy policy) =>
-        RenewalForecast.Of(License, Price(policy), DebtUsd, WalletUsd, Card, LastDecline, policy);
+    /// <summary>
+    /// When it is renewed or charged next without help, for every list that says so; null if no attempt is planned, or while a charge is
+    /// open. <see cref="NextActionAt"/> must have been read.
+    /// </summary>
+    public DateTimeOffset? AttemptAt(RenewalPolicy policy, DateTimeOffset now) =>
+        IsChargeOpen ? null : Forecast(policy).AttemptAt(ExpiresAt, Outlook, NextActionAt, now, policy);
+
+    private RenewalStatus? Outlook => IsRefunded && Status?.IsFinal() is false ? RenewalStatus.Lapsed : Status;
+
+    private RenewalForecast Planned(RenewalPolicy policy) => RenewalForecast.Of(
+        License, Price(policy), DebtUsd, WalletUsd, Card, LastDecline, policy,
+        requested: Type is RenewalType.Manual && Status?.IsFinal() is false ? Status : null);
 }
 
 /// <summary>A charge with an unknown outcome.</summary>
@@ -189,11 +205,34 @@ public sealed class RenewalReads(LicenseDatabase database)
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
                n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
+               n.renewal_type, n.is_refunded,
                case when n.next_action_at < n.gives_up_at then n.next_action_at end as next_action_at
         from page
         join next_renewals n on n.subscription_id = page.subscription_id
         order by n.expires_at, n.subscription_id
         """;
+
+    private const string NextOfLicenses = """
+        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
+               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
+               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
+               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
+               n.renewal_type, n.is_refunded,
+               case when n.next_action_at < n.gives_up_at then n.next_action_at end as next_action_at
+        from unnest(@subscriptionIds) as l (subscription_id)
+        join next_renewals n on n.subscription_id = l.subscription_id
+        where n.expires_at is not null
+        """;
+
+    /// <summary>The next renewals of these licenses. A license that never expires has none.</summary>
+    public async Task<IReadOnlyList<NextRenewal>> NextAsync(
+        IReadOnlyCollection<Guid> subscriptionIds, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        var rows = await session.Connection.QueryAsync<NextRenewalRow>(new CommandDefinition(
+            NextOfLicenses, new { subscriptionIds = subscriptionIds.ToArray() }, cancellationToken: session.Token));
+        return [.. rows.Select(row => row.ToNextRenewal())];
+    }
 
     /// <summary>The next renewals of active licenses in the order of their expiry, page by page.</summary>
     /// <param name="from">First expiry, inclusive.</param>
@@ -234,6 +273,7 @@ public sealed class RenewalReads(LicenseDatabase database)
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
                n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
+               n.renewal_type, n.is_refunded,
                (select m.brand from user_payment_methods m where m.payment_method_id = n.payment_method_id) as brand
         from next_renewals n
         where n.subscription_id = @subscriptionId and n.expires_at is not null
@@ -244,6 +284,7 @@ public sealed class RenewalReads(LicenseDatabase database)
                n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
                n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
                n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
+               n.renewal_type, n.is_refunded,
                (select m.brand from user_payment_methods m where m.payment_method_id = n.payment_method_id) as brand
         from next_renewals n
         where n.user_id = @subscriberId and n.expires_at is not null
@@ -432,6 +473,8 @@ public sealed class RenewalReads(LicenseDatabase database)
         public bool WasPaid { get; init; }
         public bool HasUnbookedCharge { get; init; }
         public string? Status { get; init; }
+        public string? RenewalType { get; init; }
+        public bool IsRefunded { get; init; }
         public string? Brand { get; init; }
         public DateTime? NextActionAt { get; init; }
 
@@ -441,6 +484,8 @@ public sealed class RenewalReads(LicenseDatabase database)
         {
             DebtUsd = IsPriceFrozen ? DebtsUsd : DebtUsd,
             HasUnbookedCharge = HasUnbookedCharge,
+            Type = RenewalType is { } type ? EnumWords.Parse<RenewalType>(type) : null,
+            IsRefunded = IsRefunded,
             CardBrand = Brand,
             NextActionAt = NextActionAt is { } at ? new DateTimeOffset(at, TimeSpan.Zero) : null,
         };

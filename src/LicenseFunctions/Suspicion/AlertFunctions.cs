@@ -55,12 +55,14 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ReviewAl
         var body = await request.ReadAsync<AlertReview>(cancellationToken);
         return body.Refusal is { } refusal
             ? refusal.ToResult()
-            : (await review.RunAsync(alertId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken)).ToResult();
+            : (await review.RunAsync(alertId, body.Value, request.HttpContext.Caller().ToActor(), cancellationToken))
+                .Match<IResult>(reviewed => Results.Json(reviewed.Alert, Json.Options), Problems.ToResult);
     }
 
     [Function("ReviewAlerts")]
     [Access(CallerRole.Operator)]
-    [Operation("Reviews up to 100 alerts with one decision, each in its own transaction. The answer has a result for each.",
+    [Operation("Reviews up to 100 alerts with one decision, each in its own transaction. The answer has a result for each, with the other "
+        + "alerts that a reinstatement closed.",
         Body = typeof(AlertReviews), Reply = typeof(AlertReviewResults))]
     public async Task<IResult> ReviewSeveral(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/alerts/review")] HttpRequest request,

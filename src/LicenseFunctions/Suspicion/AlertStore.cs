@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
 using Licensing.Suspicion;
 using Npgsql;
@@ -75,6 +76,15 @@ public sealed record AlertRow
     /// <summary>Whether the license's status is SUSPENDED now.</summary>
     public bool IsSuspended { get; init; }
 
+    /// <summary>
+    /// How the suspension by this alert, or the one that is appealed against, ended: OWNER (the customer lifted it), REINSTATED,
+    /// FALSE_POSITIVE, RUNBOOK or RENEWED; null if none ended.
+    /// </summary>
+    public string? SuspensionEnded { get; init; }
+
+    /// <summary>Whether the customer has since kept the refused device, in place of another.</summary>
+    public bool IsDeviceKept { get; init; }
+
     /// <summary>Whether an operator can lift an open suspension of the license.</summary>
     public bool CanReinstate { get; init; }
 }
@@ -107,8 +117,9 @@ public sealed record CustomerAlert
 }
 
 /// <param name="IsAppealWaiting">Whether an appeal waits for an operator's answer.</param>
+/// <param name="HasAppeal">Whether it has an appeal, answered or not.</param>
 /// <param name="LastLiftAt">The subscriber's last lift of a suspension of this license; null for none.</param>
-public sealed record ListedSuspension(Guid SubscriptionId, string Cause, bool IsAppealWaiting, DateTime? LastLiftAt);
+public sealed record ListedSuspension(Guid SubscriptionId, string Cause, bool IsAppealWaiting, bool HasAppeal, DateTime? LastLiftAt);
 
 /// <param name="Answer">What an operator answered; null for no answer in words.</param>
 /// <param name="IsWaiting">Whether it waits for an operator's answer.</param>
@@ -166,7 +177,8 @@ public sealed class AlertStore(LicenseDatabase database)
         select a.alert_id, a.subscription_id, a.user_id, a.activity_type, a.severity, a.description, a.evidence,
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
-               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email, a.is_reopened
+               a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email, a.is_reopened,
+               a.suspension_ended, a.is_device_kept
         """;
 
     private const string Matching = """
@@ -556,6 +568,7 @@ public sealed class AlertStore(LicenseDatabase database)
 
     private const string OpenSuspensions = "select s.subscription_id, s.cause, " + IsAppealWaiting + """
          as is_appeal_waiting,
+               exists (select from license_appeals p where p.suspension_id = s.suspension_id) as has_appeal,
                (select max(l.closed_at) from license_suspensions l
                 where l.subscription_id = s.subscription_id and l.closed_how = 'OWNER') as last_lift_at
         from license_suspensions s

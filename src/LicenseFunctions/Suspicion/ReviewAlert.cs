@@ -17,6 +17,9 @@ namespace LicenseFunctions.Suspicion;
 /// </param>
 public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false, string? Answer = null);
 
+/// <param name="AlsoClosed">Other alerts about the suspensions that the review lifted: it closed them, too.</param>
+public sealed record ReviewedAlert(AlertRow Alert, IReadOnlyList<Guid> AlsoClosed);
+
 /// <summary>An operator's review of an alert. The next scan applies it to the detector's state, like a review by SQL.</summary>
 public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, SuspensionStore suspensions, TimeProvider time)
 {
@@ -31,7 +34,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
     private static readonly Refusal IncidentOpen = new(
         RefusalKind.Conflict, "INCIDENT_OPEN", "A newer alert about the same incident is open.", "status", "Review that alert.");
 
-    public async Task<Outcome<AlertRow>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
+    public async Task<Outcome<ReviewedAlert>> RunAsync(Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
     {
         if (Fault(review) is { } fault)
             return fault;
@@ -54,19 +57,20 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         }
     }
 
-    private async Task<Outcome<AlertRow>> ReviewAsync(
+    private async Task<Outcome<ReviewedAlert>> ReviewAsync(
         NpgsqlConnection connection, Guid alertId, AlertReview review, Actor by, CancellationToken cancellationToken)
     {
         if (await AlertStore.FindAsync(connection, alertId, cancellationToken) is not { } before)
             return Unknown;
         // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
-        if (review.Reinstate && before.SubscriptionId is { } locked)
+        var isAppealClosed = before.AppealedAt is not null && IsClosing(review.Status);
+        if ((review.Reinstate || isAppealClosed) && before.SubscriptionId is { } locked)
             await SuspensionStore.LockAsync(connection, locked, cancellationToken);
         if (before.Status == review.Status && review.Status == AlertStatus.Open)
         {
             // A repeated request changes nothing. Another one would lose its notes.
             return await AlertStore.IsLastReviewAsync(connection, alertId, review.Notes, by, cancellationToken)
-                ? before
+                ? new ReviewedAlert(before, [])
                 : Impossible(before.Status, review.Status);
         }
 
@@ -76,20 +80,21 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         if (before.Status != review.Status && !await AlertStore.MoveAsync(
             connection, alertId, review.Status, AlertStatus.Before(review.Status), review.Notes, by.Id, now, cancellationToken))
             return Impossible(before.Status, review.Status);
+        IReadOnlyList<Guid> alsoClosed = [];
         if (review.Reinstate && before.SubscriptionId is { } subscription)
         {
-            await suspensions.ReinstateAsync(connection, new Reinstatement(
-                subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken);
+            alsoClosed = (await suspensions.ReinstateAsync(connection, new Reinstatement(
+                subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken)).ClosedAlerts;
         }
 
         // After a reinstatement, no appeal is left to answer.
-        if (before.Status != review.Status && IsClosing(review.Status))
+        if (isAppealClosed && before.Status != review.Status)
             await AnswerAsync(connection, alertId, review.Answer, now, cancellationToken);
         await AuditLog.AddAsync(connection, new AuditRow(
             by, review.Status == AlertStatus.Open && IsClosing(before.Status) ? "alert.reopened" : "alert.judged",
             before.SubscriptionId, alertId.ToString(), review.Notes, Before: RowJson.Of(new { before.Status }),
             After: RowJson.Of(new { review.Status, review.Reinstate, review.Answer })), cancellationToken);
-        return (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
+        return new ReviewedAlert((await AlertStore.FindAsync(connection, alertId, cancellationToken))!, alsoClosed);
     }
 
     private static bool IsClosing(string status) => !AlertStatus.AllOpen.Contains(status);

@@ -14,7 +14,11 @@ public sealed record AlertReviews(
     IReadOnlyList<Guid> AlertIds, string Status, string? Notes = null, bool Reinstate = false, string? Answer = null);
 
 /// <param name="Code">Null if the alert was reviewed; else why it wasn't.</param>
-public sealed record AlertReviewResult(Guid AlertId, string? Code, string? Detail);
+public sealed record AlertReviewResult(Guid AlertId, string? Code, string? Detail, string? Hint)
+{
+    /// <summary>Other alerts about the suspensions that the review lifted: it closed them, too.</summary>
+    public IReadOnlyList<Guid> AlsoClosed { get; init; } = [];
+}
 
 /// <param name="Results">In the order of the request, each alert once.</param>
 public sealed record AlertReviewResults(IReadOnlyList<AlertReviewResult> Results);
@@ -44,15 +48,17 @@ public sealed class ReviewAlerts(ReviewAlert review, ILogger<ReviewAlerts> log)
     {
         try
         {
-            var refusal = (await review.RunAsync(alertId, decision, by, cancellationToken)).Refusal;
-            return new AlertReviewResult(alertId, refusal?.Code, refusal?.Detail);
+            var outcome = await review.RunAsync(alertId, decision, by, cancellationToken);
+            return outcome.Refusal is { } refusal
+                ? new AlertReviewResult(alertId, refusal.Code, refusal.Detail, refusal.Hint)
+                : new AlertReviewResult(alertId, null, null, null) { AlsoClosed = outcome.Value.AlsoClosed };
         }
 #pragma warning disable CA1031 // One alert must not stop the others; the operator sees the failure and can try it again.
         catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
 #pragma warning restore CA1031
         {
             log.LogError(failure, "Alert {AlertId} could not be reviewed", alertId);
-            return new AlertReviewResult(alertId, "INTERNAL_ERROR", "This alert could not be reviewed. Try it again.");
+            return new AlertReviewResult(alertId, "INTERNAL_ERROR", "This alert could not be reviewed.", "Try it again.");
         }
     }
 }

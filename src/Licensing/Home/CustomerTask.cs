@@ -57,6 +57,9 @@ public enum CustomerTaskKind
     /// <summary>A device was refused because all slots were taken.</summary>
     DecideDevice,
 
+    /// <summary>An operator answered the appeal, and the suspension stayed. Only what is new can change that.</summary>
+    AppealReviewed,
+
     /// <summary>An operator reviews the appeal: there is nothing to do.</summary>
     AwaitReview,
 
@@ -92,7 +95,8 @@ public sealed record CustomerTask(
 }
 
 /// <param name="CanAppeal">False while an appeal against the suspension is reviewed.</param>
-public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal);
+/// <param name="IsAppealReviewed">An operator answered an appeal, and the suspension stayed. Another appeal is possible.</param>
+public sealed record TaskSuspension(string Cause, bool CanLift, bool CanAppeal, bool IsAppealReviewed = false);
 
 /// <param name="Until">The license's expiry.</param>
 /// <param name="OpensAt">When it can be renewed.</param>
@@ -203,10 +207,12 @@ public static class CustomerTasks
         var liftable = license.Suspensions.Where(one => one.Cause != SuspensionCause.Expiry).ToList();
         if (liftable.Find(one => one.CanLift) is { } own)
             return Task(CustomerTaskKind.LiftSuspension, own.Cause);
-        if (liftable.Find(one => one.CanAppeal) is { } open)
+        if (liftable.Find(one => one is { CanAppeal: true, IsAppealReviewed: false }) is { } open)
             return Task(CustomerTaskKind.Appeal, open.Cause);
+        if (liftable.Find(one => !one.IsAppealReviewed) is { } waiting)
+            return Task(CustomerTaskKind.AwaitReview, waiting.Cause);
         if (liftable is [var first, ..])
-            return Task(CustomerTaskKind.AwaitReview, first.Cause);
+            return Task(CustomerTaskKind.AppealReviewed, first.Cause);
         return !IsExpired(license) && (license.IsSuspended
             || license.Code is LicenseCode.Inactive or LicenseCode.LockedNoFunds or LicenseCode.PausedToxic or LicenseCode.Suspended)
             ? Task(CustomerTaskKind.AskPlatform, EnumWords.UpperOf(license.Code))

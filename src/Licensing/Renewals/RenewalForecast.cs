@@ -51,14 +51,20 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
 
     /// <inheritdoc cref="OfPayment"/>
     /// <param name="license">The obstacle is the <see cref="RenewalBlock"/> or auto_renew_off if it won't be renewed automatically.</param>
+    /// <param name="requested">
+    /// The status of a renewal that the customer requested; null if none is in progress. It needs no auto-renewal, except that a declined
+    /// card is not charged again. See <see cref="RenewalPlan"/>.
+    /// </param>
     public static RenewalForecast Of(
         RenewalLicense license, RenewalPrice price, decimal debtUsd, decimal walletUsd, SavedCard? card, string? lastDecline,
-        RenewalPolicy policy)
+        RenewalPolicy policy, RenewalStatus? requested = null)
     {
         var forecast = OfPayment(license.ExpiresAt, price, debtUsd, walletUsd, card, lastDecline, policy);
         if (policy.BlockOf(license) is { } block) return forecast.HeldBy(EnumWords.Of(block));
-        if (!policy.AutoRenews(license)) return forecast.HeldBy(AutoRenewOff);
-        return license.IsDisputed && forecast is { IsHeld: false, With: PaidWith.Card or PaidWith.Deferred }
+        var needsAutoRenewal = requested is null || (requested is RenewalStatus.SoftDeclined && forecast.With is PaidWith.Card);
+        if (needsAutoRenewal && !policy.AutoRenews(license)) return forecast.HeldBy(AutoRenewOff);
+        return license.IsDisputed && requested is not RenewalStatus.Due
+            && forecast is { IsHeld: false, With: PaidWith.Card or PaidWith.Deferred }
             ? forecast.HeldBy(PaymentSource.PaymentDisputed)
             : forecast;
     }

@@ -42,9 +42,11 @@ public static class RenewalRequests
             : RenewNow(facts.Renewal, policy, now);
 
     /// <summary>
-    /// Whether an operator may try a renewal with this status again: no charge is open, and it waits for nothing but money or a card.
+    /// Whether an operator may try a renewal again: no charge is open, and it waits for nothing but money or a card. After a refund, it is
+    /// only being closed.
     /// </summary>
-    public static bool CanRetry(RenewalStatus status) => status is Due or SoftDeclined or HardDeclined or PaymentNeeded;
+    public static bool CanRetry(RenewalStatus status, bool isRefunded) =>
+        !isRefunded && status is Due or SoftDeclined or HardDeclined or PaymentNeeded;
 
     /// <summary>
     /// An operator wants a failed renewal to be tried again. A charge that may have succeeded is never sent again: it is looked up. A card
@@ -71,7 +73,7 @@ public static class RenewalRequests
                 Refused("RENEWAL_CLOSED", "A charge of the period was refunded, so the renewal is being closed.", RenewOnPage),
             NeedsAuthentication => Refused("WAITS_FOR_CUSTOMER", "The bank waits until the customer confirms the payment."),
             AwaitingConsent => Refused("WAITS_FOR_CUSTOMER", "The price has increased, and only the customer can agree to it."),
-            var status when !CanRetry(status) => Refused("NOT_RENEWABLE", "The master has no active price."),
+            var status when !CanRetry(status, renewal.IsRefunded) => Refused("NOT_RENEWABLE", "The master has no active price."),
             _ when policy.BlockOf(facts.License) is not null || facts.License.ExpiresAt != renewal.PeriodStart =>
                 Refused("LICENSE_NOT_RENEWABLE", "The license is suspended or closed, or its expiry has moved."),
             _ when source.Obstacle is not null => Refused(

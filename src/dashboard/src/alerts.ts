@@ -44,11 +44,22 @@ export type Evidence = {
   opened?: number;
   close_only_since?: string;
 };
-/** What was done, by the measure of the alert. A question or a refusal ends with the review. */
-export const actionOf = ({ measure, status }: { measure: string; status: string }) =>
-  (status === 'RESOLVED' || status === 'FALSE_POSITIVE' ? texts.alerts.ended[measure] : undefined) ??
-  texts.alerts.actions[measure] ??
-  measure;
+/** What was done, by the measure of the alert. A question or a refusal ends with the review, a suspension when it is lifted. */
+export const actionOf = ({
+  measure,
+  status,
+  suspension_ended,
+  is_suspended,
+}: Pick<AlertRow, 'measure' | 'status' | 'suspension_ended' | 'is_suspended'>) => {
+  const isClosed = status === 'RESOLVED' || status === 'FALSE_POSITIVE';
+  const isOver = measure === 'SUSPENDED' ? !is_suspended && (isClosed || suspension_ended !== null) : isClosed;
+  return (isOver ? texts.alerts.ended[measure] : undefined) ?? texts.alerts.actions[measure] ?? measure;
+};
+/** What came of it, beside the review: by the customer, or by an operator. */
+export const outcomesOf = ({ suspension_ended, is_device_kept }: Pick<AlertRow, 'suspension_ended' | 'is_device_kept'>) => [
+  ...(suspension_ended ? [texts.alerts.lifted[suspension_ended] ?? suspension_ended] : []),
+  ...(is_device_kept ? [texts.alerts.kept] : []),
+];
 /** The device that a check refused. */
 export const refusedDevice = (evidence: Evidence | null) => evidence?.refused_device ?? evidence?.newcomer;
 /** The statuses that a review gives; OPEN takes a review back. */
@@ -79,6 +90,9 @@ export type AlertRow = {
   appeal: string | null;
   is_suspended: boolean;
   can_reinstate: boolean;
+  /** How the suspension that it is about ended, such as OWNER; null if none ended. */
+  suspension_ended: string | null;
+  is_device_kept: boolean;
 };
 /** A device's use in one location, without an interruption of more than 10 minutes. */
 export type Session = {

@@ -1,5 +1,7 @@
 /** The texts of the operators' pages, in short, plain American English. Those of all other pages are in texts/. */
-const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+/** With thousands separators, as format.number in English: these pages have no other language. */
+export const grouped = (n: number) => n.toLocaleString('en-US');
+export const plural = (n: number, one: string, many: string) => `${grouped(n)} ${n === 1 ? one : many}`;
 
 export const texts = {
   none: '–',
@@ -71,9 +73,9 @@ export const texts = {
     ofAll: 'Show the alerts of all licenses',
     reopened: (n: number) => `${plural(n, 'alert is', 'alerts are')} open again.`,
     notReopened: (n: number, why: string) => `${plural(n, 'alert is', 'alerts are')} not open again: ${why}`,
-    suspendedAgain: (n: number) => `${n === 1 ? 'The license is' : `${n} licenses are`} suspended again.`,
+    suspendedAgain: (n: number) => `${n === 1 ? 'The license is' : `${grouped(n)} licenses are`} suspended again.`,
     notSuspended: (n: number, why: string) => `${plural(n, 'license is', 'licenses are')} not suspended again: ${why}`,
-    selected: (n: number) => `${n} selected`,
+    selected: (n: number) => `${grouped(n)} selected`,
     investigate: 'Investigate',
     resolve: 'Close as resolved…',
     falseAlarm: 'Close as false alarm…',
@@ -91,7 +93,20 @@ export const texts = {
       NONE: 'None',
     } as Record<string, string>,
     /** After the review. */
-    ended: { REFUSED: 'New devices were refused', ASKED: 'Customer was asked' } as Record<string, string>,
+    ended: {
+      SUSPENDED: 'License was suspended',
+      REFUSED: 'New devices were refused',
+      ASKED: 'Customer was asked',
+    } as Record<string, string>,
+    /** How a suspension ended. */
+    lifted: {
+      OWNER: 'The customer lifted the suspension',
+      REINSTATED: 'An operator reinstated the license',
+      FALSE_POSITIVE: 'Reinstated as a false alarm',
+      RUNBOOK: 'Reinstated by a runbook',
+      RENEWED: 'The suspension ended with a renewal',
+    } as Record<string, string>,
+    kept: 'The customer kept the refused device in place of another',
     table: 'Alerts, appeals first',
   },
   alert: {
@@ -122,7 +137,7 @@ export const texts = {
       isRefused: 'Refused',
       refused: (at: string) => `refused on ${at}`,
       period: (from: string, to: string, duration: string) => `${from} to ${to} (${duration}): `,
-      longest: (n: number, of: number) => `The ${n} longest of ${of} periods.`,
+      longest: (n: number, of: number) => `The ${grouped(n)} longest of ${grouped(of)} periods.`,
     },
     ownTimeline: 'The license’s devices',
     ownTimelineText: 'The devices of the last 30 days.',
@@ -156,7 +171,7 @@ export const texts = {
     title: 'Policy in shadow',
     text: 'This policy observes the same usage as the policy in force. Nothing acts on what it finds, and customers don’t see it.',
     none: 'No policy is in shadow. To try a change of the detector on live usage, name its fields in a setting, for example:',
-    differ: (n: number) => (n === 1 ? '1 license differs' : `${n} licenses differ`),
+    differ: (n: number) => (n === 1 ? '1 license differs' : `${grouped(n)} licenses differ`),
     inForce: 'In force',
     shadow: 'In shadow',
     nothing: 'Nothing',
@@ -199,7 +214,9 @@ export const texts = {
       (devices.length === 1 ? 'If no slot is free, it gets an extra slot.' : 'Where no slot is free, each gets an extra slot.'),
     granted: (devices: string[]) => `${devices.join(', ')}: allowed, with an extra slot if no slot is free.`,
     causingDevice: 'The device that caused the suspension',
-    falsePositive: 'False alarm: the device that caused the suspension may use the license, with an extra slot if no slot is free',
+    falsePositive:
+      'False alarm: its open alert is closed, too, and the device that caused the suspension may use the license, with an extra slot if no ' +
+      'slot is free',
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
     undone: 'Undone.',
@@ -233,7 +250,7 @@ export const texts = {
     days: (n: number) => plural(n, 'day', 'days'),
     ahead: 'Days ahead',
     sums: (total: number, countsAll: boolean, failing: number, amount: string) =>
-      `${countsAll ? '' : 'The first '}${plural(total, 'renewal', 'renewals')}, of which ${failing} will probably fail. ` +
+      `${countsAll ? '' : 'The first '}${plural(total, 'renewal', 'renewals')}, of which ${grouped(failing)} will probably fail. ` +
       `The others amount to ${amount}.`,
     reasons: 'Probable failures by reason',
     failed: 'Failures of the last 30 days by reason',
@@ -372,9 +389,9 @@ export const texts = {
     compare: 'Compare',
     order: 'The last day is before the first one.',
     equal: 'Nothing differs.',
-    differ: (n: number) => (n === 1 ? '1 payment differs.' : `${n} payments differ.`),
+    differ: (n: number) => (n === 1 ? '1 payment differs.' : `${grouped(n)} payments differ.`),
     differences: 'Differences',
-    more: (n: number) => `The first ${n} are listed. “licensectl reconcile” lists all of them.`,
+    more: (n: number) => `The first ${grouped(n)} are listed. “licensectl reconcile” lists all of them.`,
     at: 'Time',
     what: 'Difference',
     provider: 'Provider',
@@ -392,9 +409,9 @@ export const texts = {
     other: 'Other',
     net: 'Net',
     payouts: 'Payouts',
-    booked: (n: number, sum: string) => `Booked by renewals: ${n === 1 ? '1 charge' : `${n} charges`}, ${sum}.`,
-    decided: (n: number, sum: string) => `Decided by operators: ${n === 1 ? '1 charge' : `${n} charges`}, ${sum}.`,
-    otherSystems: (n: number, sum: string) => `Charges of other systems that use the account: ${n}, ${sum}.`,
+    booked: (n: number, sum: string) => `Booked by renewals: ${plural(n, 'charge', 'charges')}, ${sum}.`,
+    decided: (n: number, sum: string) => `Decided by operators: ${plural(n, 'charge', 'charges')}, ${sum}.`,
+    otherSystems: (n: number, sum: string) => `Charges of other systems that use the account: ${grouped(n)}, ${sum}.`,
   },
   summary: {
     title: 'Usage',

@@ -1,5 +1,6 @@
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
+using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
 using Licensing;
 using Licensing.Devices;
@@ -114,11 +115,49 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
 
-        await scene.Reinstating.RunAsync(scene.SubscriptionId, new("Backup VPS", FalsePositive: true), Operator, LicenseScene.Stop);
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'INVESTIGATING'");
+
+        var outcome = await scene.Reinstating.RunAsync(
+            scene.SubscriptionId, new("Backup VPS", FalsePositive: true), Operator, LicenseScene.Stop);
 
         Assert.Equal(1, await scene.CountAsync("suspicious_activity_alerts where status = 'FALSE_POSITIVE' and resolved_at is not null"));
+        // Both decisions are in the audit log, and the answer says what an undo must reopen.
+        var closed = Assert.Single(outcome.Value.ClosedAlerts);
+        Assert.Equal(
+            [("alert.judged", $"{closed}", "INVESTIGATING", "FALSE_POSITIVE"), ("license.reinstated", null, null, null)],
+            await scene.Database.QueryAllAsync<(string, string?, string?, string?)>(
+                """
+                select action, case when action like 'alert.%' then subject end, before ->> 'status', after ->> 'status'
+                from audit_log
+                where actor_id = @Id and reason = 'Backup VPS'
+                order by action
+                """, Operator));
         Assert.True((await scene.CheckAsync("EA-3", 3, "203.0.113.9")).IsNew);
         Assert.True((await scene.CheckAsync("EA-1", 1, "198.51.100.1")).Verdict.IsValid);
+    }
+
+    /// <summary>What the page does when an operator undoes the reinstatement as a false alarm.</summary>
+    [Fact]
+    public async Task Reinstate_AsFalsePositiveAndUndone_OpensTheAlertAndTakesTheSlotBack()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        var closed = (await scene.Reinstating.RunAsync(
+            scene.SubscriptionId, new("Backup VPS", FalsePositive: true), Operator, LicenseScene.Stop)).Value.ClosedAlerts;
+        var review = new ReviewAlert(scene.Database.Database, new AlertStore(scene.Database.Database), scene.Suspensions, scene.Time);
+
+        Assert.Null((await review.RunAsync(
+            Assert.Single(closed), new AlertReview("OPEN", "Undone"), Operator, LicenseScene.Stop)).Refusal);
+        await new SuspendLicense(scene.Database.Database, scene.Suspensions).RunAsync(
+            scene.SubscriptionId, new SuspendRequest("Suspended again"), Operator, LicenseScene.Stop);
+
+        Assert.Equal(1, await scene.CountAsync("suspicious_activity_alerts where status = 'OPEN' and resolved_at is null"));
+        Assert.Equal("SUSPENDED_ADMIN", (await scene.SubscriptionAsync()).State);
+        Assert.False(await scene.Database.QueryAsync<bool>(
+            "select bool_or(is_device_granted(subscription_id, device_key)) from license_suspensions"));
+        Assert.Equal(
+            ["alert.judged", "license.reinstated", "alert.reopened", "license.suspended"],
+            await scene.Database.QueryAllAsync<string>("select action from audit_log where actor_id = @Id order by audit_id", Operator));
     }
 
     [Fact]

@@ -424,7 +424,8 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
             var row = Assert.Single(next!["renewals"]!.AsArray())!;
             // As on the customer's page: without auto-renewal, or after a refund, the next action charges nothing.
             Assert.Equal(
-                (true, autoRenew && !isRefunded), (row["next_action_at"] is not null, row["next_attempt_at"] is not null));
+                (true, autoRenew && !isRefunded, !isRefunded),
+                (row["next_action_at"] is not null, row["next_attempt_at"] is not null, (bool)row["can_retry"]!));
         }
 
         await database.ExecuteAsync("update renewals set is_refunded = false where renewal_id = any(@ids)", new { ids });

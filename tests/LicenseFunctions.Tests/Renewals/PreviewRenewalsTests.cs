@@ -69,15 +69,88 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
             Assert.Equal(isPlanned, Assert.Single(reply.Renewals).AttemptAt is not null);
     }
 
-    /// <summary>Neither is charged automatically, although the wallet could pay.</summary>
+    /// <summary>The preview and the list of renewals say the same about the next attempt.</summary>
     [Theory]
-    [InlineData("due", false, null, true, 2)]
-    [InlineData("lapsed", false, "lapsed", false, 0)]
-    [InlineData("due", true, null, false, 0)]
-    public async Task Run_ARenewalThatIsLapsedOrMayBePaid_HasNoAttemptAndIsNotInTheSum(
-        string status, bool hasUnbookedCharge, string? obstacle, bool isPlanned, int amountUsd)
+    [InlineData("due", "auto", true, false, null, true)]
+    [InlineData("due", "auto", false, false, "auto_renew_off", false)]
+    [InlineData("due", "manual", false, false, null, true)]
+    [InlineData("payment_needed", "auto", true, false, null, true)]
+    [InlineData("payment_needed", "manual", false, false, null, true)]
+    [InlineData("awaiting_consent", "auto", true, false, null, true)]
+    [InlineData("hard_declined", "auto", true, false, null, false)]
+    [InlineData("soft_declined", "auto", true, false, null, true)]
+    [InlineData("soft_declined", "auto", true, true, "lapsed", false)]
+    [InlineData("due", "manual", true, true, "lapsed", false)]
+    [InlineData("lapsed", "auto", true, false, "lapsed", false)]
+    public async Task Run_AnOpenedRenewal_HasTheSameNextAttemptInBothLists(
+        string status, string type, bool autoRenew, bool isRefunded, string? obstacle, bool isPlanned)
     {
-        await using var database = await postgres.NewDatabaseAsync();
+        await using var database = await OpenedAsync(status, type, autoRenew, isRefunded);
+
+        var (preview, row) = await BothAsync(database, status);
+
+        var listed = Assert.Single(preview.Renewals);
+        Assert.Equal(
+            ("wallet", obstacle, isPlanned, obstacle is null ? 2m : 0),
+            (listed.PaysWith, listed.Obstacle, listed.AttemptAt is not null, preview.AmountUsd));
+        Assert.Equal(listed.AttemptAt?.UtcDateTime, row.NextAttemptAt);
+        // After a refund, another attempt is refused.
+        Assert.Equal(!isRefunded && status is not ("lapsed" or "awaiting_consent"), row.CanRetry);
+    }
+
+    /// <summary>The period may be paid, so nothing is charged, although the wallet could pay.</summary>
+    [Fact]
+    public async Task Run_ARenewalThatMayBePaid_HasNoAttemptAndIsNotInTheSum()
+    {
+        await using var database = await OpenedAsync("due", "auto", autoRenew: true, isRefunded: false);
+        await database.ExecuteAsync(
+            """
+            insert into payment_cases (provider, reason, subject, subscription_id, detail)
+            select 'stripe', 'not_booked', 'pi_1', subscription_id, 'a test' from subscriptions
+            """);
+
+        var (preview, row) = await BothAsync(database, "due");
+
+        Assert.Equal((null, null, 0m), (Assert.Single(preview.Renewals).AttemptAt, row.NextAttemptAt, preview.AmountUsd));
+    }
+
+    /// <summary>The platform moved the expiry: the renewal of the earlier period is only closed.</summary>
+    [Fact]
+    public async Task List_ARenewalOfAnotherPeriod_HasNoNextAttempt()
+    {
+        await using var database = await OpenedAsync("due", "auto", autoRenew: true, isRefunded: false);
+        await database.ExecuteAsync("update license_tokens set expires_at = expires_at + interval '1 day'");
+
+        var (_, row) = await BothAsync(database, "due");
+
+        Assert.Equal((true, null), (row.NextActionAt is not null, row.NextAttemptAt));
+    }
+
+    [Fact]
+    public async Task Run_WithAnOpenAmount_SaysItAndCountsIt()
+    {
+        await using var database = await OpenedAsync("due", "auto", autoRenew: true, isRefunded: false);
+        await database.ExecuteAsync(
+            """
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with,
+                                  paid_from, paid_until)
+            select subscription_id, user_id, period_start - interval '30 days', 'auto', 'applied', 0.3, gives_up_at, 'deferred',
+                   period_start - interval '30 days', period_start
+            from renewals;
+            update renewals set price_accepted = true where status = 'due';
+            update user_wallets set balance_usd = 2.3;
+            """);
+
+        var (preview, _) = await BothAsync(database, "due");
+
+        var listed = Assert.Single(preview.Renewals);
+        Assert.Equal((2m, 0.3m, "wallet", 2.3m), (listed.AmountUsd, listed.DebtsUsd, listed.PaysWith, preview.AmountUsd));
+    }
+
+    /// <summary>A license that expires in 5 days, a wallet that can pay, and an opened renewal.</summary>
+    private async Task<TestDatabase> OpenedAsync(string status, string type, bool autoRenew, bool isRefunded)
+    {
+        var database = await postgres.NewDatabaseAsync();
         await database.ExecuteAsync(
             """
             insert into users (email, role) values ('m@x.test', 'master'), ('s@x.test', 'subscriber');
@@ -86,25 +159,26 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
             insert into subscriptions (subscriber_id, master_id)
             select s.user_id, m.user_id from users s, users m where s.role = 'subscriber' and m.role = 'master';
             insert into license_tokens (subscription_id, token_hash, expires_at, metadata)
-            select subscription_id, 'hash', now() + interval '5 days', '{"auto_renew": true}' from subscriptions;
-            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at)
-            select t.subscription_id, s.subscriber_id, t.expires_at, 'auto', @status, 2, t.expires_at + interval '3 days',
-                   case when @status = 'due' then now() end
+            select subscription_id, 'hash', now() + interval '5 days', jsonb_build_object('auto_renew', @autoRenew) from subscriptions;
+            insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, next_action_at,
+                                  is_refunded)
+            select t.subscription_id, s.subscriber_id, t.expires_at, @type, @status, 2, t.expires_at + interval '3 days',
+                   case when @status <> 'lapsed' then now() + interval '1 hour' end, @isRefunded
             from license_tokens t join subscriptions s using (subscription_id);
-            insert into payment_cases (provider, reason, subject, subscription_id, detail)
-            select 'stripe', 'not_booked', 'pi_1', subscription_id, 'a test' from subscriptions where @hasUnbookedCharge;
-            """, new { status, hasUnbookedCharge });
+            """, new { status, type, autoRenew, isRefunded });
+        return database;
+    }
+
+    private static async Task<(RenewalPreview Preview, ListedRenewal Row)> BothAsync(TestDatabase database, string status)
+    {
         var policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
-        var preview = new PreviewRenewals(database.Database, new RenewalReads(database.Database), policy, TimeProvider.System);
-
-        var reply = (await preview.RunAsync(null, TestContext.Current.CancellationToken)).Value;
-
-        var listed = Assert.Single(reply.Renewals);
-        Assert.Equal(
-            ("wallet", obstacle, isPlanned, (decimal)amountUsd),
-            (listed.PaysWith, listed.Obstacle, listed.AttemptAt is not null, reply.AmountUsd));
-        var rows = await new RenewalListStore(database.Database, policy).ListAsync(
+        var reads = new RenewalReads(database.Database);
+        var list = new ListAllRenewals(
+            database.Database, new RenewalListStore(database.Database, policy), reads, policy, TimeProvider.System);
+        var rows = await list.RowsAsync(
             new RenewalFilter([status], UserId: null, After: null), 10, TestContext.Current.CancellationToken);
-        Assert.Equal(isPlanned, Assert.Single(rows).NextAttemptAt is not null);
+        var preview = await new PreviewRenewals(database.Database, reads, policy, TimeProvider.System)
+            .RunAsync(null, TestContext.Current.CancellationToken);
+        return (preview.Value, Assert.Single(rows));
     }
 }

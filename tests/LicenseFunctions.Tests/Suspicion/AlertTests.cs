@@ -23,7 +23,8 @@ public sealed class AlertTests(PostgresFixture postgres)
             await scene.AlertIdAsync(), new AlertReview("FALSE_POSITIVE", "Backup VPS", true), Operator, Stop);
         var counts = await scene.RecordAndScanAsync(scene.Hours(1, 0, 1, 2, 3));
 
-        Assert.Equal(("FALSE_POSITIVE", false), (reviewed.Value.Status, reviewed.Value.IsSuspended));
+        Assert.Equal(("FALSE_POSITIVE", false), (reviewed.Value.Alert.Status, reviewed.Value.Alert.IsSuspended));
+        Assert.Empty(reviewed.Value.AlsoClosed);
         Assert.Equal("SYNCED", await scene.StateAsync());
         Assert.True(await scene.Database.QueryAsync<bool>("select bool_and(is_active) from license_tokens"));
         Assert.Equal(0, counts.Suspended);
@@ -71,7 +72,8 @@ public sealed class AlertTests(PostgresFixture postgres)
 
         var reopened = await scene.Review.RunAsync(alert, new AlertReview("OPEN", "The wrong alert"), Operator, Stop);
 
-        Assert.Equal(("OPEN", null, false), (reopened.Value.Status, reopened.Value.ResolvedAt, reopened.Value.IsSuspended));
+        var alertNow = reopened.Value.Alert;
+        Assert.Equal(("OPEN", null, false), (alertNow.Status, alertNow.ResolvedAt, alertNow.IsSuspended));
         Assert.Equal("SYNCED", await scene.StateAsync());
         Assert.Equal(
             [("alert.judged", "Backup VPS"), ("alert.reopened", "The wrong alert")],
@@ -330,6 +332,12 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal([answer], mails);
         Assert.Null(again.Refusal);
         Assert.Equal(2, await scene.Database.QueryAsync<int>("select count(*)::int from license_appeals"));
+
+        // Reopened, the first appeal is in review again.
+        await scene.Database.ExecuteAsync("delete from license_appeals where alert_id <> @alert", new { alert });
+        await scene.Review.RunAsync(alert, new AlertReview("OPEN", "Once more"), Operator, Stop);
+        var reopened = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
+        Assert.False(Assert.Single(reopened.Value.Suspensions).CanAppeal);
     }
 
     [Fact]

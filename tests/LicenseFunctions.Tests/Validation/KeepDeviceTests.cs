@@ -46,8 +46,12 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.SuspendByThirdAsync();
+        Task<IReadOnlyList<(string, string?, bool)>> OutcomesAsync() => scene.Database.QueryAllAsync<(string, string?, bool)>(
+            "select activity_type, suspension_ended, is_device_kept from listed_alerts order by activity_type");
+        Assert.Equal([("CONCURRENT_SESSIONS", null, false)], await OutcomesAsync());
         await scene.Reinstating.RunForSubscriberAsync(
             scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
+        Assert.Equal([("CONCURRENT_SESSIONS", "OWNER", false)], await OutcomesAsync());
         Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
 
         Assert.Null((await KeepAsync(
@@ -63,6 +67,8 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal("RESOLVED", await scene.Database.QueryAsync<string>(
             "select data ->> 'status' from license_events where type = 'alert.reviewed'"));
         Assert.Equal(1, await scene.CountAsync("audit_log where action = 'alert.resolved'"));
+        // The operators' list says what came of both.
+        Assert.Equal([("CONCURRENT_SESSIONS", "OWNER", true), ("TOO_MANY_DEVICES", null, true)], await OutcomesAsync());
     }
 
     /// <summary>A device that an operator allowed needs no other device's slot, and the pages count its own.</summary>
@@ -74,7 +80,7 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         var waiting = Assert.Single((await HistoryAsync(scene)).Waiting);
         var review = new ReviewAlert(
             scene.Database.Database, new AlertStore(scene.Database.Database), scene.Suspensions, scene.Time);
-        Task<Outcome<AlertRow>> ReviewAsync(string status, bool reinstate = false) => review.RunAsync(
+        Task<Outcome<ReviewedAlert>> ReviewAsync(string status, bool reinstate = false) => review.RunAsync(
             waiting.AlertId, new AlertReview(status, "Checked", reinstate), Actor.System, LicenseScene.Stop);
 
         Assert.Null((await ReviewAsync("FALSE_POSITIVE", reinstate: true)).Refusal);
@@ -124,6 +130,8 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         }
 
         Assert.Equal("FALSE_POSITIVE: Checked", await StatusAsync(scene, appeal));
+        Assert.Equal("FALSE_POSITIVE", await scene.Database.QueryAsync<string>(
+            "select suspension_ended from listed_alerts where alert_id = @appeal", new { appeal }));
         Assert.True(await IsGrantedAsync());
         Assert.Null((await review.RunAsync(appeal, new AlertReview("OPEN", "The wrong one"), Actor.System, LicenseScene.Stop)).Refusal);
         Assert.False(await IsGrantedAsync());

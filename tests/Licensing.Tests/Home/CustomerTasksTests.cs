@@ -146,6 +146,17 @@ public sealed class CustomerTasksTests
         { "may be lifted", Suspended("DEVICE_LIMIT", canLift: true, canAppeal: true), "LiftSuspension" },
         { "was lifted in the last 30 days", Suspended("DEVICE_LIMIT", canAppeal: true), "Appeal" },
         { "appealed", Suspended("DETECTOR"), "AwaitReview" },
+        {
+            "appeal reviewed", Suspended("DETECTOR") with { Suspensions = [new TaskSuspension("DETECTOR", false, true, true)] },
+            "AppealReviewed"
+        },
+        {
+            "one of two appeals reviewed", Suspended("DETECTOR") with
+            {
+                Suspensions = [new TaskSuspension("DETECTOR", false, true, true), new TaskSuspension("DEVICE_LIMIT", false, false)],
+            },
+            "AwaitReview"
+        },
         { "suspended by the platform", Fine with { Code = LicenseCode.Suspended, IsSuspended = true }, "AskPlatform" },
         { "inactive", Fine with { Code = LicenseCode.Inactive }, "AskPlatform" },
         { "locked", Fine with { Code = LicenseCode.LockedNoFunds }, "AskPlatform" },

@@ -43,6 +43,20 @@ public sealed class RenewalForecastTests
         new RenewalForecast(with, "price_consent") { IsHeld = true },
         Of(card: hasCard ? Card : null, wallet: (decimal)wallet, needsConsent: true));
 
+    // As RenewalPlan decides: a request needs no auto-renewal, but a declined card is charged again only automatically.
+    [Theory]
+    [InlineData(null, 0, false, "auto_renew_off")]
+    [InlineData(RenewalStatus.Due, 0, false, null)]
+    [InlineData(RenewalStatus.PaymentNeeded, 49.99, false, null)]
+    [InlineData(RenewalStatus.SoftDeclined, 0, false, "auto_renew_off")]
+    [InlineData(RenewalStatus.SoftDeclined, 49.99, false, null)]
+    [InlineData(RenewalStatus.Due, 0, true, null)]
+    [InlineData(RenewalStatus.PaymentNeeded, 0, true, "payment_disputed")]
+    public void Of_ARequestedRenewal_NeedsNoAutoRenewal(RenewalStatus? requested, double wallet, bool isDisputed, string? obstacle) =>
+        Assert.Equal(
+            obstacle,
+            Of(card: Card, wallet: (decimal)wallet, autoRenew: false, isDisputed: isDisputed, requested: requested).Obstacle);
+
     [Fact]
     public void Of_ADisputedLicense_IsHeldUnlessTheWalletPays()
     {
@@ -154,7 +168,7 @@ public sealed class RenewalForecastTests
 
     private static RenewalForecast Of(
         SavedCard? card = null, decimal wallet = 0, string? lastDecline = null, bool autoRenew = true, RenewalBlock? block = null,
-        RenewalPolicy? policy = null, bool needsConsent = false, bool isDisputed = false) =>
+        RenewalPolicy? policy = null, bool needsConsent = false, bool isDisputed = false, RenewalStatus? requested = null) =>
         RenewalForecast.Of(
             new RenewalLicense(Expiry, autoRenew, block) { IsDisputed = isDisputed },
             new RenewalPrice(49.99m, needsConsent),
@@ -162,5 +176,6 @@ public sealed class RenewalForecastTests
             wallet,
             card,
             lastDecline,
-            policy ?? Policy);
+            policy ?? Policy,
+            requested);
 }

@@ -35,7 +35,7 @@ public sealed class RetryTests
 
         Assert.Equal(code, outcome.Refusal?.Code);
         // The list of renewals offers the same.
-        Assert.Equal(code is null, RenewalRequests.CanRetry(status));
+        Assert.Equal(code is null, RenewalRequests.CanRetry(status, isRefunded: false));
     }
 
     // Only the customer may request it.
@@ -48,6 +48,7 @@ public sealed class RetryTests
         var refunded = Declined with { Status = status, IntentId = "pi_2", IsRefunded = true };
 
         Assert.Equal("RENEWAL_CLOSED", RenewalRequests.Retry(Facts(refunded, Card), Policy, Expiry).Refusal?.Code);
+        Assert.False(RenewalRequests.CanRetry(status, isRefunded: true));
     }
 
     [Fact]

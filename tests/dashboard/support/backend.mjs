@@ -48,6 +48,8 @@ export const licenses = {
   liam: demo('308'),
   george: demo('314'),
   oskar: demo('312'),
+  kofi: demo('318'),
+  rosa: demo('324'),
 };
 
 // Tests count mails, payments and alerts, so timers must not run on their schedule; a test that needs one fires it. The schedule is six

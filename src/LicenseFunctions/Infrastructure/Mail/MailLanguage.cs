@@ -122,6 +122,10 @@ internal sealed partial class MailLanguage
         options.Filters.AddFilter("usd", (input, _, _) => input.IsNil()
             ? NilValue.Instance
             : new StringValue(input.ToNumberValue().ToString("#,##0.00 'USD'", culture)));
+        // An amount of any currency, or a count: the decimals stay as they are.
+        options.Filters.AddFilter("grouped", (number, _, _) => number.IsNil()
+            ? NilValue.Instance
+            : new StringValue(Grouped(number.ToStringValue(), culture)));
         // {{ minutes | count: "minute", "minutes" }}: languages with more forms need a filter of their own.
         options.Filters.AddFilter("count", (number, words, _) => new StringValue(
             $"{number.ToNumberValue().ToString("#,##0", culture)} {words.At(number.ToNumberValue() == 1 ? 0 : 1).ToStringValue()}"));
@@ -135,6 +139,14 @@ internal sealed partial class MailLanguage
         options.Filters.AddFilter("lines", static (input, _, _) => new StringValue(
             LineBreaks().Replace(input.ToStringValue().Trim(), "\n"), encode: false));
         return options;
+    }
+
+    private static string Grouped(string number, CultureInfo culture)
+    {
+        if (!decimal.TryParse(number, NumberStyles.Number, CultureInfo.InvariantCulture, out var value))
+            return number;
+        var point = number.IndexOf('.', StringComparison.Ordinal);
+        return value.ToString($"N{(point < 0 ? 0 : number.Length - point - 1)}", culture);
     }
 
     private static string AddLanguage(string page, string language)

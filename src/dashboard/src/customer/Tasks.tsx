@@ -86,6 +86,7 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
   ENDS_FOR_GOOD: { to: (id) => `/licenses/${id}/renewals`, tone: 'calm' },
   DECIDE_DEVICE: { to: (id) => `/licenses/${id}/devices`, tone: 'calm' },
   AWAIT_REVIEW: { to: (id) => `/licenses/${id}/suspension`, tone: 'calm' },
+  APPEAL_REVIEWED: { to: (id) => `/licenses/${id}/suspension`, tone: 'calm' },
   ASK_SUPPORT: { to: (id) => `/licenses/${id}`, tone: 'calm' },
 };
 

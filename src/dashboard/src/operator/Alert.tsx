@@ -1,17 +1,30 @@
-import { lazy, Suspense, useEffect } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
-import { actionOf, refusedDevice, type AlertRow, type Evidence, type EvidenceDevice, type RefusedDevice, type Session } from '../alerts';
+import {
+  actionOf,
+  outcomesOf,
+  refusedDevice,
+  type AlertRow,
+  type Evidence,
+  type EvidenceDevice,
+  type RefusedDevice,
+  type Session,
+} from '../alerts';
 import type { DeviceList } from '../devices';
 import { format } from '../format';
 import { word } from '../language';
 import type { License } from '../licenses';
 import { texts } from '../texts';
-import { Back, Badge, Empty, Facts, keepFocus, LicenseStatus, Mail, PageTitle, Show, Skeleton, Table } from '../ui/kit';
+import { Back, Badge, Button, Empty, Facts, keepFocus, LicenseStatus, Mail, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
-import { ReviewAlerts } from './ReviewAlerts';
+import { ReviewAlerts, reviewKeys } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
+import { ShortcutHelp, useShortcuts } from './shortcuts';
+import { words } from './texts';
 import { deviceName, Timeline } from './Timeline';
+
+const keys: [string, string][] = [...reviewKeys, [words.review.key, words.review.help], ...words.shortcuts.everywhere];
 
 const WorldMap = lazy(() => import('./WorldMap'));
 
@@ -42,6 +55,8 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
     reload();
     license.reload();
   };
+  const [helps, setHelps] = useState(false);
+  useShortcuts({ '?': () => setHelps(true) });
   // A decision removes its button.
   useEffect(keepFocus, [alert.status]);
   if (alert.subscription_id && !license.data && !license.problem) return <Skeleton rows={8} />;
@@ -83,7 +98,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
         <Facts
           rows={[
             [texts.alerts.when, format.moment(alert.detected_at)],
-            [texts.alerts.action, actionOf(alert)],
+            [texts.alerts.action, [actionOf(alert), ...outcomesOf(alert)].join('. ')],
             [
               texts.license.owner,
               license.data?.owner_id ? (
@@ -142,7 +157,13 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
         <div className="actions">
           <ReviewAlerts alerts={[alert]} done={again} undone={again} />
           {license.data && <ReviewLicense license={license.data} reload={again} />}
+          <span className="keyboard">
+            <Button look="quiet" onPress={() => setHelps(true)}>
+              {words.shortcuts.title}
+            </Button>
+          </span>
         </div>
+        <ShortcutHelp open={helps} keys={keys} onClose={() => setHelps(false)} />
       </section>
       {sessions.length > 0 && (
         <Timeline

@@ -1,20 +1,23 @@
-import { useEffect, useRef, useState, type KeyboardEvent as KeyPress, type RefObject, type SyntheticEvent } from 'react';
+import { useEffect, useRef, useState, type KeyboardEvent as KeyPress, type SyntheticEvent } from 'react';
 import { Cell, Checkbox, Column, I18nProvider, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
-import { actionOf, type AlertRow } from '../alerts';
+import { actionOf, outcomesOf, type AlertRow, type Review } from '../alerts';
 import { Csv } from '../files';
 import { format } from '../format';
 import { word } from '../language';
 import { texts } from '../texts';
-import { Badge, Button, Choice, Confirm, Empty, keepFocus, Mail, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
+import { Badge, Button, Choice, Empty, keepFocus, Mail, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
 import { More } from './Paged';
 import { Results, type Result } from './Results';
-import { ReviewAlerts } from './ReviewAlerts';
+import { ReviewAlerts, reviewKeys } from './ReviewAlerts';
+import { ShortcutHelp, useShortcuts } from './shortcuts';
 import { words } from './texts';
 
 const refreshSeconds = 30;
+
+const keys = [...words.alerts.listKeys, ...reviewKeys, ...words.shortcuts.everywhere];
 
 type Reply = { total: number; alerts: AlertRow[]; next: string | null };
 
@@ -60,14 +63,40 @@ export default function Alerts() {
   const chosen = rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
   // A decision removes the buttons.
   useEffect(keepFocus, [chosen.length]);
-  useKeys(table, {
-    select: (id) =>
-      setSelected((old) => {
-        const next = new Set(old === 'all' ? rows.map((alert) => alert.alert_id) : old);
-        if (!next.delete(id)) next.add(id);
-        return next;
-      }),
-    help: () => setHelps(true),
+  const shownRows = () => [...(table.current?.querySelectorAll<HTMLElement>('tbody [role=row]') ?? [])];
+  const focused = () => shownRows().findIndex((row) => row.contains(document.activeElement));
+  const move = (by: 1 | -1) => () => {
+    const [all, here] = [shownRows(), focused()];
+    all[Math.max(0, Math.min(all.length - 1, here < 0 ? 0 : here + by))]?.focus();
+  };
+  const select = () => {
+    const id = shownRows()[focused()]?.dataset.key;
+    if (!id) return;
+    setSelected((old) => {
+      const next = new Set(old === 'all' ? rows.map((alert) => alert.alert_id) : old);
+      if (!next.delete(id)) next.add(id);
+      return next;
+    });
+  };
+  // The decision about the row that has the focus. With a selection, ReviewAlerts has these keys.
+  const [asks, setAsks] = useState<Review>();
+  const ask = (decision: Review) => () => {
+    const alert = chosen.length === 0 && rows.find((row) => row.alert_id === shownRows()[focused()]?.dataset.key);
+    if (!alert || !alert.next_statuses.includes(decision)) return;
+    setAsks(decision);
+    setSelected(new Set([alert.alert_id]));
+  };
+  useEffect(() => {
+    if (chosen.length === 0) setAsks(undefined);
+  }, [chosen.length]);
+  // The table itself handles arrow keys, Space, Enter and Escape.
+  useShortcuts({
+    j: move(1),
+    k: move(-1),
+    x: select,
+    '?': () => setHelps(true),
+    ...(chosen.length === 0 &&
+      Object.fromEntries(Object.entries(words.alerts.decisionKeys).map(([decision, key]) => [key, ask(decision as Review)]))),
   });
   const filter = (name: string, value: string) => {
     setSelected(new Set());
@@ -129,7 +158,7 @@ export default function Alerts() {
         <span className="spread small">
           <span className="keyboard">
             <Button look="quiet" onPress={() => setHelps(true)}>
-              {words.alerts.shortcuts}
+              {words.shortcuts.title}
             </Button>
           </span>
           <Link to="/alerts/shadow">{texts.shadow.title}</Link>
@@ -212,6 +241,11 @@ export default function Alerts() {
                     </Cell>
                     <Cell className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
                       {actionOf(alert)}
+                      {outcomesOf(alert).map((outcome) => (
+                        <div className="small" key={outcome}>
+                          {outcome}
+                        </div>
+                      ))}
                       {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
                     </Cell>
                   </Row>
@@ -227,6 +261,7 @@ export default function Alerts() {
           <strong>{texts.alerts.selected(chosen.length)}</strong>
           <ReviewAlerts
             alerts={chosen}
+            asks={asks}
             done={(others) => {
               // Those that were refused stay selected.
               setSelected(new Set(others?.results.map((one) => one.key)));
@@ -238,26 +273,7 @@ export default function Alerts() {
         </div>
       )}
       {refused && <Results {...refused} onClose={() => setRefused(undefined)} />}
-      <Confirm
-        open={helps}
-        alone
-        title={words.alerts.shortcuts}
-        go={words.alerts.close}
-        busy={false}
-        onGo={() => setHelps(false)}
-        onClose={() => setHelps(false)}
-      >
-        <dl className="keys">
-          {words.alerts.keys.map(([key, what]) => (
-            <div key={key}>
-              <dt>
-                <kbd>{key}</kbd>
-              </dt>
-              <dd>{what}</dd>
-            </div>
-          ))}
-        </dl>
-      </Confirm>
+      <ShortcutHelp open={helps} keys={keys} onClose={() => setHelps(false)} />
     </>
   );
 }
@@ -291,31 +307,4 @@ function useHeld(path: string, list: { rows: AlertRow[]; first?: unknown; loadin
     /** Shows the changes of the next answer. */
     follow: () => setReplaced(first),
   };
-}
-
-/** j and k move between the rows, x selects one, ? shows the shortcuts. The table itself handles arrow keys, Space, Enter and Escape. */
-function useKeys(table: RefObject<HTMLDivElement | null>, actions: { select: (id: string) => void; help: () => void }) {
-  const latest = useRef(actions);
-  latest.current = actions;
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const at = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || at.closest('input:not([type=checkbox]), textarea, select, [role=dialog]'))
-        return;
-      const rows = [...(table.current?.querySelectorAll<HTMLElement>('tbody [role=row]') ?? [])];
-      const here = rows.findIndex((row) => row.contains(document.activeElement));
-      if (event.key === 'j' || event.key === 'k') {
-        event.preventDefault();
-        rows[Math.max(0, Math.min(rows.length - 1, event.key === 'j' ? here + 1 : here < 0 ? 0 : here - 1))]?.focus();
-      } else if (event.key === 'x' && here >= 0) {
-        event.preventDefault();
-        latest.current.select(rows[here]!.dataset.key!);
-      } else if (event.key === '?') {
-        event.preventDefault();
-        latest.current.help();
-      }
-    };
-    document.addEventListener('keydown', press);
-    return () => document.removeEventListener('keydown', press);
-  }, [table]);
 }

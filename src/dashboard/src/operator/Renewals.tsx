@@ -23,6 +23,8 @@ type Preview = {
     attempt_at: string | null;
     expires_at: string;
     amount_usd: number | null;
+    /** Open amounts of the license, which the payment includes in addition. */
+    debts_usd: number;
     pays_with: string | null;
     likely_fails: boolean;
     obstacle: string | null;
@@ -200,7 +202,16 @@ function Ahead({ preview }: { preview: Preview }) {
           { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
           { head: words.attemptAt, cell: (row) => (row.attempt_at ? format.moment(row.attempt_at) : words.noAttempt) },
           { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
-          { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
+          {
+            head: texts.renewals.amount,
+            number: true,
+            cell: (row) => (
+              <>
+                {format.money(row.amount_usd === null ? null : row.amount_usd + row.debts_usd)}
+                {row.debts_usd > 0 && <div className="small">{own.renewals.withDebts(format.money(row.debts_usd))}</div>}
+              </>
+            ),
+          },
           {
             head: texts.renewals.paysWith,
             cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none),

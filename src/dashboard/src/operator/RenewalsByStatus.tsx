@@ -22,7 +22,6 @@ type Renewal = {
   attempts: number;
   reason: string | null;
   next_action_at: string | null;
-  auto_renew: boolean;
   /** When it is charged next; null if the next action only checks it. */
   next_attempt_at: string | null;
   updated_at: string;
@@ -38,9 +37,6 @@ const tone = (status: string) =>
     : status === 'applied'
       ? 'success'
       : 'pending';
-
-/** A declined payment that is tried again only on request. */
-const waits = (row: Renewal) => row.status === 'soft_declined' && !row.auto_renew;
 
 /** Renewals by status. Failed ones can be tried again, where the rules allow it. */
 export function RenewalsByStatus() {
@@ -128,7 +124,7 @@ export function RenewalsByStatus() {
                 head: words.status,
                 cell: (row) => (
                   <>
-                    <Badge of={tone(row.status)}>{waits(row) ? words.declinedForGood : (words.statuses[row.status] ?? row.status)}</Badge>
+                    <Badge of={tone(row.status)}>{statusOf(row)}</Badge>
                     {row.reason && <div className="small">{format.reasonAlone(row.reason)}</div>}
                   </>
                 ),
@@ -175,6 +171,9 @@ export function RenewalsByStatus() {
     </>
   );
 }
+
+const statusOf = (row: Renewal) =>
+  row.status === 'soft_declined' && !row.next_attempt_at ? words.declinedForGood : (words.statuses[row.status] ?? row.status);
 
 const nextStep = (row: Renewal) =>
   row.next_attempt_at

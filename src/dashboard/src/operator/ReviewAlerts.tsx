@@ -1,72 +1,85 @@
 import { useState } from 'react';
-import { call, useAction } from '../api';
+import { useAction } from '../api';
 import { refusedDevice, type AlertRow, type Review } from '../alerts';
 import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
-import { inChunks } from './bulk';
+import { reviewAlerts, undoDecisions } from './decisions';
 import type { Result } from './Results';
+import { shortcut, useShortcuts } from './shortcuts';
 import { deviceName } from './Timeline';
+import { words } from './texts';
 
-/** The actions of an operator on one alert or on several alerts. */
+const keyOf = words.alerts.decisionKeys;
+
+/** The keys of the decisions, for the help. */
+export const reviewKeys: [string, string][] = [
+  [keyOf.INVESTIGATING, texts.alerts.investigate],
+  [keyOf.RESOLVED, texts.alerts.resolve],
+  [keyOf.FALSE_POSITIVE, texts.alerts.falseAlarm],
+  [keyOf.OPEN, texts.alerts.reopen],
+];
+
+/** The actions of an operator on one alert or on several alerts. Their keys open the dialog, and never act without it. */
 export function ReviewAlerts({
   alerts,
+  asks,
   done,
   undone,
 }: {
   alerts: AlertRow[];
+  /** The decision for which the dialog is open at first. */
+  asks?: Review;
   done: (refused?: { of: number; results: Result[] }) => void;
   /** A decision was undone. Meanwhile the operator may have selected other alerts. */
   undone: () => void;
 }) {
-  const [asked, setAsked] = useState<Review>();
+  const [asked, setAsked] = useState<Review | undefined>(asks);
   const [notes, setNotes] = useState('');
+  const [answer, setAnswer] = useState('');
   const [reinstate, setReinstate] = useState(true);
   const action = useAction();
   const canReinstate = alerts.some((alert) => alert.can_reinstate);
+  const stay = (next: Review) => alerts.filter((alert) => (next === 'FALSE_POSITIVE' ? staysSuspended(alert) : alert.is_suspended));
+  /** The customer of each alert gets the answer to the appeal. */
+  const hasAnswer = (next: Review) =>
+    (next === 'RESOLVED' || next === 'FALSE_POSITIVE') && stay(next).length === alerts.length && alerts.every((alert) => alert.appealed_at);
   const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(reinstate && alert.can_reinstate);
 
   const review = (status: Review) =>
     action.run(async () => {
-      const body = { status, notes: notes.trim() || null, reinstate: status === 'FALSE_POSITIVE' && canReinstate && reinstate };
+      const body = {
+        status,
+        notes: notes.trim() || null,
+        reinstate: status === 'FALSE_POSITIVE' && canReinstate && reinstate,
+        answer: (hasAnswer(status) && answer.trim()) || null,
+      };
       const ids = body.reinstate ? new Set(alerts.flatMap((alert) => (alert.can_reinstate && alert.subscription_id) || [])) : [];
       const causes = new Map(await Promise.all([...ids].map(async (id) => [id, await suspensionCause(id)] as const)));
-      const refused = await send(alerts, body);
+      const id = (alert: AlertRow) => alert.alert_id;
+      const { refused, alsoClosed } = await reviewAlerts(alerts.map(id), body);
       const reviewed = alerts.filter((alert) => !refused.some((one) => one.key === alert.alert_id));
-      const reinstated = new Set(
-        body.reinstate ? reviewed.flatMap((alert) => (alert.can_reinstate && alert.subscription_id ? [alert.subscription_id] : [])) : [],
-      );
       const closes = status === 'RESOLVED' || status === 'FALSE_POSITIVE';
-      const undo = async () => {
-        try {
-          const open = { status: 'OPEN' as const, notes: closes ? texts.review.undoneReview : texts.review.undoReason, reinstate: false };
-          const kept = await send(reviewed, open);
-          const reopened = reviewed.filter((alert) => !kept.some((one) => one.key === alert.alert_id));
-          // Only after the reopening: if that is refused, the license stays reinstated.
-          const licenses = [...reinstated].filter((id) => reopened.some((alert) => alert.subscription_id === id));
-          const suspended = await Promise.allSettled(
-            licenses.map((id) =>
-              call('POST', `/api/v1/licenses/${id}/suspend`, { reason: texts.review.undoneReinstatement, cause: causes.get(id) }),
-            ),
-          );
-          const failed = suspended.filter((one) => one.status === 'rejected');
-          const outcome = [];
-          if (reopened.length > 0) outcome.push(closes ? texts.alerts.reopened(reopened.length) : texts.review.undone);
-          if (licenses.length > failed.length) outcome.push(texts.alerts.suspendedAgain(licenses.length - failed.length));
-          if (failed[0]) outcome.push(texts.alerts.notSuspended(failed.length, (failed[0].reason as Error).message));
-          if (kept[0]) outcome.push(texts.alerts.notReopened(kept.length, kept[0].detail ?? ''));
-          notify(outcome.join(' '));
-        } catch (problem) {
-          notify((problem as Error).message);
-        }
-        undone();
-      };
+      const undo = () =>
+        undoDecisions([...reviewed.map(id), ...alsoClosed], closes, (closed) =>
+          [...causes]
+            .filter(([license]) => reviewed.some((alert) => alert.subscription_id === license && !closed.has(alert.alert_id)))
+            .map(([license, cause]) => ({ id: license, cause })),
+        )
+          .then(notify, (problem: Error) => notify(problem.message))
+          .finally(undone);
       const slots = status === 'FALSE_POSITIVE' ? grantedBy(reviewed) : [];
-      const told = [texts.alerts.updated(reviewed.length), ...(slots.length > 0 ? [texts.review.granted(slots)] : [])].join(' ');
+      const told = [
+        texts.alerts.updated(reviewed.length),
+        ...(alsoClosed.length > 0 ? [words.review.alsoClosed(alsoClosed.length)] : []),
+        ...(slots.length > 0 ? [texts.review.granted(slots)] : []),
+      ].join(' ');
       if (reviewed.length > 0) notify(told, status === 'OPEN' ? undefined : () => void undo());
       setAsked(undefined);
       setNotes('');
-      done(refused.length > 0 ? { of: alerts.length, results: refused } : undefined);
+      setAnswer('');
+      const names = new Map(alerts.map((alert) => [alert.alert_id, alert.description ?? alert.activity_type]));
+      done(refused.length > 0 ? { of: alerts.length, results: refused.map((one) => ({ ...one, name: names.get(one.key) })) } : undefined);
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));
   // For several alerts, a disabled button shows that the action exists, but not for all of them.
@@ -74,10 +87,19 @@ export function ReviewAlerts({
   const offers = (next: Review) =>
     next === 'OPEN' ? alerts.some((alert) => !alert.next_statuses.includes('RESOLVED')) : alerts.length > 1 || could(next);
 
+  const ask = (next: Review) => () => could(next) && setAsked(next);
+  useShortcuts({
+    [keyOf.INVESTIGATING]: ask('INVESTIGATING'),
+    [keyOf.RESOLVED]: ask('RESOLVED'),
+    [keyOf.FALSE_POSITIVE]: ask('FALSE_POSITIVE'),
+    [keyOf.OPEN]: ask('OPEN'),
+  });
+
   return (
     <>
       {offers('INVESTIGATING') && (
         <Button
+          {...shortcut(keyOf.INVESTIGATING)}
           isDisabled={!could('INVESTIGATING') || action.busy}
           onPress={() => void review('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
         >
@@ -85,17 +107,17 @@ export function ReviewAlerts({
         </Button>
       )}
       {offers('RESOLVED') && (
-        <Button isDisabled={!could('RESOLVED')} onPress={() => setAsked('RESOLVED')}>
+        <Button {...shortcut(keyOf.RESOLVED)} isDisabled={!could('RESOLVED')} onPress={() => setAsked('RESOLVED')}>
           {texts.alerts.resolve}
         </Button>
       )}
       {offers('FALSE_POSITIVE') && (
-        <Button isDisabled={!could('FALSE_POSITIVE')} onPress={() => setAsked('FALSE_POSITIVE')}>
+        <Button {...shortcut(keyOf.FALSE_POSITIVE)} isDisabled={!could('FALSE_POSITIVE')} onPress={() => setAsked('FALSE_POSITIVE')}>
           {texts.alerts.falseAlarm}
         </Button>
       )}
       {offers('OPEN') && (
-        <Button isDisabled={!could('OPEN')} onPress={() => setAsked('OPEN')}>
+        <Button {...shortcut(keyOf.OPEN)} isDisabled={!could('OPEN')} onPress={() => setAsked('OPEN')}>
           {texts.alerts.reopen}
         </Button>
       )}
@@ -113,6 +135,10 @@ export function ReviewAlerts({
         }}
         onGo={() => void review(asked!)}
       >
+        {(asked === 'RESOLVED' || asked === 'FALSE_POSITIVE') && stay(asked).length > 0 && (
+          <p>{words.review.staysSuspended(alerts.length, stay(asked).filter((alert) => alert.appealed_at).length)}</p>
+        )}
+        {asked && hasAnswer(asked) && <Field label={words.review.answer} value={answer} onChange={setAnswer} long max={2000} />}
         {asked === 'FALSE_POSITIVE' &&
           [false, true].map((stays) => {
             const granted = grantedBy(alerts.filter((alert) => staysSuspended(alert) === stays));
@@ -143,22 +169,3 @@ const grantedBy = (alerts: AlertRow[]) =>
     if (device) return [deviceName(device.ea_instance_id, device.mt5_account_number)];
     return evidence?.device_key ? [texts.review.causingDevice] : [];
   });
-
-/** Reviews the alerts, each in its own transaction. Returns those that were refused; a single one that is refused is an exception. */
-async function send(alerts: AlertRow[], body: { status: Review; notes: string | null; reinstate: boolean }): Promise<Result[]> {
-  if (alerts.length === 1) {
-    await call('PATCH', `/api/v1/licenses/alerts/${alerts[0]!.alert_id}`, body);
-    return [];
-  }
-  const id = (alert: AlertRow) => alert.alert_id;
-  const refused = await inChunks(alerts, id, async (chunk) => {
-    const reply = await call<{ results: { alert_id: string; code: string | null; detail: string | null }[] }>(
-      'POST',
-      '/api/v1/licenses/alerts/review',
-      { alert_ids: chunk.map(id), ...body },
-    );
-    return reply.results.flatMap((one) => (one.code ? [{ key: one.alert_id, detail: one.detail }] : []));
-  });
-  const names = new Map(alerts.map((alert) => [alert.alert_id, alert.description ?? alert.activity_type]));
-  return refused.map((one) => ({ ...one, name: names.get(one.key) }));
-}

@@ -3,6 +3,9 @@ import { call, useAction } from '../api';
 import { suspensionCause, type License } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
+import { undoDecisions } from './decisions';
+import { shortcut, useShortcuts } from './shortcuts';
+import { words } from './texts';
 
 /** Suspends or reinstates a license. It shows the effect first and offers an undo. */
 export function ReviewLicense({ license, reload }: { license: License; reload: () => void }) {
@@ -12,27 +15,27 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
   const [fraud, setFraud] = useState(false);
   const action = useAction();
   const suspended = license.can_reinstate;
-  const post = (what: 'suspend' | 'reinstate', body: unknown) => call('POST', `/api/v1/licenses/${license.subscription_id}/${what}`, body);
+  const post = (what: 'suspend' | 'reinstate', body: unknown) =>
+    call<{ closed_alerts: string[] }>('POST', `/api/v1/licenses/${license.subscription_id}/${what}`, body);
+  useShortcuts({ [words.review.key]: () => setOpen(true) });
 
   const go = () =>
     action.run(async () => {
       const before = suspended ? await suspensionCause(license.subscription_id) : undefined;
-      await post(
+      const { closed_alerts: closed } = await post(
         suspended ? 'reinstate' : 'suspend',
         suspended ? { reason, false_positive: falsePositive } : { reason, cause: fraud ? 'FRAUD' : 'OPERATOR' },
       );
       // The undo has a fixed reason: the customer sees the reason of a suspension, but not the note on a reinstatement.
       const undo = () =>
-        post(
-          suspended ? 'suspend' : 'reinstate',
-          suspended ? { reason: texts.review.undoneReinstatement, cause: before } : { reason: texts.review.undoReason },
+        (suspended
+          ? undoDecisions(closed, true, () => [{ id: license.subscription_id, cause: before }])
+          : post('reinstate', { reason: texts.review.undoReason }).then(() => texts.review.undone)
         )
-          .then(
-            () => notify(texts.review.undone),
-            (problem: Error) => notify(problem.message),
-          )
+          .then(notify, (problem: Error) => notify(problem.message))
           .finally(reload);
-      notify(suspended ? texts.review.reinstated : texts.review.suspended, () => void undo());
+      const told = suspended ? texts.review.reinstated : texts.review.suspended;
+      notify(closed.length > 0 ? `${told} ${words.review.alsoClosed(closed.length)}` : told, () => void undo());
       setOpen(false);
       setReason('');
       setFraud(false);
@@ -41,7 +44,7 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
 
   return (
     <>
-      <Button look={suspended ? 'main' : 'plain'} onPress={() => setOpen(true)}>
+      <Button {...shortcut(words.review.key)} look={suspended ? 'main' : 'plain'} onPress={() => setOpen(true)}>
         {suspended ? texts.review.reinstate : texts.review.suspend}
       </Button>
       <Confirm

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
 import { Heading } from '../files';
@@ -66,6 +66,11 @@ const since = (count: number, oldest: string | null) => `${format.number(count)}
 
 export default function System() {
   const system = useLoad<State>('/api/v1/system', 15);
+  // What a mail links to is on the page only after it has its data.
+  const isLoaded = system.data !== undefined;
+  useEffect(() => {
+    if (isLoaded) reveal(location.hash.slice(1));
+  }, [isLoaded]);
   return (
     <>
       <PageTitle title={words.title} />
@@ -137,7 +142,9 @@ export default function System() {
                       cell: (row) => (
                         <>
                           {row.is_disabled ? (
-                            <span className="small">{own.system.off}</span>
+                            <span className="small">
+                              {own.system.off(row.timer_name)} {own.system.offMeans[row.timer_name]}
+                            </span>
                           ) : (
                             <Badge of={row.late_since ? 'FAILED' : 'SUCCEEDED'}>
                               {row.late_since ? own.system.lateBadge : own.system.onTimeBadge}
@@ -204,7 +211,17 @@ function resultOf(result: Record<string, unknown>) {
 const nameOf = (timer: string) => (names[timer] ? `${names[timer]} (${timer})` : timer);
 
 const isNoticed = (timer: State['timers'][number]) =>
-  !timer.is_disabled && (timer.late_since !== null || timer.last_status === 'failed' || timer.fallback_at !== null);
+  timer.is_disabled
+    ? own.system.offMeans[timer.timer_name] !== undefined
+    : timer.late_since !== null || timer.last_status === 'failed' || timer.fallback_at !== null;
+
+/** Shows a part of the page, also one in closed details. */
+function reveal(id: string) {
+  const part = id ? document.getElementById(id) : null;
+  const details = part?.closest('details');
+  if (details) details.open = true;
+  part?.scrollIntoView();
+}
 
 const rowOf = (timer: string) => `timer-${timer}`;
 

@@ -1,5 +1,5 @@
 // Texts of pages that only operators load. In texts.ts, they would be part of every customer's first view.
-const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+import { grouped, plural } from '../texts';
 
 /** @param more Whether another sentence counts some of them. */
 const counted = (n: number, more: boolean, one: string, many: string) =>
@@ -10,7 +10,7 @@ export const words = {
   results: {
     title: 'Results',
     close: 'Close',
-    some: (done: number, of: number) => `${done} of ${of} done. These were not done, or gave no answer:`,
+    some: (done: number, of: number) => `${grouped(done)} of ${grouped(of)} done. These were not done, or gave no answer:`,
   },
   search: {
     label: 'Search',
@@ -110,7 +110,7 @@ export const words = {
     } as Record<string, string>,
     eraseNothing: 'Only the account itself.',
     eraseKept: (n: number, withAddress: number) =>
-      `${n === 1 ? '1 issued invoice or credit note stays' : `${n} issued invoices and credit notes stay`} unchanged, with the billing ` +
+      `${n === 1 ? '1 issued invoice or credit note stays' : `${grouped(n)} issued invoices and credit notes stay`} unchanged, with the billing ` +
       'details of their time: the law asks sellers to keep them.' +
       (withAddress > 0 ? ` ${withAddress} of them ${withAddress === 1 ? 'has' : 'have'} the mail address as the name.` : ''),
     tellProvider: 'Afterwards, delete at the payment provider:',
@@ -178,13 +178,33 @@ export const words = {
     reopened: 'Reopened',
     fresh: (n: number) => `Show ${plural(n, 'change', 'changes')}`,
     upToDate: 'Up to date',
-    shortcuts: 'Keyboard shortcuts',
-    close: 'Close',
-    keys: [
+    /** They open the dialog of the decision. */
+    decisionKeys: { INVESTIGATING: 'i', RESOLVED: 'r', FALSE_POSITIVE: 'f', OPEN: 'o' } as const,
+    listKeys: [
       ['j, k', 'Next, previous alert'],
       ['x', 'Select the alert'],
       ['Enter', 'Open the alert'],
       ['Escape', 'Clear the selection'],
+    ] as [string, string][],
+  },
+  review: {
+    key: 'l',
+    help: 'Suspend or reinstate the license…',
+    staysSuspended: (n: number, appeals: number) =>
+      (n === 1 ? 'The license stays suspended.' : 'Licenses that are suspended stay suspended.') +
+      (appeals === 0
+        ? ''
+        : ` ${appeals === 1 ? 'The customer who appealed gets' : 'Customers who appealed get'} an email: the appeal was reviewed, and the ` +
+          'suspension stays.'),
+    answer: 'Answer to the customer (optional)',
+    alsoClosed: (n: number) =>
+      `${plural(n, 'alert about the suspension is', 'alerts about the suspension are')} closed as a false alarm, too.`,
+  },
+  shortcuts: {
+    title: 'Keyboard shortcuts',
+    close: 'Close',
+    of: (key: string) => `Shortcut: ${key}`,
+    everywhere: [
       ['Ctrl-Z', 'Undo the last decision, while “Undo” is shown'],
       ['/ or Ctrl-K', 'Search'],
       ['?', 'Show this list'],
@@ -213,7 +233,8 @@ export const words = {
       canceled: 'Canceled',
       lapsed: 'Lapsed',
     } as Record<string, string>,
-    declinedForGood: 'Declined, auto-renewal is off',
+    declinedForGood: 'Declined, not tried again automatically',
+    withDebts: (amount: string) => `with open amounts of ${amount}`,
     none: 'No renewals with this status.',
     customer: 'Customer',
     expires: 'License expires',
@@ -226,7 +247,7 @@ export const words = {
     choose: 'Select',
     select: (email: string) => `Select the renewal of ${email}`,
     selectAll: 'Select all that can be tried again',
-    selected: (n: number) => `${n} selected`,
+    selected: (n: number) => `${grouped(n)} selected`,
     retry: 'Try again…',
     retryTitle: (n: number) => `Try ${plural(n, 'renewal', 'renewals')} again?`,
     retryText:
@@ -304,7 +325,7 @@ export const words = {
     knownWell: 'Everything that could be checked works',
     notConfigured: (because: string) => `Not configured. ${because}`,
     queueUnknown: (because: string) => `The state of the queue is unknown: ${because}`,
-    attention: (n: number) => (n === 1 ? '1 thing needs attention' : `${n} things need attention`),
+    attention: (n: number) => (n === 1 ? '1 thing needs attention' : `${grouped(n)} things need attention`),
     onTime: (n: number, of: number) => `${n} of ${of} timers on time`,
     sources: {
       card: 'Payment method',
@@ -328,7 +349,13 @@ export const words = {
     nothing: 'Nothing to do',
     late: (name: string, since: string) => `${name} has been late since ${since}`,
     failed: (name: string, ago: string, error: string | null) => `${name} failed ${ago}${error ? `: ${error}` : ''}`,
-    off: 'Disabled by a setting',
+    off: (timer: string) => `Disabled by the setting AzureWebJobs.${timer}.Disabled. Its work is not done.`,
+    /** What follows, and what to do, where it is more than that. */
+    offMeans: {
+      FetchPaymentEvents:
+        'Until it runs again, no card is charged, and no license is suspended for its expiry, because payments may be missing here. ' +
+        'Remove the setting, and start the backend again.',
+    } as Record<string, string>,
     lateBadge: 'Late',
     onTimeBadge: 'On time',
     nothingWaits: 'Nothing waits.',
@@ -385,7 +412,7 @@ export const words = {
     notRevived: 'It was sent again meanwhile, or its text was deleted.',
     selectDead: (what: string) => `Select ${what}`,
     selectRevivable: 'Select all that can be sent again',
-    selected: (n: number) => `${n} selected`,
+    selected: (n: number) => `${grouped(n)} selected`,
     select: (at: string) => `Select the message of ${at}`,
     selectAll: 'Select all on this page',
     replayAll: 'Replay',

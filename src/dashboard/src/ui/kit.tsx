@@ -12,7 +12,9 @@ type ButtonProps = {
   isPending?: boolean;
   onPress?: () => void;
   children: ReactNode;
+  title?: string;
   'aria-label'?: string;
+  'aria-keyshortcuts'?: string;
 };
 
 export function Button({ look = 'plain', type = 'button', isDisabled, isPending, onPress, ...props }: ButtonProps) {

@@ -174,6 +174,26 @@ public sealed partial class MailTemplatesTests
         Assert.Contains($"      {EnumWords.UpperOf(cause)}: (", Repository.Read("src/dashboard/src/texts.ts"), StringComparison.Ordinal);
     }
 
+    /// <summary>The button, and the links of a mail about several troubles, lead to what they are about, not only to its page.</summary>
+    [Theory]
+    [InlineData("RENEWALS_FAILING", "", "/app/renewals/upcoming", "View the renewals")]
+    [InlineData("TIMER_LATE", "RunRenewals", "/app/system#timer-RunRenewals", "View the timer")]
+    [InlineData("DEAD_LETTERS", "", "/app/system#quarantine", "View the quarantine")]
+    [InlineData("MAILS_DEAD", "", "/app/system#given-up", "View the mails")]
+    [InlineData("WEBHOOK_CALLS_DEAD", "", "/app/system#given-up", "View the calls")]
+    [InlineData("WEBHOOK_DISABLED", "e-1", "/app/webhooks", "View the endpoint")]
+    [InlineData("DISPUTE_DUE", "d-1", "/app/renewals#d-1", "Answer the dispute")]
+    public void Render_ATrouble_LinksToTheVeryConcern(string cause, string subject, string page, string action)
+    {
+        JsonObject Trouble() => new() { ["cause"] = cause, ["subject"] = subject, ["name"] = "n", ["count"] = 1234, ["total"] = 5678 };
+        string Text(params JsonNode[] troubles) => Templates.Render(
+            "operator_troubles", new JsonObject { ["troubles"] = new JsonArray(troubles) }, "https://x.test").Text;
+
+        Assert.Contains($"{action}: https://x.test{page}\n", Text(Trouble()), StringComparison.Ordinal);
+        Assert.Contains($"{action}: https://x.test{page}\n", Text(Trouble(), Trouble()), StringComparison.Ordinal);
+        Assert.DoesNotContain("1234", Text(Trouble()), StringComparison.Ordinal);
+    }
+
     [GeneratedRegex("^What to do: (.+)$", RegexOptions.Multiline)]
     private static partial Regex TroubleAdvice();
 
@@ -367,15 +387,19 @@ public sealed partial class MailTemplatesTests
         });
     }
 
-    [Fact]
-    public void Render_OperatorPayments_StatesAmountsAsTheyAre() => Assert.Contains(
-        "Amount: 59.00 USD\nID at the provider: du_1\n",
+    [Theory]
+    [InlineData("59.00", "USD", "59.00 USD")]
+    [InlineData("1234567.50", "USD", "1,234,567.50 USD")]
+    [InlineData("1234", "JPY", "1,234 JPY")]
+    [InlineData("1234.500", "KWD", "1,234.500 KWD")]
+    public void Render_OperatorPayments_StatesAmountsWithTheirDecimals(string amount, string currency, string stated) => Assert.Contains(
+        $"Amount: {stated}\nID at the provider: du_1\n",
         Templates.Render(
             "operator_payments",
             new JsonObject
             {
                 ["payments"] = new JsonArray(
-                    new JsonObject { ["reason"] = "dispute", ["subject"] = "du_1", ["amount"] = "59.00", ["currency"] = "USD" }),
+                    new JsonObject { ["reason"] = "dispute", ["subject"] = "du_1", ["amount"] = amount, ["currency"] = currency }),
             },
             publicUrl: null).Text,
         StringComparison.Ordinal);
