@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
-using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
 using Licensing.Suspicion;
 using Npgsql;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Devices;
