@@ -6,6 +6,7 @@ cmd_bench() {
   command -v wrk >/dev/null || ! may_install || step "installing wrk, the load generator" apt_install wrk
   CLUSTER_CONF="synchronous_commit = on
 fsync = on
+jit = on
 shared_buffers = '1GB'
 max_wal_size = '4GB'"
   THROW_AWAY=yes

@@ -66,11 +66,13 @@ make_cluster() {
   (umask 077; head -c 18 /dev/urandom | base64 | tr '+/' '-_' >"$dir/password")
   [ "$(id -u)" != 0 ] || chown "$(pg_user)" "$dir/password"
   as_pg "$PG_BIN/initdb" -D "$dir/data" -U "$CLUSTER_USER" --pwfile "$dir/password" -A scram-sha-256 -E UTF8 --locale C "$@"
+  # Without "jit = off", PostgreSQL would compile long statements before it runs them over a few rows: it expects more in new tables.
   as_pg tee -a "$dir/data/postgresql.conf" >/dev/null <<CONF
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 300
 timezone = 'UTC'
+jit = off
 ${CLUSTER_CONF:-}
 CONF
   echo "create database $CLUSTER_DATABASE" | as_pg "$PG_BIN/postgres" --single -D "$dir/data" postgres

@@ -15,7 +15,7 @@ const indent = (text, by) => text.replace(/^(?=.)/gm, by);
 
 function suite(name, report, log, exitCode, seconds, filter) {
   const lines = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n') : [];
-  const tests = existsSync(report) ? readReport(readFileSync(report, 'utf8')) : null;
+  const tests = existsSync(report) ? readReport(cleanReport(report)) : null;
   const result = {
     name,
     passed: (tests ?? []).filter((test) => test.outcome === 'passed').length,
@@ -45,6 +45,17 @@ function faultOf(tests, result, exitCode, mayBeEmpty) {
   if (exitCode === NO_TESTS && tests.length === 0 && mayBeEmpty) return null;
   if (tests.length === 0) return `ran no test (exit code ${exitCode})`;
   return exitCode !== 0 && result.failed.length === 0 ? `ended with exit code ${exitCode}, although no test failed` : null;
+}
+
+// Terminal colors, and the characters that XML can't contain. Node's reporter writes them as they are in a failure's text.
+const notXml = /\x1b\[[\d;]*m|[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+
+// cleanReport FILE: removes from the file what makes it invalid XML, and returns the rest
+function cleanReport(file) {
+  const written = readFileSync(file, 'utf8');
+  const xml = written.replace(notXml, '');
+  if (xml !== written) writeFileSync(file, xml);
+  return xml;
 }
 
 // readReport XML: the tests of a complete report; null if it is incomplete

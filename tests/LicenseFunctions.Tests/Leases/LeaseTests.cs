@@ -109,13 +109,13 @@ public sealed class LeaseTests(PostgresFixture postgres)
     {
         await using var scene = await NewAsync();
         await SeenForLongAsync(scene);
-        await scene.Database.ExecuteAsync(
-            "update license_tokens set expires_at = @at", new { at = scene.Time.GetUtcNow().AddDays(-2).UtcDateTime });
+        var expiry = DateTimeOffset.FromUnixTimeSeconds(scene.Time.GetUtcNow().AddDays(-2).ToUnixTimeSeconds());
+        await scene.Database.ExecuteAsync("update license_tokens set expires_at = @at", new { at = expiry.UtcDateTime });
 
         var reply = await scene.CheckAsync("EA-1", 1);
 
         Assert.Equal(LicenseCode.Grace, reply.Verdict.Code);
-        Assert.InRange(Seconds(Read(reply)!), 86_398, 86_400);
+        Assert.Equal(expiry.AddDays(3).ToUnixTimeSeconds(), (long)Read(reply)!.Claims["exp"]!);
     }
 
     [Fact]

@@ -275,22 +275,42 @@ public sealed class PayPalGatewayTests
     [Fact]
     public async Task ATokenThatTakesTooLong_IsUnknown_AlsoForTheRequestsThatWaitForIt()
     {
+        using var handler = new NeverAnswers();
         await using var account = await PayPalAccount.OpenAsync(
-            settings => settings with { SendTimeout = TimeSpan.FromSeconds(1), ApiUrl = new Uri("http://127.0.0.1:1/") },
-            handler: new NeverAnswers());
+            settings => settings with { SendTimeout = TimeSpan.FromSeconds(1), ApiUrl = new Uri("http://127.0.0.1:1/") }, handler: handler);
         var charge = account.Charge();
+        Task<IntentSnapshot> create(int number) => account.Gateway.CreateIntentAsync(charge, $"{number}", Cancel);
 
-        var answers = await Task.WhenAll(
-            Enumerable.Range(0, 8).Select(number => account.Gateway.CreateIntentAsync(charge, $"{number}", Cancel)))
-            .WaitAsync(TimeSpan.FromSeconds(7), Cancel);
+        var first = create(0);
+        await handler.IsAsked;
+        // The first request is not ended by its limit yet, so each of these ends by its own.
+        var waiting = await Task.WhenAll(Enumerable.Range(1, 7).Select(create)).WaitAsync(TimeSpan.FromMinutes(1), Cancel);
+        handler.HeedLimits();
 
-        Assert.All(answers, answer => Assert.Equal("time_out", Assert.IsType<ChargeOutcome.Unknown>(answer.Outcome).Reason));
+        Assert.All(
+            [await first, .. waiting],
+            answer => Assert.Equal("time_out", Assert.IsType<ChargeOutcome.Unknown>(answer.Outcome).Reason));
+        Assert.Equal(1, handler.Requests);
     }
 
+    /// <summary>It ignores the limit of a request until <see cref="HeedLimits"/>.</summary>
     private sealed class NeverAnswers : HttpMessageHandler
     {
+        private readonly TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource heeds = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int requests;
+
+        public Task IsAsked => asked.Task;
+
+        public int Requests => requests;
+
+        public void HeedLimits() => heeds.SetResult();
+
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            Interlocked.Increment(ref requests);
+            asked.TrySetResult();
+            await heeds.Task;
             await Task.Delay(Timeout.Infinite, cancellationToken);
             throw new InvalidOperationException();
         }
