@@ -635,6 +635,10 @@ test('licenses that never expire, were revoked or have no price say so, and offe
   await locked.getByText('Your subscription is locked because funds are missing.', { exact: false }).waitFor();
   await locked.getByRole('link', { name: /^See the wallet/ }).click();
   await locked.getByRole('heading', { name: 'Wallet' }).waitFor();
+  const license = backend.sql(`select subscription_id from subscriptions where subscriber_id = '${people.yuki}'`).trim();
+  await locked.goto(`${backend.address}/app/licenses/${license}/renewals`);
+  await locked.getByText('The license is not renewed automatically:', { exact: false }).waitFor();
+  assert.equal(await locked.getByText(/You can renew it from/).count(), 0);
   await close(locked);
 });
 

@@ -210,7 +210,7 @@ export default function Renewals({ id, license, reload }: TabProps) {
                   )}
                 </div>
                 {waitsForConsent(reply) && <p className="small">{t('renewals.waitsForConsent')}</p>}
-                {reply.is_early && (
+                {reply.is_early && !blocks.includes(reply.obstacle ?? '') && (
                   <p className="small">
                     {t(operator ? 'renewals.customerNowFrom' : 'renewals.nowFrom', { day: format.day(reply.renewable_from) })}
                   </p>
@@ -312,18 +312,11 @@ function explain(outcome: Reply, operator: boolean) {
   return operator ? outcome.detail : (own ?? outcome.detail);
 }
 
-/** Obstacles that are not about the payment: a manual renewal may succeed. */
-const held = [
-  'account_closed',
-  'master_closed',
-  'subscription_inactive',
-  'license_suspended',
-  'paused_toxic',
-  'locked_no_funds',
-  'paid_before',
-  'lapsed',
-  'payment_disputed',
-];
+/** While there is one of these obstacles, a manual renewal is refused, too. */
+const blocks = ['account_closed', 'master_closed', 'subscription_inactive', 'license_suspended', 'paused_toxic', 'locked_no_funds'];
+
+/** Obstacles that are not about the payment. */
+const held = [...blocks, 'paid_before', 'lapsed', 'payment_disputed'];
 
 const isInGrace = (reply: RenewalList) =>
   !reply.charge_open && reply.expires_at && reply.grace_until && reply.expires_at < new Date().toISOString()
