@@ -352,6 +352,7 @@ begin
            case when new.activity_type in ('MULTIPLE_IPS', 'RAPID_IP_CHANGES', 'UNUSUAL_USAGE_PATTERN', 'CONCURRENT_SESSIONS',
                                            'GEOGRAPHIC_ANOMALY', 'TOO_MANY_DEVICES', 'OPENED_UNDER_CLOSE_ONLY')
                 then new.activity_type else 'OTHER' end, 1
+    where new.activity_type <> 'APPEAL'
     union all
     select 'device_violations_total', '', 1 where new.activity_type = 'TOO_MANY_DEVICES';
     return null;
@@ -2740,7 +2741,7 @@ CREATE VIEW public.v_license_health AS
             round((EXTRACT(epoch FROM (now() - u.last_used_at)) / (3600)::numeric), 1) AS hours_since_use,
             ( SELECT (count(*))::integer AS count
                    FROM public.suspicious_activity_alerts a
-                  WHERE ((a.subscription_id = s.subscription_id) AND public.is_alert_open((a.status)::text))) AS open_alerts
+                  WHERE ((a.subscription_id = s.subscription_id) AND public.is_alert_open((a.status)::text) AND ((a.activity_type)::text <> 'APPEAL'::text))) AS open_alerts
            FROM ((((public.subscriptions s
              JOIN LATERAL ( SELECT c.token_id,
                     c.is_active,

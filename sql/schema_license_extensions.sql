@@ -136,6 +136,8 @@
 \ir installation/migration.psql
 \set migration 0080_refunded_renewals
 \ir installation/migration.psql
+\set migration 0081_appeals_are_no_suspicion
+\ir installation/migration.psql
 \set migration 0083_types_of_earlier_appeals
 \ir installation/migration.psql
 \set migration 0085_answered_appeals

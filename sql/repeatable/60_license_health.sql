@@ -24,8 +24,9 @@ from (
         recent_device_count(s.subscription_id) as device_count,
         u.last_used_at,
         round((extract(epoch from now() - u.last_used_at) / 3600)::numeric, 1) as hours_since_use,
+        -- An appeal is no sign of suspicious use.
         (select count(*)::int from suspicious_activity_alerts a
-         where a.subscription_id = s.subscription_id and is_alert_open(a.status)) as open_alerts
+         where a.subscription_id = s.subscription_id and is_alert_open(a.status) and a.activity_type <> 'APPEAL') as open_alerts
     from subscriptions s
     -- With the limit, the tokens of one license are found by index. A plain join would sort all tokens.
     join lateral (

@@ -179,7 +179,26 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await customer.getByRole('link', { name: 'Devices' }).click();
   await customer.getByRole('heading', { name: '3 of 3 slots are taken' }).waitFor();
   await customer.getByText('One of them is an extra slot that our support allowed.').waitFor();
+  const extra = customer.getByRole('listitem').filter({ hasText: 'Extra slot, allowed by us' });
+  assert.equal(await extra.count(), 1);
+  await extra.getByRole('heading', { name: 'EA-3' }).waitFor();
   await takeScreenshot(customer, 'story-extra-slot');
+
+  // Its removal frees no slot, so it isn't offered in place of a fourth device.
+  assert.equal(await check('EA-4', 1004, '192.0.2.4'), 'SUSPENDED');
+  await customer.reload();
+  await customer.getByRole('button', { name: 'Keep this one… EA-4' }).click();
+  await customer.getByRole('dialog').getByRole('radio').first().waitFor();
+  assert.deepEqual(
+    (
+      await customer
+        .getByRole('dialog')
+        .getByRole('radio')
+        .evaluateAll((all) => all.map((one) => one.parentElement.innerText))
+    ).map((text) => text.split('\n')[0]),
+    ['EA-2', 'EA-1'],
+  );
+  await takeScreenshot(customer, 'story-keep-in-place');
   await close(customer);
   await close(operator);
 });
@@ -379,6 +398,9 @@ test('a license in grace has that status on every page, and the filter for expir
   await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
   await page.getByRole('heading', { name: 'License health' }).waitFor();
   assert.equal(await page.getByRole('link', { name: /^Renew now/ }).count(), 0);
+  await page.getByRole('link', { name: 'Usage', exact: true }).click();
+  await page.getByRole('link', { name: 'See the renewal', exact: true }).waitFor();
+  assert.equal(await page.getByRole('link', { name: /^Renew now/ }).count(), 0);
   backend.sql(`delete from payment_cases where subject = 'pi_grace'`);
   await close(page);
   const { body } = await backend.call('GET', '/api/v1/licenses?status=EXPIRED', backend.token('operator', people.operator));
@@ -423,6 +445,37 @@ test('a card is declined, another card is added, and the license is renewed', as
     't',
   );
   assert.equal(mails('renewed', people.amara), '1');
+  // The history and the wallet say what paid.
+  await page.getByRole('row', { name: /Paid/ }).getByRole('cell', { name: 'Visa ••4242' }).waitFor();
+  await page
+    .getByRole('row', { name: /Failed/ })
+    .first()
+    .getByRole('cell', { name: 'Visa ••9995' })
+    .waitFor();
+  await takeScreenshot(page, 'story-history');
+  await page.goto(`${backend.address}/app/wallet`);
+  await page.getByRole('cell', { name: /^Card payment/ }).waitFor();
+  await gone(page.getByRole('cell', { name: /^Deposit.*Renewal until/ }));
+  await close(page);
+});
+
+test('a card that has expired or expires soon says so', async () => {
+  const page = await open(browser, backend, { as: people.amara, path: '/wallet' });
+  await page.route('**/api/v1/payment-methods', async (route) => {
+    const response = await route.fetch();
+    const reply = await response.json();
+    const [card] = reply.payment_methods;
+    assert.equal(card.validity, 'VALID');
+    const others = ['EXPIRES_SOON', 'EXPIRED'].map((validity) => ({ ...card, payment_method_id: validity, validity, is_default: false }));
+    await route.fulfill({ response, json: { ...reply, payment_methods: [card, ...others] } });
+  });
+  await page.goto(`${backend.address}/app/payment-methods`);
+  const cards = page.locator('li.card');
+  await cards.nth(1).getByText('Expires soon', { exact: true }).waitFor();
+  await cards.nth(2).getByText('Expired', { exact: true }).waitFor();
+  assert.doesNotMatch(await cards.nth(0).innerText(), /Expires soon|Expired/);
+  await assertAccessible(page, 'cards that expire');
+  await takeScreenshot(page, 'story-cards-expire');
   await close(page);
 });
 
@@ -459,6 +512,9 @@ test('a PayPal account is saved on PayPal’s page and pays a renewal', async ()
       order by attempted_at desc limit 1`),
     'paypal',
   );
+  await page.getByRole('cell', { name: 'PayPal', exact: true }).waitFor();
+  await page.goto(`${backend.address}/app/wallet`);
+  await page.getByRole('cell', { name: /^PayPal payment/ }).waitFor();
   await close(page);
 });
 
@@ -513,7 +569,7 @@ test('a suspended customer trades again within three clicks after the sign-in, a
   assert.equal(await as('EA-KOFI-NEW', 621899, '192.0.2.183'), 'SUSPENDED');
   const page = await open(browser, backend);
   await page.getByRole('button', { name: 'kofi.mensah' }).click();
-  const tasks = page.getByRole('region', { name: /things to do/ });
+  const tasks = page.getByRole('region', { name: 'One thing to do' });
   await tasks.getByText('night.scalper: Too many devices at the same time').waitFor();
   assert.match(await tasks.getByRole('listitem').first().innerText(), /^night\.scalper: Too many devices/);
   const clicks = await countClicks(page);
@@ -564,10 +620,15 @@ test('licenses that never expire, were revoked or have no price say so, and offe
 
   const revoked = await open(browser, backend, { as: people.oskar });
   await revoked.getByText('gold.swing was revoked').waitFor();
+  await revoked.getByRole('heading', { name: 'For your information' }).waitFor();
   await revoked.getByRole('link', { name: /^See the license/ }).click();
   await revoked.getByText('This license was revoked.', { exact: false }).waitFor();
   await revoked.getByText('Points of a valid license').waitFor({ state: 'detached' });
   assert.equal(await revoked.getByText('Start the expert advisor', { exact: false }).count(), 0);
+  assert.equal(await revoked.getByRole('link', { name: /^See the license/ }).count(), 0);
+  await revoked.getByRole('link', { name: 'Activity' }).click();
+  await revoked.getByRole('heading', { name: 'Devices and locations of the last 30 days' }).waitFor();
+  assert.equal(await revoked.getByRole('button', { name: 'Change token' }).count(), 0);
   await revoked.getByRole('link', { name: 'Renewals' }).click();
   await revoked.getByRole('heading', { name: 'Renewal history' }).waitFor();
   assert.equal(await revoked.getByRole('switch').count(), 0);
@@ -577,6 +638,16 @@ test('licenses that never expire, were revoked or have no price say so, and offe
   await unpriced.getByText(/^unpriced\.beta ends on .* and can’t be renewed$/).waitFor();
   await unpriced.getByText('Reason: the master has no active price. Choose another master', { exact: false }).waitFor();
   await close(unpriced);
+
+  const locked = await open(browser, backend, { as: people.yuki });
+  await locked.getByText('Your subscription is locked because funds are missing.', { exact: false }).waitFor();
+  await locked.getByRole('link', { name: /^See the wallet/ }).click();
+  await locked.getByRole('heading', { name: 'Wallet' }).waitFor();
+  const license = backend.sql(`select subscription_id from subscriptions where subscriber_id = '${people.yuki}'`).trim();
+  await locked.goto(`${backend.address}/app/licenses/${license}/renewals`);
+  await locked.getByText('The license is not renewed automatically:', { exact: false }).waitFor();
+  assert.equal(await locked.getByText(/You can renew it from/).count(), 0);
+  await close(locked);
 });
 
 test('the dialog of a renewal warns of a card that has expired, and an open charge asks for no payment', async () => {
@@ -631,6 +702,13 @@ test('the wallet shows its entries with the license they pay for, as a page and 
   await page.getByRole('button', { name: 'Download CSV' }).click();
   assert.equal((await downloaded).suggestedFilename(), 'wallet.csv');
   await close(page);
+  // The platform's own description has no translation.
+  const german = await open(browser, backend, { as: people.fatima, path: '/wallet', locale: 'de-DE' });
+  await german
+    .getByRole('cell', { name: /^Einzahlung.*Deposit by bank transfer/ })
+    .first()
+    .waitFor();
+  await close(german);
   const own = (user, token) => backend.call('GET', `/api/v1/wallet${user ? `?user_id=${user}` : ''}`, token);
   assert.equal((await own(people.nora, backend.token('subscriber', people.fatima))).status, 404);
   assert.equal((await own(people.nora, backend.token('operator', people.operator))).body.balance_usd, 180);
@@ -658,6 +736,15 @@ test('the next invoice has the billing details, and only its customer and operat
   await page.getByRole('button', { name: 'PDF' }).first().click();
   const name = (await downloaded).suggestedFilename();
   assert.match(name, /^NW-\d{4}-000002\.pdf$/);
+  // The paid renewal has its invoice, too, and not the credit note.
+  await page.goto(`${backend.address}/app/licenses/${license}/renewals`);
+  const again = page.waitForEvent('download');
+  await page
+    .getByRole('row', { name: /49\.99/ })
+    .getByRole('button', { name: /^NW-/ })
+    .click();
+  assert.match((await again).suggestedFilename(), /^NW-\d{4}-00000[13]\.pdf$/);
+  await takeScreenshot(page, 'story-history-invoice');
   await close(page);
   const file = `/api/v1/invoices/${name.replace('.pdf', '')}/file`;
   assert.equal((await backend.call('GET', file, backend.token('subscriber', people.nora))).status, 404);
@@ -941,6 +1028,15 @@ test('the owner answers “was this you?” after signing in, and the operator f
   await page.getByRole('button', { name: 'No, somebody else' }).click();
   await page.getByText('We asked you. You said that it was not you. We will review your answer.', { exact: false }).waitFor();
   await gone(page.getByRole('heading', { name: 'Was this you?' }));
+  // Somebody else may know the token.
+  await page.goto(`${backend.address}/app/`);
+  await page.getByRole('link', { name: /^Go to the token/ }).click();
+  await page.getByRole('button', { name: 'Change token' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Change token' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.goto(`${backend.address}/app/`);
+  await page.getByRole('heading', { name: 'Your licenses' }).waitFor();
+  await gone(page.getByRole('link', { name: /^Go to the token/ }));
   await close(page);
   assert.deepEqual((await backend.call('POST', path, owner, { was_you: false })).body, {
     alert_id: alert,

@@ -219,6 +219,7 @@ const tasks = [
   ['AGREE_TO_PRICE', ['RUNNING', 'IN_GRACE', 'ENDED'], 'price_consent', null],
   ['RENEW_IN_GRACE', ['IN_GRACE']],
   ['ANSWER_ALERT', ['RUNNING']],
+  ['CHANGE_TOKEN', ['RUNNING']],
   ['CONNECT_EA', ['RUNNING']],
   ['REPLACE_CARD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'expired_card'],
   ['ADD_PAYMENT_METHOD', ['RUNNING', 'IN_GRACE', 'ENDED'], 'no_payment_method'],
@@ -253,6 +254,8 @@ for (const locale of ['en-US', 'de-DE'])
     );
     await page.goto(`${backend.address}/app/`);
     await page.locator('.task').first().waitFor();
+    assert.equal(await page.locator('.task').count(), 6);
+    await page.getByRole('button', { name: `${tasks.length}` }).click();
     const shown = await page
       .locator('.task')
       .evaluateAll((cards) => cards.map((card) => ['h3', 'p', 'a'].map((part) => card.querySelector(part).textContent.trim())));

@@ -192,7 +192,7 @@ public sealed class HealthStore(LicenseDatabase database)
                g.received::bigint as signals_received, g.rejected::bigint as signals_rejected, e.severities, e.answerable,
                n.auto_renew, n.price_usd, n.last_paid_usd, n.amount_usd, n.is_price_frozen, n.price_accepted, n.wallet_usd,
                n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id, n.expiry_month, n.expiry_year,
-               n.details_changed_at, n.last_decline, n.is_charge_open
+               n.details_changed_at, n.last_decline, n.is_charge_open, v.causes, v.last_lift_at
         from unnest(@subscriptionIds) as a (subscription_id)
         join subscriptions s using (subscription_id)
         cross join lateral (
@@ -220,6 +220,11 @@ public sealed class HealthStore(LicenseDatabase database)
             where e.subscription_id = a.subscription_id and is_alert_open(e.status) and is_about_use(e.activity_type)
         ) e
         cross join lateral open_suspension_facts(a.subscription_id, t.token_id, null, s.state, s.paused_reason) o
+        cross join lateral (
+            select coalesce(array_agg(v.cause) filter (where v.closed_at is null), '{}') as causes,
+                   max(v.closed_at) filter (where v.closed_how = 'OWNER') as last_lift_at
+            from license_suspensions v where v.subscription_id = a.subscription_id
+        ) v
         -- The renewal as the charge and its preview read it. Without the limit, the planner would compute the view for all licenses.
         cross join lateral (
             select r.auto_renew, r.price_usd, r.last_paid_usd, r.amount_usd, r.is_price_frozen, r.price_accepted, r.wallet_usd,
@@ -290,7 +295,11 @@ public sealed class HealthStore(LicenseDatabase database)
                 row.GetFieldValue<bool[]>("answerable"),
                 (severity, canAnswer) => new OpenAlert(EnumWords.Parse<AlertSeverity>(severity), canAnswer))],
             new PaymentFacts(
-                row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle, row.GetBoolean("is_charge_open"))));
+                row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle, row.GetBoolean("is_charge_open")))
+        {
+            CanLift = row.GetFieldValue<string[]>("causes").Any(
+                cause => SubscriberLift.IsAllowed(cause, row.Time("last_lift_at"), row.Time("now")!.Value)),
+        });
 
     private static RenewalForecast Forecast(DbDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>
         RenewalForecast.OfPayment(

@@ -53,7 +53,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score)
     {
         HealthAction.Renew or HealthAction.TurnOnAutoRenewal => $"/app/licenses/{subscriptionId}/renewals",
         HealthAction.AddPaymentMethod or HealthAction.ReplaceCard => "/app/payment-methods",
-        HealthAction.Appeal => $"/app/licenses/{subscriptionId}/suspension",
+        HealthAction.LiftSuspension or HealthAction.Appeal => $"/app/licenses/{subscriptionId}/suspension",
         HealthAction.RemoveDevice or HealthAction.KeepDevices => $"/app/licenses/{subscriptionId}/devices",
         HealthAction.AnswerAlert => $"/app/licenses/{subscriptionId}/activity",
         _ => null,

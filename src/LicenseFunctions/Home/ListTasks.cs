@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Suspicion;
@@ -7,6 +8,7 @@ using Licensing;
 using Licensing.Devices;
 using Licensing.Home;
 using Licensing.Renewals;
+using Microsoft.AspNetCore.Http;
 
 namespace LicenseFunctions.Home;
 
@@ -28,16 +30,40 @@ public sealed class ListTasks(
     LicenseDatabase database, LicenseListStore licenses, RenewalReads renewals, AlertStore alerts, DeviceStore devices,
     RenewalPolicy policy, TimeProvider time)
 {
-    private const int MostLicenses = 100;
+    private const int MostLicenses = 1_000;
 
-    public Task<TaskList> RunAsync(Guid subscriberId, CancellationToken cancellationToken) =>
-        database.ReadLatestAsync(token => ReadAsync(subscriberId, token), cancellationToken);
-
-    private async Task<TaskList> ReadAsync(Guid subscriberId, CancellationToken cancellationToken)
+    /// <summary>The tasks of all licenses of the customer, or of the one that <c>subscription_id</c> names.</summary>
+    public async Task<Outcome<TaskList>> RunAsync(IQueryCollection query, Guid subscriberId, CancellationToken cancellationToken)
     {
-        var listed = await licenses.ListAsync(new LicenseFilter(subscriberId), MostLicenses, cancellationToken);
-        var next = (await renewals.NextOfAsync(subscriberId, cancellationToken)).ToDictionary(one => one.SubscriptionId);
+        var parameters = new ListQuery(query);
+        var only = parameters.Id("subscription_id", "the id of a license");
+        return parameters.Refusal is { } wrong
+            ? wrong
+            : await database.ReadLatestAsync(token => ReadAsync(subscriberId, only, token), cancellationToken);
+    }
+
+    private async Task<Outcome<TaskList>> ReadAsync(Guid subscriberId, Guid? only, CancellationToken cancellationToken)
+    {
+        if (only is not { } subscriptionId)
+        {
+            return await OfAsync(
+                await licenses.ListAsync(new LicenseFilter(subscriberId), MostLicenses, cancellationToken),
+                await renewals.NextOfAsync(subscriberId, cancellationToken), subscriberId, cancellationToken);
+        }
+
+        return await licenses.FindAsync(subscriptionId, subscriberId, cancellationToken) is { } license
+            ? await OfAsync(
+                [license], await renewals.NextAsync(subscriptionId, cancellationToken) is { } one ? [one] : [], subscriberId,
+                cancellationToken)
+            : LicenseNotFound.Refusal;
+    }
+
+    private async Task<TaskList> OfAsync(
+        IReadOnlyList<ListedLicense> listed, IReadOnlyList<NextRenewal> renewalsOf, Guid subscriberId, CancellationToken cancellationToken)
+    {
+        var next = renewalsOf.ToDictionary(one => one.SubscriptionId);
         var questions = (await alerts.QuestionsAsync(subscriberId, cancellationToken)).ToLookup(one => one.SubscriptionId);
+        var denied = (await alerts.DeniedAsync(subscriberId, cancellationToken)).ToLookup(one => one.SubscriptionId);
         var refusals = await devices.RefusalsAsync(subscriberId, cancellationToken);
         var now = time.GetUtcNow();
         var rejected = (next.Values.Any(one => one.Status is not null) ? await renewals.DeclinedAsync(subscriberId, cancellationToken) : [])
@@ -56,6 +82,7 @@ public sealed class ListTasks(
                 questions[license.SubscriptionId].FirstOrDefault()?.AlertId, refused[license.SubscriptionId].FirstOrDefault()?.AlertId)
             {
                 IsUnused = license is { LastUsedAt: null, DeviceCount: 0 },
+                DeniedId = denied[license.SubscriptionId].FirstOrDefault()?.AlertId,
             }),
             now), [.. next.Values.Select(one => Planned(one, now)).OfType<PlannedRenewal>()]);
     }

@@ -10,10 +10,10 @@ public sealed class TaskFunctions(ListTasks list)
     [Function("ListTasks")]
     [Access(CallerRole.Subscriber)]
     [Operation(
-        "Lists what the customer has to do about all licenses, the most urgent first, and what is charged next.",
-        Reply = typeof(TaskList))]
+        "Lists what the customer has to do about all licenses, or about one, the most urgent first, and what is charged next.",
+        Reply = typeof(TaskList), Query = ["subscription_id"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/tasks")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(await list.RunAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken), Json.Options);
+        (await list.RunAsync(request.Query, request.HttpContext.Caller().UserId!.Value, cancellationToken)).ToResult();
 }

@@ -4,6 +4,7 @@ using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.Renewals;
 using Licensing;
+using Licensing.Home;
 using Licensing.Renewals;
 using Npgsql;
 
@@ -25,6 +26,9 @@ public sealed record SavedPaymentMethod
     public int? ExpiryMonth { get; init; }
 
     public int? ExpiryYear { get; init; }
+
+    /// <summary>By the printed month: a card that expires within 30 days expires soon.</summary>
+    public CardValidity Validity { get; init; }
 
     public required bool IsDefault { get; init; }
 
@@ -52,8 +56,10 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
     {
         await using var session = await database.OpenAsync(cancellationToken);
         (var connection, cancellationToken) = session;
-        return [.. await connection.QueryAsync<SavedPaymentMethod>(
-            new CommandDefinition(List, new { userId }, cancellationToken: cancellationToken))];
+        var now = time.GetUtcNow();
+        var methods = await connection.QueryAsync<SavedPaymentMethod>(
+            new CommandDefinition(List, new { userId }, cancellationToken: cancellationToken));
+        return [.. methods.Select(one => one with { Validity = CardValidities.Of(one.ExpiryMonth, one.ExpiryYear, now) })];
     }
 
     private const string Customer = """
@@ -285,6 +291,15 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         [.. await connection.QueryAsync<Guid>(
             new CommandDefinition(Owners, new { provider, paymentId }, cancellationToken: cancellationToken))];
 
+    // An expired default card can't pay: a customer who adds another one wants that one to pay.
+    private const string ReplaceExpiredDefault = """
+        update user_payment_methods d set is_default = false
+        where d.user_id = @userId and d.is_default
+          and (d.expiry_year, d.expiry_month)
+              < (extract(year from @now at time zone 'UTC')::int, extract(month from @now at time zone 'UTC')::int)
+          and not exists (select from user_payment_methods k where k.user_id = @userId and k.provider_payment_id = @PaymentId)
+        """;
+
     private const string Save = """
         insert into user_payment_methods as m (
             user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand, expiry_month, expiry_year,
@@ -310,22 +325,23 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         foreach (var userId in users)
         {
             await LockAsync(connection, userId, cancellationToken);
-            var id = await connection.ExecuteScalarAsync<Guid?>(new CommandDefinition(
-                Save,
-                new
-                {
-                    provider,
-                    saved.CustomerId,
-                    saved.PaymentId,
-                    saved.PaymentType,
-                    saved.LastFour,
-                    saved.Brand,
-                    saved.ExpiryMonth,
-                    saved.ExpiryYear,
-                    userId,
-                    now = time.GetUtcNow().UtcDateTime,
-                },
-                cancellationToken: cancellationToken));
+            var parameters = new
+            {
+                provider,
+                saved.CustomerId,
+                saved.PaymentId,
+                saved.PaymentType,
+                saved.LastFour,
+                saved.Brand,
+                saved.ExpiryMonth,
+                saved.ExpiryYear,
+                userId,
+                now = time.GetUtcNow().UtcDateTime,
+            };
+            await connection.ExecuteAsync(
+                new CommandDefinition(ReplaceExpiredDefault, parameters, cancellationToken: cancellationToken));
+            var id = await connection.ExecuteScalarAsync<Guid?>(
+                new CommandDefinition(Save, parameters, cancellationToken: cancellationToken));
             if (id is not { } paymentMethodId)
                 continue;
             await AuditAsync(connection, Actor.Service, "payment_method.saved", paymentMethodId, cancellationToken);

@@ -24,6 +24,12 @@ public sealed record WalletEntry
     /// <summary>The name of the license's master.</summary>
     public string? Master { get; init; }
 
+    /// <summary>
+    /// card or paypal: a deposit is money that was charged there for a renewal, and a withdrawal is money that went back there. Null for
+    /// all other entries.
+    /// </summary>
+    public string? Method { get; init; }
+
     public string? Description { get; init; }
 
     /// <summary>What the description says, as a code, with the day of <see cref="Day"/>; null for entries of the platform.</summary>
@@ -69,7 +75,11 @@ public sealed class WalletStore(LicenseDatabase database)
         )
         select p.ledger_id as entry_id, shown_time(p.created_at) as at, p.entry_type::text as type,
                coalesce(amount_of(p.amount_usd), 0) as amount_usd, coalesce(amount_of(p.balance_after), 0) as balance_after_usd,
-               s.subscription_id, split_part(m.email, '@', 1) as master, p.description
+               s.subscription_id, split_part(m.email, '@', 1) as master, p.description,
+               case when r.renewal_id is not null and p.entry_type in ('DEPOSIT', 'WITHDRAWAL')
+                    then case when exists (select from renewal_attempts a
+                                           where a.renewal_id = r.renewal_id and a.status = 'succeeded' and a.provider = 'paypal')
+                              then 'paypal' else 'card' end end as method
         from page p
         left join renewals r on r.renewal_id = p.reference_id
         left join subscriptions s on s.subscription_id in (r.subscription_id, p.reference_id) and s.subscriber_id = @userId

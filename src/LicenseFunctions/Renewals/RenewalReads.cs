@@ -30,6 +30,15 @@ public sealed record RenewalHistoryRow
     /// <summary>nothing, wallet or card; deferred while it waits for the next charge; null if it isn't paid.</summary>
     public string? PaidWith { get; init; }
 
+    /// <summary>The brand of the card that was charged, paypal for a PayPal account; null if none was, or if it is not known.</summary>
+    public string? CardBrand { get; init; }
+
+    /// <summary>Its last digits; null if they are not known.</summary>
+    public string? CardLastFour { get; init; }
+
+    /// <summary>The number of the invoice; null if none was issued.</summary>
+    public string? Invoice { get; init; }
+
     /// <summary>Where the paid period ends now: a refund or a lost dispute may have shortened it; null if it isn't paid.</summary>
     public DateTime? PaidUntil { get; init; }
 
@@ -166,6 +175,10 @@ public sealed class RenewalReads(LicenseDatabase database)
                past_time(h.previous_expiry) as previous_expiry, past_time(h.new_expiry) as new_expiry, h.payment_provider,
                h.payment_transaction_id, h.status, h.failure_reason, paid.paid_until,
                coalesce((select p.paid_with from renewals p where p.renewal_id = paid.settled_by), paid.paid_with) as paid_with,
+               c.brand as card_brand, c.last_four as card_last_four,
+               (select i.number from invoices i
+                where i.renewal_id = coalesce(paid.settled_by, paid.renewal_id) and i.kind = 'invoice'
+                order by i.issued_at, i.sequence limit 1) as invoice,
                round(coalesce(e.refunded_minor, 0) / 100.0, 2) as refunded_usd,
                round(coalesce(e.charged_back_minor, 0) / 100.0, 2) as charged_back_usd,
                exists (select from payment_reversals d
@@ -175,6 +188,10 @@ public sealed class RenewalReads(LicenseDatabase database)
         left join renewals r on r.renewal_id = coalesce(a.renewal_id, h.renewal_id)
         left join renewals paid on paid.renewal_id = r.renewal_id and h.status = 'success' and paid.status = 'applied'
         left join reversal_effects e on e.renewal_id = paid.renewal_id
+        -- A deferred renewal was paid by the charge that settled it.
+        left join user_payment_methods c on c.payment_method_id = coalesce(
+            h.payment_method_id, a.payment_method_id,
+            (select s.payment_method_id from renewal_attempts s where s.renewal_id = paid.settled_by and s.status = 'succeeded' limit 1))
         where h.subscription_id = @subscriptionId
         order by h.attempted_at desc, h.renewal_id
         limit @limit

@@ -369,6 +369,24 @@ public sealed class AlertStore(LicenseDatabase database)
             new CommandDefinition(Questions, new { subscriberId }, cancellationToken: session.Token))).AsList();
     }
 
+    private const string Denied = """
+        select distinct on (a.subscription_id) a.alert_id, a.subscription_id
+        from suspicious_activity_alerts a
+        join subscriptions s on s.subscription_id = a.subscription_id
+        where s.subscriber_id = @subscriberId and is_alert_open(a.status) and a.customer_denied_at is not null
+          and not exists (select from license_token_replacements r
+                          where r.subscription_id = a.subscription_id and r.replaced_at >= a.customer_denied_at)
+        order by a.subscription_id, a.customer_denied_at desc, a.alert_id
+        """;
+
+    /// <summary>The alert of each license about which a subscriber said "it was somebody else", until the token is changed.</summary>
+    public async Task<IReadOnlyList<AlertQuestion>> DeniedAsync(Guid subscriberId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<AlertQuestion>(
+            new CommandDefinition(Denied, new { subscriberId }, cancellationToken: session.Token))).AsList();
+    }
+
     private const string Move = """
         update suspicious_activity_alerts
         set status = @status, updated_at = @now, resolution_notes = coalesce(@notes, resolution_notes),

@@ -323,7 +323,8 @@ public sealed class DeviceStore(LicenseDatabase database)
                exists (select from license_devices d
                        where d.subscription_id = a.subscription_id and d.device_key = a.evidence ->> 'device_key'
                          and d.removed_at is null) as is_registered,
-               is_device_granted(a.subscription_id, a.evidence ->> 'device_key') as is_granted
+               is_device_granted(a.subscription_id, a.evidence ->> 'device_key') as is_granted,
+               a.customer_denied_at is not null as is_denied
         from subscriptions s
         cross join lateral (
             select * from suspicious_activity_alerts a

@@ -18,10 +18,13 @@ public sealed record DeviceList(
 /// <param name="DeviceId">Null for a device that is in the usage log but never sent a check.</param>
 /// <param name="IpAddress">Its last address. Country and city are its last known location.</param>
 /// <param name="UsageCount">Usage records within 30 days.</param>
+/// <param name="HasExtraSlot">An operator admitted it beyond the limit, so its removal frees no slot for another device.</param>
+/// <param name="FreesSlot">Whether another device can get a slot when this one is removed.</param>
 /// <param name="Networks">The networks that it was seen from within 30 days, the latest first.</param>
 public sealed record ListedDevice(
     Guid? DeviceId, string? Name, string EaInstanceId, long Mt5AccountNumber, string? IpAddress, string? CountryCode, string? City,
-    DateTimeOffset? FirstSeen, DateTimeOffset LastSeen, bool InUse, long UsageCount, IReadOnlyList<ListedNetwork> Networks);
+    DateTimeOffset? FirstSeen, DateTimeOffset LastSeen, bool InUse, long UsageCount, bool HasExtraSlot, bool FreesSlot,
+    IReadOnlyList<ListedNetwork> Networks);
 
 /// <param name="Network">An IPv4 address or the /64 of an IPv6 one.</param>
 public sealed record ListedNetwork(string Network, string? CountryCode, string? City, DateTimeOffset LastSeen, long UsageCount);
@@ -46,24 +49,26 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
         // A check's network is not an address. With DEVICE_IDENTITY=ip_ea_account, it would look like another device.
         var checkedFrom = networks.ToLookup(network => network.DeviceId);
         var byKey = checkedFrom[null].ToLookup(network => Key(network.EaInstanceId, network.Mt5AccountNumber, network.IpAddress));
+        var slotsUsed = rows.Count(row => row.Slot is not null);
+        var freesSlot = DeviceAdmission.FreeSlots(slotsUsed - 1, settings.Policy.MaxDevices) > 0;
         // Several rows have one key if DEVICE_IDENTITY was changed after they were written.
         var known = rows.ToLookup(row => Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress));
         var devices = rows.Where(row => row.RemovedAt is null)
             .Select(row => Registered(
-                row, checkedFrom[row.DeviceId].Concat(byKey[Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress)]), now))
+                row, checkedFrom[row.DeviceId].Concat(byKey[Key(row.EaInstanceId, row.Mt5AccountNumber, row.IpAddress)]), freesSlot, now))
             .Concat(byKey
                 .Where(group => known[group.Key].All(row => group.Max(one => one.LastSeen) > row.RemovedAt))
                 .Select(group => OnlyUsed(group, now)))
             .OrderByDescending(device => device.LastSeen)
             .ToList();
-        var slotsUsed = rows.Count(row => row.Slot is not null);
         var slotsGranted = rows.Count(row => row.BeyondLimit);
         return new DeviceList(
             subscriptionId, devices.Count, settings.Policy.MaxDevices + slotsGranted, slotsUsed + slotsGranted,
             DeviceAdmission.FreeSlots(slotsUsed, settings.Policy.MaxDevices), slotsGranted, devices);
     }
 
-    private ListedDevice Registered(DeviceRow row, IEnumerable<DeviceNetworkRow> networks, DateTimeOffset now)
+    /// <param name="freesSlot">Whether the removal of a device with a slot frees one.</param>
+    private ListedDevice Registered(DeviceRow row, IEnumerable<DeviceNetworkRow> networks, bool freesSlot, DateTimeOffset now)
     {
         var current = lastSeen.Unwritten(row.DeviceId) is { } sighting && sighting.At > row.LastSeenAt
             ? new DeviceNetworkRow
@@ -82,7 +87,14 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
                 IpAddress = row.IpAddress,
                 LastSeen = row.LastSeenAt,
             };
-        return OnlyUsed(networks.Append(current), now) with { DeviceId = row.DeviceId, Name = row.Name, FirstSeen = Utc(row.FirstSeenAt) };
+        return OnlyUsed(networks.Append(current), now) with
+        {
+            DeviceId = row.DeviceId,
+            Name = row.Name,
+            FirstSeen = Utc(row.FirstSeenAt),
+            HasExtraSlot = row.BeyondLimit,
+            FreesSlot = freesSlot && row.Slot is not null,
+        };
     }
 
     private static ListedDevice OnlyUsed(IEnumerable<DeviceNetworkRow> rows, DateTimeOffset now)
@@ -102,7 +114,8 @@ public sealed class ListDevices(LicenseDatabase database, DeviceStore store, Las
         var seen = Utc(latest.LastSeen);
         return new ListedDevice(
             null, null, latest.EaInstanceId, latest.Mt5AccountNumber, latest.IpAddress, location?.CountryCode, location?.City,
-            null, seen, now - seen < DeviceAdmission.ActiveWithin, newestFirst.Sum(row => row.UsageCount), networks);
+            null, seen, now - seen < DeviceAdmission.ActiveWithin, newestFirst.Sum(row => row.UsageCount),
+            HasExtraSlot: false, FreesSlot: false, networks);
     }
 
     private string Key(string ea, long account, string? address) =>

@@ -20,15 +20,19 @@ public sealed record RefusalRow
 
     /// <summary>An operator allowed the device: it is admitted at its next check.</summary>
     public required bool IsGranted { get; init; }
+
+    /// <summary>The customer said that it is somebody else's.</summary>
+    public bool IsDenied { get; init; }
 }
 
 /// <summary>A device that a check refused, from the evidence of its alert.</summary>
 /// <param name="RefusedAt">The last time.</param>
 /// <param name="Refusals">How often.</param>
 /// <param name="IsAdmitted">It has a slot, or gets one at its next check.</param>
+/// <param name="IsDenied">The customer said that it is somebody else's.</param>
 public sealed record RefusedDevice(
     Guid AlertId, Guid SubscriptionId, string Key, DeviceClaim Claim, string? CountryCode, string? City, DateTimeOffset RefusedAt,
-    int Refusals, bool HasSuspended, bool IsAdmitted)
+    int Refusals, bool HasSuspended, bool IsAdmitted, bool IsDenied = false)
 {
     private static readonly TimeSpan WaitsFor = TimeSpan.FromDays(30);
 
@@ -47,7 +51,7 @@ public sealed record RefusedDevice(
             return new RefusedDevice(
                 row.AlertId, row.SubscriptionId, root.GetProperty("device_key").GetString()!, claim, Text(device, "country"),
                 Text(device, "city"), last, root.TryGetProperty("refusals", out var count) ? count.GetInt32() : 1, row.HasSuspended,
-                row.IsRegistered || row.IsGranted);
+                row.IsRegistered || row.IsGranted, row.IsDenied);
         }
         catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException or FormatException
             or ArgumentNullException)
@@ -56,10 +60,12 @@ public sealed record RefusedDevice(
         }
     }
 
-    /// <summary>The devices that were refused within 30 days and have no slot, each once, the latest first.</summary>
+    /// <summary>
+    /// The devices that were refused within 30 days and have no slot, each once, the latest first; without those that are somebody else's.
+    /// </summary>
     public static IReadOnlyList<RefusedDevice> Waiting(IEnumerable<RefusedDevice> refusals, DateTimeOffset now) =>
     [
-        .. refusals.Where(one => !one.IsAdmitted && now - one.RefusedAt < WaitsFor)
+        .. refusals.Where(one => one is { IsAdmitted: false, IsDenied: false } && now - one.RefusedAt < WaitsFor)
             .OrderByDescending(one => one.RefusedAt)
             .DistinctBy(one => (one.SubscriptionId, one.Key)),
     ];

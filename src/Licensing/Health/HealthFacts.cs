@@ -29,7 +29,11 @@ public sealed record HealthFacts(
     long SignalsRejected,
     IReadOnlyList<OpenAlert> OpenAlerts,
     PaymentFacts Payment,
-    LicenseCode Code = LicenseCode.Valid);
+    LicenseCode Code = LicenseCode.Valid)
+{
+    /// <summary>Whether the license is suspended for too many devices, and the customer may lift that now.</summary>
+    public bool CanLift { get; init; }
+}
 
 /// <param name="CanAnswer">Whether it waits for the customer's answer; otherwise it waits for an operator.</param>
 public sealed record OpenAlert(AlertSeverity Severity, bool CanAnswer = true);

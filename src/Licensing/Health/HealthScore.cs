@@ -102,6 +102,12 @@ public static class HealthScore
                     HealthPart.Status, StatusPoints, new Why(HealthReason.Inactive, "The subscription is not active"),
                     HealthAction.ContactSupport, "Ask the platform's support to activate the subscription");
                 break;
+            case LicenseStatus.Suspended when facts.CanLift:
+                yield return Loss(
+                    HealthPart.Status, StatusPoints,
+                    new Why(HealthReason.SuspendedLiftable, "The license is suspended"),
+                    HealthAction.LiftSuspension, "Lift the suspension");
+                break;
             case LicenseStatus.Suspended:
                 yield return Loss(
                     HealthPart.Status, StatusPoints, new Why(HealthReason.Suspended, "The license is suspended"),

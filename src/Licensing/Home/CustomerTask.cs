@@ -30,6 +30,9 @@ public enum CustomerTaskKind
     /// <summary>"Was this you?"</summary>
     AnswerAlert,
 
+    /// <summary>The customer said "it was somebody else", who may have the token.</summary>
+    ChangeToken,
+
     /// <summary>No expert advisor has used the license yet.</summary>
     ConnectEa,
 
@@ -153,6 +156,9 @@ public sealed record TaskFacts(
     /// <summary>No expert advisor has used it yet.</summary>
     public bool IsUnused { get; init; }
 
+    /// <summary>The alert about which the customer said "it was somebody else", until the token is changed; null for none.</summary>
+    public Guid? DeniedId { get; init; }
+
     public bool CanTrade => !IsSuspended && Code is LicenseCode.Valid or LicenseCode.Grace;
 }
 
@@ -185,13 +191,20 @@ public static class CustomerTasks
 
     private static IEnumerable<CustomerTask> Of(TaskFacts license, DateTimeOffset now)
     {
-        if ((OfSuspension(license) ?? OfRenewal(license, now)) is { } task)
+        var suspension = OfSuspension(license);
+        if ((suspension ?? OfRenewal(license, now)) is { } task)
             yield return task;
+        // No answer and no choice of devices makes it work again.
+        if (license.Code is LicenseCode.Revoked)
+            yield break;
         if (license is { IsUnused: true, CanTrade: true })
             yield return new CustomerTask(CustomerTaskKind.ConnectEa, license.SubscriptionId, license.Master);
         if (license.QuestionId is { } question)
             yield return new CustomerTask(CustomerTaskKind.AnswerAlert, license.SubscriptionId, license.Master, AlertId: question);
-        if (license.RefusedId is { } refused)
+        if (license.DeniedId is { } denied)
+            yield return new CustomerTask(CustomerTaskKind.ChangeToken, license.SubscriptionId, license.Master, AlertId: denied);
+        // The suspension comes first: the same refusal may be its cause, and its page names the device.
+        if (suspension is null && license.RefusedId is { } refused)
             yield return new CustomerTask(CustomerTaskKind.DecideDevice, license.SubscriptionId, license.Master, AlertId: refused);
     }
 

@@ -104,9 +104,13 @@ public sealed record SavedCard(
             : null;
 
     /// <summary>When the card becomes invalid (start of the month after the printed one, UTC); null if no month is printed.</summary>
-    public DateTimeOffset? ExpiresAt => ExpiryMonth is { } month and >= 1 and <= 12 && ExpiryYear is { } year and > 0 and < 9999
-        ? new DateTimeOffset(year, month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1)
-        : null;
+    public DateTimeOffset? ExpiresAt => EndOf(ExpiryMonth, ExpiryYear);
+
+    /// <inheritdoc cref="ExpiresAt"/>
+    public static DateTimeOffset? EndOf(int? expiryMonth, int? expiryYear) =>
+        expiryMonth is { } month and >= 1 and <= 12 && expiryYear is { } year and > 0 and < 9999
+            ? new DateTimeOffset(year, month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1)
+            : null;
 
     /// <summary>
     /// Whether a charge may have another outcome than the attempt: it is another card, or the same card with new details.

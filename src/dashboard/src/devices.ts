@@ -10,6 +10,10 @@ export type Device = {
   last_seen: string;
   in_use: boolean;
   usage_count: number;
+  /** An operator admitted it beyond the limit. */
+  has_extra_slot: boolean;
+  /** Whether another device can get a slot when this one is removed. */
+  frees_slot: boolean;
   networks: { network: string; country_code: string | null; city: string | null; last_seen: string; usage_count: number }[];
 };
 export type DeviceList = {

@@ -92,6 +92,9 @@ export const format = {
   /** A card's brand as its owner writes it; the provider has it in lower case. */
   brand: (brand: string | null) =>
     brand ? (brands[brand] ?? `${brand.charAt(0).toUpperCase()}${brand.slice(1)}`) : t('cards.unknownBrand'),
+  /** "Visa ••9995". */
+  card: (brand: string | null, four: string | null) =>
+    four && brand !== 'paypal' ? t('cards.short', { brand: format.brand(brand), four }) : format.brand(brand),
   /** With a sign. */
   points: (n: number) => minus(of().points.format(n)),
   /** With a sign, for an entry of a wallet. */

@@ -18,7 +18,7 @@ export type Invoice = {
 export type InvoiceList = { is_on: boolean; invoices: Invoice[]; next: string | null };
 
 /** Saves an invoice as a file, in the language of the page. */
-function download(number: string, kind: 'pdf' | 'xml') {
+export function download(number: string, kind: 'pdf' | 'xml') {
   const query = new URLSearchParams({ format: kind, language: language.get() });
   return saveFile(`/api/v1/invoices/${encodeURIComponent(number)}/file?${query}`, `${number}.${kind}`);
 }

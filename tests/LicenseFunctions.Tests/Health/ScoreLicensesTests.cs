@@ -384,24 +384,37 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
 
         Assert.Equal(100, reply.HealthScore);
         Assert.Empty(reply.SuspiciousActivities);
+        Assert.Equal(0, await database.QueryAsync<int>("select open_alerts from v_license_health"));
+        await database.ExecuteAsync("update suspicious_activity_alerts set activity_type = 'MULTIPLE_IPS'");
+        Assert.Equal(1, await database.QueryAsync<int>("select open_alerts from v_license_health"));
     }
 
-    [Fact]
-    public async Task Show_ASuspendedLicense_LinksToTheAppeal()
+    [Theory]
+    [InlineData("DEVICE_LIMIT", 31, HealthAction.LiftSuspension)]
+    [InlineData("DEVICE_LIMIT", 29, HealthAction.Appeal)]
+    [InlineData("DETECTOR", 31, HealthAction.Appeal)]
+    public async Task Show_ASuspendedLicense_LinksToTheLiftOrToTheAppeal(string cause, int liftedDaysAgo, HealthAction action)
     {
         await database.ExecuteAsync(
             """
             update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Auto-suspended: x';
             update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License suspended: x';
             insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids)
-            select subscription_id, 'DEVICE_LIMIT', 'License suspended: x', 'SYNCED', array(select token_id from license_tokens)
+            select subscription_id, @cause, 'License suspended: x', 'SYNCED', array(select token_id from license_tokens)
+            from subscriptions;
+            insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids, suspended_at, closed_at, closed_how)
+            select subscription_id, 'DEVICE_LIMIT', 'License suspended: x', 'SYNCED', '{}', now() - make_interval(days => @liftedDaysAgo),
+                   now() - make_interval(days => @liftedDaysAgo), 'OWNER'
             from subscriptions
-            """);
+            """, new { cause, liftedDaysAgo });
 
         var reply = (await show.RunAsync(new Caller(CallerRole.Operator), license, Stop)).Value;
 
         Assert.Equal(("SUSPENDED", 60), (reply.Status, reply.HealthScore));
-        Assert.Contains(reply.Contributions, contribution => contribution.Link == $"/app/licenses/{license}/suspension");
+        Assert.Equal(
+            (action, $"/app/licenses/{license}/suspension"),
+            reply.Contributions.Where(one => one.Code is HealthReason.Suspended or HealthReason.SuspendedLiftable)
+                .Select(one => (one.Action, one.Link)).Single());
     }
 
     [Fact]

@@ -124,6 +124,22 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Theory]
+    [InlineData(3600)]
+    [InlineData(0)]
+    public async Task Token_Rotated_ActivitySaysUntilWhenTheOldOneWorks(int overlapSeconds)
+    {
+        Assert.Null((await app.GetAsync(License + "/activity", Owner)).Body!["previous_token_until"]);
+
+        var (_, rotated, _) = await app.PostAsync(License + "/token", Owner, new { overlap_seconds = overlapSeconds });
+
+        var until = (DateTimeOffset?)(await app.GetAsync(License + "/activity", Owner)).Body!["previous_token_until"];
+        Assert.Equal(overlapSeconds > 0, until is not null);
+        Assert.Equal((DateTimeOffset?)rotated!["previous_valid_until"], until);
+        await scene.Database.ExecuteAsync("update license_token_replacements set overlap_until = now()");
+        Assert.Null((await app.GetAsync(License + "/activity", Owner)).Body!["previous_token_until"]);
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(null)]
     public async Task Token_RotatedWithoutABody_EndsTheOldOne(int? length)

@@ -4,6 +4,7 @@ using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Tests.Infrastructure.Payments;
 using LicenseFunctions.Tests.Support;
 using Licensing;
+using Licensing.Home;
 using Licensing.Renewals;
 using StripeStandIn;
 using Xunit;
@@ -42,6 +43,9 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         var card = Assert.Single(await store.ListAsync(user, Cancel));
         Assert.Equal(("stripe", "card", "mastercard", "4444", 8, 2031, true),
             (card.PaymentProvider, card.PaymentType, card.Brand, card.LastFour, card.ExpiryMonth, card.ExpiryYear, card.IsDefault));
+        Assert.Equal(CardValidity.Valid, card.Validity);
+        await database.ExecuteAsync("update user_payment_methods set expiry_year = 2021");
+        Assert.Equal(CardValidity.Expired, Assert.Single(await store.ListAsync(user, Cancel)).Validity);
     }
 
     [Fact]
@@ -53,6 +57,21 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(["visa", "mastercard"], (await store.ListAsync(user, Cancel)).Select(card => card.Brand));
         Assert.Equal(1, await database.QueryAsync<int>("select count(distinct provider_customer_id)::int from user_payment_methods"));
         Assert.Single(stripe.StandIn.Account.Customers);
+    }
+
+    [Theory]
+    [InlineData(2021, "mastercard", "visa")]
+    [InlineData(null, "visa", "mastercard")]
+    public async Task Save_AnotherCard_BecomesTheDefaultIfTheDefaultHasExpired(int? year, params string[] brands)
+    {
+        await SaveCardAsync("pm_card_visa");
+        await database.ExecuteAsync("update user_payment_methods set expiry_year = coalesce(@year, expiry_year)", new { year });
+
+        await SaveCardAsync("pm_card_mastercard");
+
+        var cards = await store.ListAsync(user, Cancel);
+        Assert.Equal(brands, cards.Select(card => card.Brand));
+        Assert.Equal([true, false], cards.Select(card => card.IsDefault));
     }
 
     [Fact]

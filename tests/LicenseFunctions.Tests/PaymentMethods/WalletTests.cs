@@ -38,8 +38,12 @@ public sealed class WalletTests(PostgresFixture postgres)
 
         Assert.Equal((100m, 40m, 60m), (first.BalanceUsd, first.ReservedUsd, first.AvailableUsd));
         Assert.Equal(
-            [("FEE_SUBSCRIPTION", -29.5m, 100m, "m"), ("DEPOSIT", 29.5m, 129.5m, "m"), ("DEPOSIT", 100m, 100m, null)],
-            first.Entries.Concat(rest.Entries).Select(entry => (entry.Type, entry.AmountUsd, entry.BalanceAfterUsd, entry.Master)));
+            [
+                ("FEE_SUBSCRIPTION", -29.5m, 100m, "m", null), ("DEPOSIT", 29.5m, 129.5m, "m", "card"),
+                ("DEPOSIT", 100m, 100m, null, null),
+            ],
+            first.Entries.Concat(rest.Entries)
+                .Select(entry => (entry.Type, entry.AmountUsd, entry.BalanceAfterUsd, entry.Master, entry.Method)));
         Assert.Equal(scene.SubscriptionId, first.Entries[0].SubscriptionId);
         Assert.Null(rest.Next);
 

@@ -372,6 +372,17 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var payments = (await OperatorAsync($"/api/v1/licenses/{license}/payments"))["payments"]!.AsArray();
         Assert.Equal(0.60m, (decimal?)Assert.Single(payments)!["amount_usd"]);
         Assert.Equal(0m, (decimal?)(await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["debt_usd"]);
+
+        // The charge paid both periods.
+        await database.ExecuteAsync(
+            """
+            update user_payment_methods set brand = 'visa', last_four = '4242'
+            where user_id = (select subscriber_id from subscriptions where subscription_id = @license)
+            """, new { license });
+        var history = (await OperatorAsync($"/api/v1/licenses/{license}/renewals"))["renewals"]!.AsArray();
+        Assert.Equal(
+            [("card", "visa", "4242"), ("card", "visa", "4242")],
+            history.Select(row => ((string?)row!["paid_with"], (string?)row["card_brand"], (string?)row["card_last_four"])));
     }
 
     [Fact]

@@ -321,7 +321,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         var waiting = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
         await scene.Review.RunAsync(alert, new AlertReview(to, "Looked at") { Answer = answer }, Operator, Stop);
         var answered = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
-        var mails = await scene.Database.QueryAllAsync<string>(
+        var mails = await scene.Database.QueryAllAsync<string?>(
             "select payload #>> '{model,answer}' from outbox where payload ->> 'template' = 'appeal_answered'");
         var again = await AppealAsync(scene, owner);
 

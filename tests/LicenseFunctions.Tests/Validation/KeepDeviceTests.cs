@@ -96,6 +96,15 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         var list = (await new ListDevices(scene.Database.Database, scene.Devices, scene.LastSeen, scene.Settings, scene.Time).RunAsync(
             scene.SubscriptionId, scene.SubscriberId, LicenseScene.Stop)).Value;
         Assert.Equal((3, 3, 0, 1), (list.SlotsUsed, list.MaxDevices, list.SlotsFree, list.SlotsGranted));
+        Assert.Equal(
+            [("EA-1", false, true), ("EA-2", false, true), ("EA-3", true, false)],
+            list.Devices.Select(one => (one.EaInstanceId, one.HasExtraSlot, one.FreesSlot)).Order());
+
+        // The pages offer only what is accepted.
+        await scene.CheckAsync("EA-4", 4, "203.0.113.4");
+        var next = Assert.Single((await HistoryAsync(scene)).Waiting).AlertId;
+        Assert.Equal("NO_FREE_SLOT", (await KeepAsync(scene, next, await DeviceAsync(scene, "EA-3"))).Refusal?.Code);
+        Assert.Null((await KeepAsync(scene, next, await DeviceAsync(scene, "EA-1"))).Refusal);
     }
 
     [Theory]

@@ -41,6 +41,17 @@ public sealed class HealthScoreTests
         Assert.Equal(score, HealthScore.Of(Well with { Status = status }).Score);
 
     [Theory]
+    [InlineData(true, HealthAction.LiftSuspension)]
+    [InlineData(false, HealthAction.Appeal)]
+    public void Of_ASuspendedLicense_RecommendsAnAppealOnlyIfTheCustomerCannotLiftIt(bool canLift, HealthAction action)
+    {
+        var report = HealthScore.Of(Well with { Status = LicenseStatus.Suspended, CanLift = canLift });
+
+        Assert.Equal([action], report.Recommendations.Select(one => one.Action));
+        Assert.Equal(60, report.Score);
+    }
+
+    [Theory]
     [InlineData(23.9, 100)]
     [InlineData(24, 95)]
     [InlineData(71.9, 95)]
@@ -268,7 +279,7 @@ public sealed class HealthScoreTests
         },
         HealthAction.TurnOnAutoRenewal => facts with { Payment = facts.Payment with { AutoRenew = true } },
         HealthAction.AddPaymentMethod or HealthAction.ReplaceCard => facts with { Payment = facts.Payment with { Obstacle = null } },
-        HealthAction.Appeal or HealthAction.ContactSupport => facts with
+        HealthAction.LiftSuspension or HealthAction.Appeal or HealthAction.ContactSupport => facts with
         {
             Status = LicenseStatus.Active,
             ExpiresAt = facts.Now.AddDays(30),
@@ -299,10 +310,14 @@ public sealed class HealthScoreTests
             from canAnswer in Gen.Elements(true, false)
             select new OpenAlert(severity, canAnswer))
         from payment in Payments()
+        from canLift in Gen.Elements(true, false)
         select new HealthFacts(
             Now, status, Now.AddDays(-age), expiry == 0 ? null : Now.AddHours(expiry), used < 0 ? null : Now.AddHours(-used), devices, 2,
                 changes,
-            received, Math.Min(received, rejected), [.. alerts], payment);
+            received, Math.Min(received, rejected), [.. alerts], payment)
+        {
+            CanLift = canLift,
+        };
 
     private static Gen<PaymentFacts> Payments() =>
         from auto in Gen.Elements(true, false)

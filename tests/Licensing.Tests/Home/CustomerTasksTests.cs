@@ -197,7 +197,19 @@ public sealed class CustomerTasksTests
         { "new, manual, no price", Fine with { IsUnused = true, Renewal = Renewed(20, "off, no price") }, "ConnectEa" },
         { "new, nothing pays", Fine with { IsUnused = true, Renewal = Renewed(20, "nothing pays") }, "ConnectEa AddPaymentMethod" },
         { "a question", Fine with { QuestionId = Alert }, "AnswerAlert" },
+        { "somebody else", Fine with { DeniedId = Alert }, "ChangeToken" },
+        { "somebody else, suspended", Suspended("DETECTOR") with { DeniedId = Alert }, "ChangeToken AwaitReview" },
+        { "somebody else, revoked", Fine with { Code = LicenseCode.Revoked, DeniedId = Alert }, "AskSupport" },
         { "a refused device", Fine with { RefusedId = Alert }, "DecideDevice" },
+        { "a refused device, in its grace", InState("grace", Renewals["free"]) with { RefusedId = Alert }, "RenewInGrace DecideDevice" },
+        { "a refused device, may be lifted", Suspended("DEVICE_LIMIT", canLift: true) with { RefusedId = Alert }, "LiftSuspension" },
+        { "a refused device, appealed", Suspended("DETECTOR") with { RefusedId = Alert }, "AwaitReview" },
+        { "a question, appealed", Suspended("DETECTOR") with { QuestionId = Alert }, "AnswerAlert AwaitReview" },
+        { "a refused device, paused", Fine with { Code = LicenseCode.PausedToxic, RefusedId = Alert }, "AskPlatform" },
+        {
+            "a question and a refused device, revoked",
+            Fine with { Code = LicenseCode.Revoked, QuestionId = Alert, RefusedId = Alert }, "AskSupport"
+        },
     };
 
     [Theory]

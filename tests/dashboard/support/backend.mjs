@@ -299,7 +299,11 @@ export class Backend {
                               gives_up_at)
         select subscription_id, subscriber_id, start, 'auto', 'applied', 49.99, 'card', start, start + interval '30 days', start
         from license, (select now() - interval '300 days' as start) p
-        returning renewal_id, user_id
+        returning renewal_id, subscription_id, user_id, period_start, paid_until
+      ), history as (
+        insert into license_renewal_history (renewal_id, attempted_at, subscription_id, user_id, renewal_type, amount_usd, previous_expiry,
+                                             new_expiry, payment_provider, status)
+        select renewal_id, period_start, subscription_id, user_id, 'auto', 49.99, period_start, paid_until, 'stripe', 'success' from paid
       ), wallet as (
         insert into user_wallets (user_id, balance_usd) select user_id, 0 from paid on conflict do nothing
       )

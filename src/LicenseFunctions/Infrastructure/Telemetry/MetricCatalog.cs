@@ -32,7 +32,7 @@ public static class MetricCatalog
         new(Histogram, ProcessCounts.CheckSeconds, "Duration of a license check's decision.", "le",
             ProcessCounts.Bounds(ProcessCounts.CheckBounds)),
 
-        new(Counter, "suspicious_activities_total", "Raised alerts; each incident counts once.", "type",
+        new(Counter, "suspicious_activities_total", "Raised alerts without appeals; each incident counts once.", "type",
             [.. EnumWords.AllUpper<ActivityType>(), "TOO_MANY_DEVICES", "OPENED_UNDER_CLOSE_ONLY", "OTHER"]),
         new(Counter, "device_violations_total",
             "Devices beyond the limit that were refused (each once while its alert is open) or caused a suspension."),

@@ -116,23 +116,25 @@ export default function Activity({ id, license }: TabProps) {
           </p>
         )}
       </section>
-      <section className="card">
-        <h2>{t('activityPage.tokenOf')}</h2>
-        <p>{t(owner ? 'activityPage.wasItYou' : 'activityPage.customerToken')}</p>
-        {!token && activity.data?.previous_token_until && (
-          <p className="notice fair">{t('activityPage.oldTokenUntil', { time: format.moment(activity.data.previous_token_until) })}</p>
-        )}
-        <div className="actions">
-          <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
-        </div>
-        {token && (
-          <div className="notice good" role="status">
-            <p>{t(owner ? 'activityPage.tokenMade' : 'activityPage.customerTokenMade')}</p>
-            <Copy text={token.token} />
-            {token.previous_valid_until && <p>{t('activityPage.oldTokenUntil', { time: format.moment(token.previous_valid_until) })}</p>}
+      {license.status !== 'REVOKED' && (
+        <section className="card">
+          <h2>{t('activityPage.tokenOf')}</h2>
+          <p>{t(owner ? 'activityPage.wasItYou' : 'activityPage.customerToken')}</p>
+          {!token && activity.data?.previous_token_until && (
+            <p className="notice fair">{t('activityPage.oldTokenUntil', { time: format.moment(activity.data.previous_token_until) })}</p>
+          )}
+          <div className="actions">
+            <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
           </div>
-        )}
-      </section>
+          {token && (
+            <div className="notice good" role="status">
+              <p>{t(owner ? 'activityPage.tokenMade' : 'activityPage.customerTokenMade')}</p>
+              <Copy text={token.token} />
+              {token.previous_valid_until && <p>{t('activityPage.oldTokenUntil', { time: format.moment(token.previous_valid_until) })}</p>}
+            </div>
+          )}
+        </section>
+      )}
       <h2>{t('activityPage.locations')}</h2>
       <Show of={devices}>
         {(list) => (

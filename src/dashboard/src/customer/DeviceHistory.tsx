@@ -35,18 +35,21 @@ export function WaitingDevices({
   id,
   history,
   devices,
+  isFull,
   changed,
 }: {
   id: string;
   history?: History;
   devices: Device[];
+  /** No slot is free. */
+  isFull: boolean;
   changed: () => void;
 }) {
   const owner = !useIsOperator();
   const [asked, setAsked] = useState<Waiting>();
   const [leaves, setLeaves] = useState('');
   const action = useAction();
-  const registered = devices.filter((device) => device.device_id !== null);
+  const removable = devices.filter((device) => device.frees_slot);
   const waiting = history?.waiting ?? [];
   if (waiting.length === 0) return null;
   const close = () => {
@@ -68,9 +71,10 @@ export function WaitingDevices({
                   location: format.location(one.city, one.country_code),
                 })}{' '}
                 {t(one.has_suspended ? 'waiting.suspended' : 'waiting.why')}
+                {owner && isFull && removable.length === 0 && ` ${t('waiting.removeFirst')}`}
               </p>
             </div>
-            {owner && registered.length > 0 && (
+            {owner && removable.length > 0 && (
               <Button
                 look="main"
                 onPress={() => {
@@ -109,7 +113,7 @@ export function WaitingDevices({
       >
         <fieldset className="radios">
           <legend>{t('waiting.leaves')}</legend>
-          {registered.map((device) => (
+          {removable.map((device) => (
             <label key={device.device_id} className="check">
               <input type="radio" name="leaves" checked={leaves === device.device_id} onChange={() => setLeaves(device.device_id!)} />
               <span>

@@ -41,7 +41,7 @@ export default function Devices({ id, reload }: TabProps) {
     <Show of={list}>
       {(reply) => (
         <>
-          <WaitingDevices id={id} history={history.data} devices={reply.devices} changed={changed} />
+          <WaitingDevices id={id} history={history.data} devices={reply.devices} isFull={reply.slots_free === 0} changed={changed} />
           <h2>{t('devices.slots', { used: reply.slots_used, max: reply.max_devices })}</h2>
           {reply.slots_granted > 0 && <p>{t('devices.granted', { n: reply.slots_granted })}</p>}
           <p>{t(reply.slots_free > 0 ? 'devices.free' : owner ? 'devices.full' : 'devices.customerFull')}</p>
@@ -62,6 +62,7 @@ export default function Devices({ id, reload }: TabProps) {
                     [t('devices.location'), format.location(device.city, device.country_code)],
                   ]}
                 />
+                {device.has_extra_slot && <p>{t(owner ? 'devices.extra' : 'devices.customerExtra')}</p>}
                 <p className="small">
                   {device.device_id === null ? t('devices.unregistered') : t('devices.networks', { n: device.networks.length })}
                 </p>
@@ -100,7 +101,7 @@ export default function Devices({ id, reload }: TabProps) {
           <Confirm
             open={asked?.to === 'remove'}
             title={t('devices.removeTitle', { name: asked?.device.name ?? asked?.device.ea_instance_id ?? '' })}
-            text={t('devices.removeText')}
+            text={t(asked?.device.has_extra_slot ? 'devices.removeExtra' : 'devices.removeText')}
             go={t('devices.remove')}
             look="danger"
             busy={action.busy}

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { useLoad } from '../api';
+import { useLoad, type Loaded } from '../api';
 import { format } from '../format';
 import { language, t, word } from '../language';
 import { useIsOperator } from '../session';
@@ -32,19 +32,20 @@ type Report = Health & {
   scored_at: string;
 };
 
-export default function HealthTab({ id }: TabProps) {
+/** @param tasks Of this license. */
+export default function HealthTab({ id, license, tasks }: TabProps & { tasks: Loaded<TaskList> }) {
   const health = useLoad<Report>(`/api/v1/licenses/${id}/health`, 60);
   const owner = !useIsOperator();
-  const tasks = useLoad<TaskList>(owner ? '/api/v1/tasks' : null, 60);
   // The tasks are above the score, which must not move when they load.
   if (owner && !tasks.data && !tasks.problem) return <Skeleton rows={6} />;
   return (
     <>
-      {owner && (
+      {/* The banner of a revoked license says the same as its task. */}
+      {owner && license.status !== 'REVOKED' && (
         <Show of={tasks}>
           {(list) => (
             <div className="own-tasks">
-              <Tasks of={list.tasks.filter((task) => task.subscription_id === id)} />
+              <Tasks of={list.tasks} />
               {planned(list, id) && <p>{planned(list, id)}</p>}
             </div>
           )}

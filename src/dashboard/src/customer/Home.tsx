@@ -1,12 +1,11 @@
-import { useLoad } from '../api';
 import { t } from '../language';
 import { PageTitle, Show } from '../ui/kit';
 import { LicenseCards } from './Licenses';
-import { Tasks, type TaskList } from './Tasks';
+import { Tasks, useTasks } from './Tasks';
 
 /** What the customer has to do over all licenses, the most urgent first, and the licenses. */
 export default function Home() {
-  const tasks = useLoad<TaskList>('/api/v1/tasks', 60);
+  const tasks = useTasks();
   return (
     <>
       <PageTitle title={t('home.title')} />

@@ -8,6 +8,7 @@ import type { License } from '../licenses';
 import { useIsOperator } from '../session';
 import { t } from '../language';
 import { Back, LicenseStatus, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
+import { renewsInGrace, useTasks } from './Tasks';
 
 const Health = lazy(() => import('./Health'));
 const Usage = lazy(() => import('./Usage'));
@@ -24,6 +25,11 @@ export default function LicensePage() {
   const id = useParams().subscriptionId!;
   const loaded = useLoad<License>(`/api/v1/licenses/${encodeURIComponent(id)}`, 60);
   const operator = useIsOperator();
+  const tasks = useTasks(operator ? null : id);
+  const reload = () => {
+    loaded.reload();
+    tasks.reload();
+  };
   const base = `/licenses/${id}`;
   return (
     <>
@@ -46,7 +52,13 @@ export default function LicensePage() {
               {license.status === 'REVOKED' && <Revoked />}
               {license.is_suspended && <Suspended license={license} what={may} />}
               {license.grace_until && (
-                <Banner tone="fair" to={`${base}/renewals`} action={t('licenses.renewNow')} task={operator ? undefined : base}>
+                <Banner
+                  tone="fair"
+                  to={`${base}/renewals`}
+                  // Not while a payment is being checked, for example.
+                  action={t(operator || renewsInGrace(tasks.data, id) ? 'licenses.renewNow' : 'license.seeRenewal')}
+                  task={operator ? undefined : base}
+                >
                   {t('license.grace', { until: format.moment(license.grace_until) })}
                 </Banner>
               )}
@@ -64,12 +76,12 @@ export default function LicensePage() {
               />
               <Suspense fallback={<Skeleton rows={6} />}>
                 <Routes>
-                  <Route index element={<Health id={id} license={license} reload={loaded.reload} />} />
-                  <Route path="usage" element={<Usage id={id} license={license} reload={loaded.reload} />} />
-                  <Route path="devices" element={<Devices id={id} license={license} reload={loaded.reload} />} />
-                  <Route path="renewals" element={<Renewals id={id} license={license} reload={loaded.reload} />} />
-                  <Route path="activity" element={<Activity id={id} license={license} reload={loaded.reload} />} />
-                  <Route path="suspension" element={<Suspension id={id} license={license} reload={loaded.reload} />} />
+                  <Route index element={<Health id={id} license={license} reload={reload} tasks={tasks} />} />
+                  <Route path="usage" element={<Usage id={id} license={license} reload={reload} />} />
+                  <Route path="devices" element={<Devices id={id} license={license} reload={reload} />} />
+                  <Route path="renewals" element={<Renewals id={id} license={license} reload={reload} />} />
+                  <Route path="activity" element={<Activity id={id} license={license} reload={reload} />} />
+                  <Route path="suspension" element={<Suspension id={id} license={license} reload={reload} />} />
                   <Route path="*" element={<Navigate to={base} replace />} />
                 </Routes>
               </Suspense>

@@ -1,17 +1,17 @@
 import { Link } from 'react-router';
-import { useLoad, usePages, type Loaded } from '../api';
+import { usePages, type Loaded } from '../api';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { t, word } from '../language';
 import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { planned, renewsInGrace, type TaskList } from './Tasks';
+import { planned, renewsInGrace, useTasks, type TaskList } from './Tasks';
 
 export default function Licenses() {
   return (
     <>
       <PageTitle title={t('licenses.title')} />
-      <LicenseCards tasks={useLoad<TaskList>('/api/v1/tasks', 60)} />
+      <LicenseCards tasks={useTasks()} />
     </>
   );
 }

@@ -3,7 +3,7 @@ import { useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { useLoadedConfig } from '../config';
 import { format } from '../format';
-import { t } from '../language';
+import { t, word } from '../language';
 import { Badge, Button, Confirm, Empty, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
 import { NextMethod } from './NextMethod';
 import { AddPayPal, PayPalReturn } from './PayPal';
@@ -17,6 +17,8 @@ export type Card = {
   last_four: string | null;
   expiry_month: number | null;
   expiry_year: number | null;
+  /** VALID, EXPIRES_SOON or EXPIRED. */
+  validity: string;
   is_default: boolean;
 };
 
@@ -56,7 +58,14 @@ export default function PaymentMethods() {
                         ? format.brand('paypal')
                         : t('cards.ending', { brand: format.brand(card.brand), four: card.last_four ?? '????' })}
                     </h2>
-                    {card.is_default && <Badge of="ACTIVE">{t('cards.default')}</Badge>}
+                    <span className="badges">
+                      {word('cards.validity', card.validity) && (
+                        <Badge of={card.validity === 'EXPIRED' ? 'EXPIRED' : 'PENDING_RENEWAL'}>
+                          {word('cards.validity', card.validity)}
+                        </Badge>
+                      )}
+                      {card.is_default && <Badge of="ACTIVE">{t('cards.default')}</Badge>}
+                    </span>
                   </div>
                   {card.expiry_month && card.expiry_year && (
                     <p className="small">

@@ -11,9 +11,8 @@ export function means(reply: RenewalList) {
   const total = (reply.amount_usd ?? 0) + reply.debt_usd;
   if (reply.pays_with === 'wallet' && reply.wallet_usd !== null)
     return t('renewals.walletAfter', { amount: format.money(reply.wallet_usd - total) });
-  if (reply.pays_with === 'card' && reply.card_last_four)
-    return t('cards.short', { brand: format.brand(reply.card_brand), four: reply.card_last_four });
-  if (reply.pays_with === 'card' && reply.card_brand === 'paypal') return format.brand(reply.card_brand);
+  if (reply.pays_with === 'card' && (reply.card_last_four || reply.card_brand === 'paypal'))
+    return format.card(reply.card_brand, reply.card_last_four);
   if (reply.pays_with) return word('renewals.with', reply.pays_with) ?? reply.pays_with;
   return reply.amount_usd === null ? t('none') : t('renewals.cannotPay');
 }

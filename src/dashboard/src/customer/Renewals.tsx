@@ -2,6 +2,7 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
+import { download } from '../invoices';
 import { useIsOperator } from '../session';
 import { t, word } from '../language';
 import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
@@ -21,6 +22,10 @@ type Row = {
   status: string;
   failure_reason: string | null;
   paid_with: string | null;
+  card_brand: string | null;
+  card_last_four: string | null;
+  /** Its number. */
+  invoice: string | null;
   paid_until: string | null;
   refunded_usd: number;
   charged_back_usd: number;
@@ -63,6 +68,7 @@ export default function Renewals({ id, license, reload }: TabProps) {
   const [outcome, setOutcome] = useState<Reply>();
   const renew = useAction();
   const auto = useAction();
+  const invoice = useAction();
   const asked = outcome?.status === 'pending';
   // Started in another tab, before a reload, or by the timer.
   const underWay = !outcome && list.data?.charge_open === true;
@@ -204,7 +210,7 @@ export default function Renewals({ id, license, reload }: TabProps) {
                   )}
                 </div>
                 {waitsForConsent(reply) && <p className="small">{t('renewals.waitsForConsent')}</p>}
-                {reply.is_early && (
+                {reply.is_early && !blocks.includes(reply.obstacle ?? '') && (
                   <p className="small">
                     {t(operator ? 'renewals.customerNowFrom' : 'renewals.nowFrom', { day: format.day(reply.renewable_from) })}
                   </p>
@@ -235,6 +241,7 @@ export default function Renewals({ id, license, reload }: TabProps) {
             )}
             <section>
               <h2>{t('renewals.history')}</h2>
+              {invoice.problem && <ProblemBox problem={invoice.problem} />}
               {reply.renewals.length === 0 ? (
                 <Empty>{t('renewals.noHistory')}</Empty>
               ) : (
@@ -243,12 +250,17 @@ export default function Renewals({ id, license, reload }: TabProps) {
                   rows={reply.renewals}
                   id={(row) => row.history_id}
                   columns={[
-                    { head: t('renewals.when'), cell: (row) => format.day(row.attempted_at) },
-                    { head: t('renewals.amount'), number: true, cell: (row) => format.money(row.amount_usd) },
                     {
-                      head: t('renewals.kind'),
-                      cell: (row) => (row.renewal_type === 'auto' ? t('renewals.automatic') : t('renewals.manual')),
+                      head: t('renewals.when'),
+                      cell: (row) => (
+                        <>
+                          {format.day(row.attempted_at)}
+                          <div className="small">{row.renewal_type === 'auto' ? t('renewals.automatic') : t('renewals.manual')}</div>
+                        </>
+                      ),
                     },
+                    { head: t('renewals.amount'), number: true, cell: (row) => format.money(row.amount_usd) },
+                    { head: t('renewals.paysWith'), cell: (row) => method(row) },
                     {
                       head: t('renewals.result'),
                       cell: (row) => (
@@ -259,6 +271,10 @@ export default function Renewals({ id, license, reload }: TabProps) {
                       ),
                     },
                     { head: t('renewals.newExpiry'), cell: (row) => format.day(row.paid_until ?? row.new_expiry) },
+                    // An installation may issue no invoices.
+                    ...(reply.renewals.some((row) => row.invoice)
+                      ? [{ head: t('renewals.invoice'), cell: (row: Row) => <InvoiceLink number={row.invoice} action={invoice} /> }]
+                      : []),
                   ]}
                 />
               )}
@@ -296,18 +312,11 @@ function explain(outcome: Reply, operator: boolean) {
   return operator ? outcome.detail : (own ?? outcome.detail);
 }
 
-/** Obstacles that are not about the payment: a manual renewal may succeed. */
-const held = [
-  'account_closed',
-  'master_closed',
-  'subscription_inactive',
-  'license_suspended',
-  'paused_toxic',
-  'locked_no_funds',
-  'paid_before',
-  'lapsed',
-  'payment_disputed',
-];
+/** While there is one of these obstacles, a manual renewal is refused, too. */
+const blocks = ['account_closed', 'master_closed', 'subscription_inactive', 'license_suspended', 'paused_toxic', 'locked_no_funds'];
+
+/** Obstacles that are not about the payment. */
+const held = [...blocks, 'paid_before', 'lapsed', 'payment_disputed'];
 
 const isInGrace = (reply: RenewalList) =>
   !reply.charge_open && reply.expires_at && reply.grace_until && reply.expires_at < new Date().toISOString()
@@ -323,6 +332,22 @@ function nextStep({ status, next_attempt_at, charge_open }: RenewalList) {
   if (status === 'soft_declined')
     return next_attempt_at ? t('renewals.nextAttempt', { at: format.moment(next_attempt_at) }) : t('renewals.noAttempt');
   return word('renewals.waits', status!) ?? null;
+}
+
+/** What paid a renewal, or the card that was declined. */
+function method({ paid_with, payment_provider, card_brand, card_last_four }: Row) {
+  if (paid_with === 'deferred') return t('none');
+  if (paid_with && paid_with !== 'card') return word('renewals.with', paid_with) ?? paid_with;
+  return paid_with || payment_provider ? format.card(payment_provider === 'paypal' ? 'paypal' : card_brand, card_last_four) : t('none');
+}
+
+function InvoiceLink({ number, action }: { number: string | null; action: ReturnType<typeof useAction> }) {
+  if (!number) return t('none');
+  return (
+    <Button look="quiet" isDisabled={action.busy} onPress={() => void action.run(() => download(number, 'pdf'))}>
+      {number}
+    </Button>
+  );
 }
 
 /** The outcome of one renewal or attempt, with what happened to the payment since. */

@@ -1,6 +1,9 @@
+import { useState } from 'react';
 import { Link } from 'react-router';
+import { useLoad } from '../api';
 import { format } from '../format';
 import { t, word } from '../language';
+import { Button } from '../ui/kit';
 
 export type Task = {
   kind: string;
@@ -26,8 +29,12 @@ export type PlannedRenewal = {
 };
 export type TaskList = { tasks: Task[]; renewals: PlannedRenewal[] };
 
-/** While an appeal is reviewed, the customer only waits. */
-const toDo = (tasks: Task[]) => tasks.filter((task) => task.kind !== 'AWAIT_REVIEW').length;
+/** @param license One license; undefined for all of the customer, null for none: operators have no tasks. */
+export const useTasks = (license?: string | null) =>
+  useLoad<TaskList>(license === null ? null : `/api/v1/tasks${license ? `?subscription_id=${encodeURIComponent(license)}` : ''}`, 60);
+
+/** While an appeal is reviewed, the customer only waits; and a revoked license stays revoked. */
+const toDo = (tasks: Task[]) => tasks.filter((task) => task.kind !== 'AWAIT_REVIEW' && task.kind !== 'ASK_SUPPORT').length;
 
 /** Says when a license is renewed, what it costs and what pays it; undefined if no renewal is planned. */
 export function planned(list: TaskList | undefined, id: string) {
@@ -37,10 +44,7 @@ export function planned(list: TaskList | undefined, id: string) {
     word('licenses.renewsWith', next.pays_with, {
       day: format.day(next.at),
       amount: format.money(next.amount_usd),
-      card:
-        next.card_brand !== 'paypal' && next.card_last_four
-          ? t('cards.short', { brand: format.brand(next.card_brand), four: next.card_last_four })
-          : format.brand(next.card_brand),
+      card: format.card(next.card_brand, next.card_last_four),
     })
   );
 }
@@ -49,22 +53,42 @@ export function planned(list: TaskList | undefined, id: string) {
 export const renewsInGrace = (list: TaskList | undefined, id: string) =>
   list?.tasks.find((one) => one.subscription_id === id)?.kind === 'RENEW_IN_GRACE';
 
+/** The equal tasks of many new licenses don't hide the others. */
+function ordered(tasks: Task[]) {
+  const isNew = (task: Task) => task.kind === 'CONNECT_EA';
+  return tasks.filter(isNew).length > 2 ? [...tasks.filter((task) => !isNew(task)), ...tasks.filter(isNew)] : tasks;
+}
+
+/** How many tasks are shown before the customer asks for all. */
+const mostAtOnce = 6;
+
 /** What the customer has to do, the most urgent first. */
 export function Tasks({ of: tasks }: { of: Task[] }) {
+  const [all, setAll] = useState(false);
+  const shown = ordered(tasks).slice(0, all ? tasks.length : mostAtOnce);
   if (tasks.length === 0) return <p className="notice good">{t('home.nothing')}</p>;
   return (
     <section aria-labelledby="tasks">
       <h2 id="tasks" className="first">
-        {toDo(tasks) > 0 ? t('home.tasks', { n: toDo(tasks) }) : t('home.inReview')}
+        {toDo(tasks) > 0
+          ? t('home.tasks', { n: toDo(tasks) })
+          : t(tasks.some((task) => task.kind === 'AWAIT_REVIEW') ? 'home.inReview' : 'home.information')}
       </h2>
       <ol className="tasks">
-        {tasks.map((task) => (
+        {shown.map((task) => (
           <TaskCard key={`${task.kind} ${task.subscription_id}`} task={task} />
         ))}
       </ol>
+      {shown.length < tasks.length && (
+        <div className="actions">
+          <Button onPress={() => setAll(true)}>{t('home.all', { n: tasks.length })}</Button>
+        </div>
+      )}
     </section>
   );
 }
+
+const lacksFunds = (reason: string | null) => reason?.toUpperCase() === 'LOCKED_NO_FUNDS';
 
 /** The page where each task is done, and how urgent it is. The payment pages need their own document. */
 const places: Record<string, { to: (id: string, reason: string | null) => string; tone: 'poor' | 'fair' | 'calm'; document?: boolean }> = {
@@ -72,11 +96,15 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
   APPEAL: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   RENEW_EXPIRED: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'poor' },
   // The suspensions page doesn't list pauses or locks.
-  ASK_PLATFORM: { to: (id, reason) => `/licenses/${id}/${reason === 'SUSPENDED' ? 'suspension' : 'renewals'}`, tone: 'poor' },
+  ASK_PLATFORM: {
+    to: (id, reason) => (lacksFunds(reason) ? '/wallet' : `/licenses/${id}/${reason === 'SUSPENDED' ? 'suspension' : 'renewals'}`),
+    tone: 'poor',
+  },
   CONFIRM_PAYMENT: { to: (id) => `/payment-methods/confirm/${id}`, tone: 'fair', document: true },
   AGREE_TO_PRICE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
   RENEW_IN_GRACE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
   ANSWER_ALERT: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
+  CHANGE_TOKEN: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
   CONNECT_EA: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
   REPLACE_CARD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
   ADD_PAYMENT_METHOD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
@@ -115,7 +143,7 @@ function TaskCard({ task }: { task: Task }) {
         to={place.to(task.subscription_id, task.reason)}
         reloadDocument={place.document}
       >
-        {word('home.do', task.kind)}
+        {word('home.do', task.kind === 'ASK_PLATFORM' && lacksFunds(task.reason) ? 'ADD_MONEY' : task.kind)}
         <span className="visually-hidden"> {task.master}</span>
       </Link>
     </li>
@@ -125,11 +153,14 @@ function TaskCard({ task }: { task: Task }) {
 /** The texts of a task, which depend on what the license can do now, and on what is known. */
 function variantOf({ kind, stage, reason, old_amount_usd }: Task): { title: string; why: string; tone?: 'poor' } {
   const ended = stage === 'ENDED';
+  // Only then is the time the end of the grace.
+  const inGrace = stage === 'IN_GRACE' ? '_IN_GRACE' : '';
   if (kind === 'AGREE_TO_PRICE') {
     const why = old_amount_usd === null ? 'AGREE_TO_UNKNOWN_PRICE' : kind;
-    return ended ? { title: kind, why: `${why}_ENDED`, tone: 'poor' } : { title: kind, why };
+    return ended ? { title: kind, why: `${why}_ENDED`, tone: 'poor' } : { title: kind, why: why + inGrace };
   }
-  if (kind === 'CONFIRM_PAYMENT' && ended) return { title: kind, why: 'CONFIRM_PAYMENT_ENDED', tone: 'poor' };
+  if (kind === 'ASK_PLATFORM' && lacksFunds(reason)) return { title: kind, why: 'ASK_PLATFORM_FUNDS' };
+  if (kind === 'CONFIRM_PAYMENT') return ended ? { title: kind, why: `${kind}_ENDED`, tone: 'poor' } : { title: kind, why: kind + inGrace };
   if (kind === 'RENEW_MANUALLY' && reason !== 'auto_renew_off') return { title: kind, why: 'RENEW_MANUALLY_HELD' };
   if (kind === 'ENDS_FOR_GOOD')
     return {

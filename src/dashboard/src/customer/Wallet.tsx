@@ -2,7 +2,7 @@ import { Link } from 'react-router';
 import { usePages } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
-import { language, t, word } from '../language';
+import { t, word } from '../language';
 import { Button, Empty, Facts, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 
 export type Entry = {
@@ -13,6 +13,8 @@ export type Entry = {
   balance_after_usd: number;
   subscription_id: string | null;
   master: string | null;
+  /** card or paypal: the entry is the charge of a renewal there, or what went back. */
+  method: string | null;
   description: string | null;
   /** What the description says, as a code with a day; null for entries of the platform. */
   purpose: string | null;
@@ -84,7 +86,7 @@ export default function Wallet() {
 function Purpose({ of }: { of: Entry }) {
   return (
     <div>
-      {word('wallet.type', of.type) ?? of.type}
+      {kind(of)}
       {of.subscription_id && of.master && (
         <>
           {' · '}
@@ -93,12 +95,18 @@ function Purpose({ of }: { of: Entry }) {
       )}
       <div className="small">
         {format.day(of.at)}
-        {described(of) && ` · ${described(of)}`}
+        {described(of) && ' · '}
+        {/* The language of the platform's descriptions is not known. */}
+        <span lang={of.purpose ? undefined : ''}>{described(of)}</span>
       </div>
     </div>
   );
 }
 
-/** What this backend booked is said in the reader's language. The platform's own descriptions are in English, for English readers only. */
+/** What a card or PayPal paid goes through the wallet, in two entries: it is no deposit of the customer. */
+const kind = ({ type, method }: Entry) =>
+  (method === 'paypal' ? word('wallet.paypal', type) : method && word('wallet.card', type)) ?? word('wallet.type', type) ?? type;
+
+/** What this backend booked is said in the reader's language, and the platform's own descriptions as the platform wrote them. */
 export const described = ({ description, purpose, day }: Entry) =>
-  word('wallet.purpose', purpose, { day: day ? format.date(day) : '' }) ?? (language.get() === 'en' ? description : undefined);
+  word('wallet.purpose', purpose, { day: day ? format.date(day) : '' }) ?? description;

@@ -27,9 +27,9 @@ public sealed class MetricStoreTests(PostgresFixture postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => database.DisposeAsync();
 
     [Fact]
-    public async Task Alerts_RaisedThenDeleted_StayCounted()
+    public async Task Alerts_RaisedThenDeleted_StayCounted_WithoutAppeals()
     {
-        foreach (var type in (string[])["MULTIPLE_IPS", "MULTIPLE_IPS", "TOO_MANY_DEVICES", "of the platform's own"])
+        foreach (var type in (string[])["MULTIPLE_IPS", "MULTIPLE_IPS", "TOO_MANY_DEVICES", "of the platform's own", "APPEAL"])
             await RaiseAsync(type);
         await database.ExecuteAsync("delete from suspicious_activity_alerts");
         var before = await ReadAsync();
