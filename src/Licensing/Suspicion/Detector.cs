@@ -94,7 +94,8 @@ public static class Detector
         if (persons is not null)
             yield return persons;
         var devices = Grade(ManyDevices(state, people, concurrent.Devices, policy), policy);
-        if (devices is not null)
+        // People at once are devices at once, too: one incident is enough.
+        if (devices is not null && !(persons?.Action >= devices.Action))
             yield return devices;
         if (shared is null && Grade(Stranger(state, people, concurrent.Devices, policy), policy) is { } stranger)
             yield return stranger;

@@ -33,6 +33,10 @@ public sealed class DetectorTests
             finding.Description);
     }
 
+    [Fact]
+    public void Observe_ThirdPersonBesideTwo_IsOneIncident() =>
+        Assert.Equal("people", Assert.Single(Play(ThirdBesideTwo(0)).Where(IsSuspension).Select(finding => finding.Incident).Distinct()));
+
     [Theory]
     // The new device replaces one of two: three are never in use at the same time.
     [InlineData(48, 48, false)]
