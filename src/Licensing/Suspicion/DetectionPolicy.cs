@@ -169,7 +169,8 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Period in which these days are counted if each device keeps its own hours, none is a server, and the places are far apart or
-    /// <see cref="FullShiftDaysInMemory"/> are full. Otherwise, <see cref="OverlapMemory"/> applies. The market is closed on weekends, so a week has few days with all devices.
+    /// <see cref="FullShiftDaysInMemory"/> are full. Otherwise, <see cref="OverlapMemory"/> applies. The market is closed on weekends, so a
+    /// week has few days with all devices.
     /// </summary>
     [JsonPropertyName("shift_memory_days"), Days(1, 90)]
     public TimeSpan ShiftMemory { get; init; } = TimeSpan.FromDays(14);
