@@ -71,6 +71,8 @@ internal static class Accumulator
             (identity.ClockError, identity.IsClockKnown) = (error, true);
         }
 
+        // A record that arrives immediately shows a right clock.
+        identity.IsClockKnown |= Math.Abs(ahead) <= precision;
         return RightTime(identity, loggedAt, arrivedAt, policy);
     }
 

@@ -89,7 +89,7 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
                 - policy.DeviceLimit;
             // One of two devices may be about to replace the other; two such moves at the same time are no coincidence.
             if (devices == 1 && mayBeMoves)
-                at = Math.Max(at, EndOfMove(state, people, present, at, policy));
+                at = Math.Max(at, EndOfMove(state, people, present, policy));
             if (devices > 0 && at < until)
                 byDevices.Add(at, until, present);
         }
@@ -125,12 +125,13 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     }
 
     /// <summary>
-    /// The time until which one of the devices may be replacing another with the same EA or account. If two that share nothing are at work
-    /// at a time when one may be handing over to the other, only the rule about people counts the time: <see cref="long.MaxValue"/>.
+    /// The time until which one of the devices may be replacing another: a day for two with the same EA or account, minutes for two that
+    /// share nothing.
     /// </summary>
-    private static long EndOfMove(DetectionState state, People people, List<int> present, long at, DetectionPolicy policy)
+    private static long EndOfMove(DetectionState state, People people, List<int> present, DetectionPolicy policy)
     {
         var identities = state.Identities;
+        var began = Math.Max(state.ResumedAt, identities.Min(identity => identity.FirstAt));
         var end = 0L;
         for (var x = 0; x < present.Count; x++)
         {
@@ -139,11 +140,8 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
                 var (a, b) = (identities[present[x]], identities[present[y]]);
                 if (people.Device[present[x]] == people.Device[present[y]])
                     continue;
-                var newest = Math.Max(a.FirstAt, b.FirstAt);
-                if (IsRelated(a, b))
-                    end = Math.Max(end, newest + OfRelated(state, a, b, policy).Seconds());
-                else if (at < newest + OfUnrelated(a, b, policy).Seconds())
-                    return long.MaxValue;
+                var move = IsRelated(a, b) ? OfRelated(state, a, b, began, policy) : OfUnrelated(a, b, policy);
+                end = Math.Max(end, Math.Max(a.FirstAt, b.FirstAt) + move.Seconds());
             }
         }
 
@@ -155,17 +153,17 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
         a.IsClockKnown && b.IsClockKnown ? policy.PeopleDuration : policy.ClockTolerance;
 
     /// <summary>
-    /// Nobody needs a day to move what was set up on the same day. But if both came together, nothing is known about the time before: they
-    /// may be an old and a new server.
+    /// Nobody needs a day to move what was set up on the same day. But if both were there when the history began, nothing is known about
+    /// the time before: they may be an old and a new server.
     /// </summary>
-    private static TimeSpan OfRelated(DetectionState state, IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    /// <param name="began">When the history began, or began again after a long pause.</param>
+    private static TimeSpan OfRelated(DetectionState state, IdentityUse a, IdentityUse b, long began, DetectionPolicy policy)
     {
-        var between = Math.Abs(a.FirstAt - b.FirstAt);
-        var wasKnown = state.ResumedAt > 0
-            && Math.Min(a.FirstAt, b.FirstAt) < state.ResumedAt + policy.EstablishedDuration.Seconds();
-        return !wasKnown && between > policy.CompanyDuration.Seconds() && between < policy.EstablishedDuration.Seconds()
-            ? policy.NewDeviceMoveDuration
-            : policy.MoveDuration;
+        var (first, between) = (Math.Min(a.FirstAt, b.FirstAt), Math.Abs(a.FirstAt - b.FirstAt));
+        var company = policy.CompanyDuration.Seconds();
+        var wereThere = (first <= began + company && between <= company)
+            || (state.ResumedAt > 0 && first < state.ResumedAt + policy.EstablishedDuration.Seconds());
+        return !wereThere && between < policy.EstablishedDuration.Seconds() ? policy.NewDeviceMoveDuration : policy.MoveDuration;
     }
 
     private static bool IsRelated(IdentityUse a, IdentityUse b) => Suspicion.People.SameEa(a, b) || Suspicion.People.SameAccount(a, b);

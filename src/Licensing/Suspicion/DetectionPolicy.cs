@@ -161,8 +161,16 @@ public sealed record DetectionPolicy
     public int FullShiftDays { get; init; } = 6;
 
     /// <summary>
-    /// Period in which these days are counted if the places are far apart, each device keeps its own hours, and none is a server.
-    /// Otherwise, <see cref="OverlapMemory"/> applies. The market is closed on weekends, so a week has few days with all devices.
+    /// The same, within <see cref="ShiftMemory"/>. If records are only written while the market is open, no week has
+    /// <see cref="FullShiftDays"/>.
+    /// </summary>
+    [Number(1, 90)]
+    public int FullShiftDaysInMemory { get; init; } = 8;
+
+    /// <summary>
+    /// Period in which these days are counted if each device keeps its own hours, none is a server, and the places are far apart or
+    /// <see cref="FullShiftDaysInMemory"/> are full. Otherwise, <see cref="OverlapMemory"/> applies. The market is closed on weekends, so a
+    /// week has few days with all devices.
     /// </summary>
     [JsonPropertyName("shift_memory_days"), Days(1, 90)]
     public TimeSpan ShiftMemory { get; init; } = TimeSpan.FromDays(14);
@@ -181,7 +189,7 @@ public sealed record DetectionPolicy
 
     /// <summary>Work of all of them on a full day.</summary>
     [JsonPropertyName("full_day_hours"), Hours(0, 24)]
-    public TimeSpan FullDayDuration { get; init; } = TimeSpan.FromHours(19);
+    public TimeSpan FullDayDuration { get; init; } = TimeSpan.FromHours(18);
 
     /// <summary>
     /// Share of their work at hours of the day at which only one of them works. From this share, the license is suspended. Servers that
@@ -214,10 +222,10 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Time in which more devices than the limit are in use at the same time within <see cref="OverlapMemory"/>, not counting what may be
-    /// a move. Longer than the error of a clock.
+    /// a move. As long as for people: times until which a clock may be wrong are not counted.
     /// </summary>
     [JsonPropertyName("devices_at_once_minutes"), Minutes(1, 43_200)]
-    public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(70);
+    public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(35);
 
     /// <summary>
     /// Time after the first use of a device in which it may still be replacing another one that has the same EA or account. During a move
@@ -227,11 +235,12 @@ public sealed record DetectionPolicy
     public TimeSpan MoveDuration { get; init; } = TimeSpan.FromMinutes(32 * 60);
 
     /// <summary>
-    /// The same if the other device was new, too: its first use was less than <see cref="EstablishedDuration"/>, but more than
-    /// <see cref="CompanyDuration"/>, before that of this one. Nobody needs a day to move what was set up on the same day.
+    /// The same if the other device was new, too: its first use was less than <see cref="EstablishedDuration"/> before that of this one.
+    /// Nobody needs a day to move what was set up on the same day. Not for two that were there within <see cref="CompanyDuration"/> after
+    /// the license's first use.
     /// </summary>
     [JsonPropertyName("new_device_minutes"), Minutes(1, 43_200)]
-    public TimeSpan NewDeviceMoveDuration { get; init; } = TimeSpan.FromMinutes(120);
+    public TimeSpan NewDeviceMoveDuration { get; init; } = TimeSpan.FromMinutes(60);
 
     /// <summary>
     /// <see cref="MoveDuration"/> of two devices that have nothing in common, and the least evidence of people at once, where the times of
@@ -306,10 +315,10 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Time for which one EA with two accounts works on two networks at the same time, from which these are two people: the EA's folder was
-    /// copied. Longer than the errors of two clocks together.
+    /// copied. The errors of clocks are corrected before.
     /// </summary>
     [JsonPropertyName("apart_hours"), Hours(0, 720)]
-    public TimeSpan ApartDuration { get; init; } = TimeSpan.FromHours(3);
+    public TimeSpan ApartDuration { get; init; } = TimeSpan.FromHours(1.5);
 
     /// <summary>
     /// Records that each of the two must have for <see cref="ApartDuration"/>, and half as many if its network never changed. Fewer do not

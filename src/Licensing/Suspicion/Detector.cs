@@ -94,7 +94,8 @@ public static class Detector
         if (persons is not null)
             yield return persons;
         var devices = Grade(ManyDevices(state, people, concurrent.Devices, policy), policy);
-        if (devices is not null)
+        // People at once are devices at once, too: one incident is enough.
+        if (devices is not null && !(persons?.Action >= devices.Action))
             yield return devices;
         if (shared is null && Grade(Stranger(state, people, concurrent.Devices, policy), policy) is { } stranger)
             yield return stranger;
@@ -248,15 +249,16 @@ public static class Detector
     /// </summary>
     private static Evidence? InShifts(DetectionState state, People people, DetectionPolicy policy)
     {
-        var far = Shifts.Measure(state, people, policy.ShiftMemory, policy);
-        if ((far is { AreFarApart: true, KeepOwnHours: true, IsBesideServer: false } ? far
-                : Shifts.Measure(state, people, policy.OverlapMemory, policy)) is not { } shifts
+        var longer = Shifts.Measure(state, people, policy.ShiftMemory, policy);
+        var isLonger = longer is { KeepOwnHours: true, IsBesideServer: false }
+            && (longer.AreFarApart || longer.FullDays >= policy.FullShiftDaysInMemory);
+        if ((isLonger ? longer : Shifts.Measure(state, people, policy.OverlapMemory, policy)) is not { } shifts
             || (shifts.IsBesideServer && !(shifts.AreFarApart && shifts.KeepOwnHours)))
             return null;
-        var day = DetectionPolicy.Day.TotalMinutes;
+        var (day, fullDays) = (DetectionPolicy.Day.TotalMinutes, isLonger ? policy.FullShiftDaysInMemory : policy.FullShiftDays);
         var (rule, measured, limit) = shifts.IsBesideServer || !shifts.KeepOwnHours ? AsTurns()
             : shifts.AreFarApart ? (Rule.Shifts, shifts.Days, policy.ShiftDays)
-            : shifts.FullDays >= policy.FullShiftDays ? (Rule.Shifts, shifts.FullDays, policy.FullShiftDays)
+            : shifts.FullDays >= fullDays ? (Rule.Shifts, shifts.FullDays, fullDays)
             : AsTurns();
         var present = Enumerable.Range(0, state.Identities.Count).Where(i => shifts.Devices.Contains(people.Device[i])).ToList();
         return new Evidence(

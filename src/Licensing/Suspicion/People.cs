@@ -10,7 +10,7 @@ namespace Licensing.Suspicion;
 internal sealed record People(int[] Person, int[] Device)
 {
     /// <summary>How much longer two identities must have been at work on two networks if these may be of one router.</summary>
-    private const int DualStackFactor = 8;
+    private const int DualStackFactor = 16;
 
     public static People Of(DetectionState state, DetectionPolicy policy)
     {

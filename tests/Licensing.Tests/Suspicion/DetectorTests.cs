@@ -33,6 +33,10 @@ public sealed class DetectorTests
             finding.Description);
     }
 
+    [Fact]
+    public void Observe_ThirdPersonBesideTwo_IsOneIncident() =>
+        Assert.Equal("people", Assert.Single(Play(ThirdBesideTwo(0)).Where(IsSuspension).Select(finding => finding.Incident).Distinct()));
+
     [Theory]
     // The new device replaces one of two: three are never in use at the same time.
     [InlineData(48, 48, false)]
@@ -486,18 +490,21 @@ public sealed class DetectorTests
     /// </summary>
     [Theory]
     // The first one was known for 20 hours before the third: a move takes up to 32 hours.
-    [InlineData(24, 48, 81, false)]
-    [InlineData(24, 48, 82, true)]
-    [InlineData(8, 20, 53, false)]
-    [InlineData(8, 20, 54, true)]
-    // All were set up on one day: two hours.
-    [InlineData(8, 19, 22, false)]
-    [InlineData(8, 19, 23, true)]
-    [InlineData(4, 16, 19, false)]
-    [InlineData(4, 16, 20, true)]
-    // The first two came together, possibly in the middle of a move: 32 hours after the second.
-    [InlineData(3, 16, 36, false)]
-    [InlineData(3, 16, 37, true)]
+    [InlineData(24, 48, 80, false)]
+    [InlineData(24, 48, 81, true)]
+    [InlineData(8, 20, 52, false)]
+    [InlineData(8, 20, 53, true)]
+    // All were set up on one day: one hour.
+    [InlineData(8, 19, 20, false)]
+    [InlineData(8, 19, 21, true)]
+    [InlineData(4, 16, 17, false)]
+    [InlineData(4, 16, 18, true)]
+    // The second and the third came together, but the first one was there before.
+    [InlineData(10, 12, 13, false)]
+    [InlineData(10, 12, 14, true)]
+    // The first two were there when the history began, possibly in the middle of a move: 32 hours after the second.
+    [InlineData(3, 16, 35, false)]
+    [InlineData(3, 16, 36, true)]
     public void Observe_ThirdDeviceOfOneAccountBesideTwo_IsAMoveAtFirst(int second, int third, int until, bool suspends) =>
         Assert.Equal(suspends, Play(
             [.. Hours(0, until, 1, 1, Lagos), .. Hours(second, until, 2, 1, London), .. Hours(third, until, 3, 1, Tokyo)])
@@ -508,8 +515,8 @@ public sealed class DetectorTests
     /// may be moving.
     /// </summary>
     [Theory]
-    [InlineData(52, false)]
-    [InlineData(53, true)]
+    [InlineData(51, false)]
+    [InlineData(52, true)]
     public void Observe_ThirdDeviceOfOneAccountAfterAPause_IsAMoveForADay(int until, bool suspends)
     {
         const int Back = 23 * 24;
@@ -519,6 +526,33 @@ public sealed class DetectorTests
             .. Hours(0, 10, 1, 1, Lagos), .. Hours(Back, Back + until, 1, 1, Lagos),
             .. Hours(Back + 8, Back + until, 2, 1, London), .. Hours(Back + 19, Back + until, 3, 1, Tokyo),
         ]).Exists(IsSuspension));
+    }
+
+    /// <summary>
+    /// A server and a computer of one account, and another person whose first evening begins when the computer is switched on. The time
+    /// after a possible handover counts.
+    /// </summary>
+    [Theory]
+    [InlineData(49, false)]
+    [InlineData(50, true)]
+    public void Observe_GuestBesideTwoDevicesOfOneAccount_SuspendsAfterTheTimeOfAHandover(int until, bool suspends) =>
+        Assert.Equal(suspends, Play(
+        [
+            .. Hours(0, until, 1, 1, Lagos), .. Hours(8, 11, 2, 1, London), .. Hours(48, until, 2, 1, London),
+            .. Hours(48, until, 3, 3, Tokyo),
+        ]).Exists(IsSuspension));
+
+    /// <summary>A third person beside two. A record that arrives immediately shows that the clock is right.</summary>
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(30, false)]
+    public void Observe_ThirdPersonForLessThanAClockMayBeWrong_DependsOnTheArrival(int minutesLate, bool suspends)
+    {
+        var third = new[] { 48.7, 49.3 }.Select(hour => new UsageSample(
+            Start.AddHours(hour), "EA-3", 3, IPAddress.Parse("41.3.7.9"), Tokyo, TimeSpan.FromHours(0.6),
+            Start.AddHours(hour).AddMinutes(minutesLate)));
+
+        Assert.Equal(suspends, Play([.. Hours(0, 50, 1, 1, Lagos), .. Hours(0, 50, 2, 2, London), .. third]).Exists(IsSuspension));
     }
 
     /// <summary>
@@ -691,6 +725,19 @@ public sealed class DetectorTests
                 ofOneEa == 1 ? 1 : turn % 3, ofOneEa == 1 ? 1 + (turn % 3) : 1, far[turn % 3], line: 8 + (turn % 3))
             .Select(sample => located ? sample
                 : sample with { Location = null, Address = IPAddress.Parse($"{40 + (20 * (turn % 3))}.1.7.9") }));
+
+        Assert.Equal(strongest, Strongest(samples));
+    }
+
+    /// <summary>Records without locations that are written while the market is open: a week has five full days.</summary>
+    [Theory]
+    [InlineData(7, FindingAction.Ask)]
+    [InlineData(8, FindingAction.Suspend)]
+    public void Observe_ThreeDevicesInTurnOnWorkingDays_CountsTheFullDaysOfTwoWeeks(int days, FindingAction strongest)
+    {
+        var samples = Enumerable.Range(0, 12).Where(day => day % 7 < 5).Take(days).SelectMany(day => Enumerable.Range(0, 3)
+            .SelectMany(turn => Hours((day * 24) + (turn * 8), (day * 24) + (turn * 8) + 7, turn, 1, Lagos)
+                .Select(sample => sample with { Location = null, Address = IPAddress.Parse($"{40 + (20 * turn)}.1.7.9") })));
 
         Assert.Equal(strongest, Strongest(samples));
     }
