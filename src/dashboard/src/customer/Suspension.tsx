@@ -62,11 +62,7 @@ export default function Suspension({ id, reload }: TabProps) {
                 <h2>{word('suspension.cause', one.cause) ?? one.cause}</h2>
                 <Why of={one} />
                 <p className="small">{t('suspension.since', { time: format.moment(one.suspended_at) })}</p>
-                {one.appealed_at && (
-                  <p className="notice fair">
-                    {t(appealText(one, owner), { time: format.moment(one.appealed_at) })}
-                  </p>
-                )}
+                {one.appealed_at && <p className="notice fair">{t(appealText(one, owner), { time: format.moment(one.appealed_at) })}</p>}
                 {one.needs_renewal && (
                   <>
                     <p>{t('suspension.expired')}</p>
