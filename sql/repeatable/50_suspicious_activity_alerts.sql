@@ -1,6 +1,6 @@
 -- The only function that raises alerts, for the check, the scan, appeals and the platform. It fills in the subscriber and the current
--- token. The next scan sends operators the mail and the webhook for every alert above LOW. If an incident has an open alert, that alert is
--- updated. Its measure becomes stronger or stays, because a measure that was taken lasts until a review.
+-- token. The next scan sends operators the mail and the webhook for every open alert above LOW. If an incident has an open alert, that
+-- alert is updated. Its measure becomes stronger or stays, because a measure that was taken lasts until a review.
 create or replace function raise_alert(
     subscription_id uuid, activity_type varchar, severity varchar, description text, evidence jsonb, auto_action varchar,
     detected_at timestamptz default now(), incident text default null, token_hash varchar default null)

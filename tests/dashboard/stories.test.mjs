@@ -962,8 +962,10 @@ test('a reinstatement as a false alarm closes the alert; undoing it opens the al
 
 test('an upcoming renewal is listed with the open amounts that it takes', async () => {
   const id = backend.sql(`
-    insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with)
-    select subscription_id, subscriber_id, now() - interval '90 days', 'auto', 'applied', 0.3, now(), 'deferred'
+    insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with,
+                          paid_from, paid_until)
+    select subscription_id, subscriber_id, now() - interval '900 days', 'auto', 'applied', 0.3, now(), 'deferred',
+           now() - interval '900 days', now() - interval '870 days'
     from subscriptions where subscription_id = '${licenses.rosa}' returning renewal_id`);
   const page = await open(browser, backend, { as: people.operator, path: '/renewals/upcoming?days=90' });
   const row = page.getByRole('row', { name: /rosa/ });
@@ -1246,6 +1248,8 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
   await page.reload();
   await page.getByText('Disabled by the setting AzureWebJobs.FetchPaymentEvents.Disabled.', { exact: false }).waitFor();
   await page.getByText('Until it runs again, no card is charged', { exact: false }).waitFor();
+  await page.getByRole('heading', { name: '1 thing needs attention' }).waitFor();
+  await concerns.getByRole('link', { name: /^Missed payment events .* is disabled/ }).waitFor();
   await takeScreenshot(page, 'story-disabled-timer');
   changes = { queue: { active: 1234, dead_lettered: 2, unknown_because: null }, troubles: [trouble] };
   await page.reload();

@@ -375,11 +375,11 @@ public sealed class SuspicionStore(LicenseDatabase database)
             update suspicious_activity_alerts set operators_told_at = @now
             where operators_told_at is null
               and not exists (select from outbox where dedup_key like 'operator-alerts:%' and created_at > @now - @pause)
-            returning alert_id, subscription_id, activity_type, severity, description, detected_at, measure
+            returning alert_id, subscription_id, activity_type, severity, description, detected_at, measure, status
         ), announced as (
             select alert_id, subscription_id, activity_type, severity, description, detected_at, measure,
                    row_number() over (order by severity = 'CRITICAL' desc, severity = 'HIGH' desc, detected_at) as ordinal
-            from unannounced where severity <> 'LOW'
+            from unannounced where severity <> 'LOW' and is_alert_open(status)
         ), rows as (
             select jsonb_agg(jsonb_build_object('alert_id', alert_id, 'subscription_id', subscription_id, 'activity_type', activity_type,
                                                 'severity', severity, 'description', description, 'detected_at', detected_at,
@@ -402,8 +402,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Enqueues one mail and one webhook call for all alerts since the previous mail and call, from every source. Alerts of severity LOW
-    /// are only listed on the page.
+    /// Enqueues one mail and one webhook call for all open alerts since the previous mail and call, from every source. Alerts of severity LOW
+    /// are only listed on the page; one that was closed meanwhile needs no review.
     /// </summary>
     /// <param name="pause">The least time between two messages, so that many alerts are combined in one mail.</param>
     public Task NotifyOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken) =>

@@ -14,8 +14,9 @@ const make = (locale: string) => {
     dollars: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' }),
     signed: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', signDisplay: 'exceptZero' }),
     decimals: { 0: fixed(0), 2: fixed(2), 3: fixed(3) },
+    tenths: fixed(1),
     plain: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
-    share: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 }),
+    share: new Intl.NumberFormat(locale, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 }),
     compact: new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 }),
     points: new Intl.NumberFormat(locale, { signDisplay: 'exceptZero' }),
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
@@ -117,6 +118,8 @@ export const format = {
   /** The end of an ID: it differs also where IDs are counted. */
   id: (id: string) => id.slice(-12),
   number: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : minus(of().plain.format(n))),
+  /** With one decimal, for a column of measurements. */
+  tenths: (n: number) => minus(of().tenths.format(n)),
   /** A number on an axis: 90K. */
   short: (n: number) => minus((Math.abs(n) < 10_000 ? of().plain : of().compact).format(n)),
   share: (n: number | null | undefined) => (n === null || n === undefined ? t('none') : minus(of().share.format(n))),

@@ -116,7 +116,7 @@ export const texts = {
     timeline: 'Devices',
     timelineText: 'The devices of the incident.',
     map: 'Locations',
-    mapText: 'A dot marks a town in which a device was used. Where the town is unknown, a ring marks the middle of the country.',
+    mapText: 'A dot marks a town in which a device was used. Where its position is not known, a ring marks the middle of the country.',
     use: {
       title: 'Use at the same time',
       never: 'No two devices were in use at the same time, as far as usage was reported.',
@@ -244,7 +244,9 @@ export const texts = {
   operatorRenewals: {
     title: 'Renewals',
     preview: 'Upcoming renewals',
-    previewHelp: 'Renewals whose next attempt is within these days. The first attempt is made some days before the license expires.',
+    previewHelp:
+      'Renewals whose next attempt is within these days, also those that are not planned: by the time of the first attempt, some days ' +
+      'before the license expires.',
     attemptAt: 'Next attempt',
     noAttempt: 'Not planned',
     days: (n: number) => plural(n, 'day', 'days'),
@@ -257,7 +259,7 @@ export const texts = {
     noFailed: 'No failed attempts.',
     noReason: 'No reason recorded',
     reason: 'Reason',
-    attempts: 'Attempts',
+    attempts: 'Failures',
     licenses: 'Licenses',
     paidSince: 'Paid since',
     last: 'Last attempt',

@@ -37,6 +37,27 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Notify_AlertsThatWereClosedMeanwhile_AreNotInTheMailNorInTheCall()
+    {
+        await using var scene = await WithAlertsAsync(3);
+        await scene.Database.ExecuteAsync(
+            """
+            delete from outbox;
+            update suspicious_activity_alerts set operators_told_at = null;
+            update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now()
+            where alert_id in (select alert_id from suspicious_activity_alerts order by alert_id limit 2)
+            """);
+
+        await new SuspicionStore(scene.Database.Database).NotifyOperatorsAsync(
+            "ops@x.test", webhook: true, TimeSpan.Zero, scene.Usage.Time.GetUtcNow().UtcDateTime, Stop);
+
+        Assert.Equal(
+            [("alert_webhook", 1), ("email", 1)],
+            await scene.Database.QueryAllAsync<(string, int)>(
+                "select kind, jsonb_array_length(coalesce(payload -> 'alerts', payload -> 'model' -> 'alerts')) from outbox order by kind"));
+    }
+
+    [Fact]
     public async Task Webhook_Answered500_IsCalledAgainWhenDueAsTheSameDelivery()
     {
         await using var listener = await LocalListener.StartAsync(before => before == 0 ? Results.StatusCode(500) : Results.Ok(), Stop);

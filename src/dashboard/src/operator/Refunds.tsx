@@ -147,7 +147,7 @@ function RefundTable({ refunds, withLicense = false }: { refunds: Refund[]; with
           cell: (row) => (
             <>
               <Badge of={row.state}>{words.states[row.state] ?? row.state}</Badge>
-              {row.state !== 'succeeded' && row.code && <div className="small">{row.detail ?? format.reason(row.code)}</div>}
+              {row.state !== 'succeeded' && row.code && <div className="small">{row.detail ?? format.reasonAlone(row.code)}</div>}
             </>
           ),
         },

@@ -279,6 +279,9 @@ function InWords({
     ...late
       .filter((timer) => !isTold('TIMER_LATE', timer.timer_name))
       .map((timer): Concern => [say.late(nameOf(timer.timer_name), format.moment(timer.late_since)), `#${rowOf(timer.timer_name)}`]),
+    ...timers
+      .filter((timer) => timer.is_disabled && say.offMeans[timer.timer_name] && !isTold('TIMER_LATE', timer.timer_name))
+      .map((timer): Concern => [say.offConcern(nameOf(timer.timer_name)), `#${rowOf(timer.timer_name)}`]),
     ...failed.map((timer): Concern => [
       say.failed(nameOf(timer.timer_name), format.ago(timer.last_finished_at), timer.last_error),
       `#${rowOf(timer.timer_name)}`,

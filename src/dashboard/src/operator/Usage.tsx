@@ -24,7 +24,7 @@ const sums: Column<Group>[] = [
   {
     head: texts.summary.latency,
     number: true,
-    cell: (row) => (row.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(row.avg_latency_ms))),
+    cell: (row) => (row.avg_latency_ms === null ? texts.none : texts.health.ms(format.tenths(row.avg_latency_ms))),
   },
 ];
 
@@ -62,7 +62,7 @@ export default function Usage() {
                     [texts.summary.rejected, `${format.number(reply.totals.signals_rejected)} (${format.share(reply.totals.reject_rate)})`],
                     [
                       texts.summary.latency,
-                      reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.number(reply.totals.avg_latency_ms)),
+                      reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.tenths(reply.totals.avg_latency_ms)),
                     ],
                   ]}
                 />

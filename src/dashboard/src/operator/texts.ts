@@ -349,6 +349,7 @@ export const words = {
     nothing: 'Nothing to do',
     late: (name: string, since: string) => `${name} has been late since ${since}`,
     failed: (name: string, ago: string, error: string | null) => `${name} failed ${ago}${error ? `: ${error}` : ''}`,
+    offConcern: (name: string) => `${name} is disabled: no card is charged until it runs again`,
     off: (timer: string) => `Disabled by the setting AzureWebJobs.${timer}.Disabled. Its work is not done.`,
     /** What follows, and what to do, where it is more than that. */
     offMeans: {
