@@ -80,8 +80,8 @@ public sealed class AnswerSuspicion(
             var isLiftable = SuspensionCause.IsLiftable(open.Cause);
             reasons.Add(new SuspensionReason(
                 open.Cause, open.Reason, open.SuspendedAt, appeal?.SubmittedAt, appeal?.Answer, canLift,
-                CanAppeal: isLiftable && appeal is not { IsWaiting: true }, NeedsRenewal: !isLiftable, RefusedDevice(open), AlertSummary.Of(open.Evidence),
-                SuspensionTexts.WordsOfOperator(open.Cause, open.Reason)));
+                CanAppeal: isLiftable && appeal is not { IsWaiting: true }, NeedsRenewal: !isLiftable, RefusedDevice(open),
+                AlertSummary.Of(open.Evidence), SuspensionTexts.WordsOfOperator(open.Cause, open.Reason)));
         }
 
         return new SuspensionView(

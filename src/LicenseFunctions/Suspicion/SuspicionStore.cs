@@ -402,8 +402,8 @@ public sealed class SuspicionStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Enqueues one mail and one webhook call for all open alerts since the previous mail and call, from every source. Alerts of severity LOW
-    /// are only listed on the page; one that was closed meanwhile needs no review.
+    /// Enqueues one mail and one webhook call for all open alerts since the previous mail and call, from every source. Alerts of severity
+    /// LOW are only listed on the page; one that was closed meanwhile needs no review.
     /// </summary>
     /// <param name="pause">The least time between two messages, so that many alerts are combined in one mail.</param>
     public Task NotifyOperatorsAsync(string? to, bool webhook, TimeSpan pause, DateTime now, CancellationToken cancellationToken) =>

@@ -215,8 +215,8 @@ export const texts = {
     granted: (devices: string[]) => `${devices.join(', ')}: allowed, with an extra slot if no slot is free.`,
     causingDevice: 'The device that caused the suspension',
     falsePositive:
-      'False alarm: its open alert is closed, too, and the device that caused the suspension may use the license, with an extra slot if no ' +
-      'slot is free',
+      'False alarm: its open alert is closed, too, and the device that caused the suspension may use the license, with an extra slot if ' +
+      'no slot is free',
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
     undone: 'Undone.',

@@ -54,7 +54,9 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
         Assert.Equal(
             [("alert_webhook", 1), ("email", 1)],
             await scene.Database.QueryAllAsync<(string, int)>(
-                "select kind, jsonb_array_length(coalesce(payload -> 'alerts', payload -> 'model' -> 'alerts')) from outbox order by kind"));
+                """
+                select kind, jsonb_array_length(coalesce(payload -> 'alerts', payload -> 'model' -> 'alerts')) from outbox order by kind
+                """));
     }
 
     [Fact]

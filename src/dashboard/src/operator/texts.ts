@@ -110,8 +110,8 @@ export const words = {
     } as Record<string, string>,
     eraseNothing: 'Only the account itself.',
     eraseKept: (n: number, withAddress: number) =>
-      `${n === 1 ? '1 issued invoice or credit note stays' : `${grouped(n)} issued invoices and credit notes stay`} unchanged, with the billing ` +
-      'details of their time: the law asks sellers to keep them.' +
+      `${n === 1 ? '1 issued invoice or credit note stays' : `${grouped(n)} issued invoices and credit notes stay`} unchanged, with the ` +
+      'billing details of their time: the law asks sellers to keep them.' +
       (withAddress > 0 ? ` ${withAddress} of them ${withAddress === 1 ? 'has' : 'have'} the mail address as the name.` : ''),
     tellProvider: 'Afterwards, delete at the payment provider:',
     typeAddress: (email: string) => `Type ${email} to confirm`,
@@ -194,8 +194,8 @@ export const words = {
       (n === 1 ? 'The license stays suspended.' : 'Licenses that are suspended stay suspended.') +
       (appeals === 0
         ? ''
-        : ` ${appeals === 1 ? 'The customer who appealed gets' : 'Customers who appealed get'} an email: the appeal was reviewed, and the ` +
-          'suspension stays.'),
+        : ` ${appeals === 1 ? 'The customer who appealed gets' : 'Customers who appealed get'} an email: the appeal was reviewed, ` +
+          'and the suspension stays.'),
     answer: 'Answer to the customer (optional)',
     alsoClosed: (n: number) =>
       `${plural(n, 'alert about the suspension is', 'alerts about the suspension are')} closed as a false alarm, too.`,
