@@ -154,14 +154,14 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
 
     /// <summary>
     /// Nobody needs a day to move what was set up on the same day. But if both were there when the history began, nothing is known about
-    /// the time before: they may be an old and a new server.
+    /// the time before: they may be an old and a new server. Two terminals that came together behind one router may be on one device.
     /// </summary>
     /// <param name="began">When the history began, or began again after a long pause.</param>
     private static TimeSpan OfRelated(DetectionState state, IdentityUse a, IdentityUse b, long began, DetectionPolicy policy)
     {
         var (first, between) = (Math.Min(a.FirstAt, b.FirstAt), Math.Abs(a.FirstAt - b.FirstAt));
         var company = policy.CompanyDuration.Seconds();
-        var wereThere = (first <= began + company && between <= company)
+        var wereThere = (between <= company && (first <= began + company || Suspicion.People.MayBeOneRouter(a, b, policy)))
             || (state.ResumedAt > 0 && first < state.ResumedAt + policy.EstablishedDuration.Seconds());
         return !wereThere && between < policy.EstablishedDuration.Seconds() ? policy.NewDeviceMoveDuration : policy.MoveDuration;
     }

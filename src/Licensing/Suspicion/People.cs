@@ -111,7 +111,7 @@ internal sealed record People(int[] Person, int[] Device)
     /// <summary>
     /// One has IPv4 addresses and the other IPv6 addresses: possibly both of one router, between which each terminal switches by itself.
     /// </summary>
-    private static bool MayBeOneRouter(IdentityUse a, IdentityUse b, DetectionPolicy policy)
+    internal static bool MayBeOneRouter(IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {
         if (!(HasVersion6(a) || HasVersion6(b)) || !(HasVersion4(a) || HasVersion4(b)))
             return false;
