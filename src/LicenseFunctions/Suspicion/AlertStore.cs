@@ -115,6 +115,25 @@ public sealed record CustomerAlert
     public DateTime? ResolvedAt { get; init; }
 }
 
+/// <summary>What the question "was this you?" of a mail's link is about.</summary>
+public sealed record AskedUse
+{
+    public Guid? SubscriptionId { get; init; }
+
+    /// <summary>The name of the master whose license it is.</summary>
+    public string? Master { get; init; }
+
+    public DateTime DetectedAt { get; init; }
+    public string ActivityType { get; init; } = "";
+    public string? Description { get; init; }
+
+    /// <summary>What the description says, for other languages; null for an alert of the platform.</summary>
+    public AlertSummary? Summary { get; init; }
+
+    /// <summary>False if the alert is closed or answered, and if it suspended the license.</summary>
+    public bool CanAnswer { get; init; }
+}
+
 /// <param name="IsAppealWaiting">Whether an appeal waits for an operator's answer.</param>
 /// <param name="HasAppeal">Whether it has an appeal, answered or not.</param>
 /// <param name="LastLiftAt">The subscriber's last lift of a suspension of this license; null for none.</param>
@@ -348,6 +367,27 @@ public sealed class AlertStore(LicenseDatabase database)
                 new CommandDefinition(OfLicense, new { subscriptionId, limit }, cancellationToken: cancellationToken),
                 (alert, evidence) => alert with { Summary = AlertSummary.Of(evidence) }, splitOn: "evidence")).AsList()
             : null;
+    }
+
+    private const string QuestionOfAlert = """
+        select a.subscription_id,
+               (select split_part(m.email, '@', 1) from subscriptions s join users m on m.user_id = s.master_id
+                where s.subscription_id = a.subscription_id) as master,
+               shown_time(a.detected_at) as detected_at, a.activity_type, a.description,
+               is_alert_open(a.status) and a.measure <> 'SUSPENDED'
+                 and a.customer_confirmed_at is null and a.customer_denied_at is null as can_answer,
+               a.evidence::text as evidence
+        from suspicious_activity_alerts a
+        where a.alert_id = @alertId
+        """;
+
+    /// <returns>What the question of an alert is about; null for an unknown alert.</returns>
+    public async Task<AskedUse?> AskedUseAsync(Guid alertId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        return (await session.Connection.QueryAsync<AskedUse, string?, AskedUse>(
+            new CommandDefinition(QuestionOfAlert, new { alertId }, cancellationToken: session.Token),
+            (asked, evidence) => asked with { Summary = AlertSummary.Of(evidence) }, splitOn: "evidence")).SingleOrDefault();
     }
 
     // A refused device is another question: which device stays.

@@ -39,12 +39,14 @@ public sealed record AppealRequest(string Message);
 public sealed record AppealReceipt(Guid AppealId, DateTime SubmittedAt);
 
 /// <param name="Token">The fragment of the link in the mail.</param>
-public sealed record ConfirmationRequest(string Token);
+/// <param name="Confirm">False only shows what was seen. Null and true confirm it.</param>
+public sealed record ConfirmationRequest(string Token, bool? Confirm = null);
 
 /// <param name="Trusted">
 /// True when the answer came from an address that the license was used from before. Otherwise operators review the alert.
 /// </param>
-public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted);
+/// <param name="Question">What was seen; only if nothing was confirmed, because the request had confirm = false.</param>
+public sealed record ConfirmationReceipt(Guid AlertId, bool Trusted, AskedUse? Question = null);
 
 /// <param name="WasYou">True: "this was me". False: "this was somebody else".</param>
 public sealed record AlertAnswer(bool? WasYou = null);
@@ -131,7 +133,7 @@ public sealed class AnswerSuspicion(
                 }
 
                 return new Refusal(
-                    RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or your appeal is still reviewed.");
+                    RefusalKind.Conflict, "NOTHING_TO_APPEAL", "The license isn't suspended, or your appeal is still being reviewed.");
             }, cancellationToken);
 
     /// <summary>
@@ -139,15 +141,28 @@ public sealed class AnswerSuspicion(
     /// may read the mail, too, but not from an address that the customer used before.
     /// </summary>
     public async Task<Outcome<ConfirmationReceipt>> ConfirmAsync(
-        ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken) =>
-        links.Read(Purpose, request.Token) is not { } alertId
-            ? new Refusal(RefusalKind.Forbidden, "INVALID_LINK", "This link is no longer valid.", "token", "Sign in, and answer there.")
-            : await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(
-                async (connection, token) =>
-                    await ConfirmAsync(connection, alertId, null, from, CallerActor.OfAlertLink, token) is { } confirmed
-                        ? new ConfirmationReceipt(alertId, confirmed.Trusted)
-                        : ReviewAlert.Unknown,
-                cancellationToken);
+        ConfirmationRequest request, IPAddress? from, CancellationToken cancellationToken)
+    {
+        if (links.Read(Purpose, request.Token) is not { } alertId)
+        {
+            return new Refusal(
+                RefusalKind.Forbidden, "INVALID_LINK", "This link is no longer valid.", "token", "Sign in, and answer there.");
+        }
+
+        if (request.Confirm == false)
+        {
+            return await alerts.AskedUseAsync(alertId, cancellationToken) is { } asked
+                ? new ConfirmationReceipt(alertId, Trusted: false, asked)
+                : ReviewAlert.Unknown;
+        }
+
+        return await database.InTransactionAsync<Outcome<ConfirmationReceipt>>(
+            async (connection, token) =>
+                await ConfirmAsync(connection, alertId, null, from, CallerActor.OfAlertLink, token) is { } confirmed
+                    ? new ConfirmationReceipt(alertId, confirmed.Trusted)
+                    : ReviewAlert.Unknown,
+            cancellationToken);
+    }
 
     /// <summary>
     /// The subscriber's answer after signing in, with the rules of the mail's link: members of a group may know the sign-in, so the

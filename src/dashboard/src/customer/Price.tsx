@@ -95,4 +95,4 @@ const means = ({ pays_with, brand, last_four }: Question) =>
         : t('renewals.cannotPay');
 
 /** Whether the link may work later: the server or the connection failed, not the link. */
-const mayPass = ({ status, code }: Problem) => code === 'OFFLINE' || status === 429 || status >= 500;
+export const mayPass = ({ status, code }: Problem) => code === 'OFFLINE' || status === 429 || status >= 500;
