@@ -2495,6 +2495,7 @@ CREATE TABLE public.license_appeals (
     submitted_at timestamp with time zone DEFAULT now() NOT NULL,
     submitted_by uuid,
     answer text,
+    earlier jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT answer_says_something CHECK (((length(btrim(answer)) >= 1) AND (length(btrim(answer)) <= 2000))),
     CONSTRAINT message_says_something CHECK (((length(btrim(message)) >= 1) AND (length(btrim(message)) <= 2000)))
 );
@@ -3718,6 +3719,9 @@ ALTER TABLE ONLY public.metric_days
 ALTER TABLE ONLY public.metric_increments
     ADD CONSTRAINT metric_increments_pkey PRIMARY KEY (increment_id);
 
+ALTER TABLE ONLY public.license_appeals
+    ADD CONSTRAINT one_appeal_a_suspension UNIQUE (suspension_id);
+
 ALTER TABLE ONLY public.payment_cases
     ADD CONSTRAINT one_case_a_reason_and_subject UNIQUE (provider, reason, subject);
 
@@ -3919,8 +3923,6 @@ CREATE INDEX invoices_of_user ON public.invoices USING btree (user_id, issued_at
 CREATE INDEX license_appeals_by_alert ON public.license_appeals USING btree (alert_id);
 
 CREATE INDEX license_appeals_by_license ON public.license_appeals USING btree (subscription_id, submitted_at DESC);
-
-CREATE INDEX license_appeals_by_suspension ON public.license_appeals USING btree (suspension_id, submitted_at DESC);
 
 CREATE INDEX license_device_changes_by_admitted ON public.license_device_changes USING btree (admitted_device_id);
 

@@ -163,6 +163,19 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         returning suspension_id
         """;
 
+    // When a reinstatement is undone, the open appeal against the earlier suspension is about the new one.
+    private const string MoveAppeal = """
+        update license_appeals set suspension_id = @suspensionId
+        where appeal_id = (
+            select p.appeal_id
+            from license_appeals p
+            join license_suspensions s on s.suspension_id = p.suspension_id
+            join suspicious_activity_alerts a on a.alert_id = p.alert_id
+            where p.subscription_id = @SubscriptionId and s.cause = @Cause and s.closed_at is not null and is_alert_open(a.status)
+            order by p.submitted_at desc
+            limit 1)
+        """;
+
     // The platform doesn't take the license's lock. What it writes before this transaction is restored later; the rest waits for it.
     private const string LockSubscription = "select from subscriptions where subscription_id = @subscriptionId for no key update";
 
@@ -204,6 +217,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             byId = suspension.By.Id,
             now = time.GetUtcNow().UtcDateTime,
         }, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            MoveAppeal, new { suspension.SubscriptionId, suspension.Cause, suspensionId = id }, cancellationToken: cancellationToken));
         await AuditLog.AddAsync(connection, new AuditRow(
             suspension.By, "license.suspended", suspension.SubscriptionId, id.ToString(), suspension.Texts.PausedReason,
             Before: RowJson.Of(new { before.State, before.PausedReason }),

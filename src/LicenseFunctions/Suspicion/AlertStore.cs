@@ -84,6 +84,9 @@ public sealed record AlertRow
     /// <summary>Whether the customer has since kept the refused device, in place of another.</summary>
     public bool IsDeviceKept { get; init; }
 
+    /// <summary>Whether the suspension that the customer appealed against is still open.</summary>
+    public bool HasOpenAppeal { get; init; }
+
     /// <summary>Whether an operator can lift an open suspension of the license.</summary>
     public bool CanReinstate { get; init; }
 }
@@ -196,7 +199,7 @@ public sealed class AlertStore(LicenseDatabase database)
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
                a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email, a.is_reopened,
-               a.suspension_ended, a.is_device_kept
+               a.suspension_ended, a.is_device_kept, a.has_open_appeal
         """;
 
     private const string Matching = """
@@ -545,6 +548,12 @@ public sealed class AlertStore(LicenseDatabase database)
         with appeal as (
             insert into license_appeals (subscription_id, suspension_id, alert_id, message, submitted_at, submitted_by)
             values (@subscriptionId, @suspensionId, @alertId, @message, @now, @by)
+            on conflict (suspension_id) do update set
+                earlier = license_appeals.earlier || jsonb_build_object(
+                    'alert_id', license_appeals.alert_id, 'message', license_appeals.message,
+                    'submitted_at', license_appeals.submitted_at, 'answer', license_appeals.answer),
+                alert_id = excluded.alert_id, message = excluded.message, submitted_at = excluded.submitted_at,
+                submitted_by = excluded.submitted_by, answer = null
             returning appeal_id
         ), marked as (
             update suspicious_activity_alerts set appealed_at = @now, updated_at = @now where alert_id = @alertId
@@ -590,8 +599,6 @@ public sealed class AlertStore(LicenseDatabase database)
          as is_waiting
         from license_suspensions s join license_appeals p on p.suspension_id = s.suspension_id
         where s.suspension_id = @suspensionId
-        order by p.submitted_at desc
-        limit 1
         """;
 
     /// <returns>The latest appeal against a suspension; null for none.</returns>
@@ -600,24 +607,31 @@ public sealed class AlertStore(LicenseDatabase database)
         connection.QuerySingleOrDefaultAsync<LatestAppeal?>(
             new CommandDefinition(AppealOf, new { suspensionId }, cancellationToken: cancellationToken));
 
-    private const string HasOpenAppeal = """
-        select exists (select from license_appeals p join license_suspensions s on s.suspension_id = p.suspension_id
-                       where p.alert_id = @alertId and s.closed_at is null)
+    private const string WasAnswered = "select exists (select from license_appeals where alert_id = @alertId and answer = @answer)";
+
+    public static Task<bool> WasAnsweredAsync(
+        NpgsqlConnection connection, Guid alertId, string answer, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(WasAnswered, new { alertId, answer }, cancellationToken: cancellationToken));
+
+    private const string Reopenings = """
+        select count(*)::int from audit_log where subject = @alertId::text and action = 'alert.reopened'
         """;
 
-    /// <returns>Whether the alert has an appeal against a suspension that is still open.</returns>
-    public static Task<bool> HasOpenAppealAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<bool>(
-            new CommandDefinition(HasOpenAppeal, new { alertId }, cancellationToken: cancellationToken));
+    /// <summary>How often the alert was reopened.</summary>
+    public static Task<int> ReopeningsAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<int>(new CommandDefinition(Reopenings, new { alertId }, cancellationToken: cancellationToken));
 
     private const string AnswerAppeals = """
-        update license_appeals p set answer = @answer
+        update license_appeals p set answer = coalesce(@answer, p.answer)
         from license_suspensions s join subscriptions u on u.subscription_id = s.subscription_id
         where p.alert_id = @alertId and s.suspension_id = p.suspension_id and s.closed_at is null
         returning p.appeal_id, s.subscription_id, s.suspension_id, s.cause, u.subscriber_id
         """;
 
-    /// <summary>Stores the answer to the appeals of a closed alert whose suspensions stay open.</summary>
+    /// <summary>
+    /// Stores the answer to the appeals of a closed alert whose suspensions stay open. An earlier answer stays if there is no other one.
+    /// </summary>
     public static async Task<IReadOnlyList<AnsweredAppeal>> AnswerAppealsAsync(
         NpgsqlConnection connection, Guid alertId, string? answer, CancellationToken cancellationToken) =>
         (await connection.QueryAsync<AnsweredAppeal>(

@@ -26,6 +26,9 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
 {
     private const int MaxNotes = 2000;
 
+    /// <summary>How long the mail about an answer can be taken back.</summary>
+    private static readonly TimeSpan UndoDelay = TimeSpan.FromMinutes(1);
+
     public static readonly Refusal Unknown = new(RefusalKind.NotFound, "ALERT_NOT_FOUND", "There is no such alert.", "alert_id");
 
     private static readonly Refusal NoAppeal = new(
@@ -44,7 +47,7 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
             Notes = review.Notes?.Trim() is { Length: > 0 } notes ? notes : null,
             Answer = review.Answer?.Trim() is { Length: > 0 } answer ? answer : null,
         };
-        if (review.Reinstate && await alerts.FindAsync(alertId, cancellationToken) is { SubscriptionId: { } license })
+        if (LocksLicense(review) && await alerts.FindAsync(alertId, cancellationToken) is { SubscriptionId: { } license })
             DatabaseScope.TakeTurnsBy(license);
         try
         {
@@ -64,9 +67,12 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         if (await AlertStore.FindAsync(connection, alertId, cancellationToken) is not { } before)
             return Unknown;
         // Lock order: the license before the alert. Any other order can deadlock with a change of the license.
-        var isAppealClosed = before.AppealedAt is not null && IsClosing(review.Status);
-        if ((review.Reinstate || isAppealClosed) && before.SubscriptionId is { } locked)
+        if (LocksLicense(review) && before.SubscriptionId is { } locked)
+        {
             await SuspensionStore.LockAsync(connection, locked, cancellationToken);
+            before = (await AlertStore.FindAsync(connection, alertId, cancellationToken))!;
+        }
+
         if (before.Status == review.Status && review.Status == AlertStatus.Open)
         {
             // A repeated request changes nothing. Another one would lose its notes.
@@ -75,7 +81,14 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
                 : Impossible(before.Status, review.Status);
         }
 
-        if (review.Answer is not null && !await AlertStore.HasOpenAppealAsync(connection, alertId, cancellationToken))
+        if (review.Answer is { } answer && before.Status == review.Status)
+        {
+            return await AlertStore.WasAnsweredAsync(connection, alertId, answer, cancellationToken)
+                ? new ReviewedAlert(before, [])
+                : Impossible(before.Status, review.Status);
+        }
+
+        if (review.Answer is not null && !before.HasOpenAppeal)
             return NoAppeal;
         var now = time.GetUtcNow().UtcDateTime;
         if (before.Status != review.Status && !await AlertStore.MoveAsync(
@@ -89,28 +102,44 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         }
 
         // After a reinstatement, no appeal is left to answer.
-        if (isAppealClosed && before.Status != review.Status)
-            await AnswerAsync(connection, alertId, review.Answer, now, cancellationToken);
+        if (IsClosing(review.Status) && before.Status != review.Status)
+            await AnswerAsync(connection, alertId, review.Answer, cancellationToken);
+        else if (review.Status == AlertStatus.Open && IsClosing(before.Status))
+            await EmailOutbox.RemoveUnsentAsync(connection, [await KeyAsync(connection, alertId, cancellationToken)], cancellationToken);
         await AuditLog.AddAsync(connection, new AuditRow(
             by, review.Status == AlertStatus.Open && IsClosing(before.Status) ? "alert.reopened" : "alert.judged",
             before.SubscriptionId, alertId.ToString(), review.Notes, Before: RowJson.Of(new { before.Status }),
-            After: RowJson.Of(new { review.Status, review.Reinstate, review.Answer })), cancellationToken);
+            After: RowJson.Of(new { review.Status, review.Reinstate, IsAnswered = review.Answer is not null })), cancellationToken);
         return new ReviewedAlert((await AlertStore.FindAsync(connection, alertId, cancellationToken))!, alsoClosed);
     }
 
     private static bool IsClosing(string status) => !AlertStatus.AllOpen.Contains(status);
 
-    private static async Task AnswerAsync(
-        NpgsqlConnection connection, Guid alertId, string? answer, DateTime now, CancellationToken cancellationToken)
+    /// <summary>An appeal that is sent meanwhile waits, so that it is not closed unread.</summary>
+    private static bool LocksLicense(AlertReview review) => review.Reinstate || IsClosing(review.Status);
+
+    private static async Task AnswerAsync(NpgsqlConnection connection, Guid alertId, string? answer, CancellationToken cancellationToken)
     {
         foreach (var appeal in await AlertStore.AnswerAppealsAsync(connection, alertId, answer, cancellationToken))
         {
-            // A reopened alert can be closed with another answer, so the key has the time.
             await EmailOutbox.AddAsync(
-                connection, string.Create(CultureInfo.InvariantCulture, $"appeal_answered:{appeal.AppealId}:{now:O}"), "appeal_answered",
-                appeal.SubscriberId, new { appeal.SubscriptionId, appeal.SuspensionId, appeal.Cause, answer }, cancellationToken);
+                connection,
+                [
+                    new OutboxMail(
+                        await KeyAsync(connection, alertId, cancellationToken), "appeal_answered", appeal.SubscriberId,
+                        new { appeal.SubscriptionId, appeal.SuspensionId, appeal.Cause, answer })
+                    {
+                        Delay = UndoDelay,
+                    },
+                ],
+                cancellationToken);
         }
     }
+
+    /// <summary>The key of the mail about an answer. A reopened alert can be closed with another answer, which is another mail.</summary>
+    private static async Task<string> KeyAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"appeal_answered:{alertId}:{await AlertStore.ReopeningsAsync(connection, alertId, cancellationToken)}");
 
     internal static Refusal? Fault(AlertReview review)
     {

@@ -93,6 +93,7 @@ export type AlertRow = {
   /** How the suspension that it is about ended, such as OWNER; null if none ended. */
   suspension_ended: string | null;
   is_device_kept: boolean;
+  has_open_appeal: boolean;
 };
 /** A device's use in one location, without an interruption of more than 10 minutes. */
 export type Session = {

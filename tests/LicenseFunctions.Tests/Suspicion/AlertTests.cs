@@ -331,13 +331,91 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.True(answered.Value.Suspended);
         Assert.Equal([answer], mails);
         Assert.Null(again.Refusal);
-        Assert.Equal(2, await scene.Database.QueryAsync<int>("select count(*)::int from license_appeals"));
+        // Each alert keeps the words of its own appeal.
+        Assert.Equal(["It is my laptop", "It is my laptop"], (await ListAsync(scene, ("status", "ALL"))).Value.Alerts.Select(one => one.Appeal));
+        Assert.Equal(1, await scene.Database.QueryAsync<int>("select jsonb_array_length(earlier) from license_appeals"));
+    }
 
-        // Reopened, the first appeal is in review again.
-        await scene.Database.ExecuteAsync("delete from license_appeals where alert_id <> @alert", new { alert });
+    [Fact]
+    public async Task Reopen_AfterAnAnswer_TakesTheMailBack_AndTheNextAnswerIsSent()
+    {
+        await using var scene = await SuspendedAsync();
+        var owner = await OwnerAsync(scene);
+        await AppealAsync(scene, owner);
+        var alert = (await ListAsync(scene)).Value.Alerts[0].AlertId;
+        Task<IReadOnlyList<string?>> MailsAsync() => scene.Database.QueryAllAsync<string?>(
+            "select payload #>> '{model,answer}' from outbox where payload ->> 'template' = 'appeal_answered'");
+        var close = new AlertReview("RESOLVED", "Looked at", Answer: "Two towns at once.");
+
+        await scene.Review.RunAsync(alert, close, Operator, Stop);
+        var repeated = await scene.Review.RunAsync(alert, close, Operator, Stop);
+        var other = await scene.Review.RunAsync(alert, close with { Answer = "Something else." }, Operator, Stop);
+        Assert.Equal((null, "INVALID_TRANSITION"), (repeated.Refusal?.Code, other.Refusal?.Code));
+        Assert.Equal(["Two towns at once."], await MailsAsync());
+        Assert.Equal(1, await scene.Database.QueryAsync<int>("select count(*)::int from outbox where due_at > now() + interval '30 s'"));
+
         await scene.Review.RunAsync(alert, new AlertReview("OPEN", "Once more"), Operator, Stop);
         var reopened = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
         Assert.False(Assert.Single(reopened.Value.Suspensions).CanAppeal);
+        Assert.Empty(await MailsAsync());
+
+        await scene.Database.ExecuteAsync("update outbox set sent_at = now()");
+        await scene.Review.RunAsync(alert, close with { Answer = null }, Operator, Stop);
+        var closed = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
+        Assert.Equal("Two towns at once.", Assert.Single(closed.Value.Suspensions).AppealAnswer);
+        Assert.Equal([null], await MailsAsync());
+    }
+
+    /// <summary>An appeal that arrives while an operator closes its alert is answered, not closed unread.</summary>
+    [Fact]
+    public async Task Review_WhileAnAppealIsSent_WaitsForIt_AndAnswersIt()
+    {
+        await using var scene = await SuspendedAsync();
+        var owner = await OwnerAsync(scene);
+        var alert = await scene.AlertIdAsync();
+        var license = scene.License.SubscriptionId;
+
+        Task<Licensing.Outcome<ReviewedAlert>>? review = null;
+        await scene.Database.Database.InTransactionAsync(
+            async (connection, token) =>
+            {
+                await SuspensionStore.LockAsync(connection, license, token);
+                review = scene.Review.RunAsync(alert, new AlertReview("RESOLVED", "Looked at"), Operator, Stop);
+                while (await scene.Database.QueryAsync<int>(
+                    "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
+                    await Task.Yield();
+                await AlertStore.AppealAsync(
+                    connection, license, Assert.Single(await SuspensionStore.OpenAsync(connection, license, token)), "It is my laptop", owner,
+                    scene.Usage.Time.GetUtcNow().UtcDateTime, token);
+            },
+            Stop);
+        Assert.Null((await review!).Refusal);
+
+        Assert.Equal(1, await scene.Database.QueryAsync<int>(
+            "select count(*)::int from outbox where payload ->> 'template' = 'appeal_answered'"));
+    }
+
+    /// <summary>After the undo of a reinstatement, the appeal is about the new suspension, and can be answered.</summary>
+    [Fact]
+    public async Task Suspend_AgainWhileTheAppealIsOpen_MovesTheAppeal()
+    {
+        await using var scene = await SuspendedAsync();
+        var owner = await OwnerAsync(scene);
+        await AppealAsync(scene, owner);
+        var alert = (await ListAsync(scene)).Value.Alerts[0].AlertId;
+        var license = scene.License.SubscriptionId;
+        var cause = Assert.Single(await scene.Suspensions.OpenAsync(license, Stop)).Cause;
+
+        await scene.Review.RunAsync(alert, new AlertReview("FALSE_POSITIVE", "Backup VPS", true), Operator, Stop);
+        await scene.Review.RunAsync(alert, new AlertReview("OPEN", "A mistake"), Operator, Stop);
+        await scene.Database.Database.InTransactionAsync(
+            (connection, token) => scene.Suspensions.SuspendAsync(
+                connection, new NewSuspension(license, cause, SuspensionTexts.ByOperator("A mistake"), Operator), token),
+            Stop);
+
+        var again = Assert.Single((await scene.Answer.ShowAsync(license, owner, Stop)).Value.Suspensions);
+        Assert.Equal((false, true), (again.CanAppeal, again.AppealedAt is not null));
+        Assert.True(Assert.Single((await ListAsync(scene)).Value.Alerts, one => one.AlertId == alert).HasOpenAppeal);
     }
 
     [Fact]

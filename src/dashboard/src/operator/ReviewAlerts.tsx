@@ -43,7 +43,7 @@ export function ReviewAlerts({
   const stay = (next: Review) => alerts.filter((alert) => (next === 'FALSE_POSITIVE' ? staysSuspended(alert) : alert.is_suspended));
   /** The customer of each alert gets the answer to the appeal. */
   const hasAnswer = (next: Review) =>
-    (next === 'RESOLVED' || next === 'FALSE_POSITIVE') && stay(next).length === alerts.length && alerts.every((alert) => alert.appealed_at);
+    (next === 'RESOLVED' || next === 'FALSE_POSITIVE') && stay(next).length === alerts.length && alerts.every((alert) => alert.has_open_appeal);
   const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(reinstate && alert.can_reinstate);
 
   const review = (status: Review) =>
@@ -136,7 +136,7 @@ export function ReviewAlerts({
         onGo={() => void review(asked!)}
       >
         {(asked === 'RESOLVED' || asked === 'FALSE_POSITIVE') && stay(asked).length > 0 && (
-          <p>{words.review.staysSuspended(alerts.length, stay(asked).filter((alert) => alert.appealed_at).length)}</p>
+          <p>{words.review.staysSuspended(alerts.length, stay(asked).filter((alert) => alert.has_open_appeal).length)}</p>
         )}
         {asked && hasAnswer(asked) && <Field label={words.review.answer} value={answer} onChange={setAnswer} long max={2000} />}
         {asked === 'FALSE_POSITIVE' &&
