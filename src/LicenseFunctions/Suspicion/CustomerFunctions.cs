@@ -42,8 +42,8 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 
     [Function("ConfirmUse")]
     [Access(CallerRole.Anonymous, CallerRole.Subscriber)]
-    [Operation("Confirms that the customer used the license, with the token from the fragment of the link in the mail. With confirm = false "
-        + "it only shows what was seen.",
+    [Operation("Confirms that the customer used the license, with the token from the fragment of the link in the mail. With confirm = "
+        + "false it only shows what was seen.",
         Body = typeof(ConfirmationRequest), Reply = typeof(ConfirmationReceipt))]
     public async Task<IResult> Confirm(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/alerts/confirm")] HttpRequest request,

@@ -1,8 +1,10 @@
 using System.Net;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Licenses;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
+using Licensing.Devices;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -332,7 +334,8 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal([answer], mails);
         Assert.Null(again.Refusal);
         // Each alert keeps the words of its own appeal.
-        Assert.Equal(["It is my laptop", "It is my laptop"], (await ListAsync(scene, ("status", "ALL"))).Value.Alerts.Select(one => one.Appeal));
+        var all = (await ListAsync(scene, ("status", "ALL"))).Value.Alerts;
+        Assert.Equal(["It is my laptop", "It is my laptop"], all.Select(one => one.Appeal));
         Assert.Equal(1, await scene.Database.QueryAsync<int>("select jsonb_array_length(earlier) from license_appeals"));
     }
 
@@ -385,8 +388,8 @@ public sealed class AlertTests(PostgresFixture postgres)
                     "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
                     await Task.Yield();
                 await AlertStore.AppealAsync(
-                    connection, license, Assert.Single(await SuspensionStore.OpenAsync(connection, license, token)), "It is my laptop", owner,
-                    scene.Usage.Time.GetUtcNow().UtcDateTime, token);
+                    connection, license, Assert.Single(await SuspensionStore.OpenAsync(connection, license, token)), "It is my laptop",
+                    owner, scene.Usage.Time.GetUtcNow().UtcDateTime, token);
             },
             Stop);
         Assert.Null((await review!).Refusal);

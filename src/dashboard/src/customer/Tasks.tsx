@@ -34,8 +34,7 @@ export const useTasks = (license?: string | null) =>
   useLoad<TaskList>(license === null ? null : `/api/v1/tasks${license ? `?subscription_id=${encodeURIComponent(license)}` : ''}`, 60);
 
 /** Nothing has to be done while an appeal is reviewed, after its answer, and about a revoked license. */
-const toDo = (tasks: Task[]) =>
-  tasks.filter((task) => !['AWAIT_REVIEW', 'APPEAL_REVIEWED', 'ASK_SUPPORT'].includes(task.kind)).length;
+const toDo = (tasks: Task[]) => tasks.filter((task) => !['AWAIT_REVIEW', 'APPEAL_REVIEWED', 'ASK_SUPPORT'].includes(task.kind)).length;
 
 /** Says when a license is renewed, what it costs and what pays it; undefined if no renewal is planned. */
 export function planned(list: TaskList | undefined, id: string) {

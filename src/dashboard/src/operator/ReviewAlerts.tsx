@@ -43,7 +43,9 @@ export function ReviewAlerts({
   const stay = (next: Review) => alerts.filter((alert) => (next === 'FALSE_POSITIVE' ? staysSuspended(alert) : alert.is_suspended));
   /** The customer of each alert gets the answer to the appeal. */
   const hasAnswer = (next: Review) =>
-    (next === 'RESOLVED' || next === 'FALSE_POSITIVE') && stay(next).length === alerts.length && alerts.every((alert) => alert.has_open_appeal);
+    (next === 'RESOLVED' || next === 'FALSE_POSITIVE') &&
+    stay(next).length === alerts.length &&
+    alerts.every((alert) => alert.has_open_appeal);
   const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(reinstate && alert.can_reinstate);
 
   const review = (status: Review) =>
