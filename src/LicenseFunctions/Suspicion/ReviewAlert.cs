@@ -137,10 +137,11 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
     }
 
     /// <summary>The key of the mail about an answer. A reopened alert can be closed with another answer, which is another mail.</summary>
-    private static async Task<string> KeyAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"appeal_answered:{alertId}:{await AlertStore.ReopeningsAsync(connection, alertId, cancellationToken)}");
+    private static async Task<string> KeyAsync(NpgsqlConnection connection, Guid alertId, CancellationToken cancellationToken)
+    {
+        var reopenings = await AlertStore.ReopeningsAsync(connection, alertId, cancellationToken);
+        return string.Create(CultureInfo.InvariantCulture, $"appeal_answered:{alertId}:{reopenings}");
+    }
 
     internal static Refusal? Fault(AlertReview review)
     {
