@@ -946,7 +946,7 @@ test('a reinstatement as a false alarm closes the alert; undoing it opens the al
   const page = await open(browser, backend, { as: people.operator, path: `/alerts/${alert}` });
   await page.getByRole('button', { name: 'Reinstate license…' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByText(/^False alarm: its open alert is closed/).click();
+  await dialog.getByText(/^False alarm: closes the open alerts/).click();
   await dialog.getByLabel(/Reason/).fill('Her sister.');
   await dialog.getByRole('button', { name: 'Reinstate', exact: true }).click();
   await page.getByText('Reinstated. 1 alert about the suspension is closed as a false alarm, too.').waitFor();
@@ -1014,7 +1014,7 @@ test('a suspended license says so on each of its pages, with the way to what can
   const page = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices` });
   await page.getByText('This license is suspended.').waitFor();
   await page.getByRole('link', { name: 'See what to do' }).click();
-  await page.getByRole('heading', { name: 'Request a review' }).waitFor();
+  await page.getByRole('heading', { name: 'Appeal', exact: true }).waitFor();
   await gone(page.getByRole('link', { name: 'See what to do' }));
   await close(page);
 });
@@ -1239,7 +1239,7 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
   const [here, elsewhere] = [hrefs.filter((href) => href.startsWith('#')), hrefs.filter((href) => !href.startsWith('#'))];
   for (const href of here) assert.equal(await page.locator(href).count(), 1, href);
   assert.deepEqual(elsewhere, ['/app/renewals#charges', '/app/renewals#cases', '/app/renewals#disputes']);
-  // A mail's link shows the very timer, also in a list that is closed because all are on time.
+  // A mail's link shows its timer, also in a list that is closed because all are on time.
   const onTime = { ...changes.timers[0], last_status: 'succeeded', late_since: null, last_succeeded_at: now };
   changes = { queue: { active: 0, dead_lettered: 0, unknown_because: null }, troubles: [], timers: [onTime] };
   await page.reload();

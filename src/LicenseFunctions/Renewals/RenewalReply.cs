@@ -44,9 +44,9 @@ public sealed record RenewalReply(
         RenewalStatus.HardDeclined =>
             "The bank rejected the card permanently and nothing was charged. The customer must save another card.",
         RenewalStatus.NeedsAuthentication =>
-            "The bank requires the customer to confirm this payment. They got an email with the link. Nothing is charged until then.",
+            "The bank requires the customer to confirm this payment. Nothing is charged until then.",
         RenewalStatus.AwaitingConsent =>
-            "The price has increased. Only the customer can agree to it, on the license's page or with the link in the email.",
+            "Only the customer can agree to the increased price, on the license's page or with the link in our email, if they have it.",
         RenewalStatus.PaymentNeeded =>
             "No saved card can pay this amount, and the wallet balance is too low. The customer must save a card or add money.",
         _ => null,
@@ -70,7 +70,7 @@ public sealed record RenewalReply(
         RenewalStatus.NeedsAuthentication =>
             ("authentication_needed", "The bank requires you to confirm this payment. Nothing is charged until you do."),
         RenewalStatus.AwaitingConsent =>
-            ("consent_needed", "The price has increased. Agree to it on the license's page or with the link in our email."),
+            ("consent_needed", "The price has increased. Agree to it on the license's page or with the link in our email, if you have it."),
         RenewalStatus.PaymentNeeded =>
             ("payment_needed", "No saved card can pay this amount, and the wallet balance is too low. Save a card or add money."),
         RenewalStatus.NotRenewable =>

@@ -19,7 +19,7 @@ public sealed class RequestRenewal(RenewalReads reads, RenewManually renew)
 
     private static readonly Refusal NotTheCustomer = new(
         RefusalKind.Forbidden, "CONSENT_NOT_ALLOWED", "Only the customer can agree to an increased price.", "accept_amount_usd",
-        "Renew without accept_amount_usd: the customer gets a mail with a link to agree.");
+        "Renew without accept_amount_usd: the customer is asked to agree.");
 
     /// <param name="subscriptionId">The license.</param>
     /// <param name="subscriberId">The license must belong to this subscriber; null for an operator.</param>

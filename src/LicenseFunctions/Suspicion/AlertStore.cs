@@ -76,8 +76,8 @@ public sealed record AlertRow
     public bool IsSuspended { get; init; }
 
     /// <summary>
-    /// How the suspension by this alert, or the one that is appealed against, ended: OWNER (the customer lifted it), REINSTATED,
-    /// FALSE_POSITIVE, RUNBOOK or RENEWED; null if none ended.
+    /// How the latest suspension by this alert, or that it appeals against, ended: OWNER (the customer lifted it), REINSTATED,
+    /// FALSE_POSITIVE, RUNBOOK or RENEWED; null while it is open, or if there is none.
     /// </summary>
     public string? SuspensionEnded { get; init; }
 
@@ -422,7 +422,9 @@ public sealed class AlertStore(LicenseDatabase database)
         order by a.subscription_id, a.customer_denied_at desc, a.alert_id
         """;
 
-    /// <summary>The alert of each license about which a subscriber said "it was somebody else", until the token is changed.</summary>
+    /// <summary>
+    /// The open alert of each license about which a subscriber said "it was somebody else", if the token was not changed since.
+    /// </summary>
     public async Task<IReadOnlyList<AlertQuestion>> DeniedAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);

@@ -13,8 +13,8 @@ namespace LicenseFunctions.Suspicion;
 /// <param name="Notes">Up to 2,000 characters; required except with INVESTIGATING.</param>
 /// <param name="Reinstate">Only with FALSE_POSITIVE: reinstates the license and sends the customer a mail.</param>
 /// <param name="Answer">
-/// To the customer, up to 2,000 characters. Only with RESOLVED or FALSE_POSITIVE, and if the license stays suspended against an appeal: the
-/// customer then gets a mail that says so, also without an answer.
+/// To the customer, up to 2,000 characters. Only with RESOLVED or FALSE_POSITIVE, for an alert with an appeal, if the license stays
+/// suspended. The customer gets a mail also without an answer.
 /// </param>
 public sealed record AlertReview(string Status, string? Notes = null, bool Reinstate = false, string? Answer = null);
 

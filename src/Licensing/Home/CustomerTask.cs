@@ -156,7 +156,9 @@ public sealed record TaskFacts(
     /// <summary>No expert advisor has used it yet.</summary>
     public bool IsUnused { get; init; }
 
-    /// <summary>The alert about which the customer said "it was somebody else", until the token is changed; null for none.</summary>
+    /// <summary>
+    /// The open alert about which the customer said "it was somebody else", if the token was not changed since; null for none.
+    /// </summary>
     public Guid? DeniedId { get; init; }
 
     public bool CanTrade => !IsSuspended && Code is LicenseCode.Valid or LicenseCode.Grace;

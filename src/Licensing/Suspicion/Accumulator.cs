@@ -71,7 +71,7 @@ internal static class Accumulator
             (identity.ClockError, identity.IsClockKnown) = (error, true);
         }
 
-        // A record that arrives immediately shows a right clock.
+        // A record that arrives immediately shows that the clock is right.
         identity.IsClockKnown |= Math.Abs(ahead) <= precision;
         return RightTime(identity, loggedAt, arrivedAt, policy);
     }

@@ -125,8 +125,8 @@ internal sealed record ConcurrentUse(Concurrency People, Concurrency Devices)
     }
 
     /// <summary>
-    /// The time until which one of the devices may be replacing another: a day for two with the same EA or account, minutes for two that
-    /// share nothing.
+    /// The time until which one of the devices may be replacing another: by default up to 32 hours for two with the same EA or account,
+    /// minutes for two that share nothing.
     /// </summary>
     private static long EndOfMove(DetectionState state, People people, List<int> present, DetectionPolicy policy)
     {

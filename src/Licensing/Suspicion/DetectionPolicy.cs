@@ -222,7 +222,7 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// Time in which more devices than the limit are in use at the same time within <see cref="OverlapMemory"/>, not counting what may be
-    /// a move. As long as for people: times until which a clock may be wrong are not counted.
+    /// a move. As long as for people: time within the possible error of a clock is not counted.
     /// </summary>
     [JsonPropertyName("devices_at_once_minutes"), Minutes(1, 43_200)]
     public TimeSpan DevicesAtOnceDuration { get; init; } = TimeSpan.FromMinutes(35);
@@ -237,7 +237,7 @@ public sealed record DetectionPolicy
     /// <summary>
     /// The same if the other device was new, too: its first use was less than <see cref="EstablishedDuration"/> before that of this one.
     /// Nobody needs a day to move what was set up on the same day. Not for two that were there within <see cref="CompanyDuration"/> after
-    /// the license's first use.
+    /// the license's first use or soon after a long pause, nor for two that came together and may be behind one router.
     /// </summary>
     [JsonPropertyName("new_device_minutes"), Minutes(1, 43_200)]
     public TimeSpan NewDeviceMoveDuration { get; init; } = TimeSpan.FromMinutes(60);

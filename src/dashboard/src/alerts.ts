@@ -90,7 +90,7 @@ export type AlertRow = {
   appeal: string | null;
   is_suspended: boolean;
   can_reinstate: boolean;
-  /** How the suspension that it is about ended, such as OWNER; null if none ended. */
+  /** How the latest suspension that it is about ended, such as OWNER; null while that is open, or if there is none. */
   suspension_ended: string | null;
   is_device_kept: boolean;
   has_open_appeal: boolean;

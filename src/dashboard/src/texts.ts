@@ -103,7 +103,7 @@ export const texts = {
       OWNER: 'The customer lifted the suspension',
       REINSTATED: 'An operator reinstated the license',
       FALSE_POSITIVE: 'Reinstated as a false alarm',
-      RUNBOOK: 'Reinstated by a runbook',
+      RUNBOOK: 'An operator reactivated the token in SQL',
       RENEWED: 'The suspension ended with a renewal',
     } as Record<string, string>,
     kept: 'The customer kept the refused device in place of another',
@@ -215,8 +215,8 @@ export const texts = {
     granted: (devices: string[]) => `${devices.join(', ')}: allowed, with an extra slot if no slot is free.`,
     causingDevice: 'The device that caused the suspension',
     falsePositive:
-      'False alarm: its open alert is closed, too, and the device that caused the suspension may use the license, with an extra slot if ' +
-      'no slot is free',
+      'False alarm: closes the open alerts about the suspension, and allows the device that caused it, with an extra slot if no slot ' +
+      'is free',
     note: 'Reason, for the audit log.',
     reinstated: 'Reinstated.',
     undone: 'Undone.',
@@ -245,8 +245,8 @@ export const texts = {
     title: 'Renewals',
     preview: 'Upcoming renewals',
     previewHelp:
-      'Renewals whose next attempt is within these days, also those that are not planned: by the time of the first attempt, some days ' +
-      'before the license expires.',
+      'Renewals whose next attempt is within these days. One without a planned attempt is listed by the time of a first attempt, some ' +
+      'days before the license expires.',
     attemptAt: 'Next attempt',
     noAttempt: 'Not planned',
     days: (n: number) => plural(n, 'day', 'days'),
@@ -256,7 +256,7 @@ export const texts = {
       `The others amount to ${amount}.`,
     reasons: 'Probable failures by reason',
     failed: 'Failures of the last 30 days by reason',
-    noFailed: 'No failed attempts.',
+    noFailed: 'No failures.',
     noReason: 'No reason recorded',
     reason: 'Reason',
     attempts: 'Failures',

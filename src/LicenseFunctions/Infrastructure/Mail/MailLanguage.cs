@@ -152,7 +152,8 @@ internal sealed partial class MailLanguage
     private static string AddLanguage(string page, string language)
     {
         var fragment = page.IndexOf('#', StringComparison.Ordinal) is >= 0 and var at ? at : page.Length;
-        return $"{page[..fragment]}?lang={language}{page[fragment..]}";
+        var separator = page.AsSpan(0, fragment).Contains('?') ? '&' : '?';
+        return $"{page[..fragment]}{separator}lang={language}{page[fragment..]}";
     }
 
     private static async ValueTask<Completion> WriteAsync(

@@ -53,7 +53,7 @@ export function planned(list: TaskList | undefined, id: string) {
 export const renewsInGrace = (list: TaskList | undefined, id: string) =>
   list?.tasks.find((one) => one.subscription_id === id)?.kind === 'RENEW_IN_GRACE';
 
-/** The equal tasks of many new licenses don't hide the others. */
+/** Lists the tasks of new licenses last if there are more than two. */
 function ordered(tasks: Task[]) {
   const isNew = (task: Task) => task.kind === 'CONNECT_EA';
   return tasks.filter(isNew).length > 2 ? [...tasks.filter((task) => !isNew(task)), ...tasks.filter(isNew)] : tasks;

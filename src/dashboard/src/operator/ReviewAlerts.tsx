@@ -41,6 +41,7 @@ export function ReviewAlerts({
   const action = useAction();
   const canReinstate = alerts.some((alert) => alert.can_reinstate);
   const stay = (next: Review) => alerts.filter((alert) => (next === 'FALSE_POSITIVE' ? staysSuspended(alert) : alert.is_suspended));
+  const staying = (next: Review) => (alerts.length === 1 ? undefined : new Set(stay(next).map((alert) => alert.subscription_id)).size);
   /** The customer of each alert gets the answer to the appeal. */
   const hasAnswer = (next: Review) =>
     (next === 'RESOLVED' || next === 'FALSE_POSITIVE') &&
@@ -138,7 +139,7 @@ export function ReviewAlerts({
         onGo={() => void review(asked!)}
       >
         {(asked === 'RESOLVED' || asked === 'FALSE_POSITIVE') && stay(asked).length > 0 && (
-          <p>{words.review.staysSuspended(alerts.length, stay(asked).filter((alert) => alert.has_open_appeal).length)}</p>
+          <p>{words.review.staysSuspended(staying(asked), stay(asked).filter((alert) => alert.has_open_appeal).length)}</p>
         )}
         {asked && hasAnswer(asked) && <Field label={words.review.answer} value={answer} onChange={setAnswer} long max={2000} />}
         {asked === 'FALSE_POSITIVE' &&

@@ -164,7 +164,7 @@ export const words = {
       OWNER: 'By the customer',
       REINSTATED: 'Reinstated',
       RENEWED: 'By a renewal',
-      RUNBOOK: 'By a runbook',
+      RUNBOOK: 'By an operator in SQL',
       SUSPENDED_ADMIN: 'Suspended',
       SYNCED: 'Active',
     } as Record<string, string>,
@@ -190,15 +190,17 @@ export const words = {
   review: {
     key: 'l',
     help: 'Suspend or reinstate the license…',
-    staysSuspended: (n: number, appeals: number) =>
-      (n === 1 ? 'The license stays suspended.' : 'Licenses that are suspended stay suspended.') +
+    /** @param n Licenses that stay suspended; undefined for a decision about one alert. */
+    staysSuspended: (n: number | undefined, appeals: number) =>
+      `${n === undefined ? 'The license stays' : plural(n, 'license stays', 'licenses stay')} suspended.` +
       (appeals === 0
         ? ''
         : ` ${appeals === 1 ? 'The customer who appealed gets' : 'Customers who appealed get'} an email: the appeal was reviewed, ` +
           'and the suspension stays.'),
     answer: 'Answer to the customer (optional)',
     alsoClosed: (n: number) =>
-      `${plural(n, 'alert about the suspension is', 'alerts about the suspension are')} closed as a false alarm, too.`,
+      `${plural(n, 'alert about the suspension is', 'alerts about the suspension are')} closed as ` +
+      `${n === 1 ? 'a false alarm' : 'false alarms'}, too.`,
   },
   shortcuts: {
     title: 'Keyboard shortcuts',
@@ -350,7 +352,7 @@ export const words = {
     late: (name: string, since: string) => `${name} has been late since ${since}`,
     failed: (name: string, ago: string, error: string | null) => `${name} failed ${ago}${error ? `: ${error}` : ''}`,
     offConcern: (name: string) => `${name} is disabled: no card is charged until it runs again`,
-    off: (timer: string) => `Disabled by the setting AzureWebJobs.${timer}.Disabled. Its work is not done.`,
+    off: (timer: string) => `Disabled by the setting AzureWebJobs.${timer}.Disabled. Nothing does the timer’s work.`,
     /** What follows, and what to do, where it is more than that. */
     offMeans: {
       FetchPaymentEvents:

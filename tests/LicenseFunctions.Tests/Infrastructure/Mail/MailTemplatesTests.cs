@@ -134,6 +134,10 @@ public sealed partial class MailTemplatesTests
             "https://licenses.example.com/app/price?lang=de#abc\n",
             templates.Render("price_consent", new JsonObject { ["link"] = "/app/price#abc" }, "https://licenses.example.com", chosen).Text,
             StringComparison.Ordinal);
+        Assert.Contains(
+            "https://licenses.example.com/app/licenses/L-1/renewals?renew&lang=de\n",
+            templates.Render("in_grace", new JsonObject { ["subscription_id"] = "L-1" }, "https://licenses.example.com", chosen).Text,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -183,7 +187,7 @@ public sealed partial class MailTemplatesTests
     [InlineData("WEBHOOK_CALLS_DEAD", "", "/app/system#given-up", "View the calls")]
     [InlineData("WEBHOOK_DISABLED", "e-1", "/app/webhooks", "View the endpoint")]
     [InlineData("DISPUTE_DUE", "d-1", "/app/renewals#d-1", "Answer the dispute")]
-    public void Render_ATrouble_LinksToTheVeryConcern(string cause, string subject, string page, string action)
+    public void Render_Trouble_LinksToItsCause(string cause, string subject, string page, string action)
     {
         JsonObject Trouble() => new() { ["cause"] = cause, ["subject"] = subject, ["name"] = "n", ["count"] = 1234, ["total"] = 5678 };
         string Text(params JsonNode[] troubles) => Templates.Render(
@@ -335,7 +339,7 @@ public sealed partial class MailTemplatesTests
         Assert.Equal("Please confirm the payment of your license", confirm.Subject);
         Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
         Assert.Equal("Your license needs a payment method", card.Subject);
-        Assert.Contains("https://l.example/app/payment-methods", card.Html, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/payment-methods?add", card.Html, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -440,7 +444,7 @@ public sealed partial class MailTemplatesTests
 
         Assert.All([mail.Text, mail.Html], part => Assert.Contains(words, part, StringComparison.Ordinal));
         Assert.Contains("ends on December 24, 2026, 23:30 UTC", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("https://l.example/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/licenses/L-1/renewals?renew", mail.Html, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -285,7 +285,7 @@ public sealed class PayPalGatewayTests
         await handler.IsAsked;
         // The first request is not ended by its limit yet, so each of these ends by its own.
         var waiting = await Task.WhenAll(Enumerable.Range(1, 7).Select(create)).WaitAsync(TimeSpan.FromMinutes(1), Cancel);
-        handler.HeedLimits();
+        handler.ObeyLimits();
 
         Assert.All(
             [await first, .. waiting],
@@ -293,24 +293,24 @@ public sealed class PayPalGatewayTests
         Assert.Equal(1, handler.Requests);
     }
 
-    /// <summary>It ignores the limit of a request until <see cref="HeedLimits"/>.</summary>
+    /// <summary>It ignores the limit of a request until <see cref="ObeyLimits"/>.</summary>
     private sealed class NeverAnswers : HttpMessageHandler
     {
         private readonly TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly TaskCompletionSource heeds = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource obeys = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int requests;
 
         public Task IsAsked => asked.Task;
 
         public int Requests => requests;
 
-        public void HeedLimits() => heeds.SetResult();
+        public void ObeyLimits() => obeys.SetResult();
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref requests);
             asked.TrySetResult();
-            await heeds.Task;
+            await obeys.Task;
             await Task.Delay(Timeout.Infinite, cancellationToken);
             throw new InvalidOperationException();
         }
