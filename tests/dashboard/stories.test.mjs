@@ -200,9 +200,8 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   );
   await takeScreenshot(customer, 'story-keep-in-place');
   // The fourth device has suspended the license again; other stories need it.
-  const reinstated = await backend.call('POST', `/api/v1/licenses/${licenses.tunde}/reinstate`, backend.token('operator', people.operator), {
-    reason: 'Once is enough.',
-  });
+  const operatorToken = backend.token('operator', people.operator);
+  const reinstated = await backend.call('POST', `/api/v1/licenses/${licenses.tunde}/reinstate`, operatorToken, { reason: 'Once is enough.' });
   assert.equal(reinstated.status, 200);
   await close(customer);
   await close(operator);
