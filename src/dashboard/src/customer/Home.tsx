@@ -10,7 +10,7 @@ export default function Home() {
     <>
       <PageTitle title={t('home.title')} />
       <Show of={tasks} rows={3}>
-        {(list) => <Tasks of={list.tasks} />}
+        {(list) => <Tasks of={list} reload={tasks.reload} />}
       </Show>
       <section aria-labelledby="licenses">
         <h2 id="licenses">{t('home.licenses')}</h2>
