@@ -1784,7 +1784,12 @@ test('an operator adds a webhook endpoint, sees its secret once, disables, repla
   await dialog.getByRole('button', { name: 'Add' }).click();
   await dialog.getByText('url must begin with https.').waitFor();
   await dialog.getByLabel('URL').fill('https://hooks.example.com/');
-  await dialog.getByLabel('Types').fill('device.added\ndevice.removed');
+  await dialog.getByLabel('Only some types').check();
+  await dialog.getByText('Choose at least one type.').waitFor();
+  assert.ok(await dialog.getByRole('button', { name: 'Add' }).isDisabled());
+  for (const type of ['device.added', 'device.removed']) await dialog.getByLabel(type).check();
+  await assertAccessible(page, 'types of events', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-webhook-types');
   await dialog.getByRole('button', { name: 'Add' }).click();
   await page.getByText(/^whsec_/).waitFor();
   await page.getByText('device.added, device.removed').waitFor();
