@@ -720,6 +720,11 @@ test('the next invoice has the billing details, and only its customer and operat
   await page.getByText('No invoices yet.', { exact: false }).waitFor();
   await page.getByRole('button', { name: 'Add' }).click();
   const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByText('Enter a name or a company.').waitFor();
+  assert.ok(await dialog.getByLabel('Name or company').evaluate((field) => field === document.activeElement));
+  await assertAccessible(page, 'a missing name', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-billing-missing');
   await dialog.getByLabel('Name or company').fill('Kofi Trading Ltd');
   await dialog.getByLabel('Address').fill('Ring Road 1\nAccra');
   await dialog.getByLabel('Country').selectOption({ label: 'Ghana' });
