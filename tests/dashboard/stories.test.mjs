@@ -94,6 +94,21 @@ test('a page whose file or settings can’t be loaded offers a retry', async () 
   await close(page);
 });
 
+test('without a connection, home says so once', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
+  await page.route('**/api/v1/{tasks,licenses}', (route) => route.abort());
+  await page.evaluate(() => Object.defineProperty(Navigator.prototype, 'onLine', { configurable: true, get: () => false }));
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByText('You are offline.', { exact: false }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 1);
+  await takeScreenshot(page, 'story-offline');
+  await page.unroute('**/api/v1/{tasks,licenses}');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('link', { name: 'alpine.trend', exact: true }).waitFor();
+  page.isSpent = true;
+  await close(page);
+});
+
 test('a new customer reads what to do first, and the license’s page has the same tasks', async () => {
   const page = await open(browser, backend, { as: people.tunde, path: '/' });
   const tasks = page.locator('.task h3');

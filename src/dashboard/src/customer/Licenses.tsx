@@ -7,18 +7,19 @@ import { t, word } from '../language';
 import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { planned, renewsInGrace, useTasks, type TaskList } from './Tasks';
 
+export const useLicenses = () => usePages<License>('/api/v1/licenses', readLicenses, 60);
+
 export default function Licenses() {
   return (
     <>
       <PageTitle title={t('licenses.title')} />
-      <LicenseCards tasks={useTasks()} />
+      <LicenseCards list={useLicenses()} tasks={useTasks()} />
     </>
   );
 }
 
 /** @param tasks They say when each license is renewed, and which can be renewed in its grace. */
-export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
-  const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
+export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicenses>; tasks: Loaded<TaskList> }) {
   // The cards don't move when the texts about renewals appear.
   const isLoading = tasks.data === undefined && tasks.loading;
   return (
@@ -26,7 +27,7 @@ export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {(!list.first || isLoading) && !list.problem && <Skeleton rows={3} />}
       {list.first !== undefined && list.rows.length === 0 && <Empty>{t('licenses.none')}</Empty>}
-      <ul className="cards">
+      <ul className={list.rows.length === 1 ? 'cards one' : 'cards'}>
         {(isLoading ? [] : list.rows).map((license) => (
           <li key={license.subscription_id} className="card">
             <div className="spread">
