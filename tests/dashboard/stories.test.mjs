@@ -1162,7 +1162,8 @@ test('the list of alerts refreshes automatically, and says when it shows only on
 });
 
 test('a customer can’t see another customer’s license', async () => {
-  const page = await open(browser, backend, { as: people.nora, path: '/licenses' });
+  const page = await open(browser, backend, { as: people.nora, path: '/licenses/abc' });
+  await page.getByText('This page does not exist.').waitFor();
   await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
   await page.getByText('There is no such license, or it is not yours.').waitFor();
   const list = await backend.call('GET', `/api/v1/licenses?search=amara`, backend.token('subscriber', people.nora));

@@ -164,7 +164,7 @@ export function App() {
                   <Route path="/reports" element={<Reports />} />
                 </>
               )}
-              {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}
+              {who && isId(route.pathname.split('/')[2]) && <Route path="/licenses/:subscriptionId/*" element={<License />} />}
               <Route path="*" element={<NotFound />} />
             </Routes>
           </Suspense>
@@ -179,6 +179,8 @@ export function App() {
     </>
   );
 }
+
+const isId = (text?: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text ?? '');
 
 /** Pages that no link of the menu names, and the link under which they are. */
 const parents: Record<string, string> = { '/customers': '/licenses', '/payments': '/renewals', '/reports': '/renewals' };
