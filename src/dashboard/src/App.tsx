@@ -170,7 +170,7 @@ export function App() {
           </Suspense>
         </Boundary>
       </main>
-      {config?.places_by && who && (
+      {config?.places_by && who && withLocations.test(route.pathname) && (
         <footer className="small">
           {t('locationsBy')} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
         </footer>
@@ -179,6 +179,9 @@ export function App() {
     </>
   );
 }
+
+/** Pages that show locations of IP addresses, whose source must be named there. */
+const withLocations = /^\/(alerts|usage|customers)(\/|$)|^\/licenses\/[^/]+\/(usage|devices|activity)/;
 
 const isId = (text?: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text ?? '');
 
