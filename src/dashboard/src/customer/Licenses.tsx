@@ -36,22 +36,23 @@ export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicen
               </h2>
               <LicenseStatus license={license} />
             </div>
-            <p>
-              {t('licenses.health')}:{' '}
-              <span className={`score ${license.health_grade.toLowerCase()}`}>
-                {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
-              </span>
-            </p>
-            {license.status !== 'REVOKED' && <p>{expiry(license.expires_at)}</p>}
-            {license.grace_until && <p>{t('renewals.grace', { until: format.moment(license.grace_until) })}</p>}
-            {license.expires_at && license.status !== 'REVOKED' && (
-              <p className="small">
-                {planned(tasks.data, license.subscription_id) ?? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew')}
+            {planOf(license, tasks.data).map((line, n) => (
+              <p key={line} className={n === 0 ? 'plan' : undefined}>
+                {line}
               </p>
-            )}
-            <p className="small">
-              {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}
-            </p>
+            ))}
+            <div className="fields">
+              <p>
+                {t('licenses.health')}:{' '}
+                <span className={`score ${license.health_grade.toLowerCase()}`}>
+                  {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
+                </span>
+              </p>
+              {license.status !== 'REVOKED' && <p>{expiry(license.expires_at)}</p>}
+              <p className="small">
+                {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}
+              </p>
+            </div>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">
               {license.is_suspended && <To license={license} tab="suspension" text={t('licenses.whatToDo')} look="main" />}
@@ -75,6 +76,14 @@ export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicen
       )}
     </>
   );
+}
+
+/** Until when it works, and what is renewed when; the most urgent line first. */
+function planOf(license: License, tasks: TaskList | undefined) {
+  const grace = license.grace_until && t('renewals.grace', { until: format.moment(license.grace_until) });
+  const renews = license.expires_at && license.status !== 'REVOKED';
+  const renewal = planned(tasks, license.subscription_id) ?? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew');
+  return [grace, renews && renewal].filter((line) => typeof line === 'string');
 }
 
 function To({ license, tab, text, look = 'plain' }: { license: License; tab: string; text: string; look?: 'plain' | 'main' }) {
