@@ -76,8 +76,8 @@ test('a page whose file or settings can’t be loaded offers a retry', async () 
   await page.getByRole('link', { name: 'Wallet' }).click();
   await page.getByRole('heading', { name: 'This could not be loaded.' }).waitFor();
   // The rest of the pages works.
-  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Licenses' }).click();
-  await page.getByRole('heading', { name: 'My licenses' }).waitFor();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('heading', { name: 'Your licenses' }).waitFor();
   await page.getByRole('link', { name: 'Wallet' }).click();
   await page.unroute('**/assets/Wallet-*.js');
   await page.getByRole('button', { name: 'Try again' }).click();
@@ -394,7 +394,7 @@ test('a mail’s link to a payment that is decided already says who decided it, 
 
 test('a license in grace has that status on every page, and the filter for expired licenses finds it', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
-  await page.getByRole('link', { name: 'All licenses' }).click();
+  await page.getByRole('main').getByRole('link', { name: 'Home' }).click();
   // In the list: the license's page, which is visible until the list is loaded, shows the status twice.
   await page.getByRole('listitem').getByText('Grace period', { exact: true }).waitFor();
   await page.getByRole('listitem').getByText('In the grace period: works until', { exact: false }).waitFor();
@@ -425,7 +425,6 @@ test('a license in grace has that status on every page, and the filter for expir
 test('a card is declined, another card is added, and the license is renewed', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals` });
   const renew = async (charged) => {
-    await page.getByRole('button', { name: 'Renew now' }).click();
     await page.getByText('$49.00 is charged now.').waitFor();
     await page.getByRole('dialog').getByText(charged, { exact: true }).waitFor();
     // The warning is about the card that was declined.
@@ -435,30 +434,37 @@ test('a card is declined, another card is added, and the license is renewed', as
     await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   };
+  await page.getByRole('button', { name: 'Renew now' }).click();
   await renew('Visa ••9995');
   await page.getByText('Declined', { exact: true }).waitFor();
   await page.getByText('Not enough money is available').first().waitFor();
   assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
   await takeScreenshot(page, 'story-declined');
 
-  await page.getByRole('link', { name: 'Payment methods' }).last().click();
-  await page.getByRole('button', { name: 'Add a card' }).click();
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('link', { name: 'Use another payment method' }).click();
   await page.getByLabel('Test cards').selectOption('pm_card_visa');
   await page.getByRole('button', { name: 'Save card' }).click();
-  const added = page.locator('li.card', { hasText: '4242' });
-  await added.waitFor();
-  if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
-  await added.getByText('Default', { exact: true }).waitFor();
+  await page.locator('li.card', { hasText: '4242' }).getByRole('button', { name: 'Make default' }).waitFor();
   await takeScreenshot(page, 'story-new-card');
 
-  await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
-  await waitUntilLoaded(page);
+  // The card that was added for this renewal is chosen, and becomes the default.
+  await page.getByRole('link', { name: 'Continue with the renewal' }).click();
+  assert.ok(
+    await page
+      .getByRole('dialog')
+      .getByRole('radio', { name: /^Visa ••4242/ })
+      .isChecked(),
+  );
+  await page.getByText('Visa ••4242 also becomes your default payment method', { exact: false }).waitFor();
+  await assertAccessible(page, 'another payment method', { within: '[role=dialog]' });
   await renew('Visa ••4242');
   await page.getByText('Renewed', { exact: true }).waitFor();
   assert.equal(
     backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.amara}'`),
     't',
   );
+  assert.equal(backend.sql(`select last_four from user_payment_methods where user_id = '${people.amara}' and is_default`), '4242');
   assert.equal(mails('renewed', people.amara), '1');
   // The history and the wallet say what paid.
   await page.getByRole('row', { name: /Paid/ }).getByRole('cell', { name: 'Visa ••4242' }).waitFor();
@@ -471,6 +477,48 @@ test('a card is declined, another card is added, and the license is renewed', as
   await page.goto(`${backend.address}/app/wallet`);
   await page.getByRole('cell', { name: /^Card payment/ }).waitFor();
   await gone(page.getByRole('cell', { name: /^Deposit.*Renewal until/ }));
+  await close(page);
+});
+
+test('a saved card is offered in place of one that has expired, in the task and in the dialog', async () => {
+  const spare = '00000000-0000-4000-8000-000000000599';
+  backend.sql(`insert into user_payment_methods
+      (payment_method_id, user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand,
+       expiry_month, expiry_year, is_default)
+    values ('${spare}', '${people.paul}', 'stripe', 'cus_demo_6', 'pm_spare', 'card', '4242', 'visa', 12, 2040, false)`);
+  const page = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}/renewals?renew` });
+  const dialog = page.getByRole('dialog');
+  assert.ok(await dialog.getByRole('radio', { name: /^Visa ••0069/ }).isDisabled());
+  assert.ok(await dialog.getByRole('radio', { name: /^Visa ••4242/ }).isChecked());
+  await dialog.getByText('Visa ••4242 also becomes your default payment method', { exact: false }).waitFor();
+  await dialog.getByRole('button', { name: 'Renew now' }).waitFor();
+  await assertAccessible(page, 'choice of the payment method', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-choice');
+  await page.keyboard.press('Escape');
+  await page.goto(`${backend.address}/app/`);
+  await page.getByText('Make Visa ••4242 the default, then renew', { exact: false }).waitFor();
+  await takeScreenshot(page, 'story-change-default');
+  await page.getByRole('button', { name: 'Make Visa ••4242 the default' }).click();
+  await page.getByText('Visa ••4242 is the default payment method now.').waitFor();
+  await page
+    .getByRole('link', { name: /^Renew/ })
+    .first()
+    .waitFor();
+  await gone(page.getByText('can’t pay', { exact: false }));
+  await close(page);
+  backend.sql(`delete from user_payment_methods where payment_method_id = '${spare}';
+    update user_payment_methods set is_default = true where user_id = '${people.paul}'`);
+});
+
+test('removing the card that pays the next renewal says which one', async () => {
+  const page = await open(browser, backend, { as: people.rosa, path: '/payment-methods' });
+  await page.getByRole('button', { name: /^Remove/ }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText(/^It pays the renewal of [a-z.]+ on .+: \$\d+/).waitFor();
+  await dialog.getByText('no saved payment method can pay', { exact: false }).waitFor();
+  await assertAccessible(page, 'removal', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-remove-card');
+  await page.keyboard.press('Escape');
   await close(page);
 });
 
