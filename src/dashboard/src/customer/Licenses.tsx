@@ -22,13 +22,17 @@ export default function Licenses() {
 export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicenses>; tasks: Loaded<TaskList> }) {
   // The cards don't move when the texts about renewals appear.
   const isLoading = tasks.data === undefined && tasks.loading;
+  const shown = (isLoading ? [] : list.rows).map((license) => {
+    const [plan, ...others] = linesOf(license, planned(tasks.data, license.subscription_id));
+    return { license, plan, others };
+  });
   return (
     <>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {(!list.first || isLoading) && !list.problem && <Skeleton rows={3} />}
       {list.first !== undefined && list.rows.length === 0 && <Empty>{t('licenses.none')}</Empty>}
       <ul className={list.rows.length === 1 ? 'cards one' : 'cards'}>
-        {(isLoading ? [] : list.rows).map((license) => (
+        {shown.map(({ license, plan, others }) => (
           <li key={license.subscription_id} className="card">
             <div className="spread">
               <h2>
@@ -36,11 +40,7 @@ export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicen
               </h2>
               <LicenseStatus license={license} />
             </div>
-            {planOf(license, tasks.data).map((line, n) => (
-              <p key={line} className={n === 0 ? 'plan' : undefined}>
-                {line}
-              </p>
-            ))}
+            {plan && <p className="plan">{plan}</p>}
             <div className="fields">
               <p>
                 {t('licenses.health')}:{' '}
@@ -48,7 +48,9 @@ export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicen
                   {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
                 </span>
               </p>
-              {license.status !== 'REVOKED' && <p>{expiry(license.expires_at)}</p>}
+              {others.map((line) => (
+                <p key={line}>{line}</p>
+              ))}
               <p className="small">
                 {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}
               </p>
@@ -78,12 +80,13 @@ export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicen
   );
 }
 
-/** Until when it works, and what is renewed when; the most urgent line first. */
-function planOf(license: License, tasks: TaskList | undefined) {
-  const grace = license.grace_until && t('renewals.grace', { until: format.moment(license.grace_until) });
-  const renews = license.expires_at && license.status !== 'REVOKED';
-  const renewal = planned(tasks, license.subscription_id) ?? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew');
-  return [grace, renews && renewal].filter((line) => typeof line === 'string');
+/** Until when a license works and when it is renewed; what matters most comes first. */
+function linesOf(license: License, renewal: string | undefined) {
+  if (license.status === 'REVOKED') return [];
+  const ends = expiry(license.expires_at);
+  const auto = license.expires_at ? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew') : undefined;
+  const grace = license.grace_until ? t('renewals.grace', { until: format.moment(license.grace_until) }) : undefined;
+  return [grace, renewal, ends, renewal ? undefined : auto].filter((line) => line !== undefined);
 }
 
 function To({ license, tab, text, look = 'plain' }: { license: License; tab: string; text: string; look?: 'plain' | 'main' }) {
