@@ -98,7 +98,7 @@ test('without a connection, home says so once', async () => {
   const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
   await page.route('**/api/v1/{tasks,licenses}', (route) => route.abort());
   await page.evaluate(() => Object.defineProperty(Navigator.prototype, 'onLine', { configurable: true, get: () => false }));
-  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   await page.getByText('You are offline.', { exact: false }).waitFor();
   assert.equal(await page.getByRole('alert').count(), 1);
   await takeScreenshot(page, 'story-offline');
@@ -643,7 +643,7 @@ test('a suspended customer trades again within three clicks after the sign-in, a
   assert.equal(await as('EA-KOFI-VPS', 621801, '198.51.100.181'), 'VALID');
 
   // The refused device in place of the one at home.
-  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   await page.getByRole('link', { name: /^Choose the devices/ }).click();
   await page.getByRole('button', { name: 'Keep this one… EA-KOFI-NEW' }).click();
   const dialog = page.getByRole('dialog');
@@ -655,7 +655,7 @@ test('a suspended customer trades again within three clicks after the sign-in, a
   await takeScreenshot(page, 'story-kept');
   assert.equal(await as('EA-KOFI-NEW', 621899, '192.0.2.183'), 'VALID');
   assert.equal(await as('EA-KOFI-HOME', 621801, '203.0.113.182'), 'TOO_MANY_DEVICES');
-  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   await page.getByRole('heading', { name: 'Your licenses' }).waitFor();
   await gone(page.getByText('night.scalper: Too many devices', { exact: false }));
   // The list has the score of the license's page, although no timer has run since.
@@ -1907,7 +1907,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
   await mail.getByText('$39.50').waitFor();
   assert.doesNotMatch(await mail.locator('main').innerText(), /Current price|–/);
   await close(mail);
-  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   const clicks = await countClicks(page);
   await page.getByRole('link', { name: /^See the new price/ }).click();
   const dialog = page.getByRole('dialog');
