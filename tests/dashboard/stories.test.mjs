@@ -102,10 +102,31 @@ test('without a connection, home says so once', async () => {
   await page.getByText('You are offline.', { exact: false }).waitFor();
   assert.equal(await page.getByRole('alert').count(), 1);
   await takeScreenshot(page, 'story-offline');
+  await page.route('**/assets/Invoices-*.js', (route) => route.abort());
+  await page.getByRole('link', { name: 'Invoices' }).click();
+  await page.getByRole('heading', { name: 'This could not be loaded.' }).waitFor();
+  await page.getByText('You are offline.', { exact: false }).waitFor();
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('heading', { name: 'Home' }).waitFor();
+  page.errors = page.errors.filter((error) => !error.includes('dynamically imported module'));
   await page.unroute('**/api/v1/{tasks,licenses}');
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('link', { name: 'alpine.trend', exact: true }).waitFor();
   page.isSpent = true;
+  await close(page);
+});
+
+test('the source of locations is named where there are locations', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
+  await page.route('**/app/config.json', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), places_by: 'DB-IP' } });
+  });
+  await page.goto(`${backend.address}/app/licenses/${licenses.nora}/devices`);
+  await page.getByRole('link', { name: 'DB-IP' }).waitFor();
+  await page.getByRole('link', { name: 'Wallet' }).click();
+  await page.getByRole('heading', { name: 'Wallet' }).waitFor();
+  await gone(page.getByRole('link', { name: 'DB-IP' }));
   await close(page);
 });
 
