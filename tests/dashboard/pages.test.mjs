@@ -181,6 +181,33 @@ test('the operators’ menu on a phone: closed it takes two lines, and it works 
   await close(page);
 });
 
+for (const locale of ['en', 'de'])
+  test(`the customers’ header on a phone takes two lines; only a customer of several licenses has a list of them (${locale})`, async () => {
+    const page = await open(browser, backend, { as: people.nora, path: '/wallet', size: phone, locale });
+    const header = page.getByRole('banner');
+    const links = header.getByRole('navigation').getByRole('link');
+    assert.equal(await links.count(), 4);
+    assert.ok((await header.boundingBox()).height <= 100);
+    await header.getByText('nora.lindqvist').waitFor();
+    await page.route('**/api/v1/licenses?limit=2', async (route) => {
+      const response = await route.fetch();
+      const { licenses } = await response.json();
+      await route.fulfill({ response, json: { licenses: [...licenses, ...licenses], next: null } });
+    });
+    await page.reload();
+    await waitUntilLoaded(page);
+    assert.equal(await links.count(), 5);
+    assert.ok((await header.boundingBox()).height <= 100);
+    await assertTidy(page, 'header of several licenses');
+    await assertAccessibleInSchemes(page, 'header of several licenses');
+    await takeScreenshots(page, `header-several-${locale}-phone`);
+    await links.nth(1).click();
+    await page.waitForURL(/licenses$/);
+    await waitUntilLoaded(page);
+    assert.equal(await header.locator('[aria-current=page]').count(), 1);
+    await close(page);
+  });
+
 for (const [path, link, current] of [
   ['/renewals', 'Renewals', 'page'],
   ['/payments', 'Renewals', 'true'],

@@ -76,8 +76,8 @@ test('a page whose file or settings can’t be loaded offers a retry', async () 
   await page.getByRole('link', { name: 'Wallet' }).click();
   await page.getByRole('heading', { name: 'This could not be loaded.' }).waitFor();
   // The rest of the pages works.
-  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Licenses' }).click();
-  await page.getByRole('heading', { name: 'My licenses' }).waitFor();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('heading', { name: 'Your licenses' }).waitFor();
   await page.getByRole('link', { name: 'Wallet' }).click();
   await page.unroute('**/assets/Wallet-*.js');
   await page.getByRole('button', { name: 'Try again' }).click();
@@ -91,6 +91,42 @@ test('a page whose file or settings can’t be loaded offers a retry', async () 
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('heading', { name: 'Test cards' }).waitFor();
   page.errors = page.errors.filter((error) => !error.includes('dynamically imported module'));
+  await close(page);
+});
+
+test('without a connection, home says so once', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
+  await page.route('**/api/v1/{tasks,licenses}', (route) => route.abort());
+  await page.evaluate(() => Object.defineProperty(Navigator.prototype, 'onLine', { configurable: true, get: () => false }));
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
+  await page.getByText('You are offline.', { exact: false }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 1);
+  await takeScreenshot(page, 'story-offline');
+  await page.route('**/assets/Invoices-*.js', (route) => route.abort());
+  await page.getByRole('link', { name: 'Invoices' }).click();
+  await page.getByRole('heading', { name: 'This could not be loaded.' }).waitFor();
+  await page.getByText('You are offline.', { exact: false }).waitFor();
+  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('heading', { name: 'Home' }).waitFor();
+  page.errors = page.errors.filter((error) => !error.includes('dynamically imported module'));
+  await page.unroute('**/api/v1/{tasks,licenses}');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('link', { name: 'alpine.trend', exact: true }).waitFor();
+  page.isSpent = true;
+  await close(page);
+});
+
+test('the source of locations is named where there are locations', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
+  await page.route('**/app/config.json', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), places_by: 'DB-IP' } });
+  });
+  await page.goto(`${backend.address}/app/licenses/${licenses.nora}/devices`);
+  await page.getByRole('link', { name: 'DB-IP' }).waitFor();
+  await page.getByRole('link', { name: 'Wallet' }).click();
+  await page.getByRole('heading', { name: 'Wallet' }).waitFor();
+  await gone(page.getByRole('link', { name: 'DB-IP' }));
   await close(page);
 });
 
@@ -201,7 +237,8 @@ test('a third device suspends; the customer appeals, the operator sees it first 
   await takeScreenshot(customer, 'story-keep-in-place');
   // The fourth device has suspended the license again; other stories need it.
   const operatorToken = backend.token('operator', people.operator);
-  const reinstated = await backend.call('POST', `/api/v1/licenses/${licenses.tunde}/reinstate`, operatorToken, { reason: 'Once is enough.' });
+  const reinstate = `/api/v1/licenses/${licenses.tunde}/reinstate`;
+  const reinstated = await backend.call('POST', reinstate, operatorToken, { reason: 'Once is enough.' });
   assert.equal(reinstated.status, 200);
   await close(customer);
   await close(operator);
@@ -383,7 +420,7 @@ test('a mail’s link to a payment that is decided already says who decided it, 
 
 test('a license in grace has that status on every page, and the filter for expired licenses finds it', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}` });
-  await page.getByRole('link', { name: 'All licenses' }).click();
+  await page.getByRole('main').getByRole('link', { name: 'Home' }).click();
   // In the list: the license's page, which is visible until the list is loaded, shows the status twice.
   await page.getByRole('listitem').getByText('Grace period', { exact: true }).waitFor();
   await page.getByRole('listitem').getByText('In the grace period: works until', { exact: false }).waitFor();
@@ -414,7 +451,6 @@ test('a license in grace has that status on every page, and the filter for expir
 test('a card is declined, another card is added, and the license is renewed', async () => {
   const page = await open(browser, backend, { as: people.amara, path: `/licenses/${licenses.amara}/renewals` });
   const renew = async (charged) => {
-    await page.getByRole('button', { name: 'Renew now' }).click();
     await page.getByText('$49.00 is charged now.').waitFor();
     await page.getByRole('dialog').getByText(charged, { exact: true }).waitFor();
     // The warning is about the card that was declined.
@@ -424,30 +460,37 @@ test('a card is declined, another card is added, and the license is renewed', as
     await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   };
+  await page.getByRole('button', { name: 'Renew now' }).click();
   await renew('Visa ••9995');
   await page.getByText('Declined', { exact: true }).waitFor();
   await page.getByText('Not enough money is available').first().waitFor();
   assert.doesNotMatch(await page.locator('main').innerText(), /insufficient_funds/);
   await takeScreenshot(page, 'story-declined');
 
-  await page.getByRole('link', { name: 'Payment methods' }).last().click();
-  await page.getByRole('button', { name: 'Add a card' }).click();
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.getByRole('dialog').getByRole('link', { name: 'Use another payment method' }).click();
   await page.getByLabel('Test cards').selectOption('pm_card_visa');
   await page.getByRole('button', { name: 'Save card' }).click();
-  const added = page.locator('li.card', { hasText: '4242' });
-  await added.waitFor();
-  if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
-  await added.getByText('Default', { exact: true }).waitFor();
+  await page.locator('li.card', { hasText: '4242' }).getByRole('button', { name: 'Make default' }).waitFor();
   await takeScreenshot(page, 'story-new-card');
 
-  await page.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals`);
-  await waitUntilLoaded(page);
+  // The card that was added for this renewal is chosen, and becomes the default.
+  await page.getByRole('link', { name: 'Continue with the renewal' }).click();
+  assert.ok(
+    await page
+      .getByRole('dialog')
+      .getByRole('radio', { name: /^Visa ••4242/ })
+      .isChecked(),
+  );
+  await page.getByText('Visa ••4242 also becomes your default payment method', { exact: false }).waitFor();
+  await assertAccessible(page, 'another payment method', { within: '[role=dialog]' });
   await renew('Visa ••4242');
   await page.getByText('Renewed', { exact: true }).waitFor();
   assert.equal(
     backend.sql(`select expires_at > now() + interval '20 days' from v_current_license_tokens where subscription_id = '${licenses.amara}'`),
     't',
   );
+  assert.equal(backend.sql(`select last_four from user_payment_methods where user_id = '${people.amara}' and is_default`), '4242');
   assert.equal(mails('renewed', people.amara), '1');
   // The history and the wallet say what paid.
   await page.getByRole('row', { name: /Paid/ }).getByRole('cell', { name: 'Visa ••4242' }).waitFor();
@@ -460,6 +503,48 @@ test('a card is declined, another card is added, and the license is renewed', as
   await page.goto(`${backend.address}/app/wallet`);
   await page.getByRole('cell', { name: /^Card payment/ }).waitFor();
   await gone(page.getByRole('cell', { name: /^Deposit.*Renewal until/ }));
+  await close(page);
+});
+
+test('a saved card is offered in place of one that has expired, in the task and in the dialog', async () => {
+  const spare = '00000000-0000-4000-8000-000000000599';
+  backend.sql(`insert into user_payment_methods
+      (payment_method_id, user_id, payment_provider, provider_customer_id, provider_payment_id, payment_type, last_four, brand,
+       expiry_month, expiry_year, is_default)
+    values ('${spare}', '${people.paul}', 'stripe', 'cus_demo_6', 'pm_spare', 'card', '4242', 'visa', 12, 2040, false)`);
+  const page = await open(browser, backend, { as: people.paul, path: `/licenses/${licenses.paul}/renewals?renew` });
+  const dialog = page.getByRole('dialog');
+  assert.ok(await dialog.getByRole('radio', { name: /^Visa ••0069/ }).isDisabled());
+  assert.ok(await dialog.getByRole('radio', { name: /^Visa ••4242/ }).isChecked());
+  await dialog.getByText('Visa ••4242 also becomes your default payment method', { exact: false }).waitFor();
+  await dialog.getByRole('button', { name: 'Renew now' }).waitFor();
+  await assertAccessible(page, 'choice of the payment method', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-choice');
+  await page.keyboard.press('Escape');
+  await page.goto(`${backend.address}/app/`);
+  await page.getByText('Make Visa ••4242 the default, then renew', { exact: false }).waitFor();
+  await takeScreenshot(page, 'story-change-default');
+  await page.getByRole('button', { name: 'Make Visa ••4242 the default' }).click();
+  await page.getByText('Visa ••4242 is the default payment method now.').waitFor();
+  await page
+    .getByRole('link', { name: /^Renew/ })
+    .first()
+    .waitFor();
+  await gone(page.getByText('can’t pay', { exact: false }));
+  await close(page);
+  backend.sql(`delete from user_payment_methods where payment_method_id = '${spare}';
+    update user_payment_methods set is_default = true where user_id = '${people.paul}'`);
+});
+
+test('removing the card that pays the next renewal says which one', async () => {
+  const page = await open(browser, backend, { as: people.rosa, path: '/payment-methods' });
+  await page.getByRole('button', { name: /^Remove/ }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText(/^It pays the renewal of [a-z.]+ on .+: \$\d+/).waitFor();
+  await dialog.getByText('no saved payment method can pay', { exact: false }).waitFor();
+  await assertAccessible(page, 'removal', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-remove-card');
+  await page.keyboard.press('Escape');
   await close(page);
 });
 
@@ -584,7 +669,7 @@ test('a suspended customer trades again within three clicks after the sign-in, a
   assert.equal(await as('EA-KOFI-VPS', 621801, '198.51.100.181'), 'VALID');
 
   // The refused device in place of the one at home.
-  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   await page.getByRole('link', { name: /^Choose the devices/ }).click();
   await page.getByRole('button', { name: 'Keep this one… EA-KOFI-NEW' }).click();
   const dialog = page.getByRole('dialog');
@@ -596,7 +681,7 @@ test('a suspended customer trades again within three clicks after the sign-in, a
   await takeScreenshot(page, 'story-kept');
   assert.equal(await as('EA-KOFI-NEW', 621899, '192.0.2.183'), 'VALID');
   assert.equal(await as('EA-KOFI-HOME', 621801, '203.0.113.182'), 'TOO_MANY_DEVICES');
-  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   await page.getByRole('heading', { name: 'Your licenses' }).waitFor();
   await gone(page.getByText('night.scalper: Too many devices', { exact: false }));
   // The list has the score of the license's page, although no timer has run since.
@@ -724,6 +809,11 @@ test('the next invoice has the billing details, and only its customer and operat
   await page.getByText('No invoices yet.', { exact: false }).waitFor();
   await page.getByRole('button', { name: 'Add' }).click();
   const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByText('Enter a name or a company.').waitFor();
+  assert.ok(await dialog.getByLabel('Name or company').evaluate((field) => field === document.activeElement));
+  await assertAccessible(page, 'a missing name', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-billing-missing');
   await dialog.getByLabel('Name or company').fill('Kofi Trading Ltd');
   await dialog.getByLabel('Address').fill('Ring Road 1\nAccra');
   await dialog.getByLabel('Country').selectOption({ label: 'Ghana' });
@@ -1146,7 +1236,8 @@ test('the list of alerts refreshes automatically, and says when it shows only on
 });
 
 test('a customer can’t see another customer’s license', async () => {
-  const page = await open(browser, backend, { as: people.nora, path: '/licenses' });
+  const page = await open(browser, backend, { as: people.nora, path: '/licenses/abc' });
+  await page.getByText('This page does not exist.').waitFor();
   await page.goto(`${backend.address}/app/licenses/${licenses.amara}`);
   await page.getByText('There is no such license, or it is not yours.').waitFor();
   const list = await backend.call('GET', `/api/v1/licenses?search=amara`, backend.token('subscriber', people.nora));
@@ -1788,7 +1879,12 @@ test('an operator adds a webhook endpoint, sees its secret once, disables, repla
   await dialog.getByRole('button', { name: 'Add' }).click();
   await dialog.getByText('url must begin with https.').waitFor();
   await dialog.getByLabel('URL').fill('https://hooks.example.com/');
-  await dialog.getByLabel('Types').fill('device.added\ndevice.removed');
+  await dialog.getByLabel('Only some types').check();
+  await dialog.getByText('Choose at least one type.').waitFor();
+  assert.ok(await dialog.getByRole('button', { name: 'Add' }).isDisabled());
+  for (const type of ['device.added', 'device.removed']) await dialog.getByLabel(type).check();
+  await assertAccessible(page, 'types of events', { within: '[role=dialog]' });
+  await takeScreenshot(page, 'story-webhook-types');
   await dialog.getByRole('button', { name: 'Add' }).click();
   await page.getByText(/^whsec_/).waitFor();
   await page.getByText('device.added, device.removed').waitFor();
@@ -1837,7 +1933,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
   await mail.getByText('$39.50').waitFor();
   assert.doesNotMatch(await mail.locator('main').innerText(), /Current price|–/);
   await close(mail);
-  await page.getByRole('link', { name: 'Home' }).click();
+  await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   const clicks = await countClicks(page);
   await page.getByRole('link', { name: /^See the new price/ }).click();
   const dialog = page.getByRole('dialog');

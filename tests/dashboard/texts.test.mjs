@@ -91,6 +91,13 @@ test('each change of the audit log and each timer has words', () => {
   );
 });
 
+test('each type of an event can be chosen for a webhook', () => {
+  const types = (file, pattern) => [...readFileSync(file, 'utf8').matchAll(pattern)].map((match) => match[1]);
+  const all = types(`${root}src/Licensing/Webhooks/EventTypes.cs`, /"([a-z]+\.[a-z_]+)"/g);
+  assert.ok(all.length > 10, `${all}`);
+  assert.deepEqual(types(`${source}operator/eventTypes.ts`, /^ {2}'([^']+)':/gm), all);
+});
+
 let backend, browser;
 
 before(async () => {
@@ -173,6 +180,7 @@ const pages = [
   ['suspension', people.sara, `/licenses/${licenses.sara}/suspension`],
   ['suspension-expired', people.paul, `/licenses/${licenses.paul}/suspension`],
   ['cards', people.amara, '/payment-methods', 'Entfernen'],
+  ['cards-planned', people.rosa, '/payment-methods', 'Entfernen'],
   ['add-card', people.amara, '/payment-methods?add'],
   ['confirm', people.hana, `/payment-methods/confirm/${licenses.hana}`],
   ['price', null, '/price#nonsense'],
@@ -279,6 +287,28 @@ test('dialogs and problems are in German, too', async () => {
   await assertGerman(renew, 'the renewal');
   await takeScreenshot(renew, 'german-renewal');
   await close(renew);
+
+  const choice = await open(browser, backend, { as: people.amara, path: '/wallet', locale: 'de', size: phone, dark: true });
+  await choice.route('**/api/v1/payment-methods', async (route) => {
+    const response = await route.fetch();
+    const reply = await response.json();
+    const [card] = reply.payment_methods;
+    const others = [
+      ['4242', 'VALID'],
+      ['1881', 'EXPIRED'],
+    ].map(([last_four, validity]) => ({ ...card, payment_method_id: last_four, last_four, validity, is_default: false }));
+    await route.fulfill({ response, json: { ...reply, payment_methods: [card, ...others] } });
+  });
+  await choice.route('**/api/v1/licenses/*/renewals', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), card_is_rejected: true } });
+  });
+  await choice.goto(`${backend.address}/app/licenses/${licenses.amara}/renewals?renew`);
+  await choice.getByText('Standard · Endgültig abgelehnt').waitFor();
+  await choice.getByText('Visa ••4242 wird auch Ihre Standard-Zahlungsart', { exact: false }).waitFor();
+  await assertGerman(choice, 'the choice of a payment method');
+  await takeScreenshot(choice, 'german-choice-phone');
+  await close(choice);
 
   const keep = await open(browser, backend, { as: people.sara, path: `/licenses/${licenses.sara}/devices`, locale: 'de' });
   await keep.route('**/devices/keep', (route) =>

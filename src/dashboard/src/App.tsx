@@ -2,6 +2,7 @@ import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from 'rea
 import { Link, NavLink, Navigate, Route, Routes, useLocation } from 'react-router';
 import { useConfig } from './config';
 import { t } from './language';
+import { useHasSeveral } from './licenses';
 import { session, useSession } from './session';
 import { SignIn } from './SignIn';
 import { Boundary } from './ui/Boundary';
@@ -41,6 +42,7 @@ export function App() {
   // load the document.
   const document = config?.stripe_publishable_key != null;
 
+  const hasSeveral = useHasSeveral(who);
   const section = route.pathname.split('/').slice(0, 3).join('/');
   useHeadingFocus(main, `${section} ${who?.role}`);
   const [isOpen, setOpen] = useState(false);
@@ -60,13 +62,14 @@ export function App() {
         ]
       : [
           ['/', t('nav.home')],
-          ['/licenses', t('nav.licenses')],
+          ...(hasSeveral ? [['/licenses', t('nav.licenses')]] : []),
           ['/wallet', t('nav.wallet')],
           ...(config?.has_invoices ? [['/invoices', t('nav.invoices')]] : []),
           ['/payment-methods', t('nav.cards')],
         ];
   const first = `/${route.pathname.split('/')[1]}`;
-  const here = parents[first] ?? first;
+  // The page of a customer's only license is under home, which has the only list.
+  const here = first === '/licenses' && who?.role === 'subscriber' && !hasSeveral ? '/' : (parents[first] ?? first);
   const onCards = route.pathname.startsWith('/payment-methods');
 
   return (
@@ -164,13 +167,15 @@ export function App() {
                   <Route path="/reports" element={<Reports />} />
                 </>
               )}
-              {who && <Route path="/licenses/:subscriptionId/*" element={<License />} />}
+              {who && isId(route.pathname.split('/')[2]) && (
+                <Route path="/licenses/:subscriptionId/*" element={<License hasList={hasSeveral || who.role === 'operator'} />} />
+              )}
               <Route path="*" element={<NotFound />} />
             </Routes>
           </Suspense>
         </Boundary>
       </main>
-      {config?.places_by && who && (
+      {config?.places_by && who && withLocations.test(route.pathname) && (
         <footer className="small">
           {t('locationsBy')} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
         </footer>
@@ -179,6 +184,11 @@ export function App() {
     </>
   );
 }
+
+/** Pages that show locations of IP addresses, whose source must be named there. */
+const withLocations = /^\/(alerts|usage|customers)(\/|$)|^\/licenses\/[^/]+\/(usage|devices|activity)/;
+
+const isId = (text?: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text ?? '');
 
 /** Pages that no link of the menu names, and the link under which they are. */
 const parents: Record<string, string> = { '/customers': '/licenses', '/payments': '/renewals', '/reports': '/renewals' };

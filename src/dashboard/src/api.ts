@@ -60,7 +60,7 @@ export async function call<T>(
     response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
   } catch (failure) {
     if (signal?.aborted) throw failure;
-    throw new Problem(0, 'OFFLINE', t('state.offline'));
+    throw new Problem(0, 'OFFLINE', t(navigator.onLine ? 'state.offline' : 'state.noConnection'));
   }
   if (response.status === 401 && who) session.end();
   if (!response.ok && !(accept.includes(response.status) && (response.headers.get('content-type') ?? '').startsWith('application/json')))

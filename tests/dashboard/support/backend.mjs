@@ -31,6 +31,7 @@ export const people = {
   george: demo('114'),
   oskar: demo('112'),
   samir: demo('125'),
+  rosa: demo('124'),
 };
 export const licenses = {
   nora: demo('301'),

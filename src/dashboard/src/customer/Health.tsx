@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { useLoad, type Loaded } from '../api';
+import { useLoad } from '../api';
 import { format } from '../format';
 import { language, t, word } from '../language';
 import { useIsOperator } from '../session';
@@ -7,7 +7,7 @@ import { LazyChart } from '../ui/LazyChart';
 import { Facts, Show, Skeleton, Table } from '../ui/kit';
 import { HealthView, reasonOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
 import type { TabProps } from './License';
-import { planned, Tasks, type TaskList } from './Tasks';
+import { planned, Tasks, type useTasks } from './Tasks';
 
 type Reason = Pick<Contribution, 'reason' | 'code' | 'values'>;
 type Report = Health & {
@@ -33,7 +33,7 @@ type Report = Health & {
 };
 
 /** @param tasks Of this license. */
-export default function HealthTab({ id, license, tasks }: TabProps & { tasks: Loaded<TaskList> }) {
+export default function HealthTab({ id, license, reload, tasks }: TabProps & { tasks: ReturnType<typeof useTasks> }) {
   const health = useLoad<Report>(`/api/v1/licenses/${id}/health`, 60);
   const owner = !useIsOperator();
   // The tasks are above the score, which must not move when they load.
@@ -45,7 +45,7 @@ export default function HealthTab({ id, license, tasks }: TabProps & { tasks: Lo
         <Show of={tasks}>
           {(list) => (
             <div className="own-tasks">
-              <Tasks of={list.tasks} />
+              <Tasks of={list} reload={reload} />
               {planned(list, id) && <p>{planned(list, id)}</p>}
             </div>
           )}

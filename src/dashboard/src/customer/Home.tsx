@@ -1,20 +1,34 @@
 import { t } from '../language';
-import { PageTitle, Show } from '../ui/kit';
-import { LicenseCards } from './Licenses';
+import { PageTitle, ProblemBox, Show } from '../ui/kit';
+import { LicenseCards, useLicenses } from './Licenses';
 import { Tasks, useTasks } from './Tasks';
 
 /** What the customer has to do over all licenses, the most urgent first, and the licenses. */
 export default function Home() {
   const tasks = useTasks();
+  const licenses = useLicenses();
+  const reload = () => {
+    tasks.reload();
+    licenses.reload();
+  };
+  // Offline, for example: said once.
+  if (!tasks.data && tasks.problem && !licenses.first && licenses.problem) {
+    return (
+      <>
+        <PageTitle title={t('home.title')} />
+        <ProblemBox problem={tasks.problem} again={reload} />
+      </>
+    );
+  }
   return (
     <>
       <PageTitle title={t('home.title')} />
       <Show of={tasks} rows={3}>
-        {(list) => <Tasks of={list.tasks} />}
+        {(list) => <Tasks of={list} reload={tasks.reload} />}
       </Show>
       <section aria-labelledby="licenses">
         <h2 id="licenses">{t('home.licenses')}</h2>
-        <LicenseCards tasks={tasks} />
+        <LicenseCards list={licenses} tasks={tasks} />
       </section>
     </>
   );

@@ -155,6 +155,8 @@ function Edit({
   onClose: () => void;
   onGo: () => void;
 }) {
+  const [isMissing, setMissing] = useState(false);
+  const optional = (field: Parameters<typeof t>[0]) => t('optional', { field: t(field) });
   const names = countries.map((code): [string, string] => [code, format.country(code)]).sort((a, b) => a[1].localeCompare(b[1]));
   return (
     <Confirm
@@ -163,13 +165,22 @@ function Edit({
       go={t('invoices.save')}
       busy={busy}
       problem={problem}
-      disabled={!details.name.trim()}
       onClose={onClose}
-      onGo={onGo}
+      onGo={() => (details.name.trim() ? onGo() : setMissing(true))}
     >
-      <Field label={t('invoices.name')} value={details.name} onChange={(name) => onChange({ ...details, name })} max={100} auto />
       <Field
-        label={t('invoices.address')}
+        label={t('invoices.name')}
+        error={isMissing ? t('invoices.nameMissing') : undefined}
+        value={details.name}
+        onChange={(name) => {
+          setMissing(false);
+          onChange({ ...details, name });
+        }}
+        max={100}
+        auto
+      />
+      <Field
+        label={optional('invoices.address')}
         help={t('invoices.addressHelp')}
         value={details.address ?? ''}
         onChange={(address) => onChange({ ...details, address })}
@@ -177,13 +188,13 @@ function Edit({
         max={300}
       />
       <Choice
-        label={t('invoices.country')}
+        label={optional('invoices.country')}
         value={details.country ?? ''}
         options={[['', t('invoices.noCountry')], ...names]}
         onChange={(country) => onChange({ ...details, country: country || null })}
       />
       <Field
-        label={t('invoices.taxId')}
+        label={optional('invoices.taxId')}
         help={t('invoices.taxIdHelp')}
         value={details.tax_id ?? ''}
         onChange={(tax_id) => onChange({ ...details, tax_id })}

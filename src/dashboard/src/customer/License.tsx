@@ -21,7 +21,8 @@ const ReviewLicense = lazy(() => import('../operator/ReviewLicense').then(({ Rev
 
 export type TabProps = { id: string; license: License; reload: () => void };
 
-export default function LicensePage() {
+/** @param hasList Whether there is a list of licenses to go back to; else there is the home page. */
+export default function LicensePage({ hasList }: { hasList: boolean }) {
   const id = useParams().subscriptionId!;
   const loaded = useLoad<License>(`/api/v1/licenses/${encodeURIComponent(id)}`, 60);
   const operator = useIsOperator();
@@ -33,7 +34,7 @@ export default function LicensePage() {
   const base = `/licenses/${id}`;
   return (
     <>
-      <Back to="/licenses">{t('license.back')}</Back>
+      <Back to={hasList ? '/licenses' : '/'}>{t(hasList ? 'license.back' : 'nav.home')}</Back>
       <Show of={loaded} rows={8}>
         {(license) => {
           const may = whatDevicesMay(license, operator);

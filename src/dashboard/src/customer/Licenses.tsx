@@ -7,27 +7,32 @@ import { t, word } from '../language';
 import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { planned, renewsInGrace, useTasks, type TaskList } from './Tasks';
 
+export const useLicenses = () => usePages<License>('/api/v1/licenses', readLicenses, 60);
+
 export default function Licenses() {
   return (
     <>
       <PageTitle title={t('licenses.title')} />
-      <LicenseCards tasks={useTasks()} />
+      <LicenseCards list={useLicenses()} tasks={useTasks()} />
     </>
   );
 }
 
 /** @param tasks They say when each license is renewed, and which can be renewed in its grace. */
-export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
-  const list = usePages<License>('/api/v1/licenses', readLicenses, 60);
+export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicenses>; tasks: Loaded<TaskList> }) {
   // The cards don't move when the texts about renewals appear.
   const isLoading = tasks.data === undefined && tasks.loading;
+  const shown = (isLoading ? [] : list.rows).map((license) => {
+    const [plan, ...others] = linesOf(license, planned(tasks.data, license.subscription_id));
+    return { license, plan, others };
+  });
   return (
     <>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
       {(!list.first || isLoading) && !list.problem && <Skeleton rows={3} />}
       {list.first !== undefined && list.rows.length === 0 && <Empty>{t('licenses.none')}</Empty>}
-      <ul className="cards">
-        {(isLoading ? [] : list.rows).map((license) => (
+      <ul className={list.rows.length === 1 ? 'cards one' : 'cards'}>
+        {shown.map(({ license, plan, others }) => (
           <li key={license.subscription_id} className="card">
             <div className="spread">
               <h2>
@@ -35,22 +40,21 @@ export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
               </h2>
               <LicenseStatus license={license} />
             </div>
-            <p>
-              {t('licenses.health')}:{' '}
-              <span className={`score ${license.health_grade.toLowerCase()}`}>
-                {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
-              </span>
-            </p>
-            {license.status !== 'REVOKED' && <p>{expiry(license.expires_at)}</p>}
-            {license.grace_until && <p>{t('renewals.grace', { until: format.moment(license.grace_until) })}</p>}
-            {license.expires_at && license.status !== 'REVOKED' && (
-              <p className="small">
-                {planned(tasks.data, license.subscription_id) ?? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew')}
+            {plan && <p className="plan">{plan}</p>}
+            <div className="fields">
+              <p>
+                {t('licenses.health')}:{' '}
+                <span className={`score ${license.health_grade.toLowerCase()}`}>
+                  {t('health.of', { score: license.health_score })} {word('health.grade', license.health_grade)}
+                </span>
               </p>
-            )}
-            <p className="small">
-              {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}
-            </p>
+              {others.map((line) => (
+                <p key={line}>{line}</p>
+              ))}
+              <p className="small">
+                {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}
+              </p>
+            </div>
             {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
             <div className="actions">
               {license.is_suspended && <To license={license} tab="suspension" text={t('licenses.whatToDo')} look="main" />}
@@ -74,6 +78,15 @@ export function LicenseCards({ tasks }: { tasks: Loaded<TaskList> }) {
       )}
     </>
   );
+}
+
+/** Until when a license works and when it is renewed; what matters most comes first. */
+function linesOf(license: License, renewal: string | undefined) {
+  if (license.status === 'REVOKED') return [];
+  const ends = expiry(license.expires_at);
+  const auto = license.expires_at ? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew') : undefined;
+  const grace = license.grace_until ? t('renewals.grace', { until: format.moment(license.grace_until) }) : undefined;
+  return [grace, renewal, ends, renewal ? undefined : auto].filter((line) => line !== undefined);
 }
 
 function To({ license, tab, text, look = 'plain' }: { license: License; tab: string; text: string; look?: 'plain' | 'main' }) {

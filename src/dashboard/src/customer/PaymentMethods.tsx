@@ -1,50 +1,56 @@
 import { lazy, Suspense, useState } from 'react';
-import { useSearchParams } from 'react-router';
-import { call, useAction, useLoad } from '../api';
+import { Link, useSearchParams } from 'react-router';
+import { useAction, useLoad } from '../api';
 import { useLoadedConfig } from '../config';
 import { format } from '../format';
+import type { License } from '../licenses';
 import { t, word } from '../language';
 import { Badge, Button, Confirm, Empty, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
+import { isPayPal, makeDefault, nameOf, remove, useMethods, type Method } from './methods';
 import { NextMethod } from './NextMethod';
 import { AddPayPal, PayPalReturn } from './PayPal';
+import type { TaskList } from './Tasks';
 
 const AddCard = lazy(() => import('./AddCard'));
 
-export type Card = {
-  payment_method_id: string;
-  payment_provider: string;
-  brand: string | null;
-  last_four: string | null;
-  expiry_month: number | null;
-  expiry_year: number | null;
-  /** VALID, EXPIRES_SOON or EXPIRED. */
-  validity: string;
-  is_default: boolean;
-};
-
-type Methods = { payment_methods: Card[]; tries_next_method: boolean };
-
-const isPayPal = (card: Card) => card.payment_provider === 'paypal';
-
 export default function PaymentMethods() {
-  const [awaited, setAwaited] = useState<number>();
-  const cards = useLoad<Methods>('/api/v1/payment-methods', awaited === undefined ? undefined : 2);
+  // The payment methods before the one that the provider will report.
+  const [before, setBefore] = useState<string[]>();
+  const cards = useMethods(true, before && 2);
   const settings = useLoadedConfig();
   const config = settings.data;
-  const [removing, setRemoving] = useState<Card>();
-  const [adding, setAdding] = useState(useSearchParams()[0].has('add'));
+  const [removing, setRemoving] = useState<Method>();
+  const [query] = useSearchParams();
+  // The license whose renewal needs another payment method.
+  const license = query.get('add');
+  const [adding, setAdding] = useState(query.has('add'));
+  const [added, setAdded] = useState<Method>();
   const action = useAction();
-  const count = cards.data?.payment_methods.length ?? 0;
-  if (awaited !== undefined && count > awaited) {
-    setAwaited(undefined);
+  const saved = cards.data?.payment_methods ?? [];
+  const found = before && saved.find((one) => !before.includes(one.payment_method_id));
+  if (found) {
+    setBefore(undefined);
     setAdding(false);
+    setAdded(found);
   }
   return (
     <>
       <PageTitle title={t('cards.title')} />
       <p>{t('cards.intro')}</p>
-      {action.problem && !removing && <ProblemBox problem={action.problem} />}
+      {action.problem && <ProblemBox problem={action.problem} />}
       <PayPalReturn saved={cards.reload} />
+      {added && license && (
+        <div className="notice good banner" role="status">
+          <div>{t('cards.added', { card: nameOf(added) })}</div>
+          <Link
+            className="button main"
+            to={`/licenses/${encodeURIComponent(license)}/renewals?renew=${added.payment_method_id}`}
+            reloadDocument
+          >
+            {t('cards.backToRenewal')}
+          </Link>
+        </div>
+      )}
       <Show of={cards} rows={2}>
         {(list) => (
           <>
@@ -78,7 +84,7 @@ export default function PaymentMethods() {
                         isDisabled={action.busy}
                         onPress={() =>
                           void action.run(async () => {
-                            await call('PUT', `/api/v1/payment-methods/${card.payment_method_id}/default`);
+                            await makeDefault(card.payment_method_id);
                             cards.reload();
                           })
                         }
@@ -107,12 +113,12 @@ export default function PaymentMethods() {
         {config?.paypal && <AddPayPal />}
       </div>
       {config?.paypal && <p className="small">{t('cards.payPalHelp')}</p>}
-      {awaited !== undefined && (
+      {before && (
         <p role="status" className="notice fair">
           {t('cards.wait')}
         </p>
       )}
-      {adding && awaited === undefined && (
+      {adding && !before && (
         <Show of={settings} rows={3}>
           {(loaded) => (
             <Suspense fallback={<Skeleton rows={3} />}>
@@ -120,7 +126,7 @@ export default function PaymentMethods() {
                 config={loaded}
                 cancel={() => setAdding(false)}
                 done={() => {
-                  setAwaited(count);
+                  setBefore(saved.map((one) => one.payment_method_id));
                   notify(t('cards.saved'));
                 }}
               />
@@ -128,27 +134,65 @@ export default function PaymentMethods() {
           )}
         </Show>
       )}
-      <Confirm
-        open={removing !== undefined}
-        title={removing && isPayPal(removing) ? t('cards.removePayPalTitle') : t('cards.removeTitle')}
-        text={removing && isPayPal(removing) ? t('cards.removePayPalText') : t('cards.removeText')}
-        go={t('cards.remove')}
-        look="danger"
-        busy={action.busy}
-        problem={action.problem}
-        onClose={() => {
-          setRemoving(undefined);
-          action.clear();
-        }}
-        onGo={() =>
-          void action
-            .run(async () => {
-              await call('DELETE', `/api/v1/payment-methods/${removing!.payment_method_id}`);
-              cards.reload();
-            })
-            .then((done) => done && setRemoving(undefined))
-        }
+      <Remove
+        method={removing}
+        others={saved.filter((one) => one.payment_method_id !== removing?.payment_method_id)}
+        onDone={cards.reload}
+        onClose={() => setRemoving(undefined)}
       />
     </>
+  );
+}
+
+/** Says which renewals the payment method would pay, and what pays them without it. */
+function Remove({ method, others, onDone, onClose }: { method?: Method; others: Method[]; onDone: () => void; onClose: () => void }) {
+  const action = useAction();
+  // Renewals charge the default one.
+  const mayPay = method?.is_default === true;
+  const tasks = useLoad<TaskList>(mayPay ? '/api/v1/tasks' : null);
+  const licenses = useLoad<{ licenses: License[] }>(mayPay ? '/api/v1/licenses' : null);
+  const isLoading = [tasks, licenses].some((one) => mayPay && !one.data && !one.problem);
+  const paid = tasks.data?.renewals.filter((one) => one.pays_with === 'card') ?? [];
+  // As the backend does: the newest one that has not expired becomes the default.
+  const next = others.find((one) => one.validity !== 'EXPIRED');
+  const isAccount = method !== undefined && isPayPal(method);
+  const close = () => {
+    onClose();
+    action.clear();
+  };
+  return (
+    <Confirm
+      open={method !== undefined && !isLoading}
+      title={t(isAccount ? 'cards.removePayPalTitle' : 'cards.removeTitle')}
+      text={t(isAccount ? 'cards.removePayPalText' : 'cards.removeText')}
+      go={t('cards.remove')}
+      look="danger"
+      busy={action.busy}
+      problem={action.problem}
+      onClose={close}
+      onGo={() =>
+        void action
+          .run(async () => {
+            await remove(method!.payment_method_id);
+            onDone();
+          })
+          .then((done) => done && close())
+      }
+    >
+      {paid.length > 0 && (
+        <div className="notice fair">
+          {paid.map((one) => (
+            <p key={one.subscription_id}>
+              {t('cards.paysNext', {
+                master: licenses.data?.licenses.find((license) => license.subscription_id === one.subscription_id)?.master ?? t('none'),
+                day: format.day(one.at),
+                amount: format.money(one.amount_usd),
+              })}
+            </p>
+          ))}
+          <p>{next ? t('cards.thenPays', { card: nameOf(next) }) : t('cards.thenNothing')}</p>
+        </div>
+      )}
+    </Confirm>
   );
 }

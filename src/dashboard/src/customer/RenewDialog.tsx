@@ -1,9 +1,11 @@
+import { useState } from 'react';
 import { Link, useHref } from 'react-router';
 import type { useAction } from '../api';
 import { format } from '../format';
 import { t, word } from '../language';
 import { useIsOperator } from '../session';
 import { Confirm, Facts } from '../ui/kit';
+import { nameOf, useMethods, type Method } from './methods';
 import type { RenewalList } from './Renewals';
 
 /** What would pay, in words: "Visa ••9995", or the wallet with its balance after the payment. */
@@ -33,15 +35,21 @@ function lastDeclined(reply: RenewalList) {
 /** Shows the amount of a renewal, what pays it, and the new end. Customers agree to an increased price here; operators can't. */
 export function RenewDialog({
   open,
+  license,
   reply,
+  preferred,
   action,
   onGo,
   onClose,
 }: {
   open: boolean;
+  license: string;
   reply: RenewalList;
+  /** A payment method that the customer has just added for this renewal. */
+  preferred?: string;
   action: ReturnType<typeof useAction>;
-  onGo: () => void;
+  /** With the payment method that has to become the default one first. */
+  onGo: (method?: string) => void;
   onClose: () => void;
 }) {
   const operator = useIsOperator();
@@ -51,14 +59,28 @@ export function RenewDialog({
   const deferred = reply.pays_with === 'deferred';
   const expired = !operator && reply.card_has_expired;
   const needsOther = expired || (!operator && reply.card_is_rejected);
+  const isPaidByCard =
+    !operator && reply.amount_usd !== null && (reply.pays_with === 'card' || (reply.pays_with === null && cardHelps(reply)));
+  const [choice, setChoice] = useState<string>();
+  if (!open && choice) setChoice(undefined);
+  const methods = useMethods(open && isPaidByCard);
+  const saved = methods.data?.payment_methods ?? [];
+  const canPay = (method: Method) => method.validity !== 'EXPIRED' && !(method.is_default && needsOther);
+  const payable = saved.filter(canPay);
+  const chosen = [choice, preferred].map((id) => payable.find((one) => one.payment_method_id === id)).find(Boolean) ?? payable[0];
+  // A renewal charges the default one, so another one becomes the default first.
+  const other = chosen && !chosen.is_default ? chosen : undefined;
+  const pays = other !== undefined || (reply.pays_with !== null && !needsOther);
   // Nothing can be renewed before something can pay.
-  const payFirst = useHref(cardHelps(reply) ? '/payment-methods?add' : '/wallet');
-  const cannotPay = !operator && (reply.pays_with === null || needsOther) && reply.amount_usd !== null;
-  const declined = expired ? undefined : lastDeclined(reply);
-  const expires = reply.obstacle === 'card_expires' && !expired;
+  const addPath = `/payment-methods?add=${encodeURIComponent(license)}`;
+  const payFirst = useHref(cardHelps(reply) ? addPath : '/wallet');
+  const cannotPay = !operator && !pays && reply.amount_usd !== null;
+  const declined = expired || other ? undefined : lastDeclined(reply);
+  const expires = reply.obstacle === 'card_expires' && !expired && !other;
+  const offersChoice = saved.length > 1 || other !== undefined;
   return (
     <Confirm
-      open={open}
+      open={open && (!isPaidByCard || methods.data !== undefined || methods.problem !== undefined)}
       title={t(raised && !operator ? 'renewals.agreeTitle' : 'renewals.nowTitle')}
       text={raised && operator ? t('renewals.askText', { old, amount: price }) : undefined}
       go={t(
@@ -75,7 +97,7 @@ export function RenewDialog({
       busy={action.busy}
       problem={action.problem}
       onClose={onClose}
-      onGo={cannotPay ? () => location.assign(payFirst) : onGo}
+      onGo={cannotPay ? () => location.assign(payFirst) : () => onGo(other?.payment_method_id)}
     >
       {!(raised && operator) && (
         <>
@@ -85,21 +107,14 @@ export function RenewDialog({
             </p>
           )}
           {(declined || expires) && (
-            <div className="notice fair">
-              <p>
-                {declined
-                  ? t('renewals.lastDeclined', {
-                      day: format.day(declined.attempted_at),
-                      reason: format.reason(declined.failure_reason!, !operator),
-                    })
-                  : `${t('renewals.obstacle')}: ${format.reason(reply.obstacle!, !operator)}`}
-              </p>
-              {!operator && (
-                <Link to="/payment-methods?add" reloadDocument>
-                  {t('renewals.otherMethod')}
-                </Link>
-              )}
-            </div>
+            <p className="notice fair">
+              {declined
+                ? t('renewals.lastDeclined', {
+                    day: format.day(declined.attempted_at),
+                    reason: format.reason(declined.failure_reason!, !operator),
+                  })
+                : `${t('renewals.obstacle')}: ${format.reason(reply.obstacle!, !operator)}`}
+            </p>
           )}
           <Facts
             rows={[
@@ -112,7 +127,7 @@ export function RenewDialog({
                   )}
                 </>,
               ],
-              [t('renewals.paysWith'), means(reply)],
+              ...(offersChoice ? [] : [[t('renewals.paysWith'), means(reply)] as [string, string]]),
               [
                 t('renewals.newEnd'),
                 <>
@@ -122,13 +137,41 @@ export function RenewDialog({
               ],
             ]}
           />
+          {offersChoice && (
+            <fieldset className="radios">
+              <legend>{t('renewals.paysWith')}</legend>
+              {saved.map((one) => (
+                <label key={one.payment_method_id} className="check">
+                  <input
+                    type="radio"
+                    name="method"
+                    checked={one === chosen}
+                    disabled={!canPay(one)}
+                    onChange={() => setChoice(one.payment_method_id)}
+                  />
+                  <span>
+                    <span className="block">{nameOf(one)}</span>
+                    <span className="small">{notes(one, canPay(one))}</span>
+                  </span>
+                </label>
+              ))}
+            </fieldset>
+          )}
+          {isPaidByCard && !cannotPay && (
+            <p>
+              <Link to={addPath} reloadDocument>
+                {t('renewals.otherMethod')}
+              </Link>
+            </p>
+          )}
+          {other && <p className="small">{t('renewals.becomesDefault', { card: nameOf(other) })}</p>}
           <p className="small">
             {t(
               deferred
                 ? 'renewals.laterText'
                 : reply.pays_with === 'nothing'
                   ? 'renewals.freeText'
-                  : reply.pays_with !== null && !needsOther
+                  : pays
                     ? operator
                       ? 'renewals.customerNowText'
                       : 'renewals.nowText'
@@ -150,4 +193,12 @@ export function RenewDialog({
       )}
     </Confirm>
   );
+}
+
+/** What the customer should know about a payment method before choosing it. */
+function notes(method: Method, canPay: boolean) {
+  const validity = word('cards.validity', method.validity);
+  return [method.is_default && t('cards.default'), validity, !canPay && method.validity !== 'EXPIRED' && t('renewals.rejected')]
+    .filter(Boolean)
+    .join(' · ');
 }

@@ -7,6 +7,7 @@ import { useIsOperator } from '../session';
 import { t, word } from '../language';
 import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
+import { makeDefault } from './methods';
 import { cardHelps, means, RenewDialog } from './RenewDialog';
 
 // For operators only, so that customers don't load it.
@@ -106,10 +107,12 @@ export default function Renewals({ id, license, reload }: TabProps) {
   };
   // Links to a renewal open its dialog, once.
   const [query, setQuery] = useSearchParams();
+  const [preferred, setPreferred] = useState<string>();
   const linked = query.has('renew');
   const ready = list.data !== undefined && !pending && list.data.can_renew && !waitsForConsent(list.data);
   useEffect(() => {
     if (!linked || !list.data) return;
+    setPreferred(query.get('renew') ?? undefined);
     setQuery({}, { replace: true });
     if (ready) begin();
   }, [linked, ready, list.data, setQuery]);
@@ -204,7 +207,7 @@ export default function Renewals({ id, license, reload }: TabProps) {
                     {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}
                   </Button>
                   {!operator && (
-                    <Link className="button" to={cardHelps(reply) ? '/payment-methods?add' : '/payment-methods'} reloadDocument>
+                    <Link className="button" to={cardHelps(reply) ? `/payment-methods?add=${id}` : '/payment-methods'} reloadDocument>
                       {t('renewals.cards')}
                     </Link>
                   )}
@@ -287,15 +290,20 @@ export default function Renewals({ id, license, reload }: TabProps) {
           )}
           <RenewDialog
             open={asking}
+            license={id}
             reply={reply}
+            preferred={preferred}
             action={renew}
             onClose={() => {
               setAsking(false);
               renew.clear();
             }}
-            onGo={() =>
+            onGo={(method) =>
               void renew
-                .run(() => ask(agrees(reply) ? (reply.amount_usd ?? undefined) : undefined))
+                .run(async () => {
+                  if (method) await makeDefault(method);
+                  await ask(agrees(reply) ? (reply.amount_usd ?? undefined) : undefined);
+                })
                 .then((done) => done && setAsking(false))
             }
           />

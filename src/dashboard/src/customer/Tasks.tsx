@@ -1,9 +1,10 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
-import { useLoad } from '../api';
+import { useAction, useLoad, type Loaded } from '../api';
 import { format } from '../format';
 import { t, word } from '../language';
-import { Button } from '../ui/kit';
+import { Button, notify, ProblemBox } from '../ui/kit';
+import { makeDefault, nameOf, useMethods, type Method } from './methods';
 
 export type Task = {
   kind: string;
@@ -28,10 +29,21 @@ export type PlannedRenewal = {
   card_last_four: string | null;
 };
 export type TaskList = { tasks: Task[]; renewals: PlannedRenewal[] };
+/** With the saved payment method that can pay in place of the default one. */
+type ShownTasks = TaskList & { instead?: Method };
 
 /** @param license One license; undefined for all of the customer, null for none: operators have no tasks. */
-export const useTasks = (license?: string | null) =>
-  useLoad<TaskList>(license === null ? null : `/api/v1/tasks${license ? `?subscription_id=${encodeURIComponent(license)}` : ''}`, 60);
+export function useTasks(license?: string | null): Loaded<ShownTasks> {
+  const path = license === null ? null : `/api/v1/tasks${license ? `?subscription_id=${encodeURIComponent(license)}` : ''}`;
+  const list = useLoad<TaskList>(path, 60);
+  const isAsked = list.data?.tasks.some((task) => task.kind === 'REPLACE_CARD') ?? false;
+  const methods = useMethods(isAsked);
+  // The task's text depends on them.
+  if (!list.data || (isAsked && !methods.data && !methods.problem))
+    return { ...list, data: undefined, loading: list.loading || methods.loading };
+  const instead = methods.data?.payment_methods.find((one) => !one.is_default && one.validity === 'VALID');
+  return { ...list, data: { ...list.data, instead } };
+}
 
 /** Nothing has to be done while an appeal is reviewed, after its answer, and about a revoked license. */
 const toDo = (tasks: Task[]) => tasks.filter((task) => !['AWAIT_REVIEW', 'APPEAL_REVIEWED', 'ASK_SUPPORT'].includes(task.kind)).length;
@@ -63,7 +75,7 @@ function ordered(tasks: Task[]) {
 const mostAtOnce = 6;
 
 /** What the customer has to do, the most urgent first. */
-export function Tasks({ of: tasks }: { of: Task[] }) {
+export function Tasks({ of: { tasks, instead }, reload }: { of: ShownTasks; reload: () => void }) {
   const [all, setAll] = useState(false);
   const shown = ordered(tasks).slice(0, all ? tasks.length : mostAtOnce);
   if (tasks.length === 0) return <p className="notice good">{t('home.nothing')}</p>;
@@ -76,7 +88,7 @@ export function Tasks({ of: tasks }: { of: Task[] }) {
       </h2>
       <ol className="tasks">
         {shown.map((task) => (
-          <TaskCard key={`${task.kind} ${task.subscription_id}`} task={task} />
+          <TaskCard key={`${task.kind} ${task.subscription_id}`} task={task} instead={instead} reload={reload} />
         ))}
       </ol>
       {shown.length < tasks.length && (
@@ -106,8 +118,8 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
   ANSWER_ALERT: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
   CHANGE_TOKEN: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
   CONNECT_EA: { to: (id) => `/licenses/${id}/activity`, tone: 'fair' },
-  REPLACE_CARD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
-  ADD_PAYMENT_METHOD: { to: () => '/payment-methods?add', tone: 'fair', document: true },
+  REPLACE_CARD: { to: (id) => `/payment-methods?add=${id}`, tone: 'fair', document: true },
+  ADD_PAYMENT_METHOD: { to: (id) => `/payment-methods?add=${id}`, tone: 'fair', document: true },
   ADD_MONEY: { to: () => '/wallet', tone: 'fair' },
   RENEW_MANUALLY: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'calm' },
   SET_UP_RENEWAL: { to: (id) => `/licenses/${id}/renewals`, tone: 'calm' },
@@ -118,10 +130,13 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
   ASK_SUPPORT: { to: (id) => `/licenses/${id}`, tone: 'calm' },
 };
 
-function TaskCard({ task }: { task: Task }) {
+function TaskCard({ task, instead, reload }: { task: Task; instead?: Method; reload: () => void }) {
+  const action = useAction();
   const place = places[task.kind];
   // A newer backend may send kinds of tasks that this page doesn't have.
   if (!place) return null;
+  const other = task.kind === 'REPLACE_CARD' ? instead : undefined;
+  const card = other ? nameOf(other) : '';
   const values = {
     master: task.master,
     until: format.day(task.until),
@@ -130,16 +145,33 @@ function TaskCard({ task }: { task: Task }) {
     old: format.money(task.old_amount_usd),
     reason: task.reason ? format.reason(task.reason, true) : '',
     cause: (task.reason && word('suspension.cause', task.reason)) ?? t('status.SUSPENDED'),
+    card,
   };
   const { title, why, tone } = variantOf(task);
   return (
     <li className={`card task ${tone ?? place.tone}`}>
       <div>
         <h3>{word('home.task', title, values)}</h3>
-        <p>{word('home.why', why, values)}</p>
+        <p>{word('home.why', other && why === 'REPLACE_CARD_NOW' ? 'CHANGE_DEFAULT_NOW' : why, values)}</p>
+        {action.problem && <ProblemBox problem={action.problem} />}
       </div>
+      {other && (
+        <Button
+          look="main"
+          isPending={action.busy}
+          onPress={() =>
+            void action.run(async () => {
+              await makeDefault(other.payment_method_id);
+              notify(t('cards.madeDefault', { card }));
+              reload();
+            })
+          }
+        >
+          {t('cards.makeThisDefault', { card })}
+        </Button>
+      )}
       <Link
-        className={`button ${place.tone === 'calm' ? '' : 'main'}`}
+        className={`button ${place.tone === 'calm' || other ? '' : 'main'}`}
         to={place.to(task.subscription_id, task.reason)}
         reloadDocument={place.document}
       >

@@ -4,6 +4,8 @@ import { Csv } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
 import { Badge, Button, Confirm, Copy, Empty, Field, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
+import { Choices } from './Decide';
+import { eventTypes } from './eventTypes';
 
 type Endpoint = {
   endpoint_id: string;
@@ -25,7 +27,6 @@ type Dialog = { what: 'add' } | { what: 'edit' | 'rotate' | 'replay' | 'remove';
 
 const words = texts.webhooks;
 const path = '/api/v1/webhook-endpoints';
-const typesOf = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 
 export default function Webhooks() {
   const list = useLoad<{ endpoints: Endpoint[] }>(path, 15);
@@ -143,12 +144,14 @@ export default function Webhooks() {
 function Edit({ dialog, onDone, onClose }: { dialog: Dialog; onDone: (made?: Secret) => void; onClose: () => void }) {
   const of = dialog.what === 'add' ? undefined : dialog.endpoint;
   const [url, setUrl] = useState(of?.url ?? '');
-  const [types, setTypes] = useState(of && of.types[0] !== '*' ? of.types.join('\n') : '');
+  const [isAll, setAll] = useState(!of || of.types[0] === '*');
+  const [types, setTypes] = useState(of && of.types[0] !== '*' ? of.types : []);
   const [from, setFrom] = useState('');
   const [hours, setHours] = useState('24');
   const action = useAction();
   const one = `${path}/${of?.endpoint_id}`;
-  const chosen = typesOf(types).length > 0 ? typesOf(types) : ['*'];
+  const chosen = isAll ? ['*'] : types;
+  const isIncomplete = !url.trim() || chosen.length === 0;
   const send = async (): Promise<Secret | undefined> => {
     switch (dialog.what) {
       case 'add':
@@ -167,7 +170,7 @@ function Edit({ dialog, onDone, onClose }: { dialog: Dialog; onDone: (made?: Sec
         return undefined;
     }
   };
-  const disabled = { add: !url.trim(), edit: !url.trim(), rotate: !(Number(hours) >= 0), replay: !from.trim(), remove: false };
+  const disabled = { add: isIncomplete, edit: isIncomplete, rotate: !(Number(hours) >= 0), replay: !from.trim(), remove: false };
   return (
     <Confirm
       open
@@ -184,11 +187,56 @@ function Edit({ dialog, onDone, onClose }: { dialog: Dialog; onDone: (made?: Sec
       {(dialog.what === 'add' || dialog.what === 'edit') && (
         <>
           <Field label={words.url} value={url} onChange={setUrl} max={2000} auto />
-          <Field label={words.types} help={words.typesHelp} value={types} onChange={setTypes} long />
+          <Types isAll={isAll} setAll={setAll} types={types} setTypes={setTypes} />
         </>
       )}
       {dialog.what === 'rotate' && <Field label={words.overlap} help={words.overlapHelp} value={hours} onChange={setHours} max={5} auto />}
       {dialog.what === 'replay' && <Field label={words.from} help={words.fromHelp} value={from} onChange={setFrom} max={40} auto />}
     </Confirm>
+  );
+}
+
+function Types({
+  isAll,
+  setAll,
+  types,
+  setTypes,
+}: {
+  isAll: boolean;
+  setAll: (all: boolean) => void;
+  types: string[];
+  setTypes: (types: string[]) => void;
+}) {
+  return (
+    <fieldset className="radios">
+      <legend>{words.types}</legend>
+      <Choices
+        name={words.types}
+        value={isAll ? 'all' : 'some'}
+        options={[
+          ['all', words.everyType],
+          ['some', words.someTypes],
+        ]}
+        onChange={(value) => setAll(value === 'all')}
+      />
+      {!isAll && (
+        <div className="options">
+          {Object.entries(eventTypes).map(([type, when]) => (
+            <label key={type} className="check">
+              <input
+                type="checkbox"
+                checked={types.includes(type)}
+                onChange={(event) => setTypes(event.target.checked ? [...types, type] : types.filter((one) => one !== type))}
+              />
+              <span>
+                <code>{type}</code>
+                <span className="small block">{when}</span>
+              </span>
+            </label>
+          ))}
+        </div>
+      )}
+      {!isAll && types.length === 0 && <p className="small">{words.noType}</p>}
+    </fieldset>
   );
 }

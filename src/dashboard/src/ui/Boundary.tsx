@@ -20,6 +20,7 @@ export class Boundary extends Component<Props, { failed: boolean }> {
     return (
       <div role="alert">
         <PageTitle title={t('state.failed')} />
+        {!navigator.onLine && <p>{t('state.noConnection')}</p>}
         <Button look="main" onPress={() => location.reload()}>
           {t('state.again')}
         </Button>

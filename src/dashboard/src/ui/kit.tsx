@@ -1,4 +1,4 @@
-import { Children, lazy, Suspense, useEffect, useId, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { Children, lazy, Suspense, useEffect, useId, useRef, useState, useSyncExternalStore, type ReactNode, type RefObject } from 'react';
 import { Link, NavLink, useLocation } from 'react-router';
 import type { Loaded, Problem } from '../api';
 import { useConfig } from '../config';
@@ -281,6 +281,7 @@ export function Confirm(props: ConfirmProps) {
 export function Field({
   label,
   help,
+  error,
   value,
   onChange,
   long,
@@ -290,6 +291,8 @@ export function Field({
 }: {
   label: string;
   help?: string;
+  /** What is wrong with the value. The field has the focus then. */
+  error?: string;
   value: string;
   onChange: (value: string) => void;
   long?: boolean;
@@ -299,18 +302,32 @@ export function Field({
   auto?: boolean;
 }) {
   const id = useId();
+  const field = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (error) field.current?.focus();
+  }, [error]);
   const props = {
     id,
     value,
     maxLength: max,
     autoFocus: auto,
-    'aria-describedby': help ? `${id}help` : undefined,
+    'aria-invalid': error ? true : undefined,
+    'aria-describedby': error ? `${id}error` : help ? `${id}help` : undefined,
     onChange: (event: { target: { value: string } }) => onChange(event.target.value),
   };
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      {rows > 1 ? <textarea rows={rows} {...props} /> : <input {...props} />}
+      {rows > 1 ? (
+        <textarea ref={field as RefObject<HTMLTextAreaElement>} rows={rows} {...props} />
+      ) : (
+        <input ref={field as RefObject<HTMLInputElement>} {...props} />
+      )}
+      {error && (
+        <span id={`${id}error`} className="small wrong" role="alert">
+          {error}
+        </span>
+      )}
       {help && (
         <span id={`${id}help`} className="small">
           {help}

@@ -1,0 +1,20 @@
+/** The types of the event feed, as in EventTypes.cs, with when each of them happens. */
+export const eventTypes: Record<string, string> = {
+  'license.first_checked': 'The first device of the license was admitted',
+  'license.renewed': 'A renewal was paid or is free',
+  'license.payment_failed': 'An attempt to renew failed',
+  'license.expiring': 'The customer is warned that the license won’t be renewed',
+  'license.expired': 'The grace period ended',
+  'license.suspended': 'The license was suspended, but not because it expired',
+  'license.reinstated': 'Such a suspension was lifted',
+  'license.revoked': 'The token was replaced or ended',
+  'device.added': 'A device was admitted',
+  'device.removed': 'A device was removed or replaced',
+  'alert.opened': 'An alert was raised',
+  'alert.reviewed': 'The status of an alert changed',
+  'price.agreed': 'The customer agreed to a price increase',
+  'payment.refunded': 'The sum refunded for a renewal changed',
+  'payment.disputed': 'A dispute was opened, lost or won',
+  'trouble.opened': 'A trouble of the backend was opened',
+  'trouble.closed': 'A trouble of the backend is over',
+};
