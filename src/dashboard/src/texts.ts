@@ -107,7 +107,7 @@ export const texts = {
       RENEWED: 'The suspension ended with a renewal',
     } as Record<string, string>,
     kept: 'The customer kept the refused device in place of another',
-    table: 'Alerts, appeals first',
+    table: 'Alerts',
   },
   alert: {
     back: 'All alerts',

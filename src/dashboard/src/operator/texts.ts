@@ -171,7 +171,7 @@ export const words = {
   },
   alerts: {
     sort: 'Order',
-    orders: { queue: 'Appeals, then newest', newest: 'Newest', severity: 'Most severe' } as Record<string, string>,
+    orders: { queue: 'Most urgent', newest: 'Newest', severity: 'Most severe' } as Record<string, string>,
     selectAll: 'Select all',
     allOpen: 'All open',
     newOrReopened: 'New or reopened',
