@@ -1047,7 +1047,7 @@ test('the owner answers “was this you?” after signing in, and the operator f
   });
 
   const { body: health } = await backend.call('GET', `/api/v1/licenses/${licenses.marco}/health`, owner);
-  assert.ok(health.contributions.some((one) => one.reason.endsWith('under review')));
+  assert.ok(health.contributions.some((one) => one.reason.endsWith('is open until it is reviewed')));
   assert.ok(!health.recommendations.some((one) => one.startsWith('Answer the alert')));
 
   const operator = await open(browser, backend, { as: people.operator, path: '/alerts?status=ALL&customer_answer=DENIED' });
