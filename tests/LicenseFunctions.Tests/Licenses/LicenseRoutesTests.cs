@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
@@ -74,6 +75,24 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal((400, "token_hash"), (missing, (string)problem!["field"]!));
         Assert.Equal((200, "VALID"), (status, (string)body!["code"]!));
         Assert.Equal("203.0.113.9", await scene.Database.QueryAsync<string>("select host(ip_address) from license_devices"));
+    }
+
+    [Fact]
+    public async Task DaysUntilExpiry_AreThoseOfTheCalendar_InEveryAnswer()
+    {
+        await scene.Database.ExecuteAsync(
+            "update license_tokens set expires_at = date_trunc('day', now() at time zone 'UTC') at time zone 'UTC' - interval '1 day'");
+        var expiresAt = await scene.Database.QueryAsync<DateTime>("select expires_at from license_tokens");
+        async Task<int> DaysAsync() => RenewalWarnings.DaysLeft(expiresAt, await scene.Database.QueryAsync<DateTime>("select now()"));
+
+        var before = await DaysAsync();
+        var found = (await app.GetAsync(License, Owner)).Body!;
+        var listed = (await app.GetAsync("/api/v1/licenses", Owner)).Body!["licenses"]![0]!;
+        var health = (await app.GetAsync(License + "/health", Owner)).Body!;
+
+        // -1, and -2 from midnight on.
+        int[] expected = [before, await DaysAsync()];
+        Assert.All([found, listed, health], answer => Assert.Contains((int)answer["days_until_expiry"]!, expected));
     }
 
     [Fact]
