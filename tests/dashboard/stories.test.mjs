@@ -1748,6 +1748,14 @@ test('lists are downloaded as CSV, and the audit log is filtered', async () => {
   await gone(page.getByRole('cell', { name: 'License reinstated license.reinstated' }));
   assert.match(page.url(), /action=license.suspended/);
   assert.match((await download())[1].toString(), /license\.suspended/);
+  await page.getByLabel('License ID').fill('abc');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.getByText('License ID must be the whole ID of a license.').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Try again' }).count(), 0);
+  await page.getByLabel('License ID').fill(licenses.nora);
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.waitForURL((url) => url.searchParams.get('subscription_id') === licenses.nora);
+  await gone(page.getByText('License ID must be the whole ID of a license.'));
   await page.goto(`${backend.address}/app/renewals/upcoming?days=30`);
   await page.getByRole('heading', { name: 'Upcoming renewals' }).waitFor();
   await page.getByRole('columnheader', { name: 'Next attempt' }).waitFor();
