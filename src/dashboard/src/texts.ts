@@ -503,6 +503,7 @@ export const texts = {
     next: 'Next',
     noTimers: 'No timer has run yet.',
     work: 'Pending work',
+    server: 'Server',
     outbox: 'Emails and webhooks due',
     oldest: (ago: string) => `oldest: ${ago}`,
     dead: 'Given up',
