@@ -2698,7 +2698,17 @@ CREATE VIEW public.listed_alerts AS
     (EXISTS ( SELECT
            FROM (public.license_devices d
              JOIN public.audit_log l ON (((l.action = 'device.kept'::text) AND (l.subject = (d.device_id)::text))))
-          WHERE ((d.subscription_id = a.subscription_id) AND (d.device_key = (a.evidence ->> 'device_key'::text)) AND (l.occurred_at >= a.detected_at)))) AS is_device_kept
+          WHERE ((d.subscription_id = a.subscription_id) AND (d.device_key = (a.evidence ->> 'device_key'::text)) AND (l.occurred_at >= a.detected_at)))) AS is_device_kept,
+        CASE
+            WHEN ((a.status)::text <> ALL ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) THEN 0
+            WHEN (a.appealed_at IS NOT NULL) THEN 7
+            WHEN (a.customer_denied_at IS NOT NULL) THEN 6
+            WHEN (a.measure = 'SUSPENDED'::text) THEN 5
+            WHEN ((a.severity)::text = 'CRITICAL'::text) THEN 4
+            WHEN ((a.severity)::text = 'HIGH'::text) THEN 3
+            WHEN ((a.severity)::text = 'MEDIUM'::text) THEN 2
+            ELSE 1
+        END AS queue_rank
    FROM public.suspicious_activity_alerts a;
 
 CREATE VIEW public.v_license_health AS
@@ -3886,11 +3896,17 @@ ALTER TABLE ONLY public.webhook_secrets
 
 CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
 
-CREATE INDEX alerts_by_status_and_queue ON public.suspicious_activity_alerts USING btree (status, ((
+CREATE INDEX alerts_by_status_and_rank ON public.suspicious_activity_alerts USING btree (status, (
 CASE
-    WHEN ((appealed_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (appealed_at <= '9000-01-01 00:00:00+00'::timestamp with time zone)) THEN appealed_at
-    ELSE NULL::timestamp with time zone
-END IS NOT NULL)) DESC, LEAST(GREATEST(detected_at, '1970-01-01 00:00:00+00'::timestamp with time zone), '9000-01-01 00:00:00+00'::timestamp with time zone) DESC, alert_id DESC);
+    WHEN ((status)::text <> ALL ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) THEN 0
+    WHEN (appealed_at IS NOT NULL) THEN 7
+    WHEN (customer_denied_at IS NOT NULL) THEN 6
+    WHEN (measure = 'SUSPENDED'::text) THEN 5
+    WHEN ((severity)::text = 'CRITICAL'::text) THEN 4
+    WHEN ((severity)::text = 'HIGH'::text) THEN 3
+    WHEN ((severity)::text = 'MEDIUM'::text) THEN 2
+    ELSE 1
+END) DESC, LEAST(GREATEST(detected_at, '1970-01-01 00:00:00+00'::timestamp with time zone), '9000-01-01 00:00:00+00'::timestamp with time zone) DESC, alert_id DESC);
 
 CREATE INDEX audit_log_by_action ON public.audit_log USING btree (action, occurred_at DESC, audit_id DESC);
 
@@ -3990,11 +4006,17 @@ CREATE UNIQUE INDEX one_open_suspension_a_cause ON public.license_suspensions US
 
 CREATE UNIQUE INDEX one_renewal_an_intent ON public.renewals USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 
-CREATE INDEX open_alerts_by_queue ON public.suspicious_activity_alerts USING btree (((
+CREATE INDEX open_alerts_by_rank ON public.suspicious_activity_alerts USING btree ((
 CASE
-    WHEN ((appealed_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (appealed_at <= '9000-01-01 00:00:00+00'::timestamp with time zone)) THEN appealed_at
-    ELSE NULL::timestamp with time zone
-END IS NOT NULL)) DESC, LEAST(GREATEST(detected_at, '1970-01-01 00:00:00+00'::timestamp with time zone), '9000-01-01 00:00:00+00'::timestamp with time zone) DESC, alert_id DESC) WHERE ((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[]));
+    WHEN ((status)::text <> ALL ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) THEN 0
+    WHEN (appealed_at IS NOT NULL) THEN 7
+    WHEN (customer_denied_at IS NOT NULL) THEN 6
+    WHEN (measure = 'SUSPENDED'::text) THEN 5
+    WHEN ((severity)::text = 'CRITICAL'::text) THEN 4
+    WHEN ((severity)::text = 'HIGH'::text) THEN 3
+    WHEN ((severity)::text = 'MEDIUM'::text) THEN 2
+    ELSE 1
+END) DESC, LEAST(GREATEST(detected_at, '1970-01-01 00:00:00+00'::timestamp with time zone), '9000-01-01 00:00:00+00'::timestamp with time zone) DESC, alert_id DESC) WHERE ((status)::text = ANY ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[]));
 
 CREATE INDEX open_debts ON public.renewals USING btree (subscription_id) WHERE ((paid_with = 'deferred'::text) AND (settled_by IS NULL));
 

@@ -142,6 +142,8 @@
 \ir installation/migration.psql
 \set migration 0085_answered_appeals
 \ir installation/migration.psql
+\set migration 0086_rank_of_alerts
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -33,5 +33,16 @@ select
     a.appealed_at is not null and exists (
         select from license_appeals p join license_suspensions s on s.suspension_id = p.suspension_id
         where p.alert_id = a.alert_id and s.closed_at is null
-    ) as has_open_appeal
+    ) as has_open_appeal,
+    -- The order of the queue, the highest first: appeals, then uses that the customer denied, then alerts that suspended the license,
+    -- then the others by severity. Closed alerts come last. Whether the license is suspended now is stored elsewhere, so no index can
+    -- sort by it. The indexes of 0086_rank_of_alerts have this expression.
+    case when a.status not in ('OPEN', 'INVESTIGATING') then 0
+         when a.appealed_at is not null then 7
+         when a.customer_denied_at is not null then 6
+         when a.measure = 'SUSPENDED' then 5
+         when a.severity = 'CRITICAL' then 4
+         when a.severity = 'HIGH' then 3
+         when a.severity = 'MEDIUM' then 2
+         else 1 end as queue_rank
 from suspicious_activity_alerts a;

@@ -1141,7 +1141,7 @@ test('the owner answers “was this you?” after signing in, and the operator f
   });
 
   const { body: health } = await backend.call('GET', `/api/v1/licenses/${licenses.marco}/health`, owner);
-  assert.ok(health.contributions.some((one) => one.reason.endsWith('under review')));
+  assert.ok(health.contributions.some((one) => one.reason.endsWith('is open until it is reviewed')));
   assert.ok(!health.recommendations.some((one) => one.startsWith('Answer the alert')));
 
   const operator = await open(browser, backend, { as: people.operator, path: '/alerts?status=ALL&customer_answer=DENIED' });
@@ -1843,6 +1843,14 @@ test('lists are downloaded as CSV, and the audit log is filtered', async () => {
   await gone(page.getByRole('cell', { name: 'License reinstated license.reinstated' }));
   assert.match(page.url(), /action=license.suspended/);
   assert.match((await download())[1].toString(), /license\.suspended/);
+  await page.getByLabel('License ID').fill('abc');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.getByText('License ID must be the whole ID of a license.').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Try again' }).count(), 0);
+  await page.getByLabel('License ID').fill(licenses.nora);
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.waitForURL((url) => url.searchParams.get('subscription_id') === licenses.nora);
+  await gone(page.getByText('License ID must be the whole ID of a license.'));
   await page.goto(`${backend.address}/app/renewals/upcoming?days=30`);
   await page.getByRole('heading', { name: 'Upcoming renewals' }).waitFor();
   await page.getByRole('columnheader', { name: 'Next attempt' }).waitFor();

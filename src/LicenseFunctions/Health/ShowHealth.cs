@@ -5,6 +5,7 @@ using LicenseFunctions.Infrastructure.Http;
 using LicenseFunctions.Licenses;
 using Licensing;
 using Licensing.Health;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Health;
 
@@ -28,7 +29,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score)
             EnumWords.UpperOf(facts.Code),
             scored.Report.Score,
             EnumWords.UpperOf(HealthGrades.Of(scored.Report.Score)),
-            facts.ExpiresAt is { } expiry ? (int)Math.Floor((expiry - facts.Now).TotalDays) : null,
+            facts.ExpiresAt is { } expiry ? RenewalWarnings.DaysLeft(expiry, facts.Now) : null,
             facts.ExpiresAt,
             facts.DevicesUsed,
             facts.MaxDevices,
@@ -66,7 +67,7 @@ public sealed class ShowHealth(HealthStore store, ScoreLicenses score)
 /// <param name="Master">The part of the master's address before the @, which names the license.</param>
 /// <param name="Code">The code of a check, regardless of devices.</param>
 /// <param name="HealthGrade">GOOD, FAIR or POOR.</param>
-/// <param name="DaysUntilExpiry">Whole days, rounded down: 0 is today, below 0 is past; null for a license that never expires.</param>
+/// <param name="DaysUntilExpiry">By the calendar (UTC): 0 is today, -1 yesterday; null for a license that never expires.</param>
 public sealed record HealthReply(
     Guid SubscriptionId,
     string Master,

@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 using Licensing;
 using Licensing.Devices;
 using Licensing.Health;
+using Licensing.Renewals;
 
 namespace LicenseFunctions.Licenses;
 
@@ -43,7 +44,7 @@ public sealed record ListedLicense
     /// <summary>GOOD, FAIR or POOR.</summary>
     public string HealthGrade => EnumWords.UpperOf(HealthGrades.Of(HealthScore));
 
-    /// <summary>Whole days, rounded down: 0 is today; null for a license that never expires.</summary>
+    /// <summary>By the calendar (UTC), as in the mails: 0 is today, -1 yesterday; null for a license that never expires.</summary>
     public int? DaysUntilExpiry { get; init; }
 
     public DateTime? ExpiresAt { get; init; }
@@ -107,7 +108,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
         )
         select l.subscription_id, l.master, case when @SubscriberId::uuid is null then l.email end as owner_email,
                case when @SubscriberId::uuid is null then l.subscriber_id end as owner_id,
-               license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
+               license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.expires_at, l.auto_renew,
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
                case when c.code = 'GRACE' then grace_end(l.subscription_id, l.expires_at, @grace) end as grace_until,
                now() as now, o.first_seen_at, o.began_at, o.suspended_at, o.is_fraud
@@ -164,7 +165,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
     private const string Find = """
         select l.subscription_id, l.master, case when @subscriberId::uuid is null then l.email end as owner_email,
                case when @subscriberId::uuid is null then l.subscriber_id end as owner_id,
-               license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.days_until_expiry, l.expires_at, l.auto_renew,
+               license_status(c.code, l.expires_at) as status, c.code, l.health_score, l.expires_at, l.auto_renew,
                l.last_used_at, l.device_count, l.open_alerts, l.can_reinstate, l.is_suspended,
                case when c.code = 'GRACE' then grace_end(l.subscription_id, l.expires_at, @grace) end as grace_until,
                now() as now, o.first_seen_at, o.began_at, o.suspended_at, o.is_fraud
@@ -201,6 +202,7 @@ public sealed class LicenseListStore(LicenseDatabase database, ListSettings sett
         var until = Entitlements.CloseOnlyUntil(code, facts, settings.CloseOnly, now);
         return license with
         {
+            DaysUntilExpiry = license.ExpiresAt is { } expiry ? RenewalWarnings.DaysLeft(new(expiry, TimeSpan.Zero), now) : null,
             Entitlement = EnumWords.UpperOf(Entitlements.Of(code is LicenseCode.Valid or LicenseCode.Grace, until)),
             CloseOnlyUntil = until?.UtcDateTime,
             CloseOnlySince = until is null ? null : row.BeganAt,

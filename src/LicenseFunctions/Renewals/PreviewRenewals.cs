@@ -9,7 +9,9 @@ namespace LicenseFunctions.Renewals;
 /// <param name="AmountUsd">What the renewal costs; null without an active price.</param>
 /// <param name="DebtsUsd">The license's open amounts, which the payment includes, in addition to AmountUsd.</param>
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
+/// <param name="LikelyFails">Whether the payment will likely fail.</param>
 /// <param name="Status">The renewal's status; null before it is opened.</param>
+/// <param name="IsPlanned">False if the renewal is not attempted without help, for example because auto-renewal is off.</param>
 public sealed record PreviewedRenewal(
     Guid SubscriptionId,
     string Email,
@@ -20,10 +22,12 @@ public sealed record PreviewedRenewal(
     string? PaysWith,
     bool LikelyFails,
     string? Obstacle,
-    string? Status);
+    string? Status,
+    bool IsPlanned);
 
 /// <param name="Total">Licenses whose renewals begin in the next days, or have begun.</param>
-/// <param name="LikelyFailing">Licenses with an obstacle.</param>
+/// <param name="LikelyFailing">Licenses whose payment will likely fail.</param>
+/// <param name="NotPlanned">Licenses whose renewal is not planned.</param>
 /// <param name="AmountUsd">
 /// Sum of the amounts, with the open amounts, of the licenses without an obstacle and without an open charge, which may be paid.
 /// </param>
@@ -34,6 +38,7 @@ public sealed record PreviewedRenewal(
 public sealed record RenewalPreview(
     int Total,
     int LikelyFailing,
+    int NotPlanned,
     decimal AmountUsd,
     IReadOnlyDictionary<string, int> Obstacles,
     bool CountsAll,
@@ -41,9 +46,9 @@ public sealed record RenewalPreview(
     IReadOnlyList<PreviewedRenewal> Renewals);
 
 /// <summary>
-/// Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail. They are selected by
-/// their next attempt, which is some days before the expiry. A license without a planned attempt is selected by the time of the first
-/// attempt that it would have.
+/// Lists licenses that renew in the next days: amount, means of payment, and why a renewal will likely fail or is not planned. They are
+/// selected by their next attempt, which is some days before the expiry. A license without a planned attempt is selected by the time of
+/// the first attempt that it would have.
 /// </summary>
 public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads, RenewalPolicy policy, TimeProvider clock)
 {
@@ -69,7 +74,7 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
     {
         var now = clock.GetUtcNow();
         var (total, amount, obstacles, listed) = (0, 0m, new SortedDictionary<string, int>(), new List<PreviewedRenewal>());
-        var countsAll = true;
+        var (failing, notPlanned, countsAll) = (0, 0, true);
         await foreach (var page in reads.UpcomingAsync(
             now - policy.Grace, policy.OpensUntil(now + ahead), after: null, cancellationToken))
         {
@@ -81,29 +86,34 @@ public sealed class PreviewRenewals(LicenseDatabase database, RenewalReads reads
                 // The next attempt after a decline may be later.
                 if (renewal.AttemptAt >= now + ahead) continue;
                 total++;
+                if (renewal.LikelyFails) failing++;
+                if (!renewal.IsPlanned) notPlanned++;
                 if (listed.Count < Rows) listed.Add(renewal);
                 if (renewal.Obstacle is { } obstacle) obstacles[obstacle] = obstacles.GetValueOrDefault(obstacle) + 1;
                 else if (!next.IsChargeOpen) amount += (renewal.AmountUsd ?? 0) + renewal.DebtsUsd;
             }
         }
 
-        return new RenewalPreview(total, obstacles.Values.Sum(), amount, obstacles, countsAll, total > listed.Count,
+        return new RenewalPreview(
+            total, failing, notPlanned, amount, obstacles, countsAll, total > listed.Count,
             [.. listed.OrderBy(renewal => renewal.AttemptAt ?? policy.OpensAt(renewal.ExpiresAt))]);
     }
 
     private PreviewedRenewal Preview(NextRenewal next, DateTimeOffset now)
     {
-        var forecast = next.Forecast(policy);
+        var (forecast, attemptAt) = (next.Forecast(policy), next.AttemptAt(policy, now));
+        var likelyFails = forecast is { Obstacle: not null, IsHeld: false };
         return new PreviewedRenewal(
             next.SubscriptionId,
             next.Email,
-            next.AttemptAt(policy, now),
+            attemptAt,
             next.ExpiresAt,
             next.Price(policy).AmountUsd,
             forecast.DebtsUsd,
             EnumWords.Of(forecast.With),
-            forecast.Obstacle is not null,
+            likelyFails,
             forecast.Obstacle,
-            EnumWords.Of(next.Status));
+            EnumWords.Of(next.Status),
+            likelyFails || attemptAt is not null || next.IsChargeOpen);
     }
 }

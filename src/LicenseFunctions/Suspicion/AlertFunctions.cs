@@ -11,8 +11,8 @@ public sealed class AlertFunctions(ListAlerts list, ReviewAlert review, ReviewAl
     [Function("ListAlerts")]
     [Access(CallerRole.Operator)]
     [Operation(
-        "Lists alerts, by sort: queue (those with appeals first), newest or severity. Without status: OPEN; NOT_CLOSED for those under "
-            + "investigation, too; ALL for all. Also as CSV.",
+        "Lists alerts, by sort: queue (appeals, denied uses, those that suspended the license, then by severity), newest or severity. "
+            + "Without status: OPEN; NOT_CLOSED for those under investigation, too; ALL for all. Also as CSV.",
         Reply = typeof(AlertPage), Media = "text/csv",
         Query =
         [

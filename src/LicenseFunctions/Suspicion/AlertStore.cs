@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
@@ -89,6 +90,10 @@ public sealed record AlertRow
 
     /// <summary>Whether an operator can lift an open suspension of the license.</summary>
     public bool CanReinstate { get; init; }
+
+    /// <summary>The view's queue_rank: the position in the queue, the highest first.</summary>
+    [JsonIgnore]
+    public int QueueRank { get; init; }
 }
 
 /// <summary>An alert as the subscriber sees it: without evidence and operators' notes.</summary>
@@ -166,7 +171,10 @@ public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? Sub
 /// <summary>The order of a list of alerts.</summary>
 public enum AlertOrder
 {
-    /// <summary>Alerts with appeals first, then the newest.</summary>
+    /// <summary>
+    /// Open alerts first: those with appeals, then those that the customer denied, then those that suspended the license, then by
+    /// severity. Among equals, the newest first.
+    /// </summary>
     Queue,
 
     Newest,
@@ -176,7 +184,7 @@ public enum AlertOrder
 }
 
 /// <summary>The position of the last row of the previous page.</summary>
-/// <param name="Rank">In the queue, 1 with an appeal; by severity, 1 to 4; else 0.</param>
+/// <param name="Rank">In the queue, queue_rank; by severity, 1 to 4; else 0.</param>
 public sealed record AlertCursor(int Rank, DateTime DetectedAt, Guid AlertId);
 
 /// <param name="Trusted">
@@ -199,7 +207,7 @@ public sealed class AlertStore(LicenseDatabase database)
                a.detected_at, a.updated_at, a.status, a.auto_action_taken, a.measure, a.resolved_at, a.resolved_by, a.resolution_notes,
                a.asked_at, a.customer_answer, a.customer_confirmed_at, a.confirmed_from_known, a.customer_denied_at, a.escalated_at,
                a.appealed_at, a.appeal, a.is_suspended, a.can_reinstate, a.owner_email, a.is_reopened,
-               a.suspension_ended, a.is_device_kept, a.has_open_appeal
+               a.suspension_ended, a.is_device_kept, a.has_open_appeal, a.queue_rank
         """;
 
     private const string Matching = """
@@ -231,8 +239,8 @@ public sealed class AlertStore(LicenseDatabase database)
     private const string Queue = """
 
           and (@AfterId::uuid is null
-               or (a.appealed_at is not null, a.detected_at, a.alert_id) < (@Rank = 1, @DetectedAt::timestamptz, @AfterId))
-        order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc
+               or (a.queue_rank, a.detected_at, a.alert_id) < (@Rank, @DetectedAt::timestamptz, @AfterId))
+        order by a.queue_rank desc, a.detected_at desc, a.alert_id desc
         limit @limit
         """;
 

@@ -85,7 +85,7 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
             return ReviewAlert.Unknown;
         var others = alert.SubscriptionId is { } subscription
             ? await alerts.ListAsync(
-                new AlertFilter(null, null, subscription, null, null), AlertOrder.Queue, null, MaxOthers + 1, cancellationToken)
+                new AlertFilter(null, null, subscription, null, null), AlertOrder.Newest, null, MaxOthers + 1, cancellationToken)
             : [];
         var (from, to) = Period(alert);
         var sessions = alert.SubscriptionId is { } license
@@ -137,7 +137,7 @@ public sealed class ListAlerts(LicenseDatabase database, AlertStore alerts)
     private static int Rank(AlertRow alert, AlertOrder order) => order switch
     {
         AlertOrder.Severity => Severities.Index().Single(severity => severity.Item == alert.Severity).Index + 1,
-        AlertOrder.Queue when alert.AppealedAt is not null => 1,
+        AlertOrder.Queue => alert.QueueRank,
         _ => 0,
     };
 

@@ -19,6 +19,9 @@ public sealed record CheckRequest(
 {
     public const int LongestNonce = 128;
 
+    // The first other field, for the refusal of a missing one; null for none and for a long name.
+    private string? UnknownField { get; init; }
+
     /// <summary>Reads the body without a serializer, because this is the hot path.</summary>
     public static async ValueTask<Outcome<CheckRequest>> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
@@ -49,12 +52,15 @@ public sealed record CheckRequest(
     /// <exception cref="JsonException">The body isn't JSON.</exception>
     public static Outcome<CheckRequest> Parse(ReadOnlySequence<byte> body)
     {
-        var json = new Utf8JsonReader(JsonText.Trim(body.IsSingleSegment ? body.FirstSpan : body.ToArray(), out _));
-        string? ea = null, nonce = null, tokenHash = null, address = null;
+        var text = JsonText.Trim(body.IsSingleSegment ? body.FirstSpan : body.ToArray(), out _);
+        if (text.IsEmpty)
+            return RequestBody.Empty with { Hint = Example };
+        var json = new Utf8JsonReader(text);
+        string? ea = null, nonce = null, tokenHash = null, address = null, unknown = null;
         long? account = null;
         json.Read();
         if (json.TokenType != JsonTokenType.StartObject)
-            return RequestBody.NotAnObject with { Hint = """Send {"ea_instance_id": "EA-1", "mt5_account_number": 12345678}.""" };
+            return RequestBody.NotAnObject with { Hint = Example };
 
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
@@ -69,7 +75,7 @@ public sealed record CheckRequest(
             else if (json.ValueTextEquals("ea_instance_id"u8))
             {
                 if (!Text(ref json, out ea))
-                    return BadEa;
+                    return json.TokenType == JsonTokenType.String ? BadEa : EaIsNoText;
             }
             else if (json.ValueTextEquals("nonce"u8))
             {
@@ -88,49 +94,62 @@ public sealed record CheckRequest(
             }
             else
             {
+                unknown ??= Name(ref json);
                 json.Skip();
             }
         }
 
         json.Read(); // throws if text follows
-        return new CheckRequest(ea, account, nonce, tokenHash, address);
+        return new CheckRequest(ea, account, nonce, tokenHash, address) { UnknownField = unknown };
     }
 
     /// <summary>The device that checks.</summary>
     /// <param name="address">Where the check comes from.</param>
     public Outcome<DeviceClaim> Claim(IPAddress address)
     {
-        if (EaInstanceId is null || !EaName.IsValid(EaInstanceId))
+        if (EaInstanceId is null)
+            return Missing(BadEa);
+        if (!EaName.IsValid(EaInstanceId))
             return BadEa;
-        return Mt5AccountNumber is { } account ? new DeviceClaim(EaInstanceId, account, address) : BadAccount;
+        return Mt5AccountNumber is { } account ? new DeviceClaim(EaInstanceId, account, address) : Missing(BadAccount);
     }
 
     /// <summary>The hash of the token that a service checks.</summary>
-    public Outcome<string> ServiceToken() =>
-        TokenHash is { Length: 64 } hash && hash.All(char.IsAsciiHexDigit) ? hash.ToLowerInvariant() : BadTokenHash;
+    public Outcome<string> ServiceToken() => TokenHash is null ? Missing(BadTokenHash)
+        : TokenHash is { Length: 64 } hash && hash.All(char.IsAsciiHexDigit) ? hash.ToLowerInvariant() : BadTokenHash;
 
     /// <summary>The EA's address that a service sends.</summary>
-    public Outcome<IPAddress> ServiceAddress() => ParseAddress(IpAddress) is { } address ? address : BadAddress;
+    public Outcome<IPAddress> ServiceAddress() => IpAddress is null ? Missing(BadAddress)
+        : ParseAddress(IpAddress) is { } address ? address : BadAddress;
 
-    private static readonly Refusal BadEa = Invalid(
-        "ea_instance_id", $"ea_instance_id is required and {EaName.Rule}.",
-        "\"EA-INSTANCE-1\"");
+    // A field with a wrong name is usually the missing one.
+    private Refusal Missing(Refusal invalid) => invalid with
+    {
+        Detail = $"{invalid.Field} is missing.",
+        Hint = UnknownField is null ? invalid.Hint : $"{UnknownField} is not a field of this request. {invalid.Hint}",
+    };
+
+    private const string Example = """Send {"ea_instance_id": "EA-1", "mt5_account_number": 12345678}.""";
+
+    private static readonly Refusal BadEa = Invalid("ea_instance_id", $"ea_instance_id {EaName.Rule}.", "\"EA-INSTANCE-1\"");
+
+    private static readonly Refusal EaIsNoText = BadEa with { Detail = "ea_instance_id must be a string." };
 
     private static readonly Refusal BadAccount = Invalid(
-        "mt5_account_number", "mt5_account_number is missing or not a whole number from 1 to 9223372036854775807.", "12345678");
+        "mt5_account_number", "mt5_account_number must be a whole number from 1 to 9223372036854775807.", "12345678");
 
     private static readonly Refusal BadNonce = Invalid(
-        "nonce", "nonce is not text of at most 128 characters without control characters.", "\"c2f1a0\"");
+        "nonce", "nonce must be a string of at most 128 characters without control characters.", "\"c2f1a0\"");
 
     private static readonly Refusal BadTokenHash = Invalid(
-        "token_hash", "token_hash is not 64 hexadecimal digits. It identifies the license that a service checks.",
-        "the SHA-256 of the token, in hex");
+        "token_hash", "token_hash must be 64 hexadecimal digits. It identifies the license that a service checks.",
+        "\"…\", the SHA-256 of the token in hex");
 
     private static readonly Refusal BadAddress = Invalid(
-        "ip_address", "ip_address is not an IPv4 or IPv6 address. A service sends the EA's address.", "\"203.0.113.9\"");
+        "ip_address", "ip_address must be an IPv4 or IPv6 address. A service sends the EA's address.", "\"203.0.113.9\"");
 
     private static Refusal Invalid(string field, string detail, string example) =>
-        new(RefusalKind.Invalid, "INVALID_FIELD", detail, field, $"Send {example}.");
+        new(RefusalKind.Invalid, "INVALID_FIELD", detail, field, $"Send \"{field}\": {example}.");
 
     private static readonly Refusal BadName = Invalid("$", "A property's name is not valid Unicode.", "\"ea_instance_id\"");
 
@@ -144,6 +163,19 @@ public sealed record CheckRequest(
         catch (InvalidOperationException)
         {
             return false;
+        }
+    }
+
+    private static string? Name(ref Utf8JsonReader json)
+    {
+        const int LongestName = 50;
+        try
+        {
+            return json.ValueSpan.Length <= LongestName ? json.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // not valid UTF-8
         }
     }
 

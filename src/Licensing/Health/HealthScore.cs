@@ -280,7 +280,7 @@ public static class HealthScore
             ? Loss(
                 HealthPart.Suspicion, points, new Why(HealthReason.AlertOpen, reason, values),
                 HealthAction.AnswerAlert, "Answer the alert on the Activity page")
-            : new Why(HealthReason.AlertInReview, $"{reason} and under review", values)
+            : new Why(HealthReason.AlertInReview, $"{reason} until it is reviewed", values)
                 .ToContribution(HealthPart.Suspicion, -points);
     });
 

@@ -107,7 +107,7 @@ export const texts = {
       RENEWED: 'The suspension ended with a renewal',
     } as Record<string, string>,
     kept: 'The customer kept the refused device in place of another',
-    table: 'Alerts, appeals first',
+    table: 'Alerts',
   },
   alert: {
     back: 'All alerts',
@@ -244,17 +244,18 @@ export const texts = {
   operatorRenewals: {
     title: 'Renewals',
     preview: 'Upcoming renewals',
-    previewHelp:
-      'Renewals whose next attempt is within these days. One without a planned attempt is listed by the time of a first attempt, some ' +
-      'days before the license expires.',
+    previewHelp: 'Renewals whose next attempt is within these days. The first attempt is some days before the license expires.',
+    notPlanned: 'Not planned',
+    notPlannedHelp: 'Licenses whose first attempt would be within these days. They are renewed only after somebody acts.',
     attemptAt: 'Next attempt',
-    noAttempt: 'Not planned',
+    noAttempt: 'None',
     days: (n: number) => plural(n, 'day', 'days'),
     ahead: 'Days ahead',
-    sums: (total: number, countsAll: boolean, failing: number, amount: string) =>
-      `${countsAll ? '' : 'The first '}${plural(total, 'renewal', 'renewals')}, of which ${grouped(failing)} will probably fail. ` +
+    sums: (total: number, countsAll: boolean, failing: number, notPlanned: number, amount: string) =>
+      `${countsAll ? '' : 'The first '}${plural(total, 'renewal', 'renewals')}, of which ${grouped(failing)} will probably fail and ` +
+      `${grouped(notPlanned)} ${notPlanned === 1 ? 'is' : 'are'} not planned. ` +
       `The others amount to ${amount}.`,
-    reasons: 'Probable failures by reason',
+    reasons: 'Problems by reason',
     failed: 'Failures of the last 30 days by reason',
     noFailed: 'No failures.',
     noReason: 'No reason recorded',
@@ -279,7 +280,7 @@ export const texts = {
     intent: 'Payment',
     none: 'No renewals in this period.',
     email: 'Customer',
-    problem: 'Probable problem',
+    problem: 'Problem',
     ok: 'None',
     table: 'Renewals ahead',
     unknownTable: 'Unknown charges',
@@ -504,6 +505,7 @@ export const texts = {
     next: 'Next',
     noTimers: 'No timer has run yet.',
     work: 'Pending work',
+    server: 'Server',
     outbox: 'Emails and webhooks due',
     oldest: (ago: string) => `oldest: ${ago}`,
     dead: 'Given up',

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Tests.Support;
+using Licensing.Renewals;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Licenses;
@@ -74,6 +75,41 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal((400, "token_hash"), (missing, (string)problem!["field"]!));
         Assert.Equal((200, "VALID"), (status, (string)body!["code"]!));
         Assert.Equal("203.0.113.9", await scene.Database.QueryAsync<string>("select host(ip_address) from license_devices"));
+    }
+
+    [Theory]
+    [InlineData("/api/v1/licenses?stauts=ACTIVE", "stauts", "Its parameters are search, status, user_id, after, limit.")]
+    [InlineData("/api/v1/licenses?limit=5&=x", "", "Its parameters are search, status, user_id, after, limit.")]
+    [InlineData("/api/v1/payments/refunds?status=open", "status", "This request has no parameters.")]
+    public async Task Read_WithAnUnknownParameter_IsRefused(string path, string field, string hint)
+    {
+        var (status, problem, _) = await app.GetAsync(path, Operator);
+
+        Assert.Equal(
+            (400, "UNKNOWN_PARAMETER", field, hint),
+            (status, (string)problem!["code"]!, (string)problem["field"]!, (string)problem["hint"]!));
+    }
+
+    [Fact]
+    public async Task Read_WithAKnownParameterInCapitalLetters_IsAnswered() =>
+        Assert.Equal(200, (await app.GetAsync("/api/v1/licenses?LIMIT=5", Operator)).Status);
+
+    [Fact]
+    public async Task DaysUntilExpiry_AreThoseOfTheCalendar_InEveryAnswer()
+    {
+        await scene.Database.ExecuteAsync(
+            "update license_tokens set expires_at = date_trunc('day', now() at time zone 'UTC') at time zone 'UTC' - interval '1 day'");
+        var expiresAt = await scene.Database.QueryAsync<DateTime>("select expires_at from license_tokens");
+        async Task<int> DaysAsync() => RenewalWarnings.DaysLeft(expiresAt, await scene.Database.QueryAsync<DateTime>("select now()"));
+
+        var before = await DaysAsync();
+        var found = (await app.GetAsync(License, Owner)).Body!;
+        var listed = (await app.GetAsync("/api/v1/licenses", Owner)).Body!["licenses"]![0]!;
+        var health = (await app.GetAsync(License + "/health", Owner)).Body!;
+
+        // -1, and -2 from midnight on.
+        int[] expected = [before, await DaysAsync()];
+        Assert.All([found, listed, health], answer => Assert.Contains((int)answer["days_until_expiry"]!, expected));
     }
 
     [Fact]

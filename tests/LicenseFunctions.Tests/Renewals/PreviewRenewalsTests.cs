@@ -29,7 +29,7 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
         var reply = (await preview.RunAsync(null, TestContext.Current.CancellationToken)).Value;
 
         // The wallets of 1, 11, 21, … 2001 can pay.
-        Assert.Equal((2001, 1800, 402m), (reply.Total, reply.LikelyFailing, reply.AmountUsd));
+        Assert.Equal((2001, 1800, 0, 402m), (reply.Total, reply.LikelyFailing, reply.NotPlanned, reply.AmountUsd));
         Assert.Equal(new Dictionary<string, int> { ["no_payment_method"] = 1800 }, reply.Obstacles);
         Assert.Equal((1000, true), (reply.Renewals.Count, reply.More));
     }
@@ -94,6 +94,8 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
             ("wallet", obstacle, isPlanned, obstacle is null ? 2m : 0),
             (listed.PaysWith, listed.Obstacle, listed.AttemptAt is not null, preview.AmountUsd));
         Assert.Equal(listed.AttemptAt?.UtcDateTime, row.NextAttemptAt);
+        // What nobody attempts can't fail.
+        Assert.Equal((isPlanned, isPlanned ? 0 : 1, 0), (listed.IsPlanned, preview.NotPlanned, preview.LikelyFailing));
         // After a refund, another attempt is refused.
         Assert.Equal(!isRefunded && status is not ("lapsed" or "awaiting_consent"), row.CanRetry);
     }
@@ -111,7 +113,9 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
 
         var (preview, row) = await BothAsync(database, "due");
 
-        Assert.Equal((null, null, 0m), (Assert.Single(preview.Renewals).AttemptAt, row.NextAttemptAt, preview.AmountUsd));
+        var listed = Assert.Single(preview.Renewals);
+        Assert.Equal((null, null, 0m), (listed.AttemptAt, row.NextAttemptAt, preview.AmountUsd));
+        Assert.Equal((true, 0), (listed.IsPlanned, preview.NotPlanned));
     }
 
     /// <summary>The platform moved the expiry: the renewal of the earlier period is only closed.</summary>

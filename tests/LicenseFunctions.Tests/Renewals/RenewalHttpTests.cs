@@ -593,7 +593,10 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         var obstacles = preview["renewals"]!.AsArray().ToDictionary(
             row => Guid.Parse((string)row!["subscription_id"]!), row => (string?)row!["obstacle"]);
         Assert.Equal((null, "no_payment_method"), (obstacles[well], obstacles[poor]));
-        Assert.Equal(obstacles.Values.Count(obstacle => obstacle is not null), (int?)preview["likely_failing"]);
+        var unplanned = preview["renewals"]!.AsArray().Count(row => !(bool)row!["is_planned"]!);
+        Assert.Equal(unplanned, (int?)preview["not_planned"]);
+        Assert.Equal(
+            preview["renewals"]!.AsArray().Count(row => (bool)row!["likely_fails"]!), (int?)preview["likely_failing"]);
         Assert.Equal(obstacles.Count, (int?)preview["total"]);
         Assert.Equal(
             obstacles.Values.Count(obstacle => obstacle == "no_payment_method"), (int?)preview["obstacles"]!["no_payment_method"]);

@@ -205,7 +205,8 @@ public sealed class AlertTests(PostgresFixture postgres)
         await scene.Database.ExecuteAsync(
             """
             insert into suspicious_activity_alerts (activity_type, severity, detected_at, appealed_at)
-            select 'MULTIPLE_IPS', 'LOW', now() - (i / 3) * interval '1 minute', case when i % 50 = 0 then now() end
+            select 'MULTIPLE_IPS', case when i % 7 = 0 then 'HIGH' else 'LOW' end, now() - (i / 3) * interval '1 minute',
+                   case when i % 50 = 0 then now() end
             from generate_series(1, 250) i
             """);
 
@@ -228,6 +229,40 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.All(seen.Skip(5), alert => Assert.Null(alert.AppealedAt));
     }
 
+    [Theory]
+    [InlineData("NOT_CLOSED", "appeal denied suspended critical high medium new old")]
+    [InlineData("ALL", "appeal denied suspended critical high medium new old closed")]
+    [InlineData("OPEN", "appeal denied suspended critical high new old")]
+    public async Task List_OfTheQueue_HasTheMostUrgentFirst_AlsoOverPages(string status, string expected)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts
+                (activity_type, description, severity, status, auto_action_taken, detected_at, appealed_at, customer_denied_at)
+            values ('MULTIPLE_IPS', 'closed', 'CRITICAL', 'RESOLVED', 'SUSPENDED', now(), now(), now()),
+                   ('MULTIPLE_IPS', 'old', 'LOW', 'OPEN', 'NONE', now() - interval '1 hour', null, null),
+                   ('MULTIPLE_IPS', 'new', 'LOW', 'OPEN', 'NONE', now() - interval '1 minute', null, null),
+                   ('MULTIPLE_IPS', 'medium', 'MEDIUM', 'INVESTIGATING', 'NOTIFIED', now() - interval '2 hours', null, null),
+                   ('MULTIPLE_IPS', 'high', 'HIGH', 'OPEN', 'NOTIFIED', now() - interval '3 hours', null, null),
+                   ('MULTIPLE_IPS', 'critical', 'CRITICAL', 'OPEN', 'NOTIFIED', now() - interval '4 hours', null, null),
+                   ('MULTIPLE_IPS', 'suspended', 'LOW', 'OPEN', 'SUSPENDED', now() - interval '5 hours', null, null),
+                   ('MULTIPLE_IPS', 'denied', 'LOW', 'OPEN', 'NOTIFIED', now() - interval '6 hours', null, now()),
+                   ('MULTIPLE_IPS', 'appeal', 'LOW', 'OPEN', 'SUSPENDED', now() - interval '7 hours', now(), now())
+            """);
+
+        var (seen, cursor) = (new List<string?>(), default(string));
+        do
+        {
+            var page = (await ListAsync(scene, ("status", status), ("cursor", cursor), ("limit", "2"))).Value;
+            seen.AddRange(page.Alerts.Select(alert => alert.Description));
+            cursor = page.Next;
+        }
+        while (cursor is not null);
+
+        Assert.Equal(expected, string.Join(' ', seen));
+    }
+
     [Fact]
     public async Task List_MoreThanAThousandAlerts_SaysAThousand()
     {
@@ -242,10 +277,10 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(999, (await ListAsync(scene, ("severity", "LOW"))).Value.Total);
     }
 
-    // The indexes have the expressions of past_time and shown_time. If they differ, all alerts of the status are sorted for each page.
+    // The indexes have the expressions of queue_rank and shown_time. If they differ, all alerts of the status are sorted for each page.
     [Theory]
-    [InlineData("a.status = 'OPEN'", "alerts_by_status_and_queue")]
-    [InlineData("is_alert_open(a.status)", "open_alerts_by_queue")]
+    [InlineData("a.status = 'OPEN'", "alerts_by_status_and_rank")]
+    [InlineData("is_alert_open(a.status)", "open_alerts_by_rank")]
     public async Task Queue_OfOneStatusOrOfOpenAlerts_IsReadInTheOrderOfItsIndex(string condition, string index)
     {
         await using var database = await postgres.NewDatabaseAsync();
@@ -254,7 +289,7 @@ public sealed class AlertTests(PostgresFixture postgres)
             $"""
             set enable_seqscan = off; set enable_bitmapscan = off;
             explain select * from listed_alerts a where {condition}
-            order by (a.appealed_at is not null) desc, a.detected_at desc, a.alert_id desc limit 50
+            order by a.queue_rank desc, a.detected_at desc, a.alert_id desc limit 50
             """);
 
         Assert.StartsWith("Limit", plan[0], StringComparison.Ordinal);

@@ -50,6 +50,45 @@ public sealed class CheckRequestTests
     public void Parse_AWrongField_NamesIt(string body, string field) => Assert.Equal(field, Field(Parse(body)));
 
     [Theory]
+    [InlineData("", "The body is empty.", """Send {"ea_instance_id": "EA-1", "mt5_account_number": 12345678}.""")]
+    [InlineData("\u0000", "The body is empty.", """Send {"ea_instance_id": "EA-1", "mt5_account_number": 12345678}.""")]
+    [InlineData(
+        """{"ea_instance_id":"EA","mt5_acount_number":1}""", "mt5_account_number is missing.",
+        "mt5_acount_number is not a field of this request. Send \"mt5_account_number\": 12345678.")]
+    [InlineData(
+        """{"ea_instance_id":"EA","nonce":"n","first":[{}],"second":1}""", "mt5_account_number is missing.",
+        "first is not a field of this request. Send \"mt5_account_number\": 12345678.")]
+    [InlineData(
+        """{"ea_instance_id":"EA","mt5_account_number":null}""", "mt5_account_number is missing.",
+        "Send \"mt5_account_number\": 12345678.")]
+    [InlineData(
+        """{"ea_instance_id":"EA","mt5_account_number":0}""", "mt5_account_number must be a whole number from 1 to 9223372036854775807.",
+        "Send \"mt5_account_number\": 12345678.")]
+    [InlineData("""{"mt5_account_number":1}""", "ea_instance_id is missing.", "Send \"ea_instance_id\": \"EA-INSTANCE-1\".")]
+    [InlineData(
+        """{"ea_instance_id":5,"mt5_account_number":1}""", "ea_instance_id must be a string.",
+        "Send \"ea_instance_id\": \"EA-INSTANCE-1\".")]
+    public void Parse_AWrongBody_SaysWhatIsWrong(string body, string detail, string hint)
+    {
+        var read = Parse(body);
+        var refusal = read.Refusal ?? read.Value.Claim(IPAddress.Loopback).Refusal;
+
+        Assert.Equal((detail, hint), (refusal?.Detail, refusal?.Hint));
+    }
+
+    [Fact]
+    public void Parse_ALongOrDamagedUnknownName_IsNotRepeated()
+    {
+        const string Hint = "Send \"ea_instance_id\": \"EA-INSTANCE-1\".";
+        var (at, above) = (new string('x', 50), new string('x', 51));
+        static string? HintOf(Outcome<CheckRequest> read) => read.Value.Claim(IPAddress.Loopback).Refusal?.Hint;
+
+        Assert.Equal($"{at} is not a field of this request. {Hint}", HintOf(Parse($$"""{"{{at}}":1}""")));
+        Assert.Equal(Hint, HintOf(Parse($$"""{"{{above}}":1}""")));
+        Assert.Equal(Hint, HintOf(CheckRequest.Parse(new ReadOnlySequence<byte>([.. "{\"x"u8, 0xFF, .. "\":1}"u8]))));
+    }
+
+    [Theory]
     [InlineData(100, null)]
     [InlineData(101, "ea_instance_id")]
     public void Parse_LengthOfEaInstanceId_HasItsLimit(int length, string? field) =>
@@ -62,7 +101,6 @@ public sealed class CheckRequestTests
         Assert.Equal(field, Field(Parse($$"""{"ea_instance_id":"EA","mt5_account_number":1,"nonce":"{{new string('x', length)}}"}""")));
 
     [Theory]
-    [InlineData("")]
     [InlineData("{")]
     [InlineData("{} {}")]
     [InlineData("""{"ea_instance_id":"EA",}""")]
@@ -109,6 +147,6 @@ public sealed class CheckRequestTests
     {
         Assert.Equal(new string('a', 64), new CheckRequest("EA", 1, TokenHash: new string('A', 64)).ServiceToken().Value);
         Assert.Equal("token_hash", new CheckRequest("EA", 1, TokenHash: new string('g', 64)).ServiceToken().Refusal!.Field);
-        Assert.Equal("token_hash", new CheckRequest("EA", 1).ServiceToken().Refusal!.Field);
+        Assert.Equal("token_hash is missing.", new CheckRequest("EA", 1).ServiceToken().Refusal!.Detail);
     }
 }

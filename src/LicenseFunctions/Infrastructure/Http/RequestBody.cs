@@ -55,6 +55,8 @@ public static class RequestBody
         where T : class
     {
         var length = JsonText.Trim(body.Span, out var start).Length;
+        if (length == 0)
+            return Empty;
         var text = body.Slice(start, length);
         try
         {
@@ -79,6 +81,10 @@ public static class RequestBody
     /// <summary>The refusal of JSON that is not an object, where one is expected.</summary>
     internal static readonly Refusal NotAnObject = new(
         RefusalKind.Invalid, "NOT_AN_OBJECT", "The body must be a JSON object.", "$", "Send {…} with the fields in /openapi.json.");
+
+    /// <summary>The refusal of a missing body.</summary>
+    internal static readonly Refusal Empty = new(
+        RefusalKind.Invalid, "MALFORMED_JSON", "The body is empty.", "$", "Send {…} with the fields in /openapi.json.");
 
     /// <summary>The refusal of a body that is not JSON.</summary>
     internal static Refusal Malformed(JsonException wrong) => new(

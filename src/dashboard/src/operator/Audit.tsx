@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { call, useAction, usePages } from '../api';
+import { call, Problem, useAction, usePages } from '../api';
 import { Csv } from '../files';
 import { Button, Choice, Field, PageTitle, ProblemBox } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
@@ -13,6 +13,15 @@ type Reply = { entries: AuditEntry[]; actions: string[]; next: string | null };
 const words = all.audit;
 const read = (reply: Reply) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` });
 const filters = ['kind', 'actor', 'action', 'subscription_id', 'from', 'to'] as const;
+const isId = (text: string) => /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(text);
+
+/** The fault of a filter with the label of its field: the backend names its own parameter. */
+function faultOf(actor: string, license: string) {
+  if (license && !isId(license)) return new Problem(400, 'INVALID_QUERY', words.noLicenseId, words.noLicenseHint);
+  if (actor && !isId(actor) && !(actor in words.kinds)) return new Problem(400, 'INVALID_QUERY', words.noActor);
+  return undefined;
+}
+
 /** The mail addresses that were typed, by their ids: no address may be in a URL. */
 const addresses = new Map<string, string>();
 
@@ -41,7 +50,8 @@ export default function Audit() {
   // The address of an actor whom the URL names by id.
   const nameOf = (id: string) => addresses.get(id) ?? list.rows.find((row) => row.actor_id === id)?.actor_email ?? id;
   const actions = (list.first as Reply | undefined)?.actions ?? [];
-  const set = (changes: Partial<Record<(typeof filters)[number], string>>) =>
+  const set = (changes: Partial<Record<(typeof filters)[number], string>>) => {
+    search.clear();
     setQuery(
       (old) => {
         for (const [name, text] of Object.entries(changes))
@@ -51,6 +61,9 @@ export default function Audit() {
       },
       { replace: true },
     );
+  };
+  // One error at a time: that of what was typed is not that of the list.
+  const problem = search.problem ? undefined : list.problem && (faultOf(value('actor'), value('subscription_id')) ?? list.problem);
   return (
     <>
       <PageTitle title={words.title}>
@@ -60,7 +73,12 @@ export default function Audit() {
         className="filters"
         onSubmit={(event) => {
           event.preventDefault();
-          void search.run(async () => set({ actor: await actorId(typed.actor.trim()), subscription_id: typed.subscription_id.trim() }));
+          void search.run(async () => {
+            const [actor, subscription_id] = [await actorId(typed.actor.trim()), typed.subscription_id.trim()];
+            const fault = faultOf(actor, subscription_id);
+            if (fault) throw fault;
+            set({ actor, subscription_id });
+          });
         }}
       >
         <Choice
@@ -96,7 +114,7 @@ export default function Audit() {
         </Button>
       </form>
       {search.problem && <ProblemBox problem={search.problem} />}
-      <Paged list={list} rows={8} empty={words.none}>
+      <Paged list={{ ...list, problem }} rows={8} empty={words.none}>
         {(entries) => <AuditTable label={words.title} entries={entries} />}
       </Paged>
     </>

@@ -20,7 +20,7 @@ export function Paged<T>({
 }) {
   return (
     <>
-      {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
+      {list.problem && <ProblemBox problem={list.problem} again={list.problem.status === 400 ? undefined : list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={rows} />}
       {list.first !== undefined && list.rows.length === 0 && <Empty>{empty}</Empty>}
       {list.rows.length > 0 && children(list.rows)}

@@ -4,7 +4,7 @@ import { call, useLoad } from '../api';
 import { Csv, Heading } from '../files';
 import { format } from '../format';
 import { texts } from '../texts';
-import { Button, Choice, Empty, Field, Mail, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs } from '../ui/kit';
+import { Button, Choice, Empty, Field, Mail, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs, type Column } from '../ui/kit';
 import { Decide } from './Decide';
 import { Disputes, LinkedDecision, PaymentCases, type Dispute, type PaymentCase } from './Payments';
 import { Refunds } from './Refunds';
@@ -14,6 +14,7 @@ import { words as own } from './texts';
 type Preview = {
   total: number;
   likely_failing: number;
+  not_planned: number;
   amount_usd: number;
   obstacles: Record<string, number>;
   counts_all: boolean;
@@ -28,8 +29,10 @@ type Preview = {
     pays_with: string | null;
     likely_fails: boolean;
     obstacle: string | null;
+    is_planned: boolean;
   }[];
 };
+type Previewed = Preview['renewals'][number];
 type Charge = {
   renewal_id: string;
   subscription_id: string;
@@ -169,10 +172,12 @@ function Upcoming() {
 
 function Ahead({ preview }: { preview: Preview }) {
   const obstacles = Object.entries(preview.obstacles).sort((a, b) => b[1] - a[1]);
+  const planned = preview.renewals.filter((row) => row.is_planned);
+  const others = preview.renewals.filter((row) => !row.is_planned);
   if (preview.total === 0) return <Empty>{words.none}</Empty>;
   return (
     <>
-      <p>{words.sums(preview.total, preview.counts_all, preview.likely_failing, format.money(preview.amount_usd))}</p>
+      <p>{words.sums(preview.total, preview.counts_all, preview.likely_failing, preview.not_planned, format.money(preview.amount_usd))}</p>
       {obstacles.length > 0 && (
         <>
           <h3>{words.reasons}</h3>
@@ -185,42 +190,59 @@ function Ahead({ preview }: { preview: Preview }) {
           </ul>
         </>
       )}
-      <Table
-        label={words.table}
-        rows={preview.renewals}
-        id={(row) => row.subscription_id}
-        columns={[
-          {
-            head: words.email,
-            cell: (row) => (
-              <Link to={`/licenses/${row.subscription_id}/renewals`}>
-                <Mail of={row.email} />
-              </Link>
-            ),
-          },
-          // In front, so that it is in view on a tablet.
-          { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
-          { head: words.attemptAt, cell: (row) => (row.attempt_at ? format.moment(row.attempt_at) : words.noAttempt) },
-          { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
-          {
-            head: texts.renewals.amount,
-            number: true,
-            cell: (row) => (
-              <>
-                {format.money(row.amount_usd === null ? null : row.amount_usd + row.debts_usd)}
-                {row.debts_usd > 0 && <div className="small">{own.renewals.withDebts(format.money(row.debts_usd))}</div>}
-              </>
-            ),
-          },
-          {
-            head: texts.renewals.paysWith,
-            cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none),
-          },
-        ]}
-      />
+      {planned.length > 0 && (
+        <Table
+          label={words.table}
+          rows={planned}
+          id={(row) => row.subscription_id}
+          columns={[
+            ...front,
+            { head: words.attemptAt, cell: (row) => (row.attempt_at ? format.moment(row.attempt_at) : words.noAttempt) },
+            ...rest,
+          ]}
+        />
+      )}
+      {others.length > 0 && (
+        <>
+          <h3>{words.notPlanned}</h3>
+          <p className="small">{words.notPlannedHelp}</p>
+          <Table label={words.notPlanned} rows={others} id={(row) => row.subscription_id} columns={[...front, ...rest]} />
+        </>
+      )}
     </>
   );
 }
+
+const front: Column<Previewed>[] = [
+  {
+    head: words.email,
+    cell: (row) => (
+      <Link to={`/licenses/${row.subscription_id}/renewals`}>
+        <Mail of={row.email} />
+      </Link>
+    ),
+  },
+  // In front, so that it is in view on a tablet.
+  { head: words.problem, cell: (row) => (row.obstacle ? format.reasonAlone(row.obstacle) : words.ok) },
+];
+
+const rest: Column<Previewed>[] = [
+  { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+  {
+    head: texts.renewals.amount,
+    number: true,
+    cell: (row) => (
+      <>
+        {format.money(row.amount_usd === null ? null : row.amount_usd + row.debts_usd)}
+        {row.debts_usd > 0 && <div className="small">{own.renewals.withDebts(format.money(row.debts_usd))}</div>}
+      </>
+    ),
+  },
+  {
+    head: texts.renewals.paysWith,
+    cell: (row) => (row.pays_with ? (texts.renewals.with[row.pays_with] ?? row.pays_with) : texts.none),
+  },
+];
 
 function Unknown({ charges, reload }: { charges: Charge[]; reload: () => void }) {
   const [asked, setAsked] = useState<Charge>();

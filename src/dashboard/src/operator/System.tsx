@@ -95,21 +95,31 @@ export default function System() {
                   [words.cases, format.number(waiting.payment_cases_open)],
                   [words.disputes, format.number(waiting.disputes_open)],
                   [words.alerts, format.number(waiting.alerts_open)],
-                  [
-                    words.queue,
-                    queue.not_configured
-                      ? own.system.notConfigured(queue.not_configured)
-                      : (queue.unknown_because ??
-                        `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`),
-                  ],
+                  ...(queue.not_configured
+                    ? []
+                    : [
+                        [
+                          words.queue,
+                          queue.unknown_because ??
+                            `${format.number(queue.active!)} (${words.deadLettered(format.number(queue.dead_lettered!))})`,
+                        ] as [string, string],
+                      ]),
                   [
                     words.quarantined,
                     `${format.number(waiting.quarantine_open)} (${words.deadLetters(format.number(waiting.dead_letters_open))})`,
                   ],
                   [words.unscanned, since(waiting.arrivals_waiting, waiting.arrivals_oldest_at)],
+                ]}
+              />
+            </section>
+            <section className="card" id="server">
+              <h2>{words.server}</h2>
+              <Facts
+                rows={[
                   [words.clock, clock_warning ?? words.clockRight],
                   [words.usageLog, usage_log.warning ?? words.storage(usage_log.storage)],
                   [words.address, address_warning ?? client_address ?? words.noAddress],
+                  ...(queue.not_configured ? [[words.queue, own.system.notConfigured(queue.not_configured)] as [string, string]] : []),
                 ]}
               />
             </section>
@@ -286,7 +296,7 @@ function InWords({
       say.failed(nameOf(timer.timer_name), format.ago(timer.last_finished_at), timer.last_error),
       `#${rowOf(timer.timer_name)}`,
     ]),
-    ...warnings.filter((one) => one !== null).map((one): Concern => [one, '#work']),
+    ...warnings.filter((one) => one !== null).map((one): Concern => [one, '#server']),
     ...some(queue.dead_lettered ?? 0, say.waits.deadLetters, '#work'),
     ...some(skipped, say.waits.skipped, '#skipped'),
     ...some(waiting.charges_unknown, say.waits.unknown, '/renewals#charges'),

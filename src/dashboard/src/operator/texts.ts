@@ -134,6 +134,9 @@ export const words = {
     from: 'From',
     to: 'Until',
     license: 'License ID',
+    noLicenseId: 'License ID must be the whole ID of a license.',
+    noLicenseHint: 'It is in the address of the license’s page, after /licenses/.',
+    noActor: 'Actor must be a mail address or the ID of a user.',
     apply: 'Apply',
     any: 'Any',
     none: 'No matching changes.',
@@ -171,7 +174,7 @@ export const words = {
   },
   alerts: {
     sort: 'Order',
-    orders: { queue: 'Appeals, then newest', newest: 'Newest', severity: 'Most severe' } as Record<string, string>,
+    orders: { queue: 'Most urgent', newest: 'Newest', severity: 'Most severe' } as Record<string, string>,
     selectAll: 'Select all',
     allOpen: 'All open',
     newOrReopened: 'New or reopened',

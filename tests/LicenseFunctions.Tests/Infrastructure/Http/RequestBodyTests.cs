@@ -20,7 +20,8 @@ public sealed class RequestBodyTests
 
     [Theory]
     [InlineData("{bad", "MALFORMED_JSON", "$", "The body is not valid JSON at line 1, byte 1.")]
-    [InlineData("", "MALFORMED_JSON", "$", "The body is not valid JSON at line 1, byte 0.")]
+    [InlineData("", "MALFORMED_JSON", "$", "The body is empty.")]
+    [InlineData(" \n", "MALFORMED_JSON", "$", "The body is empty.")]
     [InlineData("{}{}", "MALFORMED_JSON", "$", "The body is not valid JSON at line 1, byte 2.")]
     [InlineData("[1]", "NOT_AN_OBJECT", "$", "The body must be a JSON object.")]
     [InlineData("null", "NOT_AN_OBJECT", "$", "The body must be a JSON object.")]
