@@ -77,23 +77,6 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal("203.0.113.9", await scene.Database.QueryAsync<string>("select host(ip_address) from license_devices"));
     }
 
-    [Theory]
-    [InlineData("/api/v1/licenses?stauts=ACTIVE", "stauts", "Its parameters are search, status, user_id, after, limit.")]
-    [InlineData("/api/v1/licenses?limit=5&=x", "", "Its parameters are search, status, user_id, after, limit.")]
-    [InlineData("/api/v1/payments/refunds?status=open", "status", "This request has no parameters.")]
-    public async Task Read_WithAnUnknownParameter_IsRefused(string path, string field, string hint)
-    {
-        var (status, problem, _) = await app.GetAsync(path, Operator);
-
-        Assert.Equal(
-            (400, "UNKNOWN_PARAMETER", field, hint),
-            (status, (string)problem!["code"]!, (string)problem["field"]!, (string)problem["hint"]!));
-    }
-
-    [Fact]
-    public async Task Read_WithAKnownParameterInCapitalLetters_IsAnswered() =>
-        Assert.Equal(200, (await app.GetAsync("/api/v1/licenses?LIMIT=5", Operator)).Status);
-
     [Fact]
     public async Task DaysUntilExpiry_AreThoseOfTheCalendar_InEveryAnswer()
     {

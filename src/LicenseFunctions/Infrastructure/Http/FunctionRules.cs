@@ -57,7 +57,7 @@ public sealed class OperationAttribute(string summary) : Attribute
 
     public bool IsBodyOptional { get; init; }
 
-    /// <summary>Query parameters, by name. RequestGate refuses others if the function is a read with a role.</summary>
+    /// <summary>Query parameters, by name.</summary>
     public string[] Query { get; init; } = [];
 }
 
@@ -66,8 +66,7 @@ public sealed class OperationAttribute(string summary) : Attribute
 /// <param name="BodyLimit">In bytes.</param>
 /// <param name="Limited">Whether the rate limits count it.</param>
 /// <param name="Pool">Its database connections.</param>
-/// <param name="Query">The query parameters that it takes; null if others are ignored.</param>
-public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited, DatabasePool Pool, IReadOnlyList<string>? Query)
+public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited, DatabasePool Pool)
 {
     public const int DefaultBodyLimit = 64 * 1024;
 
@@ -86,18 +85,15 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
     // A timer or queue function has an HttpContext only if an operator runs it manually with the host's admin endpoint.
     public static FunctionRule Of(string name, MethodInfo method)
     {
-        var trigger = method.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>())
-            .FirstOrDefault(found => found is not null);
-        var roles = trigger is null ? [CallerRole.Operator] : method.GetCustomAttribute<AccessAttribute>()?.Roles ?? [];
-        // Whoever may open a page without a credential may come by a link to which others have added parameters.
-        var isRead = trigger?.Methods is ["get"] && !roles.Contains(CallerRole.Anonymous);
+        var roles = method.GetParameters().Any(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>() is not null)
+            ? method.GetCustomAttribute<AccessAttribute>()?.Roles ?? []
+            : [CallerRole.Operator];
         return new FunctionRule(
             name,
             roles.Aggregate(0, (bits, role) => bits | (1 << (int)role)),
             method.GetCustomAttribute<BodyLimitAttribute>()?.Bytes ?? DefaultBodyLimit,
             method.GetCustomAttribute<UnlimitedAttribute>() is null,
-            method.GetCustomAttribute<PoolAttribute>()?.Pool ?? DatabasePool.Requests,
-            isRead ? method.GetCustomAttribute<OperationAttribute>()?.Query ?? [] : null);
+            method.GetCustomAttribute<PoolAttribute>()?.Pool ?? DatabasePool.Requests);
     }
 }
 

@@ -11,8 +11,7 @@ using StandaloneHost;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
-/// Runs before every HTTP function: it checks body size, credential, role, rate and query parameters, and turns exceptions into problem
-/// details.
+/// Runs before every HTTP function: it checks body size, credential, role and rate, and turns exceptions into problem details.
 /// </summary>
 public sealed class RequestGate(
     FunctionRules rules, BearerTokens tokens, RateLimits limits, HttpSettings settings, RequestFailures failures)
@@ -92,19 +91,7 @@ public sealed class RequestGate(
         }
 
         // A service calls for all customers. The function that knows the license counts these requests by license.
-        return (rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(Key(caller, http)) : null)
-            ?? UnknownParameter(rule, http.Request.Query);
-    }
-
-    // A filter with a wrong name would be ignored, and the list of everything taken for the filtered one.
-    private static Refusal? UnknownParameter(FunctionRule rule, IQueryCollection query)
-    {
-        if (rule.Query is not { } known
-            || query.Keys.FirstOrDefault(name => !known.Contains(name, StringComparer.OrdinalIgnoreCase)) is not { } unknown)
-            return null;
-        return new Refusal(
-            RefusalKind.Invalid, "UNKNOWN_PARAMETER", $"{unknown} is not a parameter of this request.", unknown,
-            known.Count == 0 ? "This request has no parameters." : $"Its parameters are {string.Join(", ", known)}.");
+        return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(Key(caller, http)) : null;
     }
 
     // Kestrel also counts the framing of a chunked body, so its own limit must be larger.
