@@ -12,8 +12,8 @@ namespace Licensing.Suspicion;
 /// <remarks>
 /// A policy file is this record as JSON. The attributes give each field's name in the file, its unit and its range. A missing field keeps
 /// its default; an unknown name is refused. Two kinds of numbers are not here, because stored states and the names of rules contain them:
-/// the address prefixes that <see cref="Network"/> compares (/24, /32, /64), and the 24 hours and the one hour in which networks and their
-/// changes are counted.
+/// the address prefixes that <see cref="Network"/> compares (/20, /24, /32, /64), and the 24 hours and the one hour in which networks and
+/// their changes are counted.
 /// </remarks>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record DetectionPolicy

@@ -34,23 +34,28 @@ public static class Network
     {
         if (IsVersion6(a) || IsVersion6(b))
             return Leading(a, 2).Equals(Leading(b, 2), StringComparison.Ordinal);
-        return First16(a) is >= 0 and var x && First16(b) is >= 0 and var y && x >> (16 - bits) == y >> (16 - bits);
+        return First(a, 2) is >= 0 and var x && First(b, 2) is >= 0 and var y && x >> (16 - bits) == y >> (16 - bits);
     }
 
-    /// <summary>The first two bytes of an IPv4 address as one number; −1 for anything else.</summary>
-    private static int First16(string network)
-    {
-        var (first, at) = Byte(network, 0);
-        var (second, _) = Byte(network, at);
-        return first < 0 || second < 0 ? -1 : (first << 8) | second;
+    /// <summary>True for two IPv4 addresses of one /20. A carrier translates its customers' addresses to those of such a pool.</summary>
+    public static bool SamePool(string a, string b) =>
+        First(a, 3) is >= 0 and var x && First(b, 3) is >= 0 and var y && x >> 4 == y >> 4;
 
-        static (int Value, int Next) Byte(string text, int at)
+    /// <summary>The first bytes of an IPv4 address as one number; −1 for anything else.</summary>
+    private static int First(string network, int bytes)
+    {
+        var (number, at) = (0, 0);
+        for (var i = 0; i < bytes; i++)
         {
             var value = 0;
-            for (; at < text.Length && char.IsAsciiDigit(text[at]); at++)
-                value = (value * 10) + (text[at] - '0');
-            return at < text.Length && text[at] == '.' ? (value, at + 1) : (-1, at);
+            for (; at < network.Length && char.IsAsciiDigit(network[at]); at++)
+                value = (value * 10) + (network[at] - '0');
+            if (at == network.Length || network[at] != '.')
+                return -1;
+            (number, at) = ((number << 8) | value, at + 1);
         }
+
+        return number;
     }
 
     private static ReadOnlySpan<char> Leading(string network, int parts)

@@ -35,7 +35,8 @@ internal sealed record People(int[] Person, int[] Device)
                     continue;
                 var isInOnePlace = SharedRecords(a, b) > 0
                     || (MayRoamTogether(a, b, policy) && NearWhileRoaming(a, b, policy))
-                    || ((IsDualStack(a) || IsDualStack(b)) && MayBeOneRouter(a, b, policy));
+                    || MayShareCarrier(a, b)
+                    || ((IsDualStack(a) || IsDualStack(b) || AreLocated(a, b)) && MayBeOneRouter(a, b, policy));
                 if (sameAccount)
                     Union(person, i, j);
                 else
@@ -110,15 +111,29 @@ internal sealed record People(int[] Person, int[] Device)
 
     /// <summary>
     /// One has IPv4 addresses and the other IPv6 addresses: possibly both of one router, between which each terminal switches by itself.
+    /// Or the router's carrier gives each connection another address.
     /// </summary>
     internal static bool MayBeOneRouter(IdentityUse a, IdentityUse b, DetectionPolicy policy)
     {
+        if (MayShareCarrier(a, b))
+            return true;
         if (!(HasVersion6(a) || HasVersion6(b)) || !(HasVersion4(a) || HasVersion4(b)))
             return false;
-        var isComparable = Location.LeastKm(a.LatestNetwork?.Location, b.LatestNetwork?.Location, 0) is not null
+        var isComparable = AreLocated(a, b)
             || (HasVersion6(a) && HasVersion6(b)) || (HasVersion4(a) && HasVersion4(b));
         return !isComparable || NearWhileRoaming(a, b, policy);
     }
+
+    /// <summary>Both have addresses of one pool, and one of them changed its address within it. Servers keep theirs.</summary>
+    private static bool MayShareCarrier(IdentityUse a, IdentityUse b) =>
+        a.LatestNetwork is { } x && b.LatestNetwork is { } y && Network.SamePool(x.Network, y.Network)
+        && (MovesNear(a, x) || MovesNear(b, y));
+
+    private static bool MovesNear(IdentityUse identity, NetworkUse latest) =>
+        identity.Networks.Exists(network => network != latest && Network.SamePool(network.Network, latest.Network));
+
+    private static bool AreLocated(IdentityUse a, IdentityUse b) =>
+        Location.LeastKm(a.LatestNetwork?.Location, b.LatestNetwork?.Location, 0) is not null;
 
     private static bool IsDualStack(IdentityUse identity) => HasVersion4(identity) && HasVersion6(identity);
 

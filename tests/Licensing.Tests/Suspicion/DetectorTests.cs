@@ -669,6 +669,41 @@ public sealed class DetectorTests
             .Exists(IsSuspension));
     }
 
+    /// <summary>A server, a terminal at home with the router's IPv6 address, and later a second one with its IPv4 address.</summary>
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void Observe_NewTerminalWithTheOtherVersionOfARouter_IsADeviceIfItIsElsewhere(bool isElsewhere, bool suspends)
+    {
+        var first = Hours(0, 16, 1, 1, London).Select(sample => sample with { Address = IPAddress.Parse("2a02:8::1") });
+
+        Assert.Equal(suspends, Play([.. first, .. Hours(10, 16, 1, 2, isElsewhere ? Lagos : London), .. Hours(0, 16, 9, 9, Tokyo)])
+            .Exists(IsSuspension));
+    }
+
+    /// <summary>Two new terminals beside the first one have the router's IPv4 address. They share its EA or its account.</summary>
+    [Fact]
+    public void Observe_TwoNewTerminalsWithTheOtherVersionOfARouter_AreOnTheFirstDevice()
+    {
+        var first = Hours(0, 16, 1, 1, London).Select(sample => sample with { Address = IPAddress.Parse("2a02:8::1") });
+
+        Assert.DoesNotContain(Play([.. first, .. Hours(10, 16, 1, 2, London), .. Hours(10, 16, 2, 1, London, line: 1)]), IsSuspension);
+    }
+
+    /// <summary>A server, and two terminals at home. The carrier gives each connection an address of its pool, a /20.</summary>
+    [Theory]
+    [InlineData("41.1.7.9", "41.1.9.9", "41.1.12.9", false)]
+    [InlineData("41.1.7.9", "41.1.9.9", "41.1.16.9", true)] // not of the pool
+    [InlineData("41.1.7.9", "41.1.7.9", "41.1.12.9", true)] // nothing shows that it is a pool
+    public void Observe_TwoTerminalsBehindOneCarrier_AreOneDevice(string before, string after, string other, bool suspends)
+    {
+        var first = Hours(0, 16, 1, 1, London)
+            .Select((sample, hour) => sample with { Address = IPAddress.Parse(hour < 4 ? before : after) });
+        var second = Hours(6, 16, 1, 2, London).Select(sample => sample with { Address = IPAddress.Parse(other) });
+
+        Assert.Equal(suspends, Play([.. first, .. second, .. Hours(0, 16, 9, 9, Tokyo)]).Exists(IsSuspension));
+    }
+
     /// <summary>A new server runs beside the old one for a while; the computer at home is used later.</summary>
     [Theory]
     [InlineData(0.8, false)]
