@@ -2669,11 +2669,18 @@ CREATE VIEW public.listed_alerts AS
     a.resolution_notes,
     public.past_time(a.customer_confirmed_at) AS customer_confirmed_at,
     public.past_time(a.appealed_at) AS appealed_at,
-    ( SELECT p.message
-           FROM public.license_appeals p
-          WHERE (p.alert_id = a.alert_id)
-          ORDER BY p.submitted_at DESC
-         LIMIT 1) AS appeal,
+        CASE
+            WHEN (a.appealed_at IS NOT NULL) THEN COALESCE(( SELECT p.message
+               FROM public.license_appeals p
+              WHERE (p.alert_id = a.alert_id)
+              ORDER BY p.submitted_at DESC
+             LIMIT 1), ( SELECT (e.value ->> 'message'::text)
+               FROM (public.license_appeals p
+                 CROSS JOIN LATERAL jsonb_array_elements(p.earlier) e(value))
+              WHERE ((p.subscription_id = a.subscription_id) AND ((e.value ->> 'alert_id'::text) = (a.alert_id)::text))
+             LIMIT 1))
+            ELSE NULL::text
+        END AS appeal,
     COALESCE(public.is_suspended_by_anyone(a.subscription_id), false) AS is_suspended,
     public.can_reinstate(a.subscription_id) AS can_reinstate,
     a.measure,
@@ -2699,6 +2706,10 @@ CREATE VIEW public.listed_alerts AS
            FROM (public.license_devices d
              JOIN public.audit_log l ON (((l.action = 'device.kept'::text) AND (l.subject = (d.device_id)::text))))
           WHERE ((d.subscription_id = a.subscription_id) AND (d.device_key = (a.evidence ->> 'device_key'::text)) AND (l.occurred_at >= a.detected_at)))) AS is_device_kept,
+    ((a.appealed_at IS NOT NULL) AND (EXISTS ( SELECT
+           FROM (public.license_appeals p
+             JOIN public.license_suspensions s ON ((s.suspension_id = p.suspension_id)))
+          WHERE ((p.alert_id = a.alert_id) AND (s.closed_at IS NULL))))) AS has_open_appeal,
         CASE
             WHEN ((a.status)::text <> ALL ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) THEN 0
             WHEN (a.appealed_at IS NOT NULL) THEN 7
