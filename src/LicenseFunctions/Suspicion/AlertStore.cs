@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Dapper;
 using LicenseFunctions.Infrastructure.Database;
@@ -148,6 +149,31 @@ public sealed record AnsweredAppeal(Guid AppealId, Guid SubscriptionId, Guid Sus
 
 /// <summary>"Was this you?"</summary>
 public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
+
+/// <summary>An alert about which the subscriber said "it was somebody else".</summary>
+public sealed record DeniedAlert
+{
+    public required Guid AlertId { get; init; }
+    public required Guid SubscriptionId { get; init; }
+    public required DateTime DetectedAt { get; init; }
+    public required DateTime CustomerDeniedAt { get; init; }
+
+    /// <summary>The last refusal of the device, from the evidence; null for none.</summary>
+    public string? LastRefusedAt { get; init; }
+
+    /// <summary>When the license's token was last changed; null for never.</summary>
+    public DateTime? ReplacedAt { get; init; }
+
+    /// <summary>
+    /// The token was changed neither after the use nor after the answer. After a change, the device may use the old token for a while.
+    /// </summary>
+    public bool NeedsAnotherToken => ReplacedAt is not { } replaced || (replaced < LastUse && replaced < CustomerDeniedAt);
+
+    private DateTime LastUse => DateTimeOffset.TryParse(
+        LastRefusedAt, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var last) && last.UtcDateTime > DetectedAt
+        ? last.UtcDateTime
+        : DetectedAt;
+}
 
 /// <summary>A filter of alerts. A null field matches all.</summary>
 public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To)
@@ -409,22 +435,27 @@ public sealed class AlertStore(LicenseDatabase database)
             new CommandDefinition(Questions, new { subscriberId }, cancellationToken: session.Token))).AsList();
     }
 
+    // The platform's alerts may have any evidence, so the time in it is read in C#.
     private const string Denied = """
-        select distinct on (a.subscription_id) a.alert_id, a.subscription_id
+        select a.alert_id, a.subscription_id, shown_time(a.detected_at) as detected_at,
+               shown_time(a.customer_denied_at) as customer_denied_at, a.evidence ->> 'last_refused_at' as last_refused_at,
+               (select max(r.replaced_at) from license_token_replacements r where r.subscription_id = a.subscription_id) as replaced_at
         from suspicious_activity_alerts a
         join subscriptions s on s.subscription_id = a.subscription_id
         where s.subscriber_id = @subscriberId and is_alert_open(a.status) and a.customer_denied_at is not null
-          and not exists (select from license_token_replacements r
-                          where r.subscription_id = a.subscription_id and r.replaced_at >= a.customer_denied_at)
         order by a.subscription_id, a.customer_denied_at desc, a.alert_id
         """;
 
-    /// <summary>The alert of each license about which a subscriber said "it was somebody else", until the token is changed.</summary>
-    public async Task<IReadOnlyList<AlertQuestion>> DeniedAsync(Guid subscriberId, CancellationToken cancellationToken)
+    /// <summary>
+    /// The alerts about which a subscriber said "it was somebody else", until the token is changed: after the use, in any order with the
+    /// answer.
+    /// </summary>
+    public async Task<IReadOnlyList<DeniedAlert>> DeniedAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return (await session.Connection.QueryAsync<AlertQuestion>(
-            new CommandDefinition(Denied, new { subscriberId }, cancellationToken: session.Token))).AsList();
+        var denied = await session.Connection.QueryAsync<DeniedAlert>(
+            new CommandDefinition(Denied, new { subscriberId }, cancellationToken: session.Token));
+        return [.. denied.Where(one => one.NeedsAnotherToken)];
     }
 
     private const string Move = """
