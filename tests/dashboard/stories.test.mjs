@@ -960,6 +960,41 @@ test('a reinstatement as a false alarm closes the alert; undoing it opens the al
   backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where alert_id = '${alert}'`);
 });
 
+test('an older backend names no closed alerts: the decision and its undo work', async () => {
+  const operator = backend.token('operator', people.operator);
+  const alert =
+    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.hana}', '${people.hana}', 'CONCURRENT_SESSIONS', 'HIGH', 'By the older backend', '{}') returning alert_id`);
+  const statusOf = () => backend.sql(`select status from suspicious_activity_alerts where alert_id = '${alert}'`);
+  await backend.call('POST', `/api/v1/licenses/${licenses.hana}/suspend`, operator, { reason: 'a test' });
+  const page = await open(browser, backend, { as: people.operator, path: `/alerts/${alert}` });
+  const asOlder = async (route) => {
+    const response = await route.fetch();
+    const json = JSON.parse(await response.text(), (key, value) => (/^(also_closed|closed_alerts)$/.test(key) ? undefined : value));
+    await route.fulfill({ response, json });
+  };
+  await page.route('**/api/v1/licenses/*/reinstate', asOlder);
+  await page.route('**/api/v1/licenses/alerts/review', asOlder);
+
+  await page.getByRole('button', { name: 'Close as resolved…' }).click();
+  await page.getByLabel(/Why\?/).fill('Her sister.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as resolved' }).click();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('1 alert is open again.').waitFor();
+  assert.equal(statusOf(), 'OPEN');
+
+  await page.getByRole('button', { name: 'Reinstate license…' }).click();
+  await page
+    .getByRole('dialog')
+    .getByLabel(/Reason/)
+    .fill('Her sister.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Reinstate', exact: true }).click();
+  await page.getByText('Reinstated.').waitFor();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
+  await close(page);
+  backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where alert_id = '${alert}'`);
+});
+
 test('an upcoming renewal is listed with the open amounts that it takes', async () => {
   const id = backend.sql(`
     insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with,
