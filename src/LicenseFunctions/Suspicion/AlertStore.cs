@@ -494,6 +494,29 @@ public sealed class AlertStore(LicenseDatabase database)
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             IsLastReview, new { alertId, notes, by.Kind, by.Id }, cancellationToken: cancellationToken));
 
+    // The rows of one decision have the time of its transaction. A repeated request has a row that changed nothing.
+    private const string ClosedWith = """
+        with decision as (
+            select occurred_at from audit_log
+            where subscription_id = @subscriptionId and subject = @alertId::text and action = 'alert.judged'
+              and (actor_kind, actor_id, reason) is not distinct from (@Kind, @Id::uuid, @notes)
+              and before ->> 'status' is distinct from after ->> 'status'
+            order by audit_id desc limit 1
+        )
+        select a.alert_id
+        from decision
+        join audit_log l on l.subscription_id = @subscriptionId and l.occurred_at = decision.occurred_at and l.action = 'alert.judged'
+        join suspicious_activity_alerts a on a.subscription_id = @subscriptionId and a.alert_id::text = l.subject
+        where a.alert_id <> @alertId and a.status = 'FALSE_POSITIVE'
+        order by a.alert_id
+        """;
+
+    /// <summary>The other alerts that this reviewer's decision about the alert closed, and that are still closed.</summary>
+    public static async Task<IReadOnlyList<Guid>> ClosedWithAsync(
+        NpgsqlConnection connection, Guid alertId, Guid subscriptionId, string? notes, Actor by, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<Guid>(new CommandDefinition(
+            ClosedWith, new { alertId, subscriptionId, notes, by.Kind, by.Id }, cancellationToken: cancellationToken))).AsList();
+
     private const string MarkAsked = """
         update suspicious_activity_alerts set asked_at = @now where alert_id = @alertId and asked_at is null
         """;

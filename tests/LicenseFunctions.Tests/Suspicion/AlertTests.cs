@@ -3,6 +3,7 @@ using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -30,6 +31,29 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(0, counts.Suspended);
         Assert.Contains(
             "reinstated", await scene.Database.QueryAllAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+    }
+
+    /// <summary>The first reply may be lost, and an undo needs all alerts.</summary>
+    [Fact]
+    public async Task Review_FalsePositiveWithReinstateTwice_NamesTheOtherClosedAlertsEachTime()
+    {
+        await using var scene = await SuspendedAsync();
+        var other = await scene.AlertIdAsync();
+        var reviewed = await scene.Database.QueryAsync<Guid>(
+            """
+            insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity)
+            select subscription_id, user_id, 'MULTIPLE_IPS', 'LOW' from suspicious_activity_alerts
+            returning alert_id
+            """);
+        Task<Outcome<ReviewedAlert>> ReviewAsync(string notes) => scene.Review.RunAsync(
+            reviewed, new AlertReview("FALSE_POSITIVE", notes, Reinstate: true), Operator, Stop);
+
+        Assert.Equal([other], (await ReviewAsync("Backup VPS")).Value.AlsoClosed);
+        Assert.Equal([other], (await ReviewAsync("Backup VPS")).Value.AlsoClosed);
+        Assert.Equal([other], (await ReviewAsync("Backup VPS")).Value.AlsoClosed);
+        Assert.Empty((await ReviewAsync("Another reason")).Value.AlsoClosed);
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'OPEN' where alert_id = @other", new { other });
+        Assert.Empty((await ReviewAsync("Backup VPS")).Value.AlsoClosed);
     }
 
     [Theory]
