@@ -47,13 +47,24 @@ function faultOf(tests, result, exitCode, mayBeEmpty) {
   return exitCode !== 0 && result.failed.length === 0 ? `ended with exit code ${exitCode}, although no test failed` : null;
 }
 
-// Terminal colors, and the characters that XML can't contain. Node's reporter writes them as they are in a failure's text.
-const notXml = /\x1b\[[\d;]*m|[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+// Terminal colors, and the characters that XML can't contain, also not by reference. Node's reporter writes them as they are in a failure's
+// text.
+const color = /(?:\x1b|&#(?:x0*1b|0*27);)\[[\d;]*m/gi;
+const notXml = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+const reference = /&#(?:x([\da-f]+)|(\d+));/gi;
+const isXml = (code) =>
+  [0x09, 0x0a, 0x0d].includes(code) ||
+  (code >= 0x20 && code <= 0xd7ff) ||
+  (code >= 0xe000 && code <= 0xfffd) ||
+  (code >= 0x10000 && code <= 0x10ffff);
 
 // cleanReport FILE: removes from the file what makes it invalid XML, and returns the rest
 function cleanReport(file) {
   const written = readFileSync(file, 'utf8');
-  const xml = written.replace(notXml, '');
+  const xml = written
+    .replace(color, '')
+    .replace(notXml, '')
+    .replace(reference, (whole, hex, decimal) => (isXml(hex ? parseInt(hex, 16) : Number(decimal)) ? whole : ''));
   if (xml !== written) writeFileSync(file, xml);
   return xml;
 }

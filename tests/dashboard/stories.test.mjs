@@ -1054,6 +1054,41 @@ test('a reinstatement as a false alarm closes the alert; undoing it opens the al
   backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where alert_id = '${alert}'`);
 });
 
+test('an older backend names no closed alerts: the decision and its undo work', async () => {
+  const operator = backend.token('operator', people.operator);
+  const alert =
+    backend.sql(`insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${licenses.hana}', '${people.hana}', 'CONCURRENT_SESSIONS', 'HIGH', 'By the older backend', '{}') returning alert_id`);
+  const statusOf = () => backend.sql(`select status from suspicious_activity_alerts where alert_id = '${alert}'`);
+  await backend.call('POST', `/api/v1/licenses/${licenses.hana}/suspend`, operator, { reason: 'a test' });
+  const page = await open(browser, backend, { as: people.operator, path: `/alerts/${alert}` });
+  const asOlder = async (route) => {
+    const response = await route.fetch();
+    const json = JSON.parse(await response.text(), (key, value) => (/^(also_closed|closed_alerts)$/.test(key) ? undefined : value));
+    await route.fulfill({ response, json });
+  };
+  await page.route('**/api/v1/licenses/*/reinstate', asOlder);
+  await page.route('**/api/v1/licenses/alerts/review', asOlder);
+
+  await page.getByRole('button', { name: 'Close as resolved…' }).click();
+  await page.getByLabel(/Why\?/).fill('Her sister.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close as resolved' }).click();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('1 alert is open again.').waitFor();
+  assert.equal(statusOf(), 'OPEN');
+
+  await page.getByRole('button', { name: 'Reinstate license…' }).click();
+  await page
+    .getByRole('dialog')
+    .getByLabel(/Reason/)
+    .fill('Her sister.');
+  await page.getByRole('dialog').getByRole('button', { name: 'Reinstate', exact: true }).click();
+  await page.getByText('Reinstated.').waitFor();
+  await page.getByRole('button', { name: 'Suspend license…' }).waitFor();
+  await close(page);
+  backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where alert_id = '${alert}'`);
+});
+
 test('an upcoming renewal is listed with the open amounts that it takes', async () => {
   const id = backend.sql(`
     insert into renewals (subscription_id, user_id, period_start, renewal_type, status, amount_usd, gives_up_at, paid_with,
@@ -1070,6 +1105,36 @@ test('an upcoming renewal is listed with the open amounts that it takes', async 
   assert.equal(Number(dollars), Number(price) + 0.3);
   await close(page);
   backend.sql(`delete from renewals where renewal_id = '${id}'`);
+});
+
+test('the mail’s page says what was seen on which license, and “yes” is recorded once', async () => {
+  const alert = '00000000-0000-4000-8000-0000000008f2';
+  backend.sql(`insert into suspicious_activity_alerts (alert_id, subscription_id, user_id, activity_type, severity, description, evidence)
+    values ('${alert}', '${licenses.liam}', '${people.liam}', 'CONCURRENT_SESSIONS', 'LOW', 'Used in Cork and Lagos', '{}')`);
+  const path = backend.link('was-this-you', alert);
+  for (const size of [
+    { width: 390, height: 844 },
+    { width: 1280, height: 900 },
+  ]) {
+    const page = await open(browser, backend, { path, size });
+    await page.getByText('Used in Cork and Lagos').waitFor();
+    await page.getByRole('link', { name: 'No, this was somebody else' }).waitFor();
+    await assertAccessible(page, `was this you, ${size.width} px`);
+    await assertTidy(page, `was this you, ${size.width} px`);
+    await takeScreenshot(page, `story-was-this-you-${size.width}`);
+    await close(page);
+  }
+  const page = await open(browser, backend, { path });
+  await page.getByText('Used in Cork and Lagos').waitFor();
+  // Opening the page confirms nothing: mail scanners open links, too.
+  assert.equal(backend.sql(`select customer_confirmed_at is null from suspicious_activity_alerts where alert_id = '${alert}'`), 't');
+  await page.getByRole('button', { name: 'Yes, this was me' }).click();
+  await page.getByRole('status').waitFor();
+  assert.equal(backend.sql(`select customer_confirmed_at is null from suspicious_activity_alerts where alert_id = '${alert}'`), 'f');
+  await page.reload();
+  await page.getByText('already answered', { exact: false }).waitFor();
+  backend.sql(`update suspicious_activity_alerts set status = 'RESOLVED', resolved_at = now() where alert_id = '${alert}'`);
+  await close(page);
 });
 
 test('the timeline of an alert tells more devices than allowed from allowed ones', async () => {

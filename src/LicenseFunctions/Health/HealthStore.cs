@@ -297,8 +297,9 @@ public sealed class HealthStore(LicenseDatabase database)
             new PaymentFacts(
                 row.GetBoolean("auto_renew"), Forecast(row, license.ExpiresAt, policy).Obstacle, row.GetBoolean("is_charge_open")))
         {
-            CanLift = row.GetFieldValue<string[]>("causes").Any(
-                cause => SubscriberLift.IsAllowed(cause, row.Time("last_lift_at"), row.Time("now")!.Value)),
+            CanLift = Array.FindAll(row.GetFieldValue<string[]>("causes"), SuspensionCause.IsLiftable) is { Length: > 0 } causes
+                && Array.TrueForAll(
+                    causes, cause => SubscriberLift.IsAllowed(cause, row.Time("last_lift_at"), row.Time("now")!.Value)),
         });
 
     private static RenewalForecast Forecast(DbDataReader row, DateTimeOffset? expiresAt, RenewalPolicy policy) =>

@@ -291,10 +291,11 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
         [.. await connection.QueryAsync<Guid>(
             new CommandDefinition(Owners, new { provider, paymentId }, cancellationToken: cancellationToken))];
 
-    // An expired default card can't pay: a customer who adds another one wants that one to pay.
+    // An expired default card can't pay: a customer who adds another one wants that one to pay. A card with an impossible month or year may
+    // pay, as in the view default_cards.
     private const string ReplaceExpiredDefault = """
         update user_payment_methods d set is_default = false
-        where d.user_id = @userId and d.is_default
+        where d.user_id = @userId and d.is_default and d.expiry_year between 2000 and 8999 and d.expiry_month between 1 and 12
           and (d.expiry_year, d.expiry_month)
               < (extract(year from @now at time zone 'UTC')::int, extract(month from @now at time zone 'UTC')::int)
           and not exists (select from user_payment_methods k where k.user_id = @userId and k.provider_payment_id = @PaymentId)
@@ -338,13 +339,15 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
                 userId,
                 now = time.GetUtcNow().UtcDateTime,
             };
-            await connection.ExecuteAsync(
+            var replaced = await connection.ExecuteAsync(
                 new CommandDefinition(ReplaceExpiredDefault, parameters, cancellationToken: cancellationToken));
             var id = await connection.ExecuteScalarAsync<Guid?>(
                 new CommandDefinition(Save, parameters, cancellationToken: cancellationToken));
             if (id is not { } paymentMethodId)
                 continue;
             await AuditAsync(connection, Actor.Service, "payment_method.saved", paymentMethodId, cancellationToken);
+            if (replaced > 0)
+                await AuditAsync(connection, Actor.System, "payment_method.made_default", paymentMethodId, cancellationToken);
             await RenewalStore.CardsChangedAsync(connection, userId, time.GetUtcNow(), cancellationToken);
         }
     }

@@ -26,7 +26,7 @@ public sealed record WalletEntry
 
     /// <summary>
     /// card or paypal: a deposit is money that was charged there for a renewal, and a withdrawal is money that went back there. Null for
-    /// all other entries.
+    /// all other entries, and if the renewal's attempts don't say where.
     /// </summary>
     public string? Method { get; init; }
 
@@ -77,9 +77,10 @@ public sealed class WalletStore(LicenseDatabase database)
                coalesce(amount_of(p.amount_usd), 0) as amount_usd, coalesce(amount_of(p.balance_after), 0) as balance_after_usd,
                s.subscription_id, split_part(m.email, '@', 1) as master, p.description,
                case when r.renewal_id is not null and p.entry_type in ('DEPOSIT', 'WITHDRAWAL')
-                    then case when exists (select from renewal_attempts a
-                                           where a.renewal_id = r.renewal_id and a.status = 'succeeded' and a.provider = 'paypal')
-                              then 'paypal' else 'card' end end as method
+                    then (select case min(a.provider) when 'paypal' then 'paypal' else 'card' end
+                          from renewal_attempts a
+                          where a.renewal_id = r.renewal_id and a.status = 'succeeded'
+                          having count(distinct a.provider) = 1) end as method
         from page p
         left join renewals r on r.renewal_id = p.reference_id
         left join subscriptions s on s.subscription_id in (r.subscription_id, p.reference_id) and s.subscriber_id = @userId

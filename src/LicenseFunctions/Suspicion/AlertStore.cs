@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Dapper;
@@ -156,6 +157,31 @@ public sealed record AnsweredAppeal(Guid AppealId, Guid SubscriptionId, Guid Sus
 
 /// <summary>"Was this you?"</summary>
 public sealed record AlertQuestion(Guid AlertId, Guid SubscriptionId);
+
+/// <summary>An alert about which the subscriber said "it was somebody else".</summary>
+public sealed record DeniedAlert
+{
+    public required Guid AlertId { get; init; }
+    public required Guid SubscriptionId { get; init; }
+    public required DateTime DetectedAt { get; init; }
+    public required DateTime CustomerDeniedAt { get; init; }
+
+    /// <summary>The last refusal of the device, from the evidence; null for none.</summary>
+    public string? LastRefusedAt { get; init; }
+
+    /// <summary>When the license's token was last changed; null for never.</summary>
+    public DateTime? ReplacedAt { get; init; }
+
+    /// <summary>
+    /// The token was changed neither after the use nor after the answer. After a change, the device may use the old token for a while.
+    /// </summary>
+    public bool NeedsAnotherToken => ReplacedAt is not { } replaced || (replaced < LastUse && replaced < CustomerDeniedAt);
+
+    private DateTime LastUse => DateTimeOffset.TryParse(
+        LastRefusedAt, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var last) && last.UtcDateTime > DetectedAt
+        ? last.UtcDateTime
+        : DetectedAt;
+}
 
 /// <summary>A filter of alerts. A null field matches all.</summary>
 public sealed record AlertFilter(string[]? Statuses, string? Severity, Guid? SubscriptionId, DateTime? From, DateTime? To)
@@ -420,24 +446,26 @@ public sealed class AlertStore(LicenseDatabase database)
             new CommandDefinition(Questions, new { subscriberId }, cancellationToken: session.Token))).AsList();
     }
 
+    // The platform's alerts may have any evidence, so the time in it is read in C#.
     private const string Denied = """
-        select distinct on (a.subscription_id) a.alert_id, a.subscription_id
+        select a.alert_id, a.subscription_id, shown_time(a.detected_at) as detected_at,
+               shown_time(a.customer_denied_at) as customer_denied_at, a.evidence ->> 'last_refused_at' as last_refused_at,
+               (select max(r.replaced_at) from license_token_replacements r where r.subscription_id = a.subscription_id) as replaced_at
         from suspicious_activity_alerts a
         join subscriptions s on s.subscription_id = a.subscription_id
         where s.subscriber_id = @subscriberId and is_alert_open(a.status) and a.customer_denied_at is not null
-          and not exists (select from license_token_replacements r
-                          where r.subscription_id = a.subscription_id and r.replaced_at >= a.customer_denied_at)
         order by a.subscription_id, a.customer_denied_at desc, a.alert_id
         """;
 
     /// <summary>
-    /// The open alert of each license about which a subscriber said "it was somebody else", if the token was not changed since.
+    /// The open alerts about which a subscriber said "it was somebody else", if the token was not changed after the use.
     /// </summary>
-    public async Task<IReadOnlyList<AlertQuestion>> DeniedAsync(Guid subscriberId, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<DeniedAlert>> DeniedAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return (await session.Connection.QueryAsync<AlertQuestion>(
-            new CommandDefinition(Denied, new { subscriberId }, cancellationToken: session.Token))).AsList();
+        var denied = await session.Connection.QueryAsync<DeniedAlert>(
+            new CommandDefinition(Denied, new { subscriberId }, cancellationToken: session.Token));
+        return [.. denied.Where(one => one.NeedsAnotherToken)];
     }
 
     private const string Move = """
@@ -475,6 +503,29 @@ public sealed class AlertStore(LicenseDatabase database)
         NpgsqlConnection connection, Guid alertId, string? notes, Actor by, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             IsLastReview, new { alertId, notes, by.Kind, by.Id }, cancellationToken: cancellationToken));
+
+    // The rows of one decision have the time of its transaction. A repeated request has a row that changed nothing.
+    private const string ClosedWith = """
+        with decision as (
+            select occurred_at from audit_log
+            where subscription_id = @subscriptionId and subject = @alertId::text and action = 'alert.judged'
+              and (actor_kind, actor_id, reason) is not distinct from (@Kind, @Id::uuid, @notes)
+              and before ->> 'status' is distinct from after ->> 'status'
+            order by audit_id desc limit 1
+        )
+        select a.alert_id
+        from decision
+        join audit_log l on l.subscription_id = @subscriptionId and l.occurred_at = decision.occurred_at and l.action = 'alert.judged'
+        join suspicious_activity_alerts a on a.subscription_id = @subscriptionId and a.alert_id::text = l.subject
+        where a.alert_id <> @alertId and a.status = 'FALSE_POSITIVE'
+        order by a.alert_id
+        """;
+
+    /// <summary>The other alerts that this reviewer's decision about the alert closed, and that are still closed.</summary>
+    public static async Task<IReadOnlyList<Guid>> ClosedWithAsync(
+        NpgsqlConnection connection, Guid alertId, Guid subscriptionId, string? notes, Actor by, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<Guid>(new CommandDefinition(
+            ClosedWith, new { alertId, subscriptionId, notes, by.Kind, by.Id }, cancellationToken: cancellationToken))).AsList();
 
     private const string MarkAsked = """
         update suspicious_activity_alerts set asked_at = @now where alert_id = @alertId and asked_at is null

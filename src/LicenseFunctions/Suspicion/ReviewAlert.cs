@@ -99,6 +99,9 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
         {
             alsoClosed = (await suspensions.ReinstateAsync(connection, new Reinstatement(
                 subscription, SuspensionCause.Liftable, ClosedHow.FalsePositive, by, review.Notes), cancellationToken)).ClosedAlerts;
+            // A repeated request lifts nothing, and its reply still names what an undo must reopen.
+            if (before.Status == review.Status && alsoClosed.Count == 0)
+                alsoClosed = await AlertStore.ClosedWithAsync(connection, alertId, subscription, review.Notes, by, cancellationToken);
         }
 
         // After a reinstatement, no appeal is left to answer.

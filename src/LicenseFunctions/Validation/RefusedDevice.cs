@@ -63,12 +63,17 @@ public sealed record RefusedDevice(
     /// <summary>
     /// The devices that were refused within 30 days and have no slot, each once, the latest first; without those that are somebody else's.
     /// </summary>
-    public static IReadOnlyList<RefusedDevice> Waiting(IEnumerable<RefusedDevice> refusals, DateTimeOffset now) =>
-    [
-        .. refusals.Where(one => one is { IsAdmitted: false, IsDenied: false } && now - one.RefusedAt < WaitsFor)
-            .OrderByDescending(one => one.RefusedAt)
-            .DistinctBy(one => (one.SubscriptionId, one.Key)),
-    ];
+    public static IReadOnlyList<RefusedDevice> Waiting(IReadOnlyList<RefusedDevice> refusals, DateTimeOffset now)
+    {
+        // Several alerts can be about one device, and the customer answered only one of them.
+        var denied = refusals.Where(one => one.IsDenied).Select(one => (one.SubscriptionId, one.Key)).ToHashSet();
+        return
+        [
+            .. refusals.Where(one => !one.IsAdmitted && now - one.RefusedAt < WaitsFor && !denied.Contains((one.SubscriptionId, one.Key)))
+                .OrderByDescending(one => one.RefusedAt)
+                .DistinctBy(one => (one.SubscriptionId, one.Key)),
+        ];
+    }
 
     private static DateTimeOffset? Time(JsonElement owner, string name) =>
         owner.TryGetProperty(name, out var value) && value.TryGetDateTimeOffset(out var time) ? time : null;

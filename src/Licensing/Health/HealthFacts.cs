@@ -31,7 +31,10 @@ public sealed record HealthFacts(
     PaymentFacts Payment,
     LicenseCode Code = LicenseCode.Valid)
 {
-    /// <summary>Whether the license is suspended for too many devices, and the customer may lift that now.</summary>
+    /// <summary>
+    /// Whether the license is suspended for too many devices, and the customer may lift that now. No other suspension must remain, except
+    /// one for the expiry.
+    /// </summary>
     public bool CanLift { get; init; }
 }
 

@@ -103,12 +103,15 @@ public sealed record SavedCard(
             ? new SavedCard(method, provider, customerId, paymentId, expiryMonth, expiryYear, changedAt, lastFour)
             : null;
 
-    /// <summary>When the card becomes invalid (start of the month after the printed one, UTC); null if no month is printed.</summary>
+    /// <summary>
+    /// When the card becomes invalid (start of the month after the printed one, UTC); null if no month is printed, or an impossible one.
+    /// SQL: default_cards.
+    /// </summary>
     public DateTimeOffset? ExpiresAt => EndOf(ExpiryMonth, ExpiryYear);
 
     /// <inheritdoc cref="ExpiresAt"/>
     public static DateTimeOffset? EndOf(int? expiryMonth, int? expiryYear) =>
-        expiryMonth is { } month and >= 1 and <= 12 && expiryYear is { } year and > 0 and < 9999
+        expiryMonth is { } month and >= 1 and <= 12 && expiryYear is { } year and >= 2000 and <= 8999
             ? new DateTimeOffset(year, month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1)
             : null;
 

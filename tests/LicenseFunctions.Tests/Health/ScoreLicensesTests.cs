@@ -390,23 +390,26 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Theory]
-    [InlineData("DEVICE_LIMIT", 31, HealthAction.LiftSuspension)]
-    [InlineData("DEVICE_LIMIT", 29, HealthAction.Appeal)]
-    [InlineData("DETECTOR", 31, HealthAction.Appeal)]
-    public async Task Show_ASuspendedLicense_LinksToTheLiftOrToTheAppeal(string cause, int liftedDaysAgo, HealthAction action)
+    [InlineData("DEVICE_LIMIT", null, 31, HealthAction.LiftSuspension)]
+    [InlineData("DEVICE_LIMIT", null, 29, HealthAction.Appeal)]
+    [InlineData("DEVICE_LIMIT", "EXPIRY", 31, HealthAction.LiftSuspension)]
+    [InlineData("DEVICE_LIMIT", "OPERATOR", 31, HealthAction.Appeal)]
+    [InlineData("DETECTOR", null, 31, HealthAction.Appeal)]
+    public async Task Show_ASuspendedLicense_LinksToTheLiftOrToTheAppeal(
+        string cause, string? otherCause, int liftedDaysAgo, HealthAction action)
     {
         await database.ExecuteAsync(
             """
             update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Auto-suspended: x';
             update subscriptions set state = 'SUSPENDED_ADMIN', paused_reason = 'License suspended: x';
             insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids)
-            select subscription_id, @cause, 'License suspended: x', 'SYNCED', array(select token_id from license_tokens)
-            from subscriptions;
+            select subscription_id, c.cause, 'License suspended: x', 'SYNCED', array(select token_id from license_tokens)
+            from subscriptions, unnest(array_remove(array[@cause, @otherCause], null)) as c (cause);
             insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids, suspended_at, closed_at, closed_how)
             select subscription_id, 'DEVICE_LIMIT', 'License suspended: x', 'SYNCED', '{}', now() - make_interval(days => @liftedDaysAgo),
                    now() - make_interval(days => @liftedDaysAgo), 'OWNER'
             from subscriptions
-            """, new { cause, liftedDaysAgo });
+            """, new { cause, otherCause, liftedDaysAgo });
 
         var reply = (await show.RunAsync(new Caller(CallerRole.Operator), license, Stop)).Value;
 

@@ -99,6 +99,19 @@ public sealed class ListTasksTests(PostgresFixture postgres)
         await scene.Rotation.RunAsync(
             scene.SubscriptionId, scene.SubscriberId, new TokenRotation(), Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
         Assert.Empty(await KindsAsync(scene));
+
+        // The customer changed the token before the answer.
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set customer_denied_at = now() + interval '1 minute'");
+        Assert.Empty(await KindsAsync(scene));
+
+        // The device was refused again between the change and the answer, so it may have the new token.
+        await scene.Database.ExecuteAsync(
+            "update suspicious_activity_alerts set evidence = evidence || jsonb_build_object('last_refused_at', now())");
+        Assert.Equal(["ChangeToken"], await KindsAsync(scene));
+
+        // It was refused after the change that followed the answer: the old token is valid for a while.
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set customer_denied_at = now() - interval '1 hour'");
+        Assert.Empty(await KindsAsync(scene));
     }
 
     [Fact]

@@ -60,18 +60,23 @@ public sealed class SavedCardsTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(2021, "mastercard", "visa")]
-    [InlineData(null, "visa", "mastercard")]
-    public async Task Save_AnotherCard_BecomesTheDefaultIfTheDefaultHasExpired(int? year, params string[] brands)
+    [InlineData(8, 2021, "mastercard", "visa")]
+    [InlineData(8, 2099, "visa", "mastercard")]
+    [InlineData(8, 26, "visa", "mastercard")] // no expiry that this backend can read
+    [InlineData(null, 2021, "visa", "mastercard")]
+    public async Task Save_AnotherCard_BecomesTheDefaultIfTheDefaultHasExpired(int? month, int year, params string[] brands)
     {
         await SaveCardAsync("pm_card_visa");
-        await database.ExecuteAsync("update user_payment_methods set expiry_year = coalesce(@year, expiry_year)", new { year });
+        await database.ExecuteAsync("update user_payment_methods set expiry_month = @month, expiry_year = @year", new { month, year });
 
         await SaveCardAsync("pm_card_mastercard");
 
         var cards = await store.ListAsync(user, Cancel);
         Assert.Equal(brands, cards.Select(card => card.Brand));
         Assert.Equal([true, false], cards.Select(card => card.IsDefault));
+        Assert.Equal(
+            cards[0].Brand is "mastercard" ? [cards[0].PaymentMethodId.ToString()] : [],
+            await database.QueryAllAsync<string>("select subject from audit_log where action = 'payment_method.made_default'"));
     }
 
     [Fact]

@@ -22,6 +22,7 @@ public sealed class WalletTests(PostgresFixture postgres)
             insert into renewals (renewal_id, subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
             select '00000000-0000-4000-8000-000000000001', @SubscriptionId, @SubscriberId, now(), 'auto', 'due', now() + interval '9 days';
             """, new { scene.SubscriberId, scene.SubscriptionId });
+        await AddChargeAsync(scene, "stripe");
         // A payment by card: both entries have the time of their transaction.
         await scene.Database.ExecuteAsync(
             """
@@ -56,6 +57,39 @@ public sealed class WalletTests(PostgresFixture postgres)
         Assert.Empty((await Wallet(scene).FileAsync(Query(), other, LicenseScene.Stop)).Value);
         Assert.Equal(3, (await Wallet(scene).FileAsync(Query(), owner, LicenseScene.Stop)).Value.Count);
     }
+
+    /// <summary>A payment can be booked from an event without an attempt, or after attempts at several providers.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("card", "stripe")]
+    [InlineData("paypal", "paypal")]
+    [InlineData(null, "paypal", "stripe")]
+    public async Task Show_ADeposit_NamesTheMethodThatTheChargesSay(string? method, params string[] providers)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            """
+            insert into user_wallets (user_id) values (@SubscriberId);
+            insert into renewals (renewal_id, subscription_id, user_id, period_start, renewal_type, status, gives_up_at)
+            select '00000000-0000-4000-8000-000000000001', @SubscriptionId, @SubscriberId, now(), 'auto', 'due', now() + interval '9 days';
+            select credit_wallet(@SubscriberId, 29.5, 'DEPOSIT', 'Charge', '00000000-0000-4000-8000-000000000001');
+            """, new { scene.SubscriberId, scene.SubscriptionId });
+        foreach (var provider in providers)
+            await AddChargeAsync(scene, provider);
+
+        var wallet = (await ShowAsync(scene, new Caller(CallerRole.Subscriber, scene.SubscriberId))).Value;
+
+        Assert.Equal(method, Assert.Single(wallet.Entries).Method);
+    }
+
+    private static Task<int> AddChargeAsync(LicenseScene scene, string provider) => scene.Database.ExecuteAsync(
+        """
+        insert into renewal_attempts (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent,
+                                      status, transaction_id)
+        select gen_random_uuid(), renewal_id, (select count(*) + 1 from renewal_attempts), @provider, gen_random_uuid(), '{}', now(), true,
+               'succeeded', 'ch_1'
+        from renewals
+        """, new { provider });
 
     private static Task<Outcome<Wallet>> ShowAsync(LicenseScene scene, Caller caller, params (string Name, string Value)[] query) =>
         Wallet(scene).RunAsync(Query(query), caller, LicenseScene.Stop);

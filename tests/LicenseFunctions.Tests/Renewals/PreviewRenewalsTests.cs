@@ -40,7 +40,9 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
     [InlineData(10.1, null, null, true, false)]
     [InlineData(2, "soft_declined", 2.9, true, true)]
     [InlineData(2, "soft_declined", 3.1, true, false)]
-    [InlineData(2, "hard_declined", 0.1, false, true)]
+    [InlineData(2, "hard_declined", 0.1, true, true)]
+    [InlineData(2, "hard_declined", 3.1, true, false)]
+    [InlineData(2, "lapsed", null, false, true)]
     public async Task Run_TheDaysAhead_AreThoseOfTheNextAttempt(
         double expiresIn, string? status, double? actionIn, bool isPlanned, bool isListed)
     {
@@ -77,7 +79,7 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
     [InlineData("payment_needed", "auto", true, false, null, true)]
     [InlineData("payment_needed", "manual", false, false, null, true)]
     [InlineData("awaiting_consent", "auto", true, false, null, true)]
-    [InlineData("hard_declined", "auto", true, false, null, false)]
+    [InlineData("hard_declined", "auto", true, false, null, true)]
     [InlineData("soft_declined", "auto", true, false, null, true)]
     [InlineData("soft_declined", "auto", true, true, "lapsed", false)]
     [InlineData("due", "manual", true, true, "lapsed", false)]
@@ -98,6 +100,36 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
         Assert.Equal((isPlanned, isPlanned ? 0 : 1, 0), (listed.IsPlanned, preview.NotPlanned, preview.LikelyFailing));
         // After a refund, another attempt is refused.
         Assert.Equal(!isRefunded && status is not ("lapsed" or "awaiting_consent"), row.CanRetry);
+    }
+
+    /// <summary>The declined card is not charged again; another default card is.</summary>
+    [Theory]
+    [InlineData(true, "lost_card", false, 0)]
+    [InlineData(false, null, true, 2)]
+    public async Task Run_ADeclinedCard_IsPlannedOnlyIfAnotherCardIsTheDefault(
+        bool isTheDefault, string? obstacle, bool isPlanned, decimal amountUsd)
+    {
+        await using var database = await OpenedAsync("hard_declined", "auto", autoRenew: true, isRefunded: false);
+        await database.ExecuteAsync(
+            """
+            update user_wallets set balance_usd = 0;
+            insert into user_payment_methods (user_id, payment_provider, provider_customer_id, provider_payment_id, is_default)
+            select user_id, 'stripe', 'cus_1', 'pm_1', true from renewals;
+            insert into renewal_attempts (attempt_id, renewal_id, number, provider, payment_method_id, request, first_sent_at, opens_intent,
+                                          status, code)
+            select gen_random_uuid(), r.renewal_id, 1, 'stripe',
+                   case when @isTheDefault then m.payment_method_id else gen_random_uuid() end, '{}', now() - interval '1 hour', true,
+                   'hard_declined', 'lost_card'
+            from renewals r join user_payment_methods m on m.user_id = r.user_id;
+            """, new { isTheDefault });
+
+        var (preview, row) = await BothAsync(database, "hard_declined");
+
+        var listed = Assert.Single(preview.Renewals);
+        Assert.Equal(
+            ("card", obstacle, isPlanned, amountUsd),
+            (listed.PaysWith, listed.Obstacle, listed.AttemptAt is not null, preview.AmountUsd));
+        Assert.Equal(listed.AttemptAt?.UtcDateTime, row.NextAttemptAt);
     }
 
     /// <summary>The period may be paid, so nothing is charged, although the wallet could pay.</summary>
@@ -175,7 +207,8 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
 
     private static async Task<(RenewalPreview Preview, ListedRenewal Row)> BothAsync(TestDatabase database, string status)
     {
-        var policy = new RenewalPolicy(true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan>());
+        var policy = new RenewalPolicy(
+            true, TimeSpan.FromDays(7), TimeSpan.FromDays(3), 0, new Dictionary<string, TimeSpan> { ["stripe"] = TimeSpan.FromHours(23) });
         var reads = new RenewalReads(database.Database);
         var list = new ListAllRenewals(
             database.Database, new RenewalListStore(database.Database, policy), reads, policy, TimeProvider.System);

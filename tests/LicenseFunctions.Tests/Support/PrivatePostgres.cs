@@ -41,7 +41,11 @@ internal sealed class PrivatePostgres : IAsyncDisposable
             if (madeData is null)
             {
                 var folder = await Programs.NewFolderAsync();
-                AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+                AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+                {
+                    if (Directory.Exists(folder))
+                        Directory.Delete(folder, recursive: true);
+                };
                 var data = Path.Combine(folder, "data");
                 string[] options = ["-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale", "C", "--no-sync"];
                 await Programs.RunAsUserAsync(Path.Combine(programs, "initdb"), options);

@@ -4,6 +4,7 @@ using LicenseFunctions.Licenses;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using Licensing.Devices;
 using Licensing.Suspicion;
 using Microsoft.AspNetCore.Http;
@@ -32,6 +33,29 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(0, counts.Suspended);
         Assert.Contains(
             "reinstated", await scene.Database.QueryAllAsync<string>("select payload ->> 'template' from outbox where kind = 'email'"));
+    }
+
+    /// <summary>The first reply may be lost, and an undo needs all alerts.</summary>
+    [Fact]
+    public async Task Review_FalsePositiveWithReinstateTwice_NamesTheOtherClosedAlertsEachTime()
+    {
+        await using var scene = await SuspendedAsync();
+        var other = await scene.AlertIdAsync();
+        var reviewed = await scene.Database.QueryAsync<Guid>(
+            """
+            insert into suspicious_activity_alerts (subscription_id, user_id, activity_type, severity)
+            select subscription_id, user_id, 'MULTIPLE_IPS', 'LOW' from suspicious_activity_alerts
+            returning alert_id
+            """);
+        Task<Outcome<ReviewedAlert>> ReviewAsync(string notes) => scene.Review.RunAsync(
+            reviewed, new AlertReview("FALSE_POSITIVE", notes, Reinstate: true), Operator, Stop);
+
+        Assert.Equal([other], (await ReviewAsync("Backup VPS")).Value.AlsoClosed);
+        Assert.Equal([other], (await ReviewAsync("Backup VPS")).Value.AlsoClosed);
+        Assert.Equal([other], (await ReviewAsync("Backup VPS")).Value.AlsoClosed);
+        Assert.Empty((await ReviewAsync("Another reason")).Value.AlsoClosed);
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'OPEN' where alert_id = @other", new { other });
+        Assert.Empty((await ReviewAsync("Backup VPS")).Value.AlsoClosed);
     }
 
     [Theory]
@@ -413,7 +437,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         var alert = await scene.AlertIdAsync();
         var license = scene.License.SubscriptionId;
 
-        Task<Licensing.Outcome<ReviewedAlert>>? review = null;
+        Task<Outcome<ReviewedAlert>>? review = null;
         await scene.Database.Database.InTransactionAsync(
             async (connection, token) =>
             {
@@ -620,10 +644,10 @@ public sealed class AlertTests(PostgresFixture postgres)
     private static Task<Guid> OwnerAsync(SuspicionScene scene) =>
         scene.Database.QueryAsync<Guid>("select subscriber_id from subscriptions");
 
-    private static Task<Licensing.Outcome<AppealReceipt>> AppealAsync(SuspicionScene scene, Guid owner) => scene.Answer.AppealAsync(
+    private static Task<Outcome<AppealReceipt>> AppealAsync(SuspicionScene scene, Guid owner) => scene.Answer.AppealAsync(
         scene.License.SubscriptionId, owner, new AppealRequest("It is my laptop"), Actor.Owner(owner), Stop);
 
-    private static Task<Licensing.Outcome<AlertPage>> ListAsync(SuspicionScene scene, params (string Name, string? Value)[] query) =>
+    private static Task<Outcome<AlertPage>> ListAsync(SuspicionScene scene, params (string Name, string? Value)[] query) =>
         scene.Alerts.RunAsync(new QueryCollection(query.ToDictionary(pair => pair.Name, pair => new StringValues(pair.Value))), Stop);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -177,6 +177,28 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal("REFUSED_DEVICE_NOT_FOUND", (await KeepAsync(scene, alert, await DeviceAsync(scene, "EA-2"))).Refusal?.Code);
     }
 
+    /// <summary>An earlier alert, which was closed, names the same device.</summary>
+    [Fact]
+    public async Task Keep_ADeviceThatIsSomebodyElses_IsRefusedWithEachOfItsAlerts()
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres, action: DeviceLimitAction.Refuse);
+        await scene.SuspendByThirdAsync();
+        var earlier = Assert.Single((await HistoryAsync(scene)).Waiting).AlertId;
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'RESOLVED'");
+        await scene.CheckAsync("EA-3", 3, "203.0.113.9");
+        await scene.CheckAsync("EA-4", 4, "203.0.113.4");
+        Assert.Equal(3, await scene.CountAsync("suspicious_activity_alerts"));
+
+        await scene.Database.ExecuteAsync(
+            """
+            update suspicious_activity_alerts set customer_denied_at = now()
+            where status = 'OPEN' and evidence -> 'refused_device' ->> 'ea_instance_id' = 'EA-3'
+            """);
+
+        Assert.Equal("EA-4", Assert.Single((await HistoryAsync(scene)).Waiting).EaInstanceId);
+        Assert.Equal("REFUSED_DEVICE_NOT_FOUND", (await KeepAsync(scene, earlier, await DeviceAsync(scene, "EA-1"))).Refusal?.Code);
+    }
+
     private static Task<Outcome<KeptDevice>> KeepAsync(LicenseScene scene, Guid alert, Guid leaves, Guid? subscriber = null) =>
         new KeepDevice(scene.Database.Database, scene.LastSeen, scene.Invalidation, scene.Settings).RunAsync(
             scene.SubscriptionId, subscriber ?? scene.SubscriberId, new DeviceChoice(alert, leaves), Actor.Owner(scene.SubscriberId),

@@ -14,6 +14,11 @@ public sealed class CardValidityTests
     [InlineData(null, 2026, "2027-01-01T00:00:00Z", CardValidity.Valid)]
     [InlineData(12, null, "2027-01-01T00:00:00Z", CardValidity.Valid)]
     [InlineData(13, 2026, "2027-01-01T00:00:00Z", CardValidity.Valid)]
+    [InlineData(12, 26, "2027-01-01T00:00:00Z", CardValidity.Valid)]
+    [InlineData(12, 1999, "2027-01-01T00:00:00Z", CardValidity.Valid)]
+    [InlineData(12, 2000, "2027-01-01T00:00:00Z", CardValidity.Expired)]
+    [InlineData(12, 8999, "2027-01-01T00:00:00Z", CardValidity.Valid)]
+    [InlineData(12, 9999, "2027-01-01T00:00:00Z", CardValidity.Valid)]
     public void Of_APrintedMonth_ExpiresAtItsEnd_AndSoonThirtyDaysBefore(int? month, int? year, string now, CardValidity expected) =>
         Assert.Equal(
             expected,

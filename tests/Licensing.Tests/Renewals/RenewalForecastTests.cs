@@ -151,7 +151,8 @@ public sealed class RenewalForecastTests
     [InlineData(PaidWith.Card, RenewalStatus.SoftDeclined, 4.0, 4.0)]
     [InlineData(PaidWith.Card, RenewalStatus.SoftDeclined, null, null)]
     [InlineData(PaidWith.Wallet, RenewalStatus.PaymentNeeded, 0.5, 0.5)]
-    [InlineData(PaidWith.Card, RenewalStatus.HardDeclined, 0.5, null)]
+    [InlineData(PaidWith.Card, RenewalStatus.HardDeclined, 0.5, 0.5)]
+    [InlineData(PaidWith.Wallet, RenewalStatus.HardDeclined, 0.5, 0.5)]
     [InlineData(PaidWith.Card, RenewalStatus.NeedsAuthentication, 0.5, null)]
     [InlineData(PaidWith.Card, RenewalStatus.Unknown, 0.5, null)]
     [InlineData(null, null, null, null)]
@@ -164,6 +165,18 @@ public sealed class RenewalForecastTests
             attemptIn is { } later ? now.AddDays(later) : null,
             new RenewalForecast(with, null).AttemptAt(Expiry, status, action, now, Policy));
         Assert.Null(new RenewalForecast(with, "auto_renew_off") { IsHeld = true }.AttemptAt(Expiry, status, action, now, Policy));
+    }
+
+    [Theory]
+    [InlineData(RenewalStatus.HardDeclined, false)]
+    [InlineData(RenewalStatus.SoftDeclined, true)]
+    public void AttemptAt_WithTheCardThatWasDeclined_IsPlannedOnlyAfterASoftDecline(RenewalStatus status, bool isPlanned)
+    {
+        var at = Expiry.AddDays(-8);
+
+        Assert.Equal(
+            isPlanned ? at : null,
+            new RenewalForecast(PaidWith.Card, "do_not_honor").AttemptAt(Expiry, status, at, Expiry.AddDays(-9), Policy));
     }
 
     private static RenewalForecast Of(

@@ -129,6 +129,7 @@ export class Backend {
     const key = randomBytes(32);
     backend.key = key;
     backend.demoSecret = randomBytes(32).toString('base64');
+    backend.linkKey = randomBytes(32);
     const settings = { DATABASE_URL: url, AUTH_SIGNING_KEY: key.toString('base64') };
 
     const [port, stripe, payPal] = [await freePort(), await freePort(), await freePort()];
@@ -166,7 +167,7 @@ export class Backend {
         ...settings,
         ASPNETCORE_URLS: backend.address,
         DEMO_SIGN_IN_SECRET: backend.demoSecret,
-        LINK_SIGNING_KEYS: randomBytes(32).toString('base64'),
+        LINK_SIGNING_KEYS: backend.linkKey.toString('base64'),
         WEBHOOK_SECRET_KEYS: randomBytes(32).toString('base64'),
         STRIPE_SECRET_KEY: 'sk_test_standin',
         STRIPE_PUBLISHABLE_KEY: 'pk_test_standin',
@@ -286,6 +287,12 @@ export class Backend {
       on conflict (provider, kind, provider_id) do update
       set renewal_id = excluded.renewal_id, subscription_id = excluded.subscription_id`);
     return dispute.id;
+  }
+
+  /** The path of a mail's link, as the backend signs it. */
+  link(purpose, id) {
+    const text = `${id.replaceAll('-', '')}.${Math.floor(Date.now() / 1000) + 3600}`;
+    return `/${purpose}#${text}.${createHmac('sha256', this.linkKey).update(`${purpose}:${text}`).digest('base64url')}`;
   }
 
   /** Books a paid renewal of a license and a refund of a part of it, and issues the documents. */

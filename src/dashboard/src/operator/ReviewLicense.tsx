@@ -16,13 +16,14 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
   const action = useAction();
   const suspended = license.can_reinstate;
   const post = (what: 'suspend' | 'reinstate', body: unknown) =>
-    call<{ closed_alerts: string[] }>('POST', `/api/v1/licenses/${license.subscription_id}/${what}`, body);
+    call<{ closed_alerts?: string[] }>('POST', `/api/v1/licenses/${license.subscription_id}/${what}`, body);
   useShortcuts({ [words.review.key]: () => setOpen(true) });
 
   const go = () =>
     action.run(async () => {
       const before = suspended ? await suspensionCause(license.subscription_id) : undefined;
-      const { closed_alerts: closed } = await post(
+      // An older backend, which may answer while a new one is rolled out, doesn't name them.
+      const { closed_alerts: closed = [] } = await post(
         suspended ? 'reinstate' : 'suspend',
         suspended ? { reason, false_positive: falsePositive } : { reason, cause: fraud ? 'FRAUD' : 'OPERATOR' },
       );

@@ -3,7 +3,8 @@ import type { Review } from '../alerts';
 import { texts } from '../texts';
 import { inChunks, type Refused } from './bulk';
 
-type Reply = { results: { alert_id: string; code: string | null; detail: string | null; hint: string | null; also_closed: string[] }[] };
+/** @property also_closed Missing in the reply of an older backend, which may answer while a new one is rolled out. */
+type Result = { alert_id: string; code: string | null; detail: string | null; hint: string | null; also_closed?: string[] };
 
 /** @property answer To a customer whose appeal is answered. */
 type Decision = { status: Review; notes: string | null; reinstate: boolean; answer?: string | null };
@@ -18,10 +19,10 @@ export async function reviewAlerts(ids: string[], body: Decision) {
     ids,
     (id) => id,
     async (chunk) => {
-      const { results } = await call<Reply>('POST', '/api/v1/licenses/alerts/review', { alert_ids: chunk, ...body });
+      const { results } = await call<{ results: Result[] }>('POST', '/api/v1/licenses/alerts/review', { alert_ids: chunk, ...body });
       const only = ids.length === 1 ? results[0] : undefined;
       if (only?.code) throw new Problem(409, only.code, only.detail ?? '', only.hint ?? undefined);
-      results.flatMap((one) => one.also_closed).forEach((id) => alsoClosed.add(id));
+      results.flatMap((one) => one.also_closed ?? []).forEach((id) => alsoClosed.add(id));
       return results.flatMap((one): Refused[] => (one.code ? [{ key: one.alert_id, detail: one.detail }] : []));
     },
   );
