@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { Backend, licenses, people } from './support/backend.mjs';
-import { assertAccessible, close, countClicks, launch, open, waitUntilLoaded, takeScreenshot } from './support/browser.mjs';
+import { assertAccessible, assertTidy, close, countClicks, launch, open, waitUntilLoaded, takeScreenshot } from './support/browser.mjs';
 
 let backend, browser;
 
