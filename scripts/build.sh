@@ -19,7 +19,9 @@ build() {
   flock -n 7 || { say "… waiting for another build"; flock 7; }
   if ! built "$stamp" "${sources[@]}"; then
     now=$(fingerprint "${sources[@]}" "${BUILD_FILES[@]}")
-    step "building (a minute or more the first time)" dotnet build "$target" -c Release -v q -nologo --disable-build-servers
+    # One compiler for all projects, which starts once. It belongs to this build only, and ends with it.
+    step "building (a minute or more the first time)" dotnet build "$target" -c Release -v q -nologo -nodeReuse:false \
+      -p:UseSharedCompilation=true -p:SharedCompilationId="dev-$$"
     echo "$now" >"$stamp"
     [ "$1" != all ] || fingerprint src sql "${BUILD_FILES[@]}" >"$STATE/built-run"
   fi

@@ -27,6 +27,7 @@ attempt() {
   local child=${CHILDREN[-1]}
   tick 5 still "$what" "$began"
   wait "$child" || code=$?
+  kill -TERM -- "-$child" 2>/dev/null || true   # what it has started and left: the compiler server of a build
   stop_ticking
   unset 'CHILDREN[-1]'
   FAILED=no
