@@ -1129,7 +1129,7 @@ test('the mail’s page says what was seen on which license, and “yes” is re
   // Opening the page confirms nothing: mail scanners open links, too.
   assert.equal(backend.sql(`select customer_confirmed_at is null from suspicious_activity_alerts where alert_id = '${alert}'`), 't');
   await page.getByRole('button', { name: 'Yes, this was me' }).click();
-  await page.getByRole('status').waitFor();
+  await page.getByText('Thank you.', { exact: false }).waitFor();
   assert.equal(backend.sql(`select customer_confirmed_at is null from suspicious_activity_alerts where alert_id = '${alert}'`), 'f');
   await page.reload();
   await page.getByText('already answered', { exact: false }).waitFor();
