@@ -208,8 +208,16 @@ public sealed class RenewalReads(LicenseDatabase database)
     public Task<bool> IsVisibleAsync(Guid subscriptionId, Guid? subscriberId, CancellationToken cancellationToken) =>
         LicenseVisibility.IsVisibleAsync(database, subscriptionId, subscriberId, cancellationToken);
 
-    // The columns are listed twice, because two statements read them: one a page in the order of expiry, the other one license by its ID.
-    private const string Upcoming = """
+    /// <summary>The columns of next_renewals that <see cref="NextRenewalRow"/> reads, for the statements that select it as n.</summary>
+    private const string NextColumns = """
+        n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
+        n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
+        n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
+        n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
+        n.renewal_type, n.is_refunded
+        """;
+
+    private const string Upcoming = $"""
         with page as (
             select a.subscription_id
             from active_licenses a
@@ -218,23 +226,15 @@ public sealed class RenewalReads(LicenseDatabase database)
             order by a.expires_at, a.subscription_id
             limit @limit
         )
-        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
-               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
-               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
-               n.renewal_type, n.is_refunded,
+        select {NextColumns},
                case when n.next_action_at < n.gives_up_at then n.next_action_at end as next_action_at
         from page
         join next_renewals n on n.subscription_id = page.subscription_id
         order by n.expires_at, n.subscription_id
         """;
 
-    private const string NextOfLicenses = """
-        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
-               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
-               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
-               n.renewal_type, n.is_refunded,
+    private const string NextOfLicenses = $"""
+        select {NextColumns},
                case when n.next_action_at < n.gives_up_at then n.next_action_at end as next_action_at
         from unnest(@subscriptionIds) as l (subscription_id)
         join next_renewals n on n.subscription_id = l.subscription_id
@@ -285,23 +285,15 @@ public sealed class RenewalReads(LicenseDatabase database)
         return [.. rows.Select(row => row.ToNextRenewal())];
     }
 
-    private const string NextOfOne = """
-        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
-               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
-               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
-               n.renewal_type, n.is_refunded,
+    private const string NextOfOne = $"""
+        select {NextColumns},
                (select m.brand from user_payment_methods m where m.payment_method_id = n.payment_method_id) as brand
         from next_renewals n
         where n.subscription_id = @subscriptionId and n.expires_at is not null
         """;
 
-    private const string NextOfSubscriber = """
-        select n.subscription_id, n.user_id, n.email, n.expires_at, n.is_active, n.auto_renew, n.renewal_block, n.price_usd,
-               n.last_paid_usd, n.wallet_usd, n.payment_method_id, n.payment_provider, n.provider_customer_id, n.provider_payment_id,
-               n.expiry_month, n.expiry_year, n.details_changed_at, n.status, n.amount_usd, n.is_price_frozen, n.price_accepted,
-               n.last_decline, n.was_paid, n.last_four, n.is_disputed, n.debts_usd, n.debt_usd, n.has_unbooked_charge,
-               n.renewal_type, n.is_refunded,
+    private const string NextOfSubscriber = $"""
+        select {NextColumns},
                (select m.brand from user_payment_methods m where m.payment_method_id = n.payment_method_id) as brand
         from next_renewals n
         where n.user_id = @subscriberId and n.expires_at is not null
