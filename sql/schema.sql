@@ -1695,7 +1695,7 @@ $$;
 
 CREATE FUNCTION public.sum_license_usage(most_records integer, skip_locked boolean, one_by_one boolean) RETURNS integer
     LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
+    SET plan_cache_mode TO 'force_custom_plan'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET enable_bitmapscan TO 'off'

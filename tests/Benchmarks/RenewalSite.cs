@@ -23,8 +23,9 @@ internal sealed class RenewalSite : IAsyncDisposable
 
     public NpgsqlDataSource Source { get; }
 
-    /// <summary>Uses an existing database.</summary>
-    public static RenewalSite Over(string connectionString) => new(connectionString);
+    /// <summary>Uses an existing database. Prepares no statements, like the pool of background work.</summary>
+    public static RenewalSite Over(string connectionString) =>
+        new(new NpgsqlConnectionStringBuilder(connectionString) { MaxAutoPrepare = 0 }.ConnectionString);
 
     /// <summary>Creates a new database of that name.</summary>
     public static async Task<RenewalSite> MakeAsync(BenchContext context, string name)

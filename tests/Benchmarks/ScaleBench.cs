@@ -46,31 +46,51 @@ internal static class ScaleBench
 
         Console.WriteLine("                    connec-               CPU µs of one         waits of active sessions, %");
         Console.WriteLine("what     processes    tions        /s     backend   PostgreSQL    Lock  LWLock    IO  Client  on CPU");
+        // First all checks: the timers work on the usage records for a while after they are stored.
         foreach (var processes in counts)
         {
-            var backends = await Task.WhenAll(Enumerable.Range(0, processes)
-                .Select(_ => Backend.StartAsync(BenchContext.Package, database, [("Logging__LogLevel__Default", "Warning")])));
-            try
+            await WithBackendsAsync(database, processes, async backends =>
             {
                 await MeasureAsync("checks", source, backends, Connections, 1, CheckRequest);
-                await MeasureAsync("records", source, backends, Connections, RecordsAPost, n => UsageRequest(licenses, n));
                 if (processes > 1)
                     await MeasureAsync("checks", source, backends, Connections * processes, 1, CheckRequest);
-            }
-            finally
-            {
-                foreach (var backend in backends)
-                    await backend.DisposeAsync();
-            }
+            });
+        }
+
+        foreach (var processes in counts)
+        {
+            await WithBackendsAsync(database, processes, backends =>
+                MeasureAsync("records", source, backends, Connections, RecordsAPost, n => UsageRequest(licenses, n)));
         }
 
         return 0;
     }
 
+    private static async Task WithBackendsAsync(string database, int processes, Func<Backend[], Task> measure)
+    {
+        var backends = new List<Backend>();
+        try
+        {
+            // One after the other: eight processes that compile their code at the same time leave the database no core.
+            while (backends.Count < processes)
+            {
+                backends.Add(await Backend.StartAsync(BenchContext.Package, database, [("Logging__LogLevel__Default", "Warning")]));
+                await LoadAsync([backends[^1]], Connections, CheckRequest, TimeSpan.FromSeconds(3));
+            }
+
+            await measure([.. backends]);
+        }
+        finally
+        {
+            foreach (var backend in backends)
+                await backend.DisposeAsync();
+        }
+    }
+
     private static async Task MeasureAsync(
         string what, NpgsqlDataSource source, Backend[] backends, int connections, int units, Func<int, HttpRequestMessage> request)
     {
-        // Each process compiles its code while it runs; eight of them at the same time need a long warm-up.
+        // Each process still compiles its code while it runs; eight of them at the same time need a long warm-up.
         await LoadAsync(backends, connections, request, TimeSpan.FromSeconds(15));
         var waits = new ConcurrentDictionary<string, int>();
         using var done = new CancellationTokenSource();

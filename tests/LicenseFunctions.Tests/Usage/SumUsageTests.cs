@@ -1,3 +1,4 @@
+using Dapper;
 using LicenseFunctions.Tests.Support;
 using Licensing.Usage;
 using Xunit;
@@ -77,6 +78,29 @@ public sealed class SumUsageTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0L, await scene.Database.QueryAsync<long>(Differences("usage_rollups")));
         Assert.Equal(600L, await scene.Database.QueryAsync<long>("select sum(sessions)::bigint from usage_rollups"));
         Assert.Equal(0L, await scene.Database.QueryAsync<long>("select count(*) from unsummed_usage"));
+    }
+
+    /// <summary>A kept plan would read the whole log for each record: 10,000 records took a minute.</summary>
+    [Fact]
+    public async Task Sum_PlannedBeforeTheFirstRecord_FindsEachRecordByItsKey()
+    {
+        const string sum = "select sum_license_usage(1000, true, false)";
+        await scene.Database.ExecuteAsync("vacuum analyze license_usage_log, unsummed_usage");
+        await using var connection = await scene.Database.Source.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, await connection.QuerySingleAsync<int>(sum));
+        for (var batch = 0; batch < 3; batch++)
+            await scene.StoreAsync(UsageScene.Array([.. Enumerable.Range(0, 100).Select(_ => scene.Record(license))]));
+
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(300, await connection.QuerySingleAsync<int>(sum));
+
+        Assert.InRange(
+            await connection.QuerySingleAsync<long>(
+                """
+                select sum(idx_scan)::bigint from pg_stat_xact_user_tables
+                where relid in (select inhrelid from pg_inherits where inhparent = 'license_usage_log'::regclass)
+                """),
+            300, long.MaxValue);
     }
 
     [Fact]

@@ -92,6 +92,10 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
         builder.MaxPoolSize = ConnectionsOf(pool, builder.MaxPoolSize);
         builder.MinPoolSize = Math.Min(builder.MinPoolSize, builder.MaxPoolSize);
         builder.ApplicationName = $"{builder.ApplicationName}/{pool.ToString().ToLowerInvariant()}";
+        // Background work empties tables that grow by 100,000 rows within seconds. A plan that was kept from the empty table would compare
+        // each row with each other; without prepared statements, each execution is planned for the size that the tables have.
+        if (pool == DatabasePool.Background)
+            builder.MaxAutoPrepare = 0;
         DatabaseLimits.Of(pool, CheckTimeout).Apply(builder, IsBehindPooler);
         return builder.ConnectionString;
     }

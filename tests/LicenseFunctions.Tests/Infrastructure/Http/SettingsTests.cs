@@ -169,6 +169,18 @@ public sealed class SettingsTests
         Assert.Equal((pool, prepared), (read.MaxPoolSize, read.MaxAutoPrepare));
     }
 
+    [Theory]
+    [InlineData(DatabasePool.CheckReads, 100)]
+    [InlineData(DatabasePool.Checks, 100)]
+    [InlineData(DatabasePool.Requests, 100)]
+    [InlineData(DatabasePool.Background, 0)]
+    public void Of_APool_PreparesStatementsUnlessItsTablesGrowAndShrink(DatabasePool pool, int prepared)
+    {
+        var settings = DatabaseSettings.Read(Reader(("DATABASE_URL", "Host=localhost")));
+
+        Assert.Equal(prepared, new Npgsql.NpgsqlConnectionStringBuilder(settings.Of(pool)).MaxAutoPrepare);
+    }
+
     [Fact]
     public void Read_BehindATransactionPooler_PreparesNothing()
     {
