@@ -235,7 +235,7 @@ test('a third device suspends; the customer appeals, the operator sees it first 
     ['EA-2', 'EA-1'],
   );
   await takeScreenshot(customer, 'story-keep-in-place');
-  // The fourth device has suspended the license again; other stories need it.
+  // The fourth device has suspended the license again. It is reinstated, because later stories use it.
   const operatorToken = backend.token('operator', people.operator);
   const reinstate = `/api/v1/licenses/${licenses.tunde}/reinstate`;
   const reinstated = await backend.call('POST', reinstate, operatorToken, { reason: 'Once is enough.' });
@@ -536,7 +536,7 @@ test('a saved card is offered in place of one that has expired, in the task and 
     update user_payment_methods set is_default = true where user_id = '${people.paul}'`);
 });
 
-test('removing the card that pays the next renewal says which one', async () => {
+test('before the card that pays the next renewal is removed, the dialog names the renewal', async () => {
   const page = await open(browser, backend, { as: people.rosa, path: '/payment-methods' });
   await page.getByRole('button', { name: /^Remove/ }).click();
   const dialog = page.getByRole('dialog');

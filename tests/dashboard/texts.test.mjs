@@ -91,7 +91,7 @@ test('each change of the audit log and each timer has words', () => {
   );
 });
 
-test('each type of an event can be chosen for a webhook', () => {
+test('each event type can be chosen for a webhook', () => {
   const types = (file, pattern) => [...readFileSync(file, 'utf8').matchAll(pattern)].map((match) => match[1]);
   const all = types(`${root}src/Licensing/Webhooks/EventTypes.cs`, /"([a-z]+\.[a-z_]+)"/g);
   assert.ok(all.length > 10, `${all}`);

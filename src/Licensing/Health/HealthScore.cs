@@ -176,7 +176,7 @@ public static class HealthScore
             HealthAction.ContactSupport, AskAboutThePrice),
         PaymentSource.PriceConsent => (
             new Why(HealthReason.PriceConsent, "The price of the next period has increased, and consent to it is missing"),
-            HealthAction.Renew, "Agree to the new price on the Renewals page, or with the link in our email, if you have it"),
+            HealthAction.Renew, "Agree to the new price on the Renewals page or with the link in our email"),
         PaymentSource.NoPaymentMethod => (
             new Why(HealthReason.NoPaymentMethod, "The wallet balance is too low for the next period, and no payment method is saved"),
             HealthAction.AddPaymentMethod, "Save a payment method, or add money to the wallet"),

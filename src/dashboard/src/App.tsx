@@ -68,7 +68,7 @@ export function App() {
           ['/payment-methods', t('nav.cards')],
         ];
   const first = `/${route.pathname.split('/')[1]}`;
-  // The page of a customer's only license is under home, which has the only list.
+  // If a customer has one license, the menu has no "Licenses", so its page belongs to "Home".
   const here = first === '/licenses' && who?.role === 'subscriber' && !hasSeveral ? '/' : (parents[first] ?? first);
   const onCards = route.pathname.startsWith('/payment-methods');
 
@@ -175,7 +175,7 @@ export function App() {
           </Suspense>
         </Boundary>
       </main>
-      {config?.places_by && who && withLocations.test(route.pathname) && (
+      {config?.places_by && (who || route.pathname === '/was-this-you') && withLocations.test(route.pathname) && (
         <footer className="small">
           {t('locationsBy')} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
         </footer>
@@ -186,7 +186,7 @@ export function App() {
 }
 
 /** Pages that show locations of IP addresses, whose source must be named there. */
-const withLocations = /^\/(alerts|usage|customers)(\/|$)|^\/licenses\/[^/]+\/(usage|devices|activity)/;
+const withLocations = /^\/(alerts|usage|customers|was-this-you)(\/|$)|^\/licenses\/[^/]+\/(usage|devices|activity|suspension)/;
 
 const isId = (text?: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text ?? '');
 

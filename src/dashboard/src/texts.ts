@@ -103,7 +103,7 @@ export const texts = {
       OWNER: 'The customer lifted the suspension',
       REINSTATED: 'An operator reinstated the license',
       FALSE_POSITIVE: 'Reinstated as a false alarm',
-      RUNBOOK: 'An operator reactivated the token in SQL',
+      RUNBOOK: 'The token was reactivated with SQL',
       RENEWED: 'The suspension ended with a renewal',
     } as Record<string, string>,
     kept: 'The customer kept the refused device in place of another',
@@ -246,7 +246,8 @@ export const texts = {
     preview: 'Upcoming renewals',
     previewHelp: 'Renewals whose next attempt is within these days. The first attempt is some days before the license expires.',
     notPlanned: 'Not planned',
-    notPlannedHelp: 'Licenses whose first attempt would be within these days. They are renewed only after somebody acts.',
+    notPlannedHelp:
+      'Licenses that would be renewed within these days, or are in grace. Before, the customer, an operator or the platform must act.',
     attemptAt: 'Next attempt',
     noAttempt: 'None',
     days: (n: number) => plural(n, 'day', 'days'),

@@ -11,7 +11,7 @@ export default function Home() {
     tasks.reload();
     licenses.reload();
   };
-  // Offline, for example: said once.
+  // If neither request succeeds, for example offline, one error is shown instead of two.
   if (!tasks.data && tasks.problem && !licenses.first && licenses.problem) {
     return (
       <>

@@ -14,7 +14,7 @@ import type { TaskList } from './Tasks';
 const AddCard = lazy(() => import('./AddCard'));
 
 export default function PaymentMethods() {
-  // The payment methods before the one that the provider will report.
+  // The IDs of the payment methods from before a card was added; undefined while none is awaited.
   const [before, setBefore] = useState<string[]>();
   const cards = useMethods(true, before && 2);
   const settings = useLoadedConfig();

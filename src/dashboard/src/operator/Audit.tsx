@@ -62,7 +62,7 @@ export default function Audit() {
       { replace: true },
     );
   };
-  // One error at a time: that of what was typed is not that of the list.
+  // Only one error is shown. While the typed filter has one, that of the list is hidden.
   const problem = search.problem ? undefined : list.problem && (faultOf(value('actor'), value('subscription_id')) ?? list.problem);
   return (
     <>

@@ -22,7 +22,7 @@ export function ReviewLicense({ license, reload }: { license: License; reload: (
   const go = () =>
     action.run(async () => {
       const before = suspended ? await suspensionCause(license.subscription_id) : undefined;
-      // An older backend, which may answer while a new one is rolled out, doesn't name them.
+      // A backend of an earlier version, which may answer during a deployment, doesn't name the closed alerts.
       const { closed_alerts: closed = [] } = await post(
         suspended ? 'reinstate' : 'suspend',
         suspended ? { reason, false_positive: falsePositive } : { reason, cause: fraud ? 'FRAUD' : 'OPERATOR' },

@@ -3,7 +3,7 @@ import type { Review } from '../alerts';
 import { texts } from '../texts';
 import { inChunks, type Refused } from './bulk';
 
-/** @property also_closed Missing in the reply of an older backend, which may answer while a new one is rolled out. */
+/** @property also_closed Missing in the reply of a backend of an earlier version, which may answer during a deployment. */
 type Result = { alert_id: string; code: string | null; detail: string | null; hint: string | null; also_closed?: string[] };
 
 /** @property answer To a customer whose appeal is answered. */

@@ -1,13 +1,13 @@
-/** The types of the event feed, as in EventTypes.cs, with when each of them happens. */
+/** The event types of EventTypes.cs, each with what it means. */
 export const eventTypes: Record<string, string> = {
   'license.first_checked': 'The first device of the license was admitted',
   'license.renewed': 'A renewal was paid or is free',
   'license.payment_failed': 'An attempt to renew failed',
   'license.expiring': 'The customer is warned that the license won’t be renewed',
-  'license.expired': 'The grace period ended',
+  'license.expired': 'The license was suspended because its grace period ended',
   'license.suspended': 'The license was suspended, but not because it expired',
-  'license.reinstated': 'Such a suspension was lifted',
-  'license.revoked': 'The token was replaced or ended',
+  'license.reinstated': 'A suspension was lifted, but not one for the expiry',
+  'license.revoked': 'The token was replaced, or revoked because the customer’s data was erased',
   'device.added': 'A device was admitted',
   'device.removed': 'A device was removed or replaced',
   'alert.opened': 'An alert was raised',
