@@ -1,6 +1,6 @@
 namespace Licensing.Devices;
 
-/// <summary>What happens when a further device checks in while all slots of the license are in use.</summary>
+/// <summary>What happens when a further device checks in while all slots of the license are taken.</summary>
 public enum DeviceLimitAction
 {
     /// <summary>The license is suspended. This is the guide's rule.</summary>
@@ -194,7 +194,7 @@ public static class DeviceAdmission
 
     private static Admission.Refused Refuse(DevicePolicy policy, RegisteredDevice? replaced) => replaced is null
         ? new Admission.Refused(
-            $"All {policy.MaxDevices} devices of this license are in use. Remove one of them, or stop one: after 5 minutes a device with "
+            $"All {policy.MaxDevices} slots of this license are taken. Remove a device, or stop one: after 5 minutes a device with "
             + "the same MT5 account or EA instance can replace it. After 24 hours any device can.",
             $"A new device was refused, because all {policy.MaxDevices} slots were taken.")
         : new Admission.Refused(
