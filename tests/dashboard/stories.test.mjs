@@ -1193,6 +1193,8 @@ test('the owner answers “was this you?” after signing in, and the operator f
   await page.goto(`${backend.address}/app/`);
   await page.getByRole('link', { name: /^Go to the token/ }).click();
   await page.getByRole('button', { name: 'Change token' }).click();
+  // A stranger must not trade with the old one for another day.
+  assert.ok(await page.getByRole('checkbox', { name: 'Revoke the old token immediately' }).isChecked());
   await page.getByRole('dialog').getByRole('button', { name: 'Change token' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.goto(`${backend.address}/app/`);

@@ -61,10 +61,12 @@ export default function Activity({ id, license }: TabProps) {
   const activity = useLoad<ActivityList>(`/api/v1/licenses/${id}/activity`, 60);
   const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
   const [asking, setAsking] = useState(false);
-  const [atOnce, setAtOnce] = useState(false);
+  const [atOnce, setAtOnce] = useState<boolean>();
   const [token, setToken] = useState<NewToken>();
   const action = useAction();
   const owner = !useIsOperator();
+  const isDenied = activity.data?.alerts.some((alert) => alert.is_open && alert.customer_denied_at !== null) ?? false;
+  const endsNow = atOnce ?? isDenied;
   // Questions appear above the rest, which must not move then.
   if (!activity.data && !activity.problem) return <Skeleton rows={8} />;
   return (
@@ -176,14 +178,15 @@ export default function Activity({ id, license }: TabProps) {
         onGo={() =>
           void action
             .run(async () => {
-              setToken(await call<NewToken>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : overlap * 3600 }));
+              setToken(await call<NewToken>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: endsNow ? 0 : overlap * 3600 }));
               notify(t('activityPage.tokenChanged'));
             })
             .then((done) => done && setAsking(false))
         }
       >
+        {isDenied && <p>{t(owner ? 'activityPage.tokenDenied' : 'activityPage.customerTokenDenied')}</p>}
         <label className="check">
-          <input type="checkbox" checked={atOnce} onChange={(event) => setAtOnce(event.target.checked)} />
+          <input type="checkbox" checked={endsNow} onChange={(event) => setAtOnce(event.target.checked)} />
           {t('activityPage.tokenNow')}
         </label>
       </Confirm>
