@@ -48,7 +48,7 @@ public enum CustomerTaskKind
     /// <summary>The license expires soon, and it is not renewed automatically.</summary>
     RenewManually,
 
-    /// <summary>No expert advisor has used the license yet, and it is not renewed automatically.</summary>
+    /// <summary>It is not renewed automatically, and no expert advisor has used the license yet, or nothing could pay a renewal.</summary>
     SetUpRenewal,
 
     /// <summary>
@@ -284,8 +284,8 @@ public static class CustomerTasks
             return CustomerTaskKind.ConfirmPayment;
         if (isRunning && renewal.Until - now > (renewal.HeldBy is null && !renewal.IsImpossible ? PaymentHorizon : ExpiresSoon))
         {
-            // Only before the first use: later, auto-renewal that is off counts as the customer's decision.
-            return license.IsUnused && renewal is { HeldBy: RenewalForecast.AutoRenewOff, IsImpossible: false }
+            // After the first use, auto-renewal that is off counts as the customer's decision, unless nothing could pay a renewal.
+            return (license.IsUnused || !renewal.CanPay) && renewal is { HeldBy: RenewalForecast.AutoRenewOff, IsImpossible: false }
                 ? CustomerTaskKind.SetUpRenewal
                 : null;
         }
