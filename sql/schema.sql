@@ -788,6 +788,10 @@ begin
              from renewal_attempts a join renewals r on r.renewal_id = a.renewal_id
              where a.attempt_id between first_id and last_id order by a.attempt_id limit most)
             union all
+            (select 'case', c.case_id, coalesce(c.user_id, s.subscriber_id), c.subscription_id, c.subject, c.detail
+             from payment_cases c left join subscriptions s on s.subscription_id = c.subscription_id
+             where c.case_id between first_id and last_id order by c.case_id limit most)
+            union all
             (select 'device', d.device_id, s.subscriber_id, d.subscription_id, d.ea_instance_id::text, d.mt5_account_number::text
              from license_devices d join subscriptions s on s.subscription_id = d.subscription_id
              where d.device_id between first_id and last_id order by d.device_id limit most);
@@ -799,6 +803,13 @@ begin
             where d.mt5_account_number = account
             order by d.removed_at is not null, d.last_seen_at desc, d.device_id
             limit most;
+        return query
+            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
+                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
+            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
+            where a.evidence ? 'refused_device' and a.evidence -> 'refused_device' ->> 'mt5_account_number' = account::text
+            order by a.detected_at desc
+            limit most;
     end if;
     if ea_beginning is not null then
         return query
@@ -807,6 +818,15 @@ begin
             -- Operators of text_pattern_ops, so that the index is used by every plan.
             where lower(d.ea_instance_id) ~>=~ ea_beginning and lower(d.ea_instance_id) ~<~ (ea_beginning || chr(1114111))
             order by lower(d.ea_instance_id) using ~<~
+            limit most;
+        return query
+            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
+                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
+            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
+            where a.evidence ? 'refused_device'
+              and lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') ~>=~ ea_beginning
+              and lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') ~<~ (ea_beginning || chr(1114111))
+            order by lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') using ~<~
             limit most;
     end if;
     if network is not null then
@@ -817,6 +837,13 @@ begin
             join license_devices d on d.device_id = n.device_id
             join subscriptions s on s.subscription_id = d.subscription_id
             order by n.last_seen_at desc, d.device_id;
+        return query
+            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
+                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
+            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
+            where a.evidence ? 'refused_device' and a.evidence -> 'refused_device' ->> 'ip_address' = host(find_customers.network)
+            order by a.detected_at desc
+            limit most;
     end if;
     if whole_token_hash is not null or first_hash is not null then
         return query
@@ -842,6 +869,20 @@ begin
                   select f.renewal_id from refunds f
                   where f.provider in ('stripe', 'paypal') and f.provider_id = provider_object) p
             join renewals r on r.renewal_id = p.renewal_id;
+        -- No renewal may have the payment.
+        return query
+            select 'case', c.case_id, coalesce(c.user_id, s.subscriber_id), c.subscription_id, provider_object, c.detail
+            from (select b.case_id from payment_cases b where b.subject = provider_object
+                  union
+                  select t.case_id from payment_cases t where t.transaction_id = provider_object) f
+            join payment_cases c on c.case_id = f.case_id
+            left join subscriptions s on s.subscription_id = c.subscription_id
+            order by c.opened_at desc
+            limit most;
+        return query
+            select 'dispute', v.reversal_id, s.subscriber_id, v.subscription_id, provider_object, v.reason
+            from payment_reversals v left join subscriptions s on s.subscription_id = v.subscription_id
+            where v.provider in ('stripe', 'paypal') and v.kind = 'dispute' and v.provider_id = provider_object and v.renewal_id is null;
         return query
             select distinct 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
             from (select c.user_id from payment_customers c
@@ -3907,6 +3948,12 @@ ALTER TABLE ONLY public.webhook_secrets
 
 CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
 
+CREATE INDEX alerts_by_refused_account ON public.suspicious_activity_alerts USING btree ((((evidence -> 'refused_device'::text) ->> 'mt5_account_number'::text))) WHERE (evidence ? 'refused_device'::text);
+
+CREATE INDEX alerts_by_refused_address ON public.suspicious_activity_alerts USING btree ((((evidence -> 'refused_device'::text) ->> 'ip_address'::text))) WHERE (evidence ? 'refused_device'::text);
+
+CREATE INDEX alerts_by_refused_ea ON public.suspicious_activity_alerts USING btree (lower(((evidence -> 'refused_device'::text) ->> 'ea_instance_id'::text)) text_pattern_ops) WHERE (evidence ? 'refused_device'::text);
+
 CREATE INDEX alerts_by_status_and_rank ON public.suspicious_activity_alerts USING btree (status, (
 CASE
     WHEN ((status)::text <> ALL ((ARRAY['OPEN'::character varying, 'INVESTIGATING'::character varying])::text[])) THEN 0
@@ -4048,6 +4095,10 @@ CREATE INDEX outbox_of_user ON public.outbox USING btree (((payload ->> 'user_id
 CREATE INDEX outbox_warnings ON public.outbox USING btree (dedup_key COLLATE "C") WHERE (dedup_key ~~ 'expiring:%'::text);
 
 CREATE INDEX paid_periods_by_end ON public.renewals USING btree (paid_until) WHERE (status = 'applied'::text);
+
+CREATE INDEX payment_cases_by_subject ON public.payment_cases USING btree (subject);
+
+CREATE INDEX payment_cases_by_transaction ON public.payment_cases USING btree (transaction_id) WHERE (transaction_id IS NOT NULL);
 
 CREATE INDEX payment_cases_of_renewal ON public.payment_cases USING btree (renewal_id) WHERE (renewal_id IS NOT NULL);
 

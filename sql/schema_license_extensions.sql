@@ -144,6 +144,10 @@
 \ir installation/migration.psql
 \set migration 0086_rank_of_alerts
 \ir installation/migration.psql
+\set migration 0087_payment_cases_by_charge
+\ir installation/migration.psql
+\set migration 0088_alerts_by_refused_device
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Backend, licenses, people } from './support/backend.mjs';
 import {
   assertAccessible,
@@ -15,6 +15,8 @@ import {
   launch,
   open,
   takeScreenshots,
+  timeoutMs,
+  track,
   waitUntilLoaded,
 } from './support/browser.mjs';
 
@@ -141,6 +143,15 @@ const all = [
   ['system', people.operator, '/system'],
 ];
 
+/** Opens a page as a link does, without a load of the document. */
+async function goTo(page, path) {
+  await page.evaluate((to) => {
+    history.pushState(null, '', to);
+    dispatchEvent(new PopStateEvent('popstate'));
+  }, `/app${path}`);
+  await waitUntilLoaded(page);
+}
+
 for (const [name, as, path] of all) {
   test(`page ${name}: accessible, tidy, no layout shift, no policy violation`, async () => {
     // One load for each order of the answers. Those of customers arrive on a phone in the other order, too, in texts.test.mjs.
@@ -154,6 +165,13 @@ for (const [name, as, path] of all) {
       await (how === 'tablet' ? assertAccessibleInView : assertAccessibleInSchemes)(page, `${name} ${how}`);
       await assertTidy(page, `${name} ${how}`);
       await takeScreenshots(page, `${name}-${how}`);
+      if (as === people.operator) {
+        // In the other color scheme, too: without a load of the document.
+        await page.emulateMedia({ colorScheme: options.dark ? 'light' : 'dark' });
+        await goTo(page, '/nowhere');
+        await goTo(page, path);
+        await assertNoLayoutShift(page, `${name} ${how}, ${options.dark ? 'light' : 'dark'}`);
+      }
       await close(page);
     }
   });
@@ -271,27 +289,124 @@ test('a dialog is accessible, takes the focus and returns it', async () => {
   await close(page);
 });
 
-test('a customer’s first view is under 130 KB gzip, without charts or operators’ pages; its files are cached permanently', async () => {
-  const page = await open(browser, backend, { as: people.nora, locale: 'de' });
+/**
+ * Opens a page in a browser without a cache that accepts only gzip, as over a connection without TLS. `arrive` goes to the page that counts.
+ * Returns the last document and its files with the bytes that were transferred. Headers and responses of the API don't count.
+ */
+async function firstView({ as, path = '/', arrive = async () => {} }) {
   // The German catalog is the longer one.
-  const files = await page.evaluate(() =>
-    performance.getEntriesByType('resource').flatMap(({ name }) => (name.includes('/app/assets/') ? [name] : [])),
-  );
-  await close(page);
-  const html = await (await fetch(`${backend.address}/app/`)).text();
-  const linked = [...html.matchAll(/(?:src|href)="(\/app\/assets\/[^"]+)"/g)].map(([, file]) => backend.address + file);
-  assert.ok(linked.length >= 2 && linked.every((file) => files.includes(file)), `${linked}`);
-  let bytes = gzipSync(html).length;
-  for (const file of new Set(files)) {
-    const reply = await fetch(file);
-    assert.equal(reply.headers.get('cache-control'), 'public, max-age=31536000, immutable');
-    const content = Buffer.from(await reply.arrayBuffer());
-    bytes += gzipSync(content).length;
-    for (const later of ['u-legend', 'topojson', 'Quarantined usage', 'data-react-aria-pressable="'])
-      assert.ok(!content.includes(later), `${file} has ${later}`);
+  const context = await browser.newContext({ locale: 'de', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(timeoutMs);
+  track(page);
+  if (as) {
+    const { body } = await backend.call('POST', '/app/demo/sign-in', null, { user_id: as }, backend.demoHeaders());
+    await page.addInitScript((token) => sessionStorage.setItem('license-session', token), body.token);
   }
-  assert.ok(bytes < 130 * 1024, `${bytes} bytes`);
-  console.log(`# first view: ${Math.round(bytes / 1024)} KB gzip`);
+  const network = await context.newCDPSession(page);
+  await network.send('Network.enable');
+  await network.send('Network.setCacheDisabled', { cacheDisabled: true });
+  await network.send('Network.setExtraHTTPHeaders', { headers: { 'Accept-Encoding': 'gzip' } });
+  const requests = new Map();
+  network.on('Network.requestWillBeSent', ({ requestId, type, request }) => {
+    if (type === 'Document') requests.clear();
+    requests.set(requestId, { path: new URL(request.url).pathname, bytes: 0 });
+  });
+  network.on('Network.responseReceived', ({ requestId, response }) => {
+    const one = requests.get(requestId);
+    if (one) Object.assign(one, { encoding: new Headers(response.headers).get('content-encoding'), head: response.encodedDataLength });
+  });
+  network.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    const one = requests.get(requestId);
+    if (one) one.bytes = encodedDataLength - one.head;
+  });
+  await page.goto(`${backend.address}/app${path}`);
+  await arrive(page);
+  await waitUntilLoaded(page);
+  const heading = await page.locator('h1').innerText();
+  await context.close();
+  const files = [...requests.values()].filter((one) => one.path.startsWith('/app/') && !one.path.endsWith('.json'));
+  for (const file of files) assert.ok(file.bytes > 0 && file.encoding === 'gzip', JSON.stringify(file));
+  assert.ok(files.some((file) => file.path.endsWith('.js')) && files.some((file) => file.path.endsWith('.css')), JSON.stringify(files));
+  return { files, heading, bytes: files.reduce((sum, file) => sum + file.bytes, 0) };
+}
+
+/** Signs in at an identity provider, which is at the backend's address for this test. */
+const signInAs = (person, role) => async (page) => {
+  const issuer = `${backend.address}/issuer`;
+  await page.route('**/app/config.json', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), authority: issuer, client_id: 'pages', scope: 'openid' } });
+  });
+  await page.route('**/issuer/.well-known/openid-configuration', (route) =>
+    route.fulfill({ json: { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` } }),
+  );
+  await page.route('**/issuer/authorize?*', (route) => {
+    const asked = new URL(route.request().url()).searchParams;
+    assert.equal(asked.get('code_challenge_method'), 'S256');
+    const location = `${asked.get('redirect_uri')}?${new URLSearchParams({ code: 'a-code', state: asked.get('state') })}`;
+    return route.fulfill({ status: 302, headers: { location } });
+  });
+  await page.route('**/issuer/token', (route) => {
+    assert.equal(new URLSearchParams(route.request().postData()).get('code'), 'a-code');
+    const exp = Math.floor(Date.now() / 1000) + 3600;
+    const id_token = backend.sign({ iss: issuer, sub: person, aud: 'pages', exp, iat: exp - 3600 });
+    return route.fulfill({ json: { access_token: backend.token(role, person), id_token, token_type: 'Bearer' } });
+  });
+  await page.reload();
+  await page.getByRole('button', { name: 'Anmelden' }).click();
+  await page.getByRole('button', { name: /^(Abmelden|Sign out)$/ }).waitFor();
+};
+
+const alertOf = (license) => backend.sql(`select alert_id from suspicious_activity_alerts where subscription_id = '${license}' limit 1`);
+
+for (const [name, view, heading] of [
+  ['a customer’s home', () => ({ as: people.nora }), 'Start'],
+  ['a customer’s home after the sign-in at an identity provider', () => ({ arrive: signInAs(people.nora, 'subscriber') }), 'Start'],
+  ['the operators’ alerts', () => ({ as: people.operator }), 'Alerts'],
+  ['the operators’ alerts after the sign-in at an identity provider', () => ({ arrive: signInAs(people.operator, 'operator') }), 'Alerts'],
+  ['the question of a mail', () => ({ path: backend.link('was-this-you', alertOf(licenses.marco)) }), 'Waren Sie das?'],
+  ['the price of a mail', () => ({ path: '/price#nonsense' }), 'Dieser Link'],
+])
+  test(`${name}: its first view is under 130 KB gzip, without charts and dialogs; its files are cached permanently`, async () => {
+    const shown = await firstView(view());
+    assert.ok(shown.heading.startsWith(heading), shown.heading);
+    for (const { path } of shown.files.filter((file) => file.path.startsWith('/app/assets/'))) {
+      const reply = await fetch(backend.address + path);
+      assert.equal(reply.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+      const content = await reply.text();
+      for (const later of ['u-legend', 'topojson', 'Quarantined usage', 'data-react-aria-pressable="'])
+        assert.ok(!content.includes(later), `${path} has ${later}`);
+    }
+    const sizes = shown.files.map((file) => `${file.path} ${file.bytes}`).join('\n');
+    assert.ok(shown.bytes < 130 * 1024, `${shown.bytes} bytes:\n${sizes}`);
+    console.log(`# first view: ${Math.round(shown.bytes / 1024)} KB gzip: ${name}`);
+  });
+
+test('files are sent with Brotli, with gzip, or as they are, by what the browser accepts', async () => {
+  const send = (path, encodings) =>
+    new Promise((answered, failed) => {
+      const call = request(`${backend.address}${path}`, { headers: encodings && { 'accept-encoding': encodings } }, async (reply) => {
+        const parts = [];
+        for await (const part of reply) parts.push(part);
+        answered({ headers: reply.headers, body: Buffer.concat(parts) });
+      });
+      call.on('error', failed);
+      call.end();
+    });
+  const plain = await send('/app/widget.js');
+  assert.equal(plain.headers['content-encoding'], undefined);
+  for (const [accepted, used, unpack] of [
+    ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+    ['gzip, deflate', 'gzip', gunzipSync],
+  ]) {
+    const packed = await send('/app/widget.js', accepted);
+    assert.equal(packed.headers['content-encoding'], used);
+    assert.equal(packed.headers.vary, 'Accept-Encoding');
+    assert.ok(unpack(packed.body).equals(plain.body));
+    // The first view of the widget, which is one file.
+    assert.ok(packed.body.length < 130 * 1024, `${used}: ${packed.body.length} bytes`);
+  }
 });
 
 test('the page’s headers: no cache, and the strict policy', async () => {

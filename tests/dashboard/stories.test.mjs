@@ -407,10 +407,8 @@ test('a mail’s link to a payment that is decided already says who decided it, 
   await assertAccessible(page, 'a decided payment');
   await takeScreenshot(page, 'story-decided');
   await page.goto(`${backend.address}/app/renewals#${closed}`);
-  await page.reload();
   await page.getByText('The case of this payment was closed automatically on', { exact: false }).waitFor();
   await page.goto(`${backend.address}/app/renewals#${people.nora}`);
-  await page.reload();
   await page.getByText('The payment or dispute of this link is not in the list', { exact: false }).waitFor();
   await page.goto(`${backend.address}/app/renewals`);
   await page.getByRole('heading', { name: 'Renewals by status' }).waitFor();
@@ -546,6 +544,30 @@ test('before the card that pays the next renewal is removed, the dialog names th
   await takeScreenshot(page, 'story-remove-card');
   await page.keyboard.press('Escape');
   await close(page);
+
+  // In its grace, a renewal is not planned any more, and the card still pays it.
+  const inGrace = await open(browser, backend, { as: people.amara, path: '/wallet' });
+  const renewal = { kind: 'RENEW_IN_GRACE', stage: 'IN_GRACE', reason: null, old_amount_usd: null, alert_id: null };
+  const tasks = ['card', 'wallet'].map((id) => ({
+    ...renewal,
+    subscription_id: id,
+    master: `of.${id}`,
+    amount_usd: 49,
+    until: '2026-12-01T10:00:00Z',
+  }));
+  await inGrace.route('**/api/v1/tasks', (route) => route.fulfill({ json: { tasks, renewals: [] } }));
+  for (const id of ['card', 'wallet'])
+    await inGrace.route(`**/api/v1/licenses/${id}/renewals`, (route) => route.fulfill({ json: { pays_with: id } }));
+  await inGrace.goto(`${backend.address}/app/payment-methods`);
+  await inGrace
+    .getByRole('button', { name: /^Remove/ })
+    .first()
+    .click();
+  const warning = inGrace.getByRole('dialog');
+  await warning.getByText(/^The renewal of of\.card is due, and this payment method pays it: \$49\.00\./).waitFor();
+  assert.equal(await warning.getByText('of.wallet', { exact: false }).count(), 0);
+  await takeScreenshot(inGrace, 'story-remove-card-in-grace');
+  await close(inGrace);
 });
 
 test('a card that has expired or expires soon says so', async () => {
@@ -571,9 +593,10 @@ test('a card that has expired or expires soon says so', async () => {
 test('a PayPal account is saved on PayPal’s page and pays a renewal', async () => {
   backend.sql(`update license_tokens set expires_at = now() + interval '2 days' where subscription_id = '${licenses.nadia}';
     update user_wallets set balance_usd = 0 where user_id = '${people.nadia}'`);
-  const page = await open(browser, backend, { as: people.nadia, path: '/payment-methods' });
+  const page = await open(browser, backend, { as: people.nadia, path: `/payment-methods?add=${licenses.nadia}` });
   await page.getByRole('button', { name: 'Add PayPal' }).click();
   await page.getByRole('link', { name: 'Cancel' }).click();
+  await page.goto(`${backend.address}/app/payment-methods?add=${licenses.nadia}`);
   // The browser may keep the page and show it again as it was: then the button works again.
   await page.route('**/api/v1/payment-methods/paypal', (route) => route.fulfill({ json: { setup_token_id: 'x', approve_url: '#paypal' } }));
   await page.getByRole('button', { name: 'Add PayPal' }).click();
@@ -586,14 +609,16 @@ test('a PayPal account is saved on PayPal’s page and pays a renewal', async ()
   await page.getByRole('button', { name: 'Agree and save' }).click();
   const added = page.locator('li.card', { hasText: 'PayPal' });
   await added.waitFor();
+  const back = page.getByRole('link', { name: 'Continue with the renewal' });
+  await back.waitFor();
   if (await added.getByRole('button', { name: 'Make default' }).count()) await added.getByRole('button', { name: 'Make default' }).click();
   await added.getByText('Default', { exact: true }).waitFor();
   await assertAccessible(page, 'paypal');
   await takeScreenshot(page, 'story-paypal');
 
-  await page.goto(`${backend.address}/app/licenses/${licenses.nadia}/renewals`);
-  await page.getByText('PayPal', { exact: true }).first().waitFor();
-  await page.getByRole('button', { name: 'Renew now' }).click();
+  // The account was connected for this renewal.
+  await back.click();
+  await page.getByRole('dialog').getByText('PayPal', { exact: true }).first().waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
   await page.getByText('Renewed', { exact: true }).waitFor();
   assert.equal(
@@ -604,6 +629,23 @@ test('a PayPal account is saved on PayPal’s page and pays a renewal', async ()
   await page.getByRole('cell', { name: 'PayPal', exact: true }).waitFor();
   await page.goto(`${backend.address}/app/wallet`);
   await page.getByRole('cell', { name: /^PayPal payment/ }).waitFor();
+  await close(page);
+});
+
+test('the form that a mail opens without naming a license leads to the renewal that is due', async () => {
+  const page = await open(browser, backend, { as: people.yuki, path: '/wallet' });
+  const task = { stage: 'IN_GRACE', reason: null, old_amount_usd: null, alert_id: null, master: 'm', amount_usd: 49, until: null };
+  const tasks = [
+    { ...task, kind: 'ANSWER_ALERT', subscription_id: licenses.mira },
+    { ...task, kind: 'RENEW_IN_GRACE', subscription_id: licenses.nora },
+  ];
+  await page.route('**/api/v1/tasks', (route) => route.fulfill({ json: { tasks, renewals: [] } }));
+  await page.goto(`${backend.address}/app/payment-methods?add`);
+  await page.getByLabel('Test cards').selectOption('pm_card_visa');
+  await page.getByRole('button', { name: 'Save card' }).click();
+  const link = page.getByRole('link', { name: 'Continue with the renewal' });
+  await link.waitFor();
+  assert.match(await link.getAttribute('href'), new RegExp(`/app/licenses/${licenses.nora}/renewals\\?renew=`));
   await close(page);
 });
 
@@ -1192,9 +1234,9 @@ test('the owner answers “was this you?” after signing in, and the operator f
   // Somebody else may know the token.
   await page.goto(`${backend.address}/app/`);
   await page.getByRole('link', { name: /^Go to the token/ }).click();
-  await page.getByRole('button', { name: 'Change token' }).click();
-  // A stranger must not trade with the old one for another day.
-  assert.ok(await page.getByRole('checkbox', { name: 'Revoke the old token immediately' }).isChecked());
+  await page.locator('.button.main', { hasText: 'Change token' }).click();
+  // The one who has the token must not use it for another day.
+  assert.ok(await page.getByLabel('Revoke the old token immediately').isChecked());
   await page.getByRole('dialog').getByRole('button', { name: 'Change token' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.goto(`${backend.address}/app/`);
@@ -1329,6 +1371,28 @@ test('a customer can’t see another customer’s license', async () => {
   await close(page);
 });
 
+test('a charge that no renewal has is found from every page, and its case opens', async () => {
+  backend.sql(`insert into payment_cases (provider, reason, subject, amount_minor, currency, detail)
+    values ('stripe', 'unknown_renewal', 'pi_orphan1', 2950, 'usd', 'The charge names a renewal of another installation.'),
+           ('stripe', 'unknown_renewal', 'pi_orphan2', 3950, 'usd', 'The charge names a renewal of a test.')`);
+  const page = await open(browser, backend, { as: people.operator, path: '/system' });
+  const opens = async (charge, amount) => {
+    await page.getByRole('combobox', { name: 'Search' }).fill(charge);
+    await page.getByRole('option', { name: charge }).click();
+    const dialog = page.getByRole('dialog', { name: 'What happens to this payment?' });
+    await dialog.getByText(amount).waitFor();
+    await takeScreenshot(page, `story-search-${charge}`);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+  };
+  await opens('pi_orphan1', '$29.50');
+  // Also from the page with the cases, and the same one again.
+  await opens('pi_orphan2', '$39.50');
+  await opens('pi_orphan2', '$39.50');
+  await close(page);
+  backend.sql(`delete from payment_cases where subject like 'pi_orphan_'`);
+});
+
 test('an operator sees the length of the queue, or the reason why it is unknown', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/system' });
   await page.getByText('Not configured. No broker is set (ServiceBus).').waitFor();
@@ -1363,6 +1427,15 @@ test('an operator sees the length of the queue, or the reason why it is unknown'
   await page.getByRole('heading', { name: '2 things need attention' }).waitFor();
   await page.getByText('The queue has 2 dead letters.').waitFor();
   assert.equal(await page.getByText('Nothing waits.').count(), 0);
+  // The place says what they are and what to do, also for the trouble, while the quarantine has none of them.
+  const letters = page.locator('#dead-letters:target').getByText('DrainDeadLetters moves dead letters to the quarantine', { exact: false });
+  await page.locator('.summary').getByRole('link', { name: 'The queue has 2 dead letters.' }).click();
+  await letters.waitFor();
+  await takeScreenshot(page, 'story-dead-letters');
+  changes = { ...changes, troubles: [{ ...trouble, cause: 'DEAD_LETTERS', subject: '', name: null }] };
+  await page.goto(`${backend.address}/app/system`);
+  await page.locator('.summary li').getByRole('link').first().click();
+  await letters.waitFor();
   // What a trouble is about is not counted again.
   const troubles = ['MAILS_DEAD', 'DEAD_LETTERS'].map((cause) => ({ ...trouble, trouble_id: cause, cause, subject: '', name: null }));
   const waits = { outbox_dead: 3, outbox_dead_mails: 2, outbox_dead_calls: 1, quarantine_open: 5, dead_letters_open: 5 };
@@ -1952,7 +2025,11 @@ test('an operator adds a webhook endpoint, sees its secret once, disables, repla
   await page.getByRole('button', { name: 'Add an endpoint' }).click();
   await dialog.getByLabel('URL').fill('http://hooks.example.com/');
   await dialog.getByRole('button', { name: 'Add' }).click();
-  await dialog.getByText('url must begin with https.').waitFor();
+  await dialog.getByText('Enter an address that begins with https://', { exact: false }).waitFor();
+  await dialog.getByLabel('URL').fill('https://192.168.1.7/');
+  await dialog.getByRole('button', { name: 'Add' }).click();
+  await dialog.getByText('This address is on a private network.', { exact: false }).waitFor();
+  assert.doesNotMatch(await dialog.innerText(), /WEBHOOK_ALLOW_PRIVATE|url must/);
   await dialog.getByLabel('URL').fill('https://hooks.example.com/');
   await dialog.getByLabel('Only some types').check();
   await dialog.getByText('Choose at least one type.').waitFor();

@@ -38,10 +38,14 @@ public sealed class ListLicenses(LicenseDatabase database, LicenseListStore stor
             return page.ToResult();
         // A file has more rows than can be scored in a request.
         return asCsv
-            ? new CsvResult<ListedLicense>(page.Value.Licenses)
+            ? new CsvResult<ListedLicense>(page.Value.Licenses.Select(WithoutMovingEnd))
             : Results.Json(
                 page.Value with { Licenses = await WithPresentScoresAsync(page.Value.Licenses, cancellationToken) }, Json.Options);
     }
+
+    // Until a check is refused, the end of close-only moves with the time. A file is read later.
+    private static ListedLicense WithoutMovingEnd(ListedLicense license) =>
+        license.CloseOnlySince is null ? license with { CloseOnlyUntil = null } : license;
 
     private async Task<Outcome<LicensePage>> PageAsync(
         IQueryCollection query, int limit, int most, Guid? subscriberId, CancellationToken cancellationToken)

@@ -32,7 +32,7 @@ public sealed record ListedLicense
 
     /// <summary>
     /// Until when that device may manage and close its positions, if it may only do that. If no check was refused yet, the period begins
-    /// with the next one.
+    /// with the next one, and CSV has no end of it.
     /// </summary>
     public DateTime? CloseOnlyUntil { get; init; }
 

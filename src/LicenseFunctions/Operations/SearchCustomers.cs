@@ -14,7 +14,8 @@ public sealed class SearchCustomers(LicenseDatabase database, SearchStore store)
 {
     private const int Most = 8;
 
-    private static readonly string[] Kinds = ["customer", "license", "device", "token", "alert", "payment", "invoice"];
+    private static readonly string[] Kinds =
+        ["customer", "license", "device", "refused_device", "token", "alert", "payment", "case", "dispute", "invoice"];
 
     public async Task<Outcome<SearchResults>> RunAsync(SearchQuery query, CancellationToken cancellationToken)
     {

@@ -4,8 +4,11 @@ using Licensing.Search;
 
 namespace LicenseFunctions.Operations;
 
-/// <param name="Kind">customer, license, device, alert, payment, invoice or token.</param>
-/// <param name="UserId">The customer that it belongs to; null for an alert without one.</param>
+/// <param name="Kind">
+/// customer, license, device, refused_device (of the alert with this id), alert, payment, invoice, token, case (a payment to decide) or
+/// dispute (of a payment that no renewal has).
+/// </param>
+/// <param name="UserId">The customer that it belongs to; null if none is known.</param>
 /// <param name="SubscriptionId">The license that it belongs to; null for a customer.</param>
 /// <param name="Label">What the text was found in. Of a token, the beginning of its hash.</param>
 /// <param name="Detail">For example, the account number of a device, or the status of a payment.</param>

@@ -6,7 +6,8 @@ namespace LicenseFunctions.Pages;
 /// <summary>A file of the dashboard's build, in memory.</summary>
 public sealed class PageFile
 {
-    private readonly Lazy<byte[]> compressed;
+    private readonly Lazy<byte[]> brotli;
+    private readonly Lazy<byte[]> gzip;
 
     private PageFile(string name, byte[] content)
     {
@@ -23,7 +24,8 @@ public sealed class PageFile
             _ => "application/octet-stream",
         };
         ETag = $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..20]}\"";
-        compressed = new(() => Compress(content));
+        brotli = new(() => Compress(content, to => new BrotliStream(to, CompressionLevel.Optimal, leaveOpen: true)));
+        gzip = new(() => Compress(content, to => new GZipStream(to, CompressionLevel.Optimal, leaveOpen: true)));
     }
 
     /// <summary>Path below the folder of the build, with slashes.</summary>
@@ -35,7 +37,9 @@ public sealed class PageFile
 
     public byte[] Content { get; }
 
-    public byte[] Compressed => compressed.Value;
+    public byte[] Brotli => brotli.Value;
+
+    public byte[] Gzip => gzip.Value;
 
     /// <summary>
     /// The names in assets/ contain a hash of the content, so they never change. The widget's name is fixed, and other sites use it, so it
@@ -49,11 +53,11 @@ public sealed class PageFile
     public static PageFile Read(string folder, string file) =>
         new(Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/'), File.ReadAllBytes(file));
 
-    private static byte[] Compress(byte[] content)
+    private static byte[] Compress(byte[] content, Func<Stream, Stream> compressorOf)
     {
         using var packed = new MemoryStream();
-        using (var brotli = new BrotliStream(packed, CompressionLevel.Optimal, leaveOpen: true))
-            brotli.Write(content);
+        using (var compressor = compressorOf(packed))
+            compressor.Write(content);
         return packed.ToArray();
     }
 }

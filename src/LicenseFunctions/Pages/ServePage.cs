@@ -30,9 +30,18 @@ public sealed class ServePage(PageFiles files, PageSettings settings)
         headers.ETag = file.ETag;
         if (request.Headers.IfNoneMatch == file.ETag)
             return Results.StatusCode(StatusCodes.Status304NotModified);
-        var compresses = request.Headers.AcceptEncoding.ToString().Contains("br", StringComparison.OrdinalIgnoreCase);
-        if (compresses)
-            headers.ContentEncoding = "br";
-        return Results.Bytes(compresses ? file.Compressed : file.Content, file.Type);
+        // Browsers offer Brotli only over a secure connection.
+        if (Accepts(request, "br"))
+            return Compressed("br", file.Brotli);
+        return Accepts(request, "gzip") ? Compressed("gzip", file.Gzip) : Results.Bytes(file.Content, file.Type);
+
+        IResult Compressed(string encoding, byte[] content)
+        {
+            headers.ContentEncoding = encoding;
+            return Results.Bytes(content, file.Type);
+        }
     }
+
+    private static bool Accepts(HttpRequest request, string encoding) =>
+        request.Headers.AcceptEncoding.ToString().Contains(encoding, StringComparison.OrdinalIgnoreCase);
 }

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from 'react';
 import { Link, NavLink, Navigate, Route, Routes, useLocation } from 'react-router';
 import { useConfig } from './config';
-import { t } from './language';
+import { language, t } from './language';
 import { useHasSeveral } from './licenses';
 import { session, useSession } from './session';
 import { SignIn } from './SignIn';
@@ -9,28 +9,31 @@ import { Boundary } from './ui/Boundary';
 import { Button, Links, Notifications, PageTitle, Skeleton } from './ui/kit';
 import { LanguageChoice, Who } from './ui/Who';
 
+/** A page with texts that no first view has. */
+const withTexts = <T,>(page: Promise<T>) => Promise.all([page, language.complete()]).then(([loaded]) => loaded);
+
 const Home = lazy(() => import('./customer/Home'));
 const Licenses = lazy(() => import('./customer/Licenses'));
-const License = lazy(() => import('./customer/License'));
-const PaymentMethods = lazy(() => import('./customer/PaymentMethods'));
-const ConfirmPayment = lazy(() => import('./customer/ConfirmPayment'));
-const Wallet = lazy(() => import('./customer/Wallet'));
-const Invoices = lazy(() => import('./customer/Invoices'));
-const Price = lazy(() => import('./customer/Price'));
-const WasThisYou = lazy(() => import('./customer/WasThisYou'));
+const License = lazy(() => withTexts(import('./customer/License')));
+const PaymentMethods = lazy(() => withTexts(import('./customer/PaymentMethods')));
+const ConfirmPayment = lazy(() => withTexts(import('./customer/ConfirmPayment')));
+const Wallet = lazy(() => withTexts(import('./customer/Wallet')));
+const Invoices = lazy(() => withTexts(import('./customer/Invoices')));
+const Price = lazy(() => withTexts(import('./customer/Price')));
+const WasThisYou = lazy(() => withTexts(import('./customer/WasThisYou')));
 const Alerts = lazy(() => import('./operator/Alerts'));
-const Alert = lazy(() => import('./operator/Alert'));
-const ShadowAlerts = lazy(() => import('./operator/ShadowAlerts'));
-const AllLicenses = lazy(() => import('./operator/AllLicenses'));
-const Renewals = lazy(() => import('./operator/Renewals'));
-const Reconciliation = lazy(() => import('./operator/Reconciliation'));
-const Usage = lazy(() => import('./operator/Usage'));
-const Webhooks = lazy(() => import('./operator/Webhooks'));
-const System = lazy(() => import('./operator/System'));
-const Audit = lazy(() => import('./operator/Audit'));
-const Customer = lazy(() => import('./operator/Customer'));
-const Reports = lazy(() => import('./operator/Reports'));
-const AllPayments = lazy(() => import('./operator/AllPayments'));
+const Alert = lazy(() => withTexts(import('./operator/Alert')));
+const ShadowAlerts = lazy(() => withTexts(import('./operator/ShadowAlerts')));
+const AllLicenses = lazy(() => withTexts(import('./operator/AllLicenses')));
+const Renewals = lazy(() => withTexts(import('./operator/Renewals')));
+const Reconciliation = lazy(() => withTexts(import('./operator/Reconciliation')));
+const Usage = lazy(() => withTexts(import('./operator/Usage')));
+const Webhooks = lazy(() => withTexts(import('./operator/Webhooks')));
+const System = lazy(() => withTexts(import('./operator/System')));
+const Audit = lazy(() => withTexts(import('./operator/Audit')));
+const Customer = lazy(() => withTexts(import('./operator/Customer')));
+const Reports = lazy(() => withTexts(import('./operator/Reports')));
+const AllPayments = lazy(() => withTexts(import('./operator/AllPayments')));
 const Search = lazy(() => import('./operator/Search'));
 
 export function App() {
@@ -162,7 +165,7 @@ export function App() {
                   <Route path="/webhooks" element={<Webhooks />} />
                   <Route path="/system" element={<System />} />
                   <Route path="/audit" element={<Audit />} />
-                  <Route path="/customers/:userId" element={<Customer />} />
+                  <Route path="/customers/:userId" element={isId(route.pathname.split('/')[2]) ? <Customer /> : <NotFound />} />
                   <Route path="/payments" element={<AllPayments />} />
                   <Route path="/reports" element={<Reports />} />
                 </>

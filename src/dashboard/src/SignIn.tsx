@@ -1,9 +1,9 @@
-import { useEffect, useState, type ReactNode } from 'react';
-import { useNavigate } from 'react-router';
+import { useState, type ReactNode } from 'react';
 import { call, Problem, useAction, useLoad } from './api';
 import type { Config } from './config';
 import { demoHeaders } from './demo';
 import { session } from './session';
+import { signInFailed } from './signInAnswer';
 import { language, t } from './language';
 import { Button, Field, PageTitle, ProblemBox, Skeleton } from './ui/kit';
 
@@ -38,24 +38,11 @@ function Entry({ broad, children }: { broad?: boolean; children: ReactNode }) {
 }
 
 function WithIssuer({ config }: { config: Config }) {
-  const go = useNavigate();
   const action = useAction();
-  const { run } = action;
-  useEffect(() => {
-    // The issuer redirects back with a code or an error.
-    const answer = new URLSearchParams(location.search);
-    if (!answer.has('code') && !answer.has('error')) return;
-    void run(async () => {
-      const { finish } = await import('./oidc');
-      const to = await finish(config).catch(() => {
-        throw new Problem(0, 'SIGN_IN_FAILED', t('signIn.failed'));
-      });
-      go(to, { replace: true });
-    });
-  }, [config, go, run]);
+  const problem = action.problem ?? (signInFailed() ? new Problem(0, 'SIGN_IN_FAILED', t('signIn.failed')) : undefined);
   return (
     <Entry>
-      {action.problem && <ProblemBox problem={action.problem} />}
+      {problem && <ProblemBox problem={problem} />}
       <div className="actions">
         <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => (await import('./oidc')).start(config))}>
           {t('signIn.withIssuer')}

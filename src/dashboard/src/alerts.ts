@@ -60,6 +60,7 @@ export const outcomesOf = ({ suspension_ended, is_device_kept }: Pick<AlertRow, 
   ...(suspension_ended ? [texts.alerts.lifted[suspension_ended] ?? suspension_ended] : []),
   ...(is_device_kept ? [texts.alerts.kept] : []),
 ];
+export const deviceName = (ea: string | null | undefined, account: number | null | undefined) => `${ea ?? '?'} · ${account ?? '?'}`;
 /** The device that a check refused. */
 export const refusedDevice = (evidence: Evidence | null) => evidence?.refused_device ?? evidence?.newcomer;
 /** The statuses that a review gives; OPEN takes a review back. */

@@ -7,11 +7,14 @@ type Values = Record<string, string | number>;
 type Message = string | ConstructorParameters<typeof IntlMessageFormat>[0];
 type Catalog = Record<string, Message>;
 
-const files = import.meta.glob<Catalog>('./texts/*.json', { import: 'default' });
+const load = {
+  first: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?first' }),
+  later: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?later' }),
+};
 const nameOf = (file: string) => /([\w-]+)\.json$/.exec(file)![1]!;
 
 /** The languages that have a catalog. */
-export const languages = Object.keys(files).map(nameOf).sort();
+export const languages = Object.keys(load.first).map(nameOf).sort();
 
 // localStorage, because the choice holds for the next visit, too.
 const key = 'language';
@@ -21,7 +24,11 @@ const listeners = new Set<() => void>();
 const formats = new Map<string, IntlMessageFormat>();
 let catalog: Catalog = {};
 let current = 'en';
+/** The language that is loaded or being loaded. */
+let wanted = current;
 let last = 0;
+let loading = Promise.resolve();
+let needsAll = false;
 
 /** The browser's locale in this language, for example de-AT: its dates and numbers are those of the country. */
 function localeOf(language: string) {
@@ -32,7 +39,7 @@ function localeOf(language: string) {
 
 const known = (tag: string | null | undefined) => languages.find((one) => one === tag?.split('-')[0]?.toLowerCase());
 
-function read(storage: 'localStorage' | 'sessionStorage', name: string) {
+function stored(storage: 'localStorage' | 'sessionStorage', name: string) {
   try {
     return known(window[storage].getItem(name));
   } catch {
@@ -40,14 +47,25 @@ function read(storage: 'localStorage' | 'sessionStorage', name: string) {
   }
 }
 
+async function read(request: number, next: string): Promise<void> {
+  const file = `./texts/${next}.json`;
+  const parts = await Promise.all([load.first[file]!(), needsAll && load.later[file]!()]);
+  // A later request has replaced this one.
+  if (request !== last) return loading;
+  catalog = Object.assign({}, ...parts);
+  current = next;
+  formats.clear();
+  listeners.forEach((listener) => listener());
+}
+
 export const language = {
   get: () => current,
   locale: () => localeOf(current),
   ready: () => Object.keys(catalog).length > 0,
   /** What the user chose; undefined if nothing. */
-  chosen: () => read('localStorage', key),
+  chosen: () => stored('localStorage', key),
   /** The language of the mail that led here, else what the user chose, else the first of the browser's languages that has a catalog. */
-  preferred: () => read('sessionStorage', linkKey) ?? language.chosen() ?? language.ofBrowser(),
+  preferred: () => stored('sessionStorage', linkKey) ?? language.chosen() ?? language.ofBrowser(),
   /** The first of the browser's languages that has a catalog. */
   ofBrowser: () => navigator.languages.map(known).find(Boolean) ?? 'en',
   /** Takes the language from the address of a mail's link, which then has none, so that a copy of it shows the copier's language. */
@@ -61,14 +79,18 @@ export const language = {
   },
   /** The language of a host page, if it has a catalog. */
   known,
-  async use(next: string) {
-    const request = ++last;
-    const loaded = await files[`./texts/${next}.json`]!();
-    if (request !== last) return;
-    catalog = loaded;
-    current = next;
-    formats.clear();
-    listeners.forEach((listener) => listener());
+  use(next: string) {
+    wanted = next;
+    return (loading = read(++last, next));
+  },
+  /** Loads the texts that no first view has. Until then, the catalog lacks them. */
+  complete() {
+    if (needsAll) return loading;
+    needsAll = true;
+    return language.use(wanted).catch((failure) => {
+      needsAll = false;
+      throw failure;
+    });
   },
   choose(next: string) {
     localStorage.setItem(key, next);
@@ -84,7 +106,10 @@ export const language = {
 /** A text in the current language. */
 export function t(name: Key, values?: Values): string {
   const message = catalog[name];
-  if (message === undefined) return name;
+  if (message === undefined) {
+    console.error(`No text: ${name}`);
+    return name;
+  }
   if (typeof message === 'string') return message;
   let format = formats.get(name);
   if (!format) formats.set(name, (format = new IntlMessageFormat(message, language.locale())));

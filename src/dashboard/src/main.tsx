@@ -6,6 +6,7 @@ import { App } from './App';
 import { language } from './language';
 import { saveMailLanguage } from './mailLanguage';
 import { session } from './session';
+import { takeSignInAnswer } from './signInAnswer';
 import './styles.css';
 
 // The operators' pages are in English only.
@@ -27,12 +28,15 @@ function Pages() {
   );
 }
 
-void follow().then(() =>
-  createRoot(document.getElementById('root')!).render(
-    <StrictMode>
-      <BrowserRouter basename="/app">
-        <Pages />
-      </BrowserRouter>
-    </StrictMode>,
-  ),
-);
+// Without await, whose module could hold nothing that the pages share.
+void takeSignInAnswer()
+  .then(follow)
+  .then(() =>
+    createRoot(document.getElementById('root')!).render(
+      <StrictMode>
+        <BrowserRouter basename="/app">
+          <Pages />
+        </BrowserRouter>
+      </StrictMode>,
+    ),
+  );

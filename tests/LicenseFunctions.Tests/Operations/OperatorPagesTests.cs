@@ -111,6 +111,47 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.DoesNotContain("demo-samir", app.Log, StringComparison.Ordinal);
     }
 
+    // Nothing but the alert has a device that was refused. It is the one that the customer calls about.
+    [Theory]
+    [InlineData("880731")]
+    [InlineData("ea-sara-3")]
+    [InlineData("203.0.113.73")]
+    public async Task Search_ForARefusedDevice_FindsItsAlert(string text)
+    {
+        var (_, found, _) = await app.PostAsync("/api/v1/search", Operator, new { text });
+
+        var hit = Assert.Single(found!["hits"]!.AsArray(), hit => (string)hit!["kind"]! == "refused_device")!;
+        Assert.Equal(
+            (Person(7), "EA-SARA-3", "880731", "00000000-0000-4000-8000-000000000807"),
+            ((Guid)hit["user_id"]!, (string)hit["label"]!, (string)hit["detail"]!, (string)hit["id"]!));
+    }
+
+    [Theory]
+    [InlineData("pi_orphan", "case", 25)]
+    [InlineData("ch_orphan", "case", 25)]
+    [InlineData("6TH10282XR614823S", "case", null)]
+    [InlineData("00000000-0000-4000-8000-0000000ca5e1", "case", 25)]
+    [InlineData("du_orphan", "dispute", null)]
+    public async Task Search_ForAChargeThatNoRenewalHas_FindsWhereItIsDecided(string text, string kind, int? customer)
+    {
+        await database.ExecuteAsync(
+            """
+            insert into payment_cases (case_id, provider, reason, subject, transaction_id, subscription_id, detail) values
+                ('00000000-0000-4000-8000-0000000ca5e1', 'stripe', 'unknown_renewal', 'pi_orphan', 'ch_orphan', @license, 'No renewal.'),
+                ('00000000-0000-4000-8000-0000000ca5e2', 'paypal', 'unknown_renewal', '6TH10282XR614823S', null, null, 'No renewal.')
+            on conflict do nothing;
+            insert into payment_reversals (reversal_id, provider, kind, provider_id, state, amount_minor, currency, reason, changed_at)
+            values ('00000000-0000-4000-8000-0000000ca5e3', 'stripe', 'dispute', 'du_orphan', 'open', 100, 'usd', 'fraudulent', now())
+            on conflict do nothing
+            """, new { license = License(25) });
+
+        var (_, found, _) = await app.PostAsync("/api/v1/search", Operator, new { text });
+
+        var hit = Assert.Single(found!["hits"]!.AsArray())!;
+        Assert.Equal((kind, customer is { } n ? Person(n) : (Guid?)null), ((string)hit["kind"]!, (Guid?)hit["user_id"]));
+        Assert.StartsWith("00000000-0000-4000-8000-0000000ca5e", (string)hit["id"]!, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("whole@x.test", "whole@x.test")]
     [InlineData("WHOLE@x.test", "whole@x.test")]
@@ -583,6 +624,19 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
     }
 
     private static Guid[] Ids(JsonNode? list) => [.. list!.AsArray().Select(id => (Guid)id!)];
+
+    [Fact]
+    public async Task Licenses_AsCsv_HaveNoEndOfCloseOnlyThatMoves()
+    {
+        var (_, listed, _) = await app.GetAsync("/api/v1/licenses?limit=100", Operator);
+        var lines = await CsvAsync("/api/v1/licenses");
+
+        Assert.Contains(
+            listed!["licenses"]!.AsArray(), one => one!["close_only_until"] is not null && one["close_only_since"] is null);
+        var head = lines[0].TrimEnd('\r').Split(',');
+        var (until, since) = (Array.IndexOf(head, "close_only_until"), Array.IndexOf(head, "close_only_since"));
+        Assert.All(lines[1..].Select(line => line.TrimEnd('\r').Split(',')), row => Assert.Equal(row[since] == "", row[until] == ""));
+    }
 
     private static string[] Codes(JsonNode? reply) => [.. reply!["results"]!.AsArray().Select(one => (string?)one!["code"] ?? "")];
 

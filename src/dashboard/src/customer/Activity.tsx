@@ -8,6 +8,7 @@ import { language, t, word } from '../language';
 import { Badge, Button, Confirm, Copy, Empty, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
 import { say, type Summary } from './summary';
+import { useTasks } from './Tasks';
 
 type Alert = {
   alert_id: string;
@@ -61,21 +62,26 @@ export default function Activity({ id, license }: TabProps) {
   const activity = useLoad<ActivityList>(`/api/v1/licenses/${id}/activity`, 60);
   const devices = useLoad<DeviceList>(`/api/v1/licenses/${id}/devices`, 60);
   const [asking, setAsking] = useState(false);
-  const [atOnce, setAtOnce] = useState<boolean>();
+  const [atOnce, setAtOnce] = useState(false);
   const [token, setToken] = useState<NewToken>();
   const action = useAction();
   const owner = !useIsOperator();
-  const isDenied = activity.data?.alerts.some((alert) => alert.is_open && alert.customer_denied_at !== null) ?? false;
-  const endsNow = atOnce ?? isDenied;
+  const tasks = useTasks(owner ? id : null);
+  // The customer said that somebody else uses the license, and the token was not changed since.
+  const isStolen = tasks.data?.tasks.some((task) => task.kind === 'CHANGE_TOKEN') === true;
   // Questions appear above the rest, which must not move then.
   if (!activity.data && !activity.problem) return <Skeleton rows={8} />;
+  const answered = () => {
+    activity.reload();
+    tasks.reload();
+  };
   return (
     <>
       {owner &&
         activity.data?.alerts
           .filter((alert) => alert.can_answer && !isAnswered(alert))
           .slice(0, mostQuestions)
-          .map((alert) => <Question key={alert.alert_id} id={id} alert={alert} done={activity.reload} />)}
+          .map((alert) => <Question key={alert.alert_id} id={id} alert={alert} done={answered} />)}
       <section>
         <h2 className="first">{t('activityPage.suspicious')}</h2>
         <Show of={activity} rows={2}>
@@ -126,7 +132,15 @@ export default function Activity({ id, license }: TabProps) {
             <p className="notice fair">{t('activityPage.oldTokenUntil', { time: format.moment(activity.data.previous_token_until) })}</p>
           )}
           <div className="actions">
-            <Button onPress={() => setAsking(true)}>{t('activityPage.token')}</Button>
+            <Button
+              look={isStolen ? 'main' : 'plain'}
+              onPress={() => {
+                setAtOnce(isStolen);
+                setAsking(true);
+              }}
+            >
+              {t('activityPage.token')}
+            </Button>
           </div>
           {token && (
             <div className="notice good" role="status">
@@ -178,15 +192,16 @@ export default function Activity({ id, license }: TabProps) {
         onGo={() =>
           void action
             .run(async () => {
-              setToken(await call<NewToken>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: endsNow ? 0 : overlap * 3600 }));
+              setToken(await call<NewToken>('POST', `/api/v1/licenses/${id}/token`, { overlap_seconds: atOnce ? 0 : overlap * 3600 }));
               notify(t('activityPage.tokenChanged'));
+              tasks.reload();
             })
             .then((done) => done && setAsking(false))
         }
       >
-        {isDenied && <p>{t(owner ? 'activityPage.tokenDenied' : 'activityPage.customerTokenDenied')}</p>}
+        {isStolen && <p>{t('activityPage.tokenDenied')}</p>}
         <label className="check">
-          <input type="checkbox" checked={endsNow} onChange={(event) => setAtOnce(event.target.checked)} />
+          <input type="checkbox" checked={atOnce} onChange={(event) => setAtOnce(event.target.checked)} />
           {t('activityPage.tokenNow')}
         </label>
       </Confirm>

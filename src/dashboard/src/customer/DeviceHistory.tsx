@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { Link } from 'react-router';
 import { call, useAction, type Loaded } from '../api';
 import type { Device } from '../devices';
 import { format } from '../format';
@@ -73,6 +74,11 @@ export function WaitingDevices({
                 {t(one.has_suspended ? 'waiting.suspended' : 'waiting.why')}
                 {owner && isFull && removable.length === 0 && ` ${t('waiting.removeFirst')}`}
               </p>
+              {owner && (
+                <p className="small">
+                  {t('waiting.unknown')} <Link to={`/licenses/${id}/activity`}>{t('waiting.changeToken')}</Link>
+                </p>
+              )}
             </div>
             {owner && removable.length > 0 && (
               <Button

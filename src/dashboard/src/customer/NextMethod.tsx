@@ -1,7 +1,6 @@
-import { Switch } from 'react-aria-components';
 import { call, useAction } from '../api';
 import { t } from '../language';
-import { ProblemBox } from '../ui/kit';
+import { ProblemBox, Switch } from '../ui/kit';
 
 /** Whether the next payment method is tried once if the default one is declined permanently. */
 export function NextMethod({ enabled, changed }: { enabled: boolean; changed: () => void }) {
@@ -13,8 +12,7 @@ export function NextMethod({ enabled, changed }: { enabled: boolean; changed: ()
     });
   return (
     <section className="card next-method">
-      <Switch className="switch" isSelected={enabled} isDisabled={action.busy} onChange={(on) => void change(on)}>
-        <span className="track" aria-hidden="true" />
+      <Switch isOn={enabled} isBusy={action.busy} onChange={(on) => void change(on)}>
         {t('cards.next')}
       </Switch>
       <p className="small">{t('cards.nextHelp')}</p>

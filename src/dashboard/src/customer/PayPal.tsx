@@ -3,11 +3,15 @@ import { useSearchParams } from 'react-router';
 import { call, useAction } from '../api';
 import { t } from '../language';
 import { Button, notify, ProblemBox, Skeleton } from '../ui/kit';
+import { isPayPal, list, type Method } from './methods';
 
 type Setup = { setup_token_id: string; approve_url: string };
 
+// The license whose renewal waits for the account. PayPal returns to an address that doesn't name it.
+const key = 'renewal-for-paypal';
+
 /** Goes to PayPal's page, on which the customer approves later payments. PayPal returns to this page. */
-export function AddPayPal() {
+export function AddPayPal({ license }: { license: string | null }) {
   const action = useAction();
   return (
     <>
@@ -16,6 +20,8 @@ export function AddPayPal() {
         onPress={() =>
           void action.run(async () => {
             const setup = await call<Setup>('POST', '/api/v1/payment-methods/paypal');
+            if (license) sessionStorage.setItem(key, license);
+            else sessionStorage.removeItem(key);
             location.assign(setup.approve_url);
             // The button stays busy until the browser has left, or shows the page again as it was.
             await new Promise((resolve) => addEventListener('pageshow', (event) => event.persisted && resolve(undefined)));
@@ -29,8 +35,11 @@ export function AddPayPal() {
   );
 }
 
-/** After PayPal has returned: saves the account that the customer approved. Reloading the page saves nothing twice. */
-export function PayPalReturn({ saved }: { saved: () => void }) {
+/**
+ * After PayPal has returned: saves the account that the customer approved. Reloading the page saves nothing twice.
+ * @param saved Gets the account, and the license whose renewal waits for it.
+ */
+export function PayPalReturn({ saved }: { saved: (method: Method | undefined, license: string | null) => void }) {
   const [query, setQuery] = useSearchParams();
   const action = useAction();
   const { run } = action;
@@ -40,7 +49,10 @@ export function PayPalReturn({ saved }: { saved: () => void }) {
     void run(async () => {
       await call('POST', '/api/v1/payment-methods/paypal/complete', { setup_token_id: setup });
       notify(t('cards.payPalSaved'));
-      saved();
+      const accounts = (await list()).payment_methods.filter(isPayPal);
+      // The new one is not the default yet, unless it is the only one.
+      saved(accounts.find((one) => !one.is_default) ?? accounts[0], sessionStorage.getItem(key));
+      sessionStorage.removeItem(key);
       setQuery({}, { replace: true });
     });
     // `saved` is another function at each render.

@@ -1,6 +1,6 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
-import { useAction, useLoad } from '../api';
+import { call, useAction, useLoad } from '../api';
 import { useLoadedConfig } from '../config';
 import { format } from '../format';
 import type { License } from '../licenses';
@@ -9,9 +9,13 @@ import { Badge, Button, Confirm, Empty, PageTitle, ProblemBox, notify, Show, Ske
 import { isPayPal, makeDefault, nameOf, remove, useMethods, type Method } from './methods';
 import { NextMethod } from './NextMethod';
 import { AddPayPal, PayPalReturn } from './PayPal';
-import type { TaskList } from './Tasks';
+import type { RenewalList } from './Renewals';
+import type { Task, TaskList } from './Tasks';
 
 const AddCard = lazy(() => import('./AddCard'));
+
+/** Tasks that are done by a renewal with the payment method that is added. */
+const paysNow = ['RENEW_IN_GRACE', 'RENEW_EXPIRED', 'REPLACE_CARD', 'ADD_PAYMENT_METHOD'];
 
 export default function PaymentMethods() {
   // The IDs of the payment methods from before a card was added; undefined while none is awaited.
@@ -21,30 +25,37 @@ export default function PaymentMethods() {
   const config = settings.data;
   const [removing, setRemoving] = useState<Method>();
   const [query] = useSearchParams();
-  // The license whose renewal needs another payment method.
-  const license = query.get('add');
+  // The license whose renewal needs another payment method. A link of a mail doesn't name it: then it is the most urgent one.
+  const urgent = useLoad<TaskList>(query.get('add') === '' ? '/api/v1/tasks' : null);
+  const license = query.get('add') || (urgent.data?.tasks.find((task) => paysNow.includes(task.kind))?.subscription_id ?? null);
   const [adding, setAdding] = useState(query.has('add'));
-  const [added, setAdded] = useState<Method>();
+  /** What was saved for the renewal of a license. */
+  const [added, setAdded] = useState<{ method: Method; license: string }>();
   const action = useAction();
   const saved = cards.data?.payment_methods ?? [];
   const found = before && saved.find((one) => !before.includes(one.payment_method_id));
   if (found) {
     setBefore(undefined);
     setAdding(false);
-    setAdded(found);
+    if (license) setAdded({ method: found, license });
   }
   return (
     <>
       <PageTitle title={t('cards.title')} />
       <p>{t('cards.intro')}</p>
       {action.problem && <ProblemBox problem={action.problem} />}
-      <PayPalReturn saved={cards.reload} />
-      {added && license && (
+      <PayPalReturn
+        saved={(method, renewing) => {
+          if (method && renewing) setAdded({ method, license: renewing });
+          cards.reload();
+        }}
+      />
+      {added && (
         <div className="notice good banner" role="status">
-          <div>{t('cards.added', { card: nameOf(added) })}</div>
+          <div>{t('cards.added', { card: nameOf(added.method) })}</div>
           <Link
             className="button main"
-            to={`/licenses/${encodeURIComponent(license)}/renewals?renew=${added.payment_method_id}`}
+            to={`/licenses/${encodeURIComponent(added.license)}/renewals?renew=${added.method.payment_method_id}`}
             reloadDocument
           >
             {t('cards.backToRenewal')}
@@ -110,7 +121,7 @@ export default function PaymentMethods() {
         <Button look="main" isDisabled={adding} onPress={() => setAdding(true)}>
           {t('cards.add')}
         </Button>
-        {config?.paypal && <AddPayPal />}
+        {config?.paypal && <AddPayPal license={license} />}
       </div>
       {config?.paypal && <p className="small">{t('cards.payPalHelp')}</p>}
       {before && (
@@ -151,7 +162,8 @@ function Remove({ method, others, onDone, onClose }: { method?: Method; others: 
   const mayPay = method?.is_default === true;
   const tasks = useLoad<TaskList>(mayPay ? '/api/v1/tasks' : null);
   const licenses = useLoad<{ licenses: License[] }>(mayPay ? '/api/v1/licenses' : null);
-  const isLoading = [tasks, licenses].some((one) => mayPay && !one.data && !one.problem);
+  const due = useDueOnCard(tasks.data);
+  const isLoading = mayPay && ([tasks, licenses].some((one) => !one.data && !one.problem) || (tasks.data && !due));
   const paid = tasks.data?.renewals.filter((one) => one.pays_with === 'card') ?? [];
   // As the backend does: the newest one that has not expired becomes the default.
   const next = others.find((one) => one.validity !== 'EXPIRED');
@@ -179,8 +191,13 @@ function Remove({ method, others, onDone, onClose }: { method?: Method; others: 
           .then((done) => done && close())
       }
     >
-      {paid.length > 0 && (
+      {paid.length + (due?.length ?? 0) > 0 && (
         <div className="notice fair">
+          {due?.map((task) => (
+            <p key={task.subscription_id}>
+              {t('cards.paysDue', { master: task.master, amount: format.money(task.amount_usd), time: format.moment(task.until) })}
+            </p>
+          ))}
           {paid.map((one) => (
             <p key={one.subscription_id}>
               {t('cards.paysNext', {
@@ -195,4 +212,23 @@ function Remove({ method, others, onDone, onClose }: { method?: Method; others: 
       )}
     </Confirm>
   );
+}
+
+/**
+ * The licenses in their grace whose renewal the default payment method pays; undefined until it is known. If it can't be known of a license,
+ * the license is one of them.
+ */
+function useDueOnCard(list: TaskList | undefined): Task[] | undefined {
+  const [found, setFound] = useState<{ of: TaskList; due: Task[] }>();
+  useEffect(() => {
+    if (!list) return;
+    const isOnCard = (task: Task) =>
+      call<RenewalList>('GET', `/api/v1/licenses/${task.subscription_id}/renewals`).then(
+        (renewal) => renewal.pays_with === 'card',
+        () => true,
+      );
+    const inGrace = list.tasks.filter((task) => task.kind === 'RENEW_IN_GRACE');
+    void Promise.all(inGrace.map(isOnCard)).then((onCard) => setFound({ of: list, due: inGrace.filter((_, n) => onCard[n]) }));
+  }, [list]);
+  return found?.of === list ? found?.due : undefined;
 }

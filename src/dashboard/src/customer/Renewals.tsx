@@ -5,7 +5,7 @@ import { format } from '../format';
 import { download } from '../invoices';
 import { useIsOperator } from '../session';
 import { t, word } from '../language';
-import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
+import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Switch, Table } from '../ui/kit';
 import type { TabProps } from './License';
 import { makeDefault } from './methods';
 import { cardHelps, means, RenewDialog } from './RenewDialog';
@@ -190,18 +190,9 @@ export default function Renewals({ id, license, reload }: TabProps) {
                 )}
                 {reply.amount_usd === null && <p className="notice fair">{t('renewals.noPrice')}</p>}
                 {auto.problem && <ProblemBox problem={auto.problem} />}
-                <label className="switch">
-                  <input
-                    type="checkbox"
-                    role="switch"
-                    className="visually-hidden"
-                    checked={reply.auto_renew}
-                    aria-disabled={auto.busy}
-                    onChange={(event) => void switchAuto(event.target.checked)}
-                  />
-                  <span className="track" aria-hidden="true" />
+                <Switch isOn={reply.auto_renew} isBusy={auto.busy} onChange={(on) => void switchAuto(on)}>
                   {t('renewals.auto')}
-                </label>
+                </Switch>
                 <div className="actions">
                   <Button look="main" isDisabled={!ready} onPress={begin}>
                     {t(agrees(reply) ? 'renewals.seePrice' : 'renewals.now')}

@@ -80,11 +80,16 @@ export default function Suspension({ id, reload }: TabProps) {
                   />
                 )}
                 {owner && one.refused_device && (
-                  <div className="actions">
-                    <Link className="button" to={`/licenses/${id}/devices`}>
-                      {t('suspension.keep', { ea: one.refused_device.ea_instance_id })}
-                    </Link>
-                  </div>
+                  <>
+                    <div className="actions">
+                      <Link className="button" to={`/licenses/${id}/devices`}>
+                        {t('suspension.keep', { ea: one.refused_device.ea_instance_id })}
+                      </Link>
+                    </div>
+                    <p className="small">
+                      {t('waiting.unknown')} <Link to={`/licenses/${id}/activity`}>{t('waiting.changeToken')}</Link>
+                    </p>
+                  </>
                 )}
               </section>
             ))}

@@ -1,11 +1,11 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Link } from 'react-router';
-import { call, Problem, useAction } from '../api';
+import { call, useAction } from '../api';
 import { format } from '../format';
 import { language, t, word } from '../language';
 import { useSession } from '../session';
-import { Button, Facts, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { mayPass } from './Price';
+import { Button, Facts, ProblemBox } from '../ui/kit';
+import { Done, MailPage } from './MailPage';
 import { say, type Summary } from './summary';
 
 type Question = {
@@ -18,73 +18,52 @@ type Question = {
   can_answer: boolean;
 };
 
-/** The page behind the link in the email. Nothing is confirmed before the click, because mail scanners open links, too. */
+const ask = (token: string, confirm: boolean) =>
+  call<{ trusted: boolean; question: Question | null }>('POST', '/api/v1/licenses/alerts/confirm', { token, confirm });
+
 export default function WasThisYou() {
-  const [token] = useState(() => location.hash.slice(1));
-  const [question, setQuestion] = useState<Question>();
-  const [problem, setProblem] = useState<Problem | undefined>(token ? undefined : new Problem(0, 'NO_TOKEN', t('price.noToken')));
   const [trusted, setTrusted] = useState<boolean>();
   const action = useAction();
   const isSignedIn = useSession() !== null;
-  const ask = (confirm: boolean) =>
-    call<{ trusted: boolean; question: Question | null }>('POST', '/api/v1/licenses/alerts/confirm', { token, confirm });
-  const load = () => {
-    setProblem(undefined);
-    ask(false).then(
-      (reply) => setQuestion(reply.question ?? undefined),
-      (failure: Problem) => setProblem(failure),
-    );
-  };
-  useEffect(() => {
-    if (token) load();
-  }, [token]);
-  const isBad = (problem && !mayPass(problem)) || question?.can_answer === false;
   return (
-    <div className="entry card">
-      <PageTitle title={t(isBad ? 'price.badTitle' : 'wasThisYou.title')} />
-      {trusted !== undefined ? (
-        <>
-          <p className="notice good" role="status">
-            {trusted ? t('wasThisYou.trusted') : t('wasThisYou.noted')}
-          </p>
-          <Link to="/">{t('notFound.home')}</Link>
-        </>
-      ) : isBad ? (
-        <>
-          <p>{t('wasThisYou.badText')}</p>
-          <div className="actions">
-            <Link className="button main" to="/">
-              {t(isSignedIn ? 'notFound.home' : 'price.signIn')}
-            </Link>
-          </div>
-        </>
-      ) : problem ? (
-        <ProblemBox problem={problem} again={load} />
-      ) : !question ? (
-        <Skeleton rows={3} />
-      ) : (
-        <>
-          <p>{t('wasThisYou.text')}</p>
-          <Facts
-            rows={[
-              ...(question.master ? [[t('confirm.license'), question.master] as [string, string]] : []),
-              [t('activityPage.column.when'), format.moment(question.detected_at)],
-              [t('activityPage.column.what'), seen(question)],
-            ]}
-          />
-          {action.problem && <ProblemBox problem={action.problem} />}
-          <div className="actions">
-            <Button look="main" isPending={action.busy} onPress={() => void action.run(async () => setTrusted((await ask(true)).trusted))}>
-              {t('wasThisYou.yes')}
-            </Button>
-            <Link className="button" to={question.subscription_id ? `/licenses/${question.subscription_id}/activity` : '/'}>
-              {t('wasThisYou.no')}
-            </Link>
-          </div>
-          {!isSignedIn && <p className="small">{t('wasThisYou.noText')}</p>}
-        </>
-      )}
-    </div>
+    <MailPage<Question>
+      title={t('wasThisYou.title')}
+      badText={t('wasThisYou.badText')}
+      rows={3}
+      read={async (token) => (await ask(token, false)).question!}
+      isOver={(question) => !question.can_answer}
+    >
+      {(question, token) =>
+        trusted !== undefined ? (
+          <Done>{trusted ? t('wasThisYou.trusted') : t('wasThisYou.noted')}</Done>
+        ) : (
+          <>
+            <p>{t('wasThisYou.text')}</p>
+            <Facts
+              rows={[
+                ...(question.master ? [[t('confirm.license'), question.master] as [string, string]] : []),
+                [t('activityPage.column.when'), format.moment(question.detected_at)],
+                [t('activityPage.column.what'), seen(question)],
+              ]}
+            />
+            {action.problem && <ProblemBox problem={action.problem} />}
+            <div className="actions">
+              <Button
+                look="main"
+                isPending={action.busy}
+                onPress={() => void action.run(async () => setTrusted((await ask(token, true)).trusted))}
+              >
+                {t('wasThisYou.yes')}
+              </Button>
+              <Link className="button" to={question.subscription_id ? `/licenses/${question.subscription_id}/activity` : '/'}>
+                {t('wasThisYou.no')}
+              </Link>
+            </div>
+            {!isSignedIn && <p className="small">{t('wasThisYou.noText')}</p>}
+          </>
+        )
+      }
+    </MailPage>
   );
 }
 

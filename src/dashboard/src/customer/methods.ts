@@ -21,6 +21,8 @@ const path = '/api/v1/payment-methods';
 
 export const useMethods = (wanted: boolean, everySeconds?: number) => useLoad<Methods>(wanted ? path : null, everySeconds);
 
+export const list = () => call<Methods>('GET', path);
+
 export const isPayPal = (method: Method) => method.payment_provider === 'paypal';
 
 /** "Visa ••9995". */

@@ -3,6 +3,7 @@ import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
 import {
   actionOf,
+  deviceName,
   outcomesOf,
   refusedDevice,
   type AlertRow,
@@ -15,16 +16,15 @@ import type { DeviceList } from '../devices';
 import { format } from '../format';
 import { word } from '../language';
 import type { License } from '../licenses';
-import { texts } from '../texts';
 import { Back, Badge, Button, Empty, Facts, keepFocus, LicenseStatus, Mail, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
-import { ReviewAlerts, reviewKeys } from './ReviewAlerts';
+import { texts, words } from './pageTexts';
+import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
 import { ShortcutHelp, useShortcuts } from './shortcuts';
-import { words } from './texts';
-import { deviceName, Timeline } from './Timeline';
+import { Timeline } from './Timeline';
 
-const keys: [string, string][] = [...reviewKeys, [words.review.key, words.review.help], ...words.shortcuts.everywhere];
+const keys: [string, string][] = [...words.alerts.reviewKeys, [words.review.key, words.review.help], ...words.shortcuts.everywhere];
 
 const WorldMap = lazy(() => import('./WorldMap'));
 

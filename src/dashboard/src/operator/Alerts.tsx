@@ -1,8 +1,7 @@
-import { useEffect, useRef, useState, type KeyboardEvent as KeyPress, type SyntheticEvent } from 'react';
-import { Cell, Checkbox, Column, I18nProvider, Row, Table, TableBody, TableHeader, type Selection } from 'react-aria-components';
+import { lazy, Suspense, useEffect, useRef, useState, type KeyboardEvent as KeyPress, type MouseEvent as Click } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
-import { actionOf, outcomesOf, type AlertRow, type Review } from '../alerts';
+import { actionOf, deviceName, outcomesOf, refusedDevice, type AlertRow, type Review } from '../alerts';
 import { Csv } from '../files';
 import { format } from '../format';
 import { word } from '../language';
@@ -10,30 +9,26 @@ import { texts } from '../texts';
 import { Badge, Button, Choice, Empty, keepFocus, Mail, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
 import { More } from './Paged';
-import { Results, type Result } from './Results';
-import { ReviewAlerts, reviewKeys } from './ReviewAlerts';
+import type { Result } from './Results';
 import { ShortcutHelp, useShortcuts } from './shortcuts';
 import { words } from './texts';
 
+const loadReview = () => import('./ReviewAlerts');
+const ReviewAlerts = lazy(() => loadReview().then((loaded) => ({ default: loaded.ReviewAlerts })));
+const Results = lazy(() => import('./Results').then((loaded) => ({ default: loaded.Results })));
+
 const refreshSeconds = 30;
 
-const keys = [...words.alerts.listKeys, ...reviewKeys, ...words.shortcuts.everywhere];
+const keys = [...words.alerts.listKeys, ...words.alerts.reviewKeys, ...words.shortcuts.everywhere];
 
 type Reply = { total: number; alerts: AlertRow[]; next: string | null };
 
 const read = (reply: Reply) => ({ rows: reply.alerts, next: reply.next && `cursor=${encodeURIComponent(reply.next)}` });
 
-/** The link opens the alert itself, also in another tab: the row doesn't react to it. The shortcuts of the page stay. */
-const stop = (event: SyntheticEvent) => event.stopPropagation();
-const stopKey = (event: KeyPress) => {
-  if (event.key === 'Enter' || event.key === ' ') stop(event);
-};
-const apart = { onPointerDown: stop, onPointerUp: stop, onMouseDown: stop, onKeyDown: stopKey, onClick: stop };
-
 export default function Alerts() {
   const [query, setQuery] = useSearchParams();
   const go = useNavigate();
-  const [selected, setSelected] = useState<Selection>(new Set());
+  const [selected, setSelected] = useState(new Set<string>());
   const status = query.get('status') ?? 'NOT_CLOSED';
   const severity = query.get('severity') ?? '';
   const answer = query.get('customer_answer') ?? '';
@@ -60,28 +55,57 @@ export default function Alerts() {
   latest.current = reload;
   const [refused, setRefused] = useState<{ of: number; results: Result[] }>();
   const total = (list.first as Reply | undefined)?.total;
-  const chosen = rows.filter((alert) => selected === 'all' || selected.has(alert.alert_id));
+  const chosen = rows.filter((alert) => selected.has(alert.alert_id));
   // A decision removes the buttons.
   useEffect(keepFocus, [chosen.length]);
-  const shownRows = () => [...(table.current?.querySelectorAll<HTMLElement>('tbody [role=row]') ?? [])];
+  const shownRows = () => [...(table.current?.querySelectorAll<HTMLElement>('tbody tr') ?? [])];
   const focused = () => shownRows().findIndex((row) => row.contains(document.activeElement));
   const move = (by: 1 | -1) => () => {
     const [all, here] = [shownRows(), focused()];
     all[Math.max(0, Math.min(all.length - 1, here < 0 ? 0 : here + by))]?.focus();
   };
-  const select = () => {
-    const id = shownRows()[focused()]?.dataset.key;
-    if (!id) return;
+  // Where a range of rows begins that Shift selects.
+  const latestToggled = useRef<string>(undefined);
+  const toggle = (id: string, isRange = false) => {
+    const ids = rows.map((alert) => alert.alert_id);
+    const to = ids.indexOf(id);
+    const from = isRange && latestToggled.current ? Math.max(0, ids.indexOf(latestToggled.current)) : to;
+    latestToggled.current = id;
     setSelected((old) => {
-      const next = new Set(old === 'all' ? rows.map((alert) => alert.alert_id) : old);
-      if (!next.delete(id)) next.add(id);
+      const next = new Set(old);
+      const change = old.has(id) ? 'delete' : 'add';
+      for (const one of ids.slice(Math.min(from, to), Math.max(from, to) + 1)) next[change](one);
       return next;
     });
+  };
+  const select = () => {
+    const id = rows[focused()]?.alert_id;
+    if (id) toggle(id);
+  };
+  /** A click beside the links and checkboxes of a row. While rows are selected, it selects. */
+  const clickRow = (id: string) => (event: Click) => {
+    if ((event.target as Element).closest('a, label') || getSelection()?.isCollapsed === false) return;
+    if (chosen.length > 0) toggle(id, event.shiftKey);
+    else void go(`/alerts/${id}`);
+  };
+  const pressRow = (id: string) => (event: KeyPress) => {
+    if (event.target !== event.currentTarget) return;
+    if (event.key === 'Enter') void go(`/alerts/${id}`);
+    else if (event.key === ' ') toggle(id, event.shiftKey);
+    else return;
+    event.preventDefault();
+  };
+  const pressInTable = (event: KeyPress) => {
+    if (event.key === 'ArrowDown') move(1)();
+    else if (event.key === 'ArrowUp') move(-1)();
+    else if (event.key === 'Escape') setSelected(new Set());
+    else return;
+    event.preventDefault();
   };
   // The decision about the row that has the focus. With a selection, ReviewAlerts has these keys.
   const [asks, setAsks] = useState<Review>();
   const ask = (decision: Review) => () => {
-    const alert = chosen.length === 0 && rows.find((row) => row.alert_id === shownRows()[focused()]?.dataset.key);
+    const alert = chosen.length === 0 && rows[focused()];
     if (!alert || !alert.next_statuses.includes(decision)) return;
     setAsks(decision);
     setSelected(new Set([alert.alert_id]));
@@ -89,7 +113,7 @@ export default function Alerts() {
   useEffect(() => {
     if (chosen.length === 0) setAsks(undefined);
   }, [chosen.length]);
-  // The table itself handles arrow keys, Space, Enter and Escape.
+  // The table handles arrow keys and Escape, its rows Space and Enter.
   useShortcuts({
     j: move(1),
     k: move(-1),
@@ -178,105 +202,138 @@ export default function Alerts() {
         <Empty>{status === 'NOT_CLOSED' && !severity && !answer && !license ? texts.alerts.none : texts.alerts.noMatch}</Empty>
       )}
       {rows.length > 0 && (
-        <I18nProvider locale="en-US">
-          <div className="table-scroll rows" ref={table}>
-            <Table
-              aria-label={texts.alerts.table}
-              selectionMode="multiple"
-              selectedKeys={selected}
-              onSelectionChange={setSelected}
-              onRowAction={(id) => void go(`/alerts/${id}`)}
-            >
-              <TableHeader>
-                <Column width={40}>
-                  <Checkbox slot="selection" className="tick">
-                    <span aria-hidden="true" />
-                  </Checkbox>
-                  <div className="all" aria-hidden="true">
-                    {words.alerts.selectAll}
-                  </div>
-                </Column>
-                <Column isRowHeader>{texts.alerts.what}</Column>
-                <Column>{texts.alerts.severity}</Column>
-                <Column>{texts.alerts.when}</Column>
-                <Column>{texts.alerts.status}</Column>
-                <Column>{texts.alerts.action}</Column>
-              </TableHeader>
-              <TableBody items={rows.map((alert) => ({ ...alert, id: alert.alert_id }))}>
-                {(alert) => (
-                  <Row>
-                    <Cell>
-                      <Checkbox slot="selection" className="tick">
-                        <span aria-hidden="true" />
-                      </Checkbox>
-                    </Cell>
-                    <Cell>
-                      <strong>
-                        <Link to={`/alerts/${alert.alert_id}`} {...apart}>
-                          {word('activity', alert.activity_type) ?? alert.activity_type}
-                        </Link>
-                      </strong>{' '}
-                      {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
-                      {alert.owner_email && (
-                        <div>
-                          <Mail of={alert.owner_email} />
-                        </div>
-                      )}
-                      <div className="description small">{alert.description}</div>
-                      {alert.appeal && <div className="description small">“{alert.appeal}”</div>}
-                      {alert.customer_answer && (
-                        <div className="small">
-                          {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}
-                        </div>
-                      )}
-                    </Cell>
-                    <Cell>
-                      <Badge of={alert.severity} />
-                    </Cell>
-                    <Cell>
-                      <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
-                    </Cell>
-                    <Cell>
-                      <AlertStatus of={alert} />
-                    </Cell>
-                    <Cell className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
-                      {actionOf(alert)}
-                      {outcomesOf(alert).map((outcome) => (
-                        <div className="small" key={outcome}>
-                          {outcome}
-                        </div>
-                      ))}
-                      {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
-                    </Cell>
-                  </Row>
-                )}
-              </TableBody>
-            </Table>
-          </div>
-        </I18nProvider>
+        // What decides is loaded when somebody begins to use the list.
+        <div
+          className="table-scroll rows"
+          ref={table}
+          onKeyDown={pressInTable}
+          onFocus={() => void loadReview()}
+          onPointerEnter={() => void loadReview()}
+        >
+          {/* The roles remain when the styles make boxes of the rows. */}
+          <table role="table" aria-label={texts.alerts.table}>
+            <thead role="rowgroup">
+              <tr role="row">
+                <th role="columnheader" scope="col">
+                  <label className="tick">
+                    <input
+                      type="checkbox"
+                      aria-label={words.alerts.selectAll}
+                      checked={chosen.length === rows.length}
+                      ref={(box) => {
+                        if (box) box.indeterminate = chosen.length > 0 && chosen.length < rows.length;
+                      }}
+                      onChange={(event) => setSelected(new Set(event.target.checked ? rows.map((alert) => alert.alert_id) : []))}
+                    />
+                    <span className="all">{words.alerts.selectAll}</span>
+                  </label>
+                </th>
+                {[texts.alerts.what, texts.alerts.severity, texts.alerts.when, texts.alerts.status, texts.alerts.action].map((head) => (
+                  <th key={head} role="columnheader" scope="col">
+                    {head}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody role="rowgroup">
+              {rows.map((alert) => (
+                <tr
+                  key={alert.alert_id}
+                  role="row"
+                  tabIndex={-1}
+                  className={selected.has(alert.alert_id) ? 'selected' : undefined}
+                  onClick={clickRow(alert.alert_id)}
+                  onKeyDown={pressRow(alert.alert_id)}
+                >
+                  <td role="cell">
+                    <label className="tick">
+                      <input
+                        type="checkbox"
+                        aria-label={words.alerts.select(nameOf(alert))}
+                        checked={selected.has(alert.alert_id)}
+                        onChange={(event) => toggle(alert.alert_id, (event.nativeEvent as unknown as MouseEvent).shiftKey)}
+                      />
+                    </label>
+                  </td>
+                  <td role="cell">
+                    <strong>
+                      <Link to={`/alerts/${alert.alert_id}`}>{nameOf(alert)}</Link>
+                    </strong>{' '}
+                    {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
+                    {alert.owner_email && (
+                      <div>
+                        <Mail of={alert.owner_email} />
+                      </div>
+                    )}
+                    <div className="description small">{alert.description}</div>
+                    {refusedName(alert) && <div className="description small">{words.alerts.refused(refusedName(alert)!)}</div>}
+                    {alert.appeal && <div className="description small">“{alert.appeal}”</div>}
+                    {alert.customer_answer && (
+                      <div className="small">
+                        {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}
+                      </div>
+                    )}
+                  </td>
+                  <td role="cell">
+                    <Badge of={alert.severity} />
+                  </td>
+                  <td role="cell">
+                    <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
+                  </td>
+                  <td role="cell">
+                    <AlertStatus of={alert} />
+                  </td>
+                  <td role="cell" className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
+                    {actionOf(alert)}
+                    {outcomesOf(alert).map((outcome) => (
+                      <div className="small" key={outcome}>
+                        {outcome}
+                      </div>
+                    ))}
+                    {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
       )}
       <More of={list} />
       {chosen.length > 0 && (
         <div className="bulk" role="region" aria-label={texts.alerts.selected(chosen.length)}>
           <strong>{texts.alerts.selected(chosen.length)}</strong>
-          <ReviewAlerts
-            alerts={chosen}
-            asks={asks}
-            done={(others) => {
-              // Those that were refused stay selected.
-              setSelected(new Set(others?.results.map((one) => one.key)));
-              setRefused(others);
-              reload();
-            }}
-            undone={() => latest.current()}
-          />
+          <Suspense>
+            <ReviewAlerts
+              alerts={chosen}
+              asks={asks}
+              done={(others) => {
+                // Those that were refused stay selected.
+                setSelected(new Set(others?.results.map((one) => one.key)));
+                setRefused(others);
+                reload();
+              }}
+              undone={() => latest.current()}
+            />
+          </Suspense>
         </div>
       )}
-      {refused && <Results {...refused} onClose={() => setRefused(undefined)} />}
+      {refused && (
+        <Suspense>
+          <Results {...refused} onClose={() => setRefused(undefined)} />
+        </Suspense>
+      )}
       <ShortcutHelp open={helps} keys={keys} onClose={() => setHelps(false)} />
     </>
   );
 }
+
+/** The device that the alert is about, if a check refused it: the description doesn't name it. */
+function refusedName({ evidence }: AlertRow) {
+  const device = refusedDevice(evidence);
+  return device && deviceName(device.ea_instance_id, device.mt5_account_number);
+}
+
+const nameOf = (alert: AlertRow) => word('activity', alert.activity_type) ?? alert.activity_type;
 
 /**
  * Holds the rows in place while the list is refreshed: a row that is shown gets its new values, but rows are added, removed and moved only

@@ -4,9 +4,9 @@ import { usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
-import { texts } from '../texts';
 import { Button, Choice, Field, LicenseStatus, Mail, PageTitle, Table } from '../ui/kit';
 import { Paged } from './Paged';
+import { texts } from './pageTexts';
 
 export default function AllLicenses() {
   const [query, setQuery] = useSearchParams();

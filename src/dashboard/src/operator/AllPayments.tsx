@@ -3,10 +3,9 @@ import { usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
-import { texts } from '../texts';
 import { Back, Badge, Mail, PageTitle, Table } from '../ui/kit';
 import { Paged } from './Paged';
-import { words as all } from './texts';
+import { texts, words as all } from './pageTexts';
 
 export type PaidRenewal = {
   history_id: string;

@@ -5,8 +5,8 @@ import { Csv } from '../files';
 import { Button, Choice, Field, PageTitle, ProblemBox } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
 import { Paged } from './Paged';
+import { words as all } from './pageTexts';
 import { actions as names } from './records';
-import { words as all } from './texts';
 
 type Reply = { entries: AuditEntry[]; actions: string[]; next: string | null };
 

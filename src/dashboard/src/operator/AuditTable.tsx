@@ -1,10 +1,9 @@
 import { Link } from 'react-router';
 import { format } from '../format';
 import { word } from '../language';
-import { texts } from '../texts';
 import { Mail, Table } from '../ui/kit';
+import { texts, words as all } from './pageTexts';
 import { actions } from './records';
-import { words as all } from './texts';
 
 const words = all.audit;
 

@@ -8,13 +8,12 @@ import { format } from '../format';
 import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
 import { t, word } from '../language';
 import { readLicenses, type License } from '../licenses';
-import { texts } from '../texts';
 import { Back, Badge, Button, Confirm, Empty, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
 import { AuditTable, type AuditEntry } from './AuditTable';
 import { Paged } from './Paged';
 import { PaymentTable, type PaidRenewal } from './AllPayments';
-import { words as all } from './texts';
+import { texts, words as all } from './pageTexts';
 
 type Customer = {
   user_id: string;

@@ -4,8 +4,8 @@ import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
 import { Button, Confirm, Empty, Mail, notify, ProblemBox, Show, Table } from '../ui/kit';
+import { words as all } from './pageTexts';
 import { Results, type Result } from './Results';
-import { words as all } from './texts';
 
 type Message = {
   outbox_id: string;

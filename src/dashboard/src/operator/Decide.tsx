@@ -1,7 +1,7 @@
 import { useState, type ReactNode } from 'react';
 import { useAction } from '../api';
-import { texts } from '../texts';
 import { Confirm, Facts, Field } from '../ui/kit';
+import { texts } from './pageTexts';
 
 /** A dialog in which an operator chooses what happened, or what should happen, and states the reason for the audit log. */
 export function Decide({

@@ -3,10 +3,9 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, Field, Mail, notify, Show, Table } from '../ui/kit';
 import { Decide } from './Decide';
-import { words as own } from './texts';
+import { texts, words as own } from './pageTexts';
 
 export type PaymentCase = {
   case_id: string;
@@ -96,7 +95,9 @@ const license = (row: { subscription_id: string | null; email: string | null }) 
 
 /** Payments that can't be applied. */
 export function PaymentCases({ cases, reload }: { cases: PaymentCase[]; reload: () => void }) {
-  const [asked, setAsked] = useState(() => cases.find((row) => row.case_id === linked()));
+  const [chosen, setChosen] = useState<PaymentCase | null>();
+  // What a link names is open until it is closed here.
+  const asked = chosen === undefined ? cases.find((row) => row.case_id === linked()) : chosen;
   if (cases.length === 0 && !asked) return null;
   return (
     <>
@@ -107,7 +108,7 @@ export function PaymentCases({ cases, reload }: { cases: PaymentCase[]; reload: 
         id={(row) => row.case_id}
         columns={[
           // In front, so that it is in view beside a long ID.
-          { head: texts.renewals.action, cell: (row) => <Button onPress={() => setAsked(row)}>{words.decide}</Button> },
+          { head: texts.renewals.action, cell: (row) => <Button onPress={() => setChosen(row)}>{words.decide}</Button> },
           { head: words.since, cell: (row) => format.moment(row.opened_at) },
           { head: words.what, wide: true, cell: (row) => row.detail },
           { head: words.subject, cell: (row) => <code className="id">{row.subject}</code> },
@@ -132,7 +133,7 @@ export function PaymentCases({ cases, reload }: { cases: PaymentCase[]; reload: 
             notify(words.decided);
             reload();
           }}
-          onClose={() => setAsked(undefined)}
+          onClose={() => setChosen(null)}
         />
       )}
     </>

@@ -4,8 +4,8 @@ import { useLoad } from '../api';
 import { useLoadedConfig } from '../config';
 import { Heading } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Back, Button, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
+import { texts } from './pageTexts';
 
 type Sum = { charges: number; amount_minor: number };
 type Totals = {

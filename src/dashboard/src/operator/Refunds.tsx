@@ -3,9 +3,9 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, Field, Mail, notify, Show, Table } from '../ui/kit';
 import { Choices } from './Decide';
+import { texts } from './pageTexts';
 
 type Payment = {
   renewal_id: string;

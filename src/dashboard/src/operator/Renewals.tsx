@@ -1,15 +1,14 @@
-import { useState, type ReactNode } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { useEffect, useState, type ReactNode } from 'react';
+import { Link, useLocation, useSearchParams } from 'react-router';
 import { call, useLoad } from '../api';
 import { Csv, Heading } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Button, Choice, Empty, Field, Mail, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs, type Column } from '../ui/kit';
 import { Decide } from './Decide';
+import { texts, words as own } from './pageTexts';
 import { Disputes, LinkedDecision, PaymentCases, type Dispute, type PaymentCase } from './Payments';
 import { Refunds } from './Refunds';
 import { RenewalsByStatus } from './RenewalsByStatus';
-import { words as own } from './texts';
 
 type Preview = {
   total: number;
@@ -84,9 +83,19 @@ export default function Renewals({ tab }: { tab?: 'upcoming' | 'refunds' }) {
 
 /** What waits for a decision of an operator. A kind of which nothing waits is left out. */
 function Decisions() {
+  // A link opens what it names, also on this page.
+  const { hash, key } = useLocation();
+  const link = hash && key;
   const unknown = useLoad<{ charges: Charge[] }>('/api/v1/renewals/unknown', 60);
   const cases = useLoad<{ cases: PaymentCase[] }>('/api/v1/payments/cases', 60);
   const disputes = useLoad<{ disputes: Dispute[] }>('/api/v1/payments/disputes', 60);
+  const [reloadCases, reloadDisputes] = [cases.reload, disputes.reload];
+  useEffect(() => {
+    if (!link) return;
+    // It may be newer than the lists.
+    reloadCases();
+    reloadDisputes();
+  }, [link, reloadCases, reloadDisputes]);
   const lists = [unknown, cases, disputes];
   if (lists.some((list) => !list.data && !list.problem)) return <Skeleton rows={4} />;
   const problem = lists.find((list) => !list.data && list.problem);
@@ -104,8 +113,8 @@ function Decisions() {
           <Unknown charges={charges} reload={unknown.reload} />
         </>
       )}
-      {cases.data && <PaymentCases cases={open} reload={cases.reload} />}
-      <Disputes disputes={disputes.data?.disputes ?? []} reload={disputes.reload} />
+      {cases.data && <PaymentCases key={`cases ${link}`} cases={open} reload={cases.reload} />}
+      <Disputes key={`disputes ${link}`} disputes={disputes.data?.disputes ?? []} reload={disputes.reload} />
     </>
   );
 }
@@ -124,6 +133,7 @@ function Upcoming() {
         csv={(failures.data?.failures.length ?? 0) > 0 && '/api/v1/renewals/failures?days=30'}
         name="renewal-failures"
       />
+      <p className="small">{words.failedHelp}</p>
       <Show of={failures} rows={2}>
         {(reply) =>
           reply.failures.length === 0 ? (

@@ -3,12 +3,11 @@ import { Link, useSearchParams } from 'react-router';
 import { call, useAction, usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Badge, Button, Choice, Confirm, Field, Mail, notify, Table } from '../ui/kit';
 import { inChunks } from './bulk';
 import { Paged } from './Paged';
+import { texts, words as all } from './pageTexts';
 import { Results, type Result } from './Results';
-import { words as all } from './texts';
 
 type Renewal = {
   renewal_id: string;

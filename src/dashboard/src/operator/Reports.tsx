@@ -5,7 +5,7 @@ import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
 import { Back, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
-import { words as all } from './texts';
+import { words as all } from './pageTexts';
 
 type Row = { report: string; group: string; count: number; of: number | null; amount_usd: number | null };
 

@@ -1,24 +1,17 @@
 import { useState } from 'react';
 import { useAction } from '../api';
-import { refusedDevice, type AlertRow, type Review } from '../alerts';
+import { deviceName, refusedDevice, type AlertRow, type Review } from '../alerts';
 import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
 import { reviewAlerts, undoDecisions } from './decisions';
 import type { Result } from './Results';
 import { shortcut, useShortcuts } from './shortcuts';
-import { deviceName } from './Timeline';
 import { words } from './texts';
 
 const keyOf = words.alerts.decisionKeys;
 
-/** The keys of the decisions, for the help. */
-export const reviewKeys: [string, string][] = [
-  [keyOf.INVESTIGATING, texts.alerts.investigate],
-  [keyOf.RESOLVED, texts.alerts.resolve],
-  [keyOf.FALSE_POSITIVE, texts.alerts.falseAlarm],
-  [keyOf.OPEN, texts.alerts.reopen],
-];
+const closes = (status: Review) => status === 'RESOLVED' || status === 'FALSE_POSITIVE';
 
 /** The actions of an operator on one alert or on several alerts. Their keys open the dialog, and never act without it. */
 export function ReviewAlerts({
@@ -40,14 +33,12 @@ export function ReviewAlerts({
   const [reinstate, setReinstate] = useState(true);
   const action = useAction();
   const canReinstate = alerts.some((alert) => alert.can_reinstate);
-  const stay = (next: Review) => alerts.filter((alert) => (next === 'FALSE_POSITIVE' ? staysSuspended(alert) : alert.is_suspended));
-  const staying = (next: Review) => (alerts.length === 1 ? undefined : new Set(stay(next).map((alert) => alert.subscription_id)).size);
+  const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(asked === 'FALSE_POSITIVE' && reinstate && alert.can_reinstate);
+  /** Those whose license stays suspended when they are closed. */
+  const staying = asked && closes(asked) ? alerts.filter(staysSuspended) : [];
+  const appeals = staying.filter((alert) => alert.has_open_appeal);
   /** The customer of each alert gets the answer to the appeal. */
-  const hasAnswer = (next: Review) =>
-    (next === 'RESOLVED' || next === 'FALSE_POSITIVE') &&
-    stay(next).length === alerts.length &&
-    alerts.every((alert) => alert.has_open_appeal);
-  const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(reinstate && alert.can_reinstate);
+  const hasAnswer = alerts.length > 0 && appeals.length === alerts.length;
 
   const review = (status: Review) =>
     action.run(async () => {
@@ -55,16 +46,15 @@ export function ReviewAlerts({
         status,
         notes: notes.trim() || null,
         reinstate: status === 'FALSE_POSITIVE' && canReinstate && reinstate,
-        answer: (hasAnswer(status) && answer.trim()) || null,
+        answer: (hasAnswer && answer.trim()) || null,
       };
       const ids = body.reinstate ? new Set(alerts.flatMap((alert) => (alert.can_reinstate && alert.subscription_id) || [])) : [];
       const causes = new Map(await Promise.all([...ids].map(async (id) => [id, await suspensionCause(id)] as const)));
       const id = (alert: AlertRow) => alert.alert_id;
       const { refused, alsoClosed } = await reviewAlerts(alerts.map(id), body);
       const reviewed = alerts.filter((alert) => !refused.some((one) => one.key === alert.alert_id));
-      const closes = status === 'RESOLVED' || status === 'FALSE_POSITIVE';
       const undo = () =>
-        undoDecisions([...reviewed.map(id), ...alsoClosed], closes, (closed) =>
+        undoDecisions([...reviewed.map(id), ...alsoClosed], closes(status), (closed) =>
           [...causes]
             .filter(([license]) => reviewed.some((alert) => alert.subscription_id === license && !closed.has(alert.alert_id)))
             .map(([license, cause]) => ({ id: license, cause })),
@@ -138,16 +128,23 @@ export function ReviewAlerts({
         }}
         onGo={() => void review(asked!)}
       >
-        {(asked === 'RESOLVED' || asked === 'FALSE_POSITIVE') && stay(asked).length > 0 && (
-          <p>{words.review.staysSuspended(staying(asked), stay(asked).filter((alert) => alert.has_open_appeal).length)}</p>
+        {staying.length > 0 && (
+          <p>
+            {words.review.staysSuspended(
+              alerts.length === 1 ? undefined : new Set(staying.map((alert) => alert.subscription_id)).size,
+              appeals.length,
+            )}
+          </p>
         )}
-        {asked && hasAnswer(asked) && <Field label={words.review.answer} value={answer} onChange={setAnswer} long max={2000} />}
         {asked === 'FALSE_POSITIVE' &&
           [false, true].map((stays) => {
             const granted = grantedBy(alerts.filter((alert) => staysSuspended(alert) === stays));
             return granted.length > 0 && <p key={String(stays)}>{texts.review.grants(granted, stays)}</p>;
           })}
         <Field label={texts.alerts.notes} value={notes} onChange={setNotes} long max={2000} auto />
+        {hasAnswer && (
+          <Field label={words.review.answer} help={words.review.answerHelp} value={answer} onChange={setAnswer} long max={2000} />
+        )}
         {asked === 'FALSE_POSITIVE' && canReinstate && (
           <>
             <label className="check">

@@ -1,11 +1,10 @@
 import { useState } from 'react';
 import { call, useAction } from '../api';
 import { suspensionCause, type License } from '../licenses';
-import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
 import { undoDecisions } from './decisions';
+import { texts, words } from './pageTexts';
 import { shortcut, useShortcuts } from './shortcuts';
-import { words } from './texts';
 
 /** Suspends or reinstates a license. It shows the effect first and offers an undo. */
 export function ReviewLicense({ license, reload }: { license: License; reload: () => void }) {

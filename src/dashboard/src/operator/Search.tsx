@@ -19,18 +19,20 @@ const shortest = 3;
 const pause = 200;
 
 const target = (hit: Hit) =>
-  hit.kind === 'alert'
+  hit.kind === 'alert' || hit.kind === 'refused_device'
     ? `/alerts/${hit.id}`
-    : hit.kind === 'license' || !hit.user_id
-      ? `/licenses/${hit.subscription_id}`
-      : `/customers/${hit.user_id}`;
+    : hit.kind === 'case' || hit.kind === 'dispute'
+      ? `/renewals#${hit.id}`
+      : hit.kind === 'license' || !hit.user_id
+        ? `/licenses/${hit.subscription_id}`
+        : `/customers/${hit.user_id}`;
 
 const title = (hit: Hit) =>
   hit.kind === 'customer'
     ? hit.label
     : hit.kind === 'license'
       ? words.search.license(hit.master)
-      : hit.kind === 'device'
+      : hit.kind === 'device' || hit.kind === 'refused_device'
         ? words.search.device(hit.label, hit.detail)
         : hit.kind === 'token'
           ? words.search.token(hit.label)
@@ -40,8 +42,15 @@ const title = (hit: Hit) =>
 
 const about = (hit: Hit) =>
   hit.kind === 'customer'
-    ? (words.customer.role[hit.detail ?? ''] ?? hit.detail)
-    : [hit.email, hit.kind === 'payment' ? (words.renewals.statuses[hit.detail ?? ''] ?? hit.detail) : hit.kind !== 'license' && hit.master]
+    ? (words.search.roles[hit.detail ?? ''] ?? hit.detail)
+    : [
+        hit.email,
+        hit.kind === 'payment'
+          ? (words.search.statuses[hit.detail ?? ''] ?? hit.detail)
+          : hit.kind === 'case'
+            ? hit.detail
+            : hit.kind !== 'license' && hit.master,
+      ]
         .filter(Boolean)
         .join(' · ');
 

@@ -2,9 +2,9 @@ import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Back, Badge, Choice, Empty, Mail, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 import { More } from './Paged';
+import { texts } from './pageTexts';
 
 type Comparison = {
   subscription_id: string;
@@ -43,13 +43,13 @@ export default function ShadowAlerts() {
       {reply && !reply.policy && (
         <>
           <p>{words.none}</p>
-          <pre>SHADOW_DETECTION_POLICY=people_minutes=25,notify_share=0.3</pre>
+          <pre tabIndex={0}>SHADOW_DETECTION_POLICY=people_minutes=25,notify_share=0.3</pre>
         </>
       )}
       {reply?.policy && (
         <>
           <p>{words.text}</p>
-          <pre>{reply.policy}</pre>
+          <pre tabIndex={0}>{reply.policy}</pre>
           <div className="filters">
             <Choice
               label={words.difference}

@@ -3,14 +3,13 @@ import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Badge, Button, Confirm, Empty, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import { inChunks } from './bulk';
 import { DeadMessages } from './DeadMessages';
 import { More } from './Paged';
+import { texts, words as own } from './pageTexts';
 import { counts, runs, timers as names } from './records';
 import { Results, type Result } from './Results';
-import { words as own } from './texts';
 import { Trends } from './Trends';
 
 type State = {
@@ -112,6 +111,14 @@ export default function System() {
                 ]}
               />
             </section>
+            {(queue.dead_lettered ?? 0) > 0 && (
+              <section className="card" id="dead-letters">
+                <h2>{own.system.letters}</h2>
+                {own.system.lettersText.map((text) => (
+                  <p key={text}>{text}</p>
+                ))}
+              </section>
+            )}
             <section className="card" id="server">
               <h2>{words.server}</h2>
               <Facts
@@ -297,7 +304,7 @@ function InWords({
       `#${rowOf(timer.timer_name)}`,
     ]),
     ...warnings.filter((one) => one !== null).map((one): Concern => [one, '#server']),
-    ...some(queue.dead_lettered ?? 0, say.waits.deadLetters, '#work'),
+    ...some(queue.dead_lettered ?? 0, say.waits.deadLetters, '#dead-letters'),
     ...some(skipped, say.waits.skipped, '#skipped'),
     ...some(waiting.charges_unknown, say.waits.unknown, '/renewals#charges'),
     ...some(waiting.payment_cases_open, say.waits.cases, '/renewals#cases'),
@@ -320,10 +327,13 @@ function InWords({
       {count > 0 && (
         <ul>
           {troubles.map((trouble) => {
+            // They may not have been moved to the quarantine.
+            const isInQueue = trouble.cause === 'DEAD_LETTERS' && waiting.dead_letters_open === 0 && (queue.dead_lettered ?? 0) > 0;
+            const place = isInQueue ? '#dead-letters' : places[trouble.cause]?.(trouble.subject);
             const about = trouble.cause === 'TIMER_LATE' ? nameOf(trouble.subject) : (trouble.name ?? trouble.subject);
             return (
               <li key={trouble.trouble_id}>
-                <To place={places[trouble.cause]?.(trouble.subject)}>{words.causes[trouble.cause]?.(about) ?? trouble.cause}</To>,{' '}
+                <To place={place}>{words.causes[trouble.cause]?.(about) ?? trouble.cause}</To>,{' '}
                 {words.opened(format.ago(trouble.opened_at))}
               </li>
             );

@@ -1,10 +1,8 @@
-import type { RefusedDevice, Session } from '../alerts';
+import { deviceName, type RefusedDevice, type Session } from '../alerts';
 import { format } from '../format';
-import { texts } from '../texts';
+import { texts } from './pageTexts';
 
 export type Overlap = { from: number; to: number; devices: string[] };
-
-export const deviceName = (ea: string | null | undefined, account: number | null | undefined) => `${ea ?? '?'} · ${account ?? '?'}`;
 
 const nameOf = (session: Session) => deviceName(session.ea_instance_id, session.mt5_account_number);
 const time = (at: string) => Date.parse(at);

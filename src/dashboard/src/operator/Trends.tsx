@@ -2,11 +2,10 @@ import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Segments, Show, Table } from '../ui/kit';
 import type { Series } from '../ui/Chart';
 import { LazyChart } from '../ui/LazyChart';
-import { words as all } from './texts';
+import { texts, words as all } from './pageTexts';
 
 type Day = {
   day: string;

@@ -2,8 +2,8 @@ import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { type Column, Empty, Facts, PageTitle, Segments, Show, Table } from '../ui/kit';
+import { texts } from './pageTexts';
 
 type Group = {
   key: string;

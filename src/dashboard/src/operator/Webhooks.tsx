@@ -2,10 +2,10 @@ import { useState } from 'react';
 import { call, useAction, useLoad } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
-import { texts } from '../texts';
 import { Badge, Button, Confirm, Copy, Empty, Field, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
 import { Choices } from './Decide';
 import { eventTypes } from './eventTypes';
+import { texts } from './pageTexts';
 
 type Endpoint = {
   endpoint_id: string;
@@ -151,6 +151,8 @@ function Edit({ dialog, onDone, onClose }: { dialog: Dialog; onDone: (made?: Sec
   const action = useAction();
   const one = `${path}/${of?.endpoint_id}`;
   const chosen = isAll ? ['*'] : types;
+  // The address is the only field of these dialogs that can be wrong.
+  const wrongUrl = (dialog.what === 'add' || dialog.what === 'edit') && action.problem ? words.wrongUrls[action.problem.code] : undefined;
   const isIncomplete = !url.trim() || chosen.length === 0;
   const send = async (): Promise<Secret | undefined> => {
     switch (dialog.what) {
@@ -179,14 +181,14 @@ function Edit({ dialog, onDone, onClose }: { dialog: Dialog; onDone: (made?: Sec
       go={words.dialogs[dialog.what].go}
       look={dialog.what === 'remove' ? 'danger' : 'main'}
       busy={action.busy}
-      problem={action.problem}
+      problem={wrongUrl ? undefined : action.problem}
       disabled={disabled[dialog.what]}
       onClose={onClose}
       onGo={() => void action.run(async () => onDone(await send())).then((done) => done && onClose())}
     >
       {(dialog.what === 'add' || dialog.what === 'edit') && (
         <>
-          <Field label={words.url} value={url} onChange={setUrl} max={2000} auto />
+          <Field label={words.url} value={url} onChange={setUrl} error={wrongUrl} max={2000} auto />
           <Types isAll={isAll} setAll={setAll} types={types} setTypes={setTypes} />
         </>
       )}

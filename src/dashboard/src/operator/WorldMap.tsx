@@ -2,7 +2,7 @@ import { feature } from 'topojson-client';
 import type { GeometryCollection, Topology } from 'topojson-specification';
 import world from 'world-atlas/countries-110m.json';
 import { format } from '../format';
-import { texts } from '../texts';
+import { texts } from './pageTexts';
 
 const topology = world as unknown as Topology<{ countries: GeometryCollection<{ name: string }> }>;
 const lands = feature(topology, topology.objects.countries).features;

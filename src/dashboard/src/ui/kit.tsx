@@ -391,6 +391,34 @@ export function Segments({
   );
 }
 
+/** What is changed at once. While the change runs, the switch keeps the focus, which a disabled one would lose. */
+export function Switch({
+  isOn,
+  isBusy,
+  onChange,
+  children,
+}: {
+  isOn: boolean;
+  isBusy: boolean;
+  onChange: (on: boolean) => void;
+  children: ReactNode;
+}) {
+  return (
+    <label className="switch">
+      <input
+        type="checkbox"
+        role="switch"
+        className="visually-hidden"
+        checked={isOn}
+        aria-disabled={isBusy}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      <span className="track" aria-hidden="true" />
+      {children}
+    </label>
+  );
+}
+
 type Notification = { id: number; text: string; undo?: () => void };
 let current: Notification[] = [];
 let count = 0;
