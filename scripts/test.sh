@@ -14,7 +14,7 @@ FILTER=''                                # the filter of this run, or nothing
 declare -A SUITES=() STARTED=()          # by process ID: the suite, and when it started
 
 cmd_test() {
-  local repeat='' installing suites round folders=()
+  local repeat='' installing restoring suites round folders=()
   while [ $# -gt 0 ]; do
     case $1 in
       --repeat)
@@ -32,10 +32,13 @@ cmd_test() {
   exec 6>"$TEST/lock"
   flock -n 6 || { say "… waiting for another ./dev test"; flock 6; }
   find "$TEST" -mindepth 1 ! -name lock -delete
-  # The packages are installed while the code is built: one waits for the network, the other uses the processors.
+  # Packages are installed while the code is built: one waits for the network, the other uses the processors.
   start_child need_test_packages
   installing=${CHILDREN[-1]}
+  start_child restore >/dev/null 2>&1
+  restoring=${CHILDREN[-1]}
   build_pages
+  while kill -0 "$restoring" 2>/dev/null; do pause 0.2; done
   build all
   while kill -0 "$installing" 2>/dev/null; do pause 0.2; done
   # If it failed, this tries again and reports why.
