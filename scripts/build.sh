@@ -28,6 +28,11 @@ build() {
   exec 7>&-
 }
 
+# Downloads the packages that `build all` needs, if it will build. A failure is left to the build, which reports it.
+restore() {
+  built "$STATE/built-all" src sql tests || dotnet restore LicenseFunctions.sln -p:Configuration=Release -v q -nologo -nodeReuse:false
+}
+
 # The next build of the app copies the pages into its output. Without Node.js the app has no pages.
 build_pages() {
   local now

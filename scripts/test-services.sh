@@ -21,11 +21,12 @@ need_test_packages() {
 start_test_database() {
   leave_cluster
   # The data is deleted at the end of the run, so it does not have to survive a crash. Without "autovacuum = off", PostgreSQL would start a
-  # process in each of the hundreds of databases once a minute.
+  # process in each of the hundreds of databases once a minute. A test and its backend may open 40 connections.
   CLUSTER_CONF="fsync = off
 synchronous_commit = off
 full_page_writes = off
-autovacuum = off"
+autovacuum = off
+max_connections = 500"
   THROW_AWAY=yes
   enter_cluster "$(reachable_folder test-postgres "$STATE")" --no-sync
   TEST_DATABASE_URL=$(cluster_url "$CLUSTER")

@@ -4,13 +4,17 @@
 
 TEST=$STATE/test
 RESULTS=$TEST                            # results of this run; with --repeat, one folder per run
-LONGEST_FIRST=(LicenseFunctions.Tests dashboard dev format StandaloneHost.Tests)
+LONGEST_FIRST=(LicenseFunctions.Tests dashboard clients dev Infrastructure.Tests Simulation FunctionsHost.Tests)
+# Suites, and tests of a C# suite for each processor, that run at the same time: more than the usual two processors, because each of them
+# often waits for a lock, a process or a time limit.
+AT_ONCE=3
+THREADS=2x
 SUITE_LIMIT=30m                          # a suite that hangs fails; its log names the tests that run for more than two minutes
 FILTER=''                                # the filter of this run, or nothing
 declare -A SUITES=() STARTED=()          # by process ID: the suite, and when it started
 
 cmd_test() {
-  local repeat='' installing suites round folders=()
+  local repeat='' installing restoring suites round folders=()
   while [ $# -gt 0 ]; do
     case $1 in
       --repeat)
@@ -28,10 +32,13 @@ cmd_test() {
   exec 6>"$TEST/lock"
   flock -n 6 || { say "… waiting for another ./dev test"; flock 6; }
   find "$TEST" -mindepth 1 ! -name lock -delete
-  # The packages are installed while the code is built: one waits for the network, the other uses the processors.
+  # Packages are installed while the code is built: one waits for the network, the other uses the processors.
   start_child need_test_packages
   installing=${CHILDREN[-1]}
+  start_child restore >/dev/null 2>&1
+  restoring=${CHILDREN[-1]}
   build_pages
+  while kill -0 "$restoring" 2>/dev/null; do pause 0.2; done
   build all
   while kill -0 "$installing" 2>/dev/null; do pause 0.2; done
   # If it failed, this tries again and reports why.
@@ -55,7 +62,7 @@ cmd_test() {
   fi
 }
 
-# run_suites SUITE…: runs two at a time; their results are in $RESULTS
+# run_suites SUITE…: runs $AT_ONCE at a time; their results are in $RESULTS
 run_suites() {
   local began=$SECONDS suite
   export TEST_LOGS=$RESULTS/logs          # the logs of the tests' backends, and the secrets that they must not contain
@@ -63,10 +70,12 @@ run_suites() {
   export DOTNET_EnableWriteXorExecute=0   # saves 10 % of the CPU time of a start: less memory is mapped twice
   # Saves up to 26 %: an idle thread sleeps immediately, as in the backend, instead of spinning first.
   export DOTNET_ThreadPool_UnfairSemaphoreSpinLimit=0
+  # Otherwise each ASP.NET Core server of a test watches all folders of the project for a changed appsettings.json.
+  export DOTNET_hostBuilder__reloadConfigOnChange=false
   mkdir -p "$TEST_LOGS"
-  say "… running $# suites, two at a time"
+  say "… running $# suites, $AT_ONCE at a time"
   for suite; do
-    [ "${#SUITES[@]}" -lt 2 ] || await_a_suite
+    [ "${#SUITES[@]}" -lt "$AT_ONCE" ] || await_a_suite
     start_child run_to_file "$suite" "$FILTER"
     SUITES[${CHILDREN[-1]}]=$suite STARTED[${CHILDREN[-1]}]=$SECONDS
   done
@@ -88,7 +97,7 @@ suite_command() {
   local folder=tests/$1 filter=$2
   if [ -f "$folder/$1.csproj" ]; then
     grep -q xunit "$folder/$1.csproj" || return 1
-    printf '%s\n' dotnet "$folder/bin/Release/net10.0/$1.dll" --no-ansi --progress off \
+    printf '%s\n' dotnet "$folder/bin/Release/net10.0/$1.dll" --no-ansi --progress off --max-threads "$THREADS" \
       --long-running 120 --results-directory "$RESULTS" --report-xunit-junit --report-xunit-junit-filename "$1.xml"
     [ -z "$filter" ] || printf '%s\n' --filter-method "*$filter*"
   else

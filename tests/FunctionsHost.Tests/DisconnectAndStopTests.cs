@@ -200,7 +200,7 @@ public sealed class DisconnectAndStopTests(PostgresFixture postgres) : IAsyncLif
         {
             while (await database.QueryAsync<int>(
                 "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") != waiters)
-                Canceled.ThrowIfCancellationRequested();
+                await Task.Delay(20, Canceled);
         }
 
         public Task ReleaseAsync() => transaction.CommitAsync(Canceled);

@@ -137,7 +137,7 @@ public sealed class TimerTests(LeaseDatabase database) : IClassFixture<LeaseData
         await using var worker = await RunningWorker.StartAsync(Builder(Yearly));
         var posted = PostAsync(worker, "Tick");
         while (await database.ReadAsync<long>("select count(*) from pg_stat_activity where query like 'update timer_leases%'") == 0)
-            await Task.Yield();
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         Assert.Equal(0, ticks.Count);
 
         await database.ExecuteAsync("update timer_leases set lease_until = now()");

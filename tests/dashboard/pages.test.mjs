@@ -152,25 +152,35 @@ async function goTo(page, path) {
   await waitUntilLoaded(page);
 }
 
+/** Shows the page again in the other color scheme, without a load of the document. */
+async function assertNoShiftInOtherScheme(page, what, path, isDark) {
+  const colorScheme = isDark ? 'light' : 'dark';
+  await page.emulateMedia({ colorScheme });
+  await goTo(page, '/nowhere');
+  await goTo(page, path);
+  await assertNoLayoutShift(page, `${what}, ${colorScheme}`);
+  await page.emulateMedia({ colorScheme: isDark ? 'dark' : 'light' });
+}
+
 for (const [name, as, path] of all) {
   test(`page ${name}: accessible, tidy, no layout shift, no policy violation`, async () => {
     // One load for each order of the answers. Those of customers arrive on a phone in the other order, too, in texts.test.mjs.
     for (const [how, options] of [
       ['wide', { answers: 'first' }],
-      ['tablet', { answers: 'first', size: tablet }],
       ['phone', { answers: 'last', size: phone, dark: true }],
     ]) {
       const page = await open(browser, backend, { as, path, ...options });
       await assertNoLayoutShift(page, `${name} ${how}`);
-      await (how === 'tablet' ? assertAccessibleInView : assertAccessibleInSchemes)(page, `${name} ${how}`);
+      await assertAccessibleInSchemes(page, `${name} ${how}`);
       await assertTidy(page, `${name} ${how}`);
       await takeScreenshots(page, `${name}-${how}`);
-      if (as === people.operator) {
-        // In the other color scheme, too: without a load of the document.
-        await page.emulateMedia({ colorScheme: options.dark ? 'light' : 'dark' });
-        await goTo(page, '/nowhere');
-        await goTo(page, path);
-        await assertNoLayoutShift(page, `${name} ${how}, ${options.dark ? 'light' : 'dark'}`);
+      if (as === people.operator) await assertNoShiftInOtherScheme(page, `${name} ${how}`, path, options.dark);
+      if (how === 'wide') {
+        await page.setViewportSize(tablet);
+        await assertAccessibleInView(page, `${name} tablet`);
+        await assertTidy(page, `${name} tablet`);
+        await takeScreenshots(page, `${name}-tablet`);
+        await assertNoShiftInOtherScheme(page, `${name} tablet`, path, false);
       }
       await close(page);
     }

@@ -44,7 +44,9 @@ internal static class Routes
         Add("setup_tokens.get", "GET", "/v3/vault/setup-tokens/{id}", call => call.Account.SetupToken(call.Id));
         Add("payment_tokens.create", "POST", "/v3/vault/payment-tokens", call => call.Account.CreateToken(Body(call)), 201, Vault);
         Add("payment_tokens.delete", "DELETE", "/v3/vault/payment-tokens/{id}", Empty(call => call.Account.DeleteToken(call.Id)), 204);
-        app.MapGet(standIn.Webhooks.CertificatePath, () => Results.Text(standIn.Webhooks.CertificatePem, "application/x-pem-file"));
+        app.MapGet(Webhooks.CertificatesPath + "{name}", (string name) => standIn.Webhooks.Certificate(name) is { } certificate
+            ? Results.Text(certificate, "application/x-pem-file")
+            : Results.NotFound());
         app.MapGet("/agreements/approve", (string approval_session_id) => Page(standIn, approval_session_id));
         app.MapPost("/agreements/approve", async (HttpRequest request) => Approve(standIn, await request.ReadFormAsync()));
     }

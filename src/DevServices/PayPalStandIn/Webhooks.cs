@@ -10,7 +10,11 @@ namespace PayPalStandIn;
 /// <summary>Sends events with PayPal's signature.</summary>
 public sealed class Webhooks : WebhookSender
 {
-    private readonly RSA key = RSA.Create(2048);
+    /// <summary>The folder of the certificates.</summary>
+    public const string CertificatesPath = "/v1/notifications/certs/";
+
+    // Made by the first signature or request: it takes longer than all other work of the start.
+    private readonly Lazy<SigningKey> key;
     private readonly StandInOptions options;
     private readonly Account account;
 
@@ -19,16 +23,11 @@ public sealed class Webhooks : WebhookSender
     {
         (this.options, this.account) = (options, account);
         var now = clock.GetUtcNow();
-        var request = new CertificateRequest(
-            "CN=messageverificationcerts.paypal.com", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddYears(1));
-        CertificatePem = certificate.ExportCertificatePem();
-        CertificatePath = $"/v1/notifications/certs/CERT-{certificate.Thumbprint}";
+        key = new(() => SigningKey.Make(now));
     }
 
-    public string CertificatePem { get; }
-
-    public string CertificatePath { get; }
+    /// <returns>The certificate of that name as PEM, or null.</returns>
+    public string? Certificate(string name) => name == key.Value.CertificateName ? key.Value.CertificatePem : null;
 
     /// <summary>The headers with which PayPal would send the body to this webhook.</summary>
     public IReadOnlyDictionary<string, string> Sign(string body, string? webhookId = null)
@@ -36,7 +35,7 @@ public sealed class Webhooks : WebhookSender
         var id = Guid.NewGuid().ToString();
         var time = Clock.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         var crc = Crc32.HashToUInt32(Encoding.UTF8.GetBytes(body)).ToString(CultureInfo.InvariantCulture);
-        var signed = key.SignData(
+        var signed = key.Value.Rsa.SignData(
             Encoding.UTF8.GetBytes($"{id}|{time}|{webhookId ?? options.WebhookId}|{crc}"), HashAlgorithmName.SHA256,
             RSASignaturePadding.Pkcs1);
         return new Dictionary<string, string>
@@ -44,7 +43,7 @@ public sealed class Webhooks : WebhookSender
             ["PAYPAL-TRANSMISSION-ID"] = id,
             ["PAYPAL-TRANSMISSION-TIME"] = time,
             ["PAYPAL-TRANSMISSION-SIG"] = Convert.ToBase64String(signed),
-            ["PAYPAL-CERT-URL"] = new Uri(account.Address(), CertificatePath).ToString(),
+            ["PAYPAL-CERT-URL"] = new Uri(account.Address(), CertificatesPath + key.Value.CertificateName).ToString(),
             ["PAYPAL-AUTH-ALGO"] = "SHA256withRSA",
         };
     }
@@ -52,7 +51,8 @@ public sealed class Webhooks : WebhookSender
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        key.Dispose();
+        if (key.IsValueCreated)
+            key.Value.Rsa.Dispose();
     }
 
     protected override string BodyOf(string eventId)
@@ -62,4 +62,16 @@ public sealed class Webhooks : WebhookSender
     }
 
     protected override IReadOnlyDictionary<string, string> Headers(string body) => Sign(body);
+
+    private sealed record SigningKey(RSA Rsa, string CertificatePem, string CertificateName)
+    {
+        public static SigningKey Make(DateTimeOffset now)
+        {
+            var rsa = RSA.Create(2048);
+            var request = new CertificateRequest(
+                "CN=messageverificationcerts.paypal.com", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+            using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddYears(1));
+            return new SigningKey(rsa, certificate.ExportCertificatePem(), $"CERT-{certificate.Thumbprint}");
+        }
+    }
 }

@@ -16,10 +16,11 @@ public abstract class StandInServer : IAsyncDisposable
     protected StandInServer(string url, WebhookSender webhooks)
     {
         this.webhooks = webhooks;
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseUrls(url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
-        builder.Services.AddCors();
+        // Without settings of the environment or of files: the address and the options are all that it has.
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseKestrelCore().UseUrls(url).UseShutdownTimeout(TimeSpan.FromSeconds(1));
+        builder.Services.AddRoutingCore().AddCors();
         App = builder.Build();
     }
 

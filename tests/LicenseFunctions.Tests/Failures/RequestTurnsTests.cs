@@ -56,6 +56,7 @@ public sealed class RequestTurnsTests(PostgresFixture postgres)
         {
             if (requests.Find(request => request.IsCompleted) is { } answered)
                 Assert.Fail($"{(await answered).Status} {(await answered).Body} {app.Log}");
+            await Task.Delay(20, Stop);
         }
 
         var (status, body, _) = await app.GetAsync("/api/v1/payment-methods", other);

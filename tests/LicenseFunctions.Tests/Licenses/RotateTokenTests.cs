@@ -57,7 +57,7 @@ public sealed class RotateTokenTests(PostgresFixture postgres)
         var rotated = RotateAsync(scene, null);
         while (await scene.Database.QueryAsync<int>(
             "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
-            await Task.Yield();
+            await Task.Delay(20, LicenseScene.Stop);
         await transaction.CommitAsync(LicenseScene.Stop);
 
         Assert.Equal(new DateTimeOffset(2090, 1, 1, 0, 0, 0, TimeSpan.Zero), (await rotated).Value.ExpiresAt);

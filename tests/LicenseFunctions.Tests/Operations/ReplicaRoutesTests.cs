@@ -118,19 +118,25 @@ public sealed class ReplicaRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     /// <summary>Reads the metrics, which are written every few seconds, until this one is not 0.</summary>
     private static async Task UntilCountedAsync(RunningApp app, string metric)
     {
-        string metrics;
-        do
+        var metrics = await app.Client.GetStringAsync("/metrics", Stop);
+        while (metrics.Contains($"\n{metric} 0\n", StringComparison.Ordinal))
+        {
+            await Task.Delay(100, Stop);
             metrics = await app.Client.GetStringAsync("/metrics", Stop);
-        while (metrics.Contains($"\n{metric} 0\n", StringComparison.Ordinal));
+        }
+
         Assert.Contains($"\n{metric} ", metrics, StringComparison.Ordinal);
     }
 
     private static async Task UntilReadyAsync(RunningApp app, bool warns)
     {
-        string answer;
-        do
+        var answer = await app.Client.GetStringAsync("/readyz", Stop);
+        while (answer.Contains("warning: " + Warning, StringComparison.Ordinal) != warns)
+        {
+            await Task.Delay(100, Stop);
             answer = await app.Client.GetStringAsync("/readyz", Stop);
-        while (answer.Contains("warning: " + Warning, StringComparison.Ordinal) != warns);
+        }
+
         Assert.StartsWith("ready", answer, StringComparison.Ordinal);
     }
 }

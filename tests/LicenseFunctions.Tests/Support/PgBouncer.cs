@@ -49,7 +49,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             MaxPoolSize = 20,
         }.ConnectionString);
         while (!process.HasExited && !await AnswersAsync(port.Number))
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         return !process.HasExited ? pooler : throw new InvalidOperationException("pgbouncer did not start.");
     }
 

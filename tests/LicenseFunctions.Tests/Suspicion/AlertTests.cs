@@ -445,7 +445,7 @@ public sealed class AlertTests(PostgresFixture postgres)
                 review = scene.Review.RunAsync(alert, new AlertReview("RESOLVED", "Looked at"), Operator, Stop);
                 while (await scene.Database.QueryAsync<int>(
                     "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0)
-                    await Task.Yield();
+                    await Task.Delay(20, token);
                 await AlertStore.AppealAsync(
                     connection, license, Assert.Single(await SuspensionStore.OpenAsync(connection, license, token)), "It is my laptop",
                     owner, scene.Usage.Time.GetUtcNow().UtcDateTime, token);

@@ -59,7 +59,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         {
             broker.Send(Queue, Enumerable.Range(0, 25).Select(i => scene.Record(license, secondsAgo: round * 25 + i)));
             while (await CountAsync() <= round * 25)
-                Canceled.ThrowIfCancellationRequested();
+                await Task.Delay(20, Canceled);
             broker.ExpireLocks(Queue);
             if (round % 2 == 1)
             {
@@ -83,10 +83,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         await scene.Database.ExecuteAsync("alter table license_usage_log rename to license_usage_log_away");
         broker.Send(Queue, scene.Record(license));
         while (!app.Log.Contains("the next attempt for this batch is in", StringComparison.Ordinal))
-        {
-            Canceled.ThrowIfCancellationRequested();
-            await scene.Database.QueryAsync<int>("select 1");
-        }
+            await Task.Delay(20, Canceled);
 
         await scene.Database.ExecuteAsync("alter table license_usage_log_away rename to license_usage_log");
         await broker.EmptyAsync(Queue, Canceled);
@@ -230,7 +227,7 @@ public sealed class UsageQueueTests(PostgresFixture postgres) : IAsyncLifetime
         foreach (var message in messages.Concat(messages.Take(5)).Append(scene.Record(license, secondsAgo: 9999)))
             await sender.SendAsync(new Message { BodySection = new Data { Binary = Encoding.UTF8.GetBytes(message) } });
         while (await CountAsync() < 201)
-            Canceled.ThrowIfCancellationRequested();
+            await Task.Delay(20, Canceled);
         await connection.CloseAsync();
         await scene.SumAsync();
 

@@ -180,7 +180,7 @@ public sealed class LicenseChangesTests(PostgresFixture postgres)
         // A poll starts from the oldest running transaction of all databases of the server, so wait for the other ones.
         var done = await scene.Database.QueryAsync<string>("select pg_current_xact_id()::text");
         while (!await scene.Database.QueryAsync<bool>("select pg_snapshot_xmin(pg_current_snapshot()) > @done::xid8", new { done }))
-            LicenseScene.Stop.ThrowIfCancellationRequested();
+            await Task.Delay(20, LicenseScene.Stop);
         await RequireCachedAsync(scene);
         return scene;
     }

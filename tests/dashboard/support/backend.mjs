@@ -105,13 +105,16 @@ function demoDatabase(server) {
     const [, , pid, start] = other.split('_');
     if (startOf(pid) !== start) psql(server, `drop database if exists ${other}`);
   }
-  psql(server, `create database ${name}`);
+  const own = `${name}_${process.pid}`;
+  psql(server, `create database ${own}`);
   for (const command of ['migrate', 'demo-data'])
     execFileSync('dotnet', [built('src/LicenseTool/bin/Release/net10.0/licensectl.dll'), command], {
-      env: { ...process.env, DATABASE_URL: inDatabase(server, name), AUTH_SIGNING_KEY: randomBytes(32).toString('base64') },
+      env: { ...process.env, DATABASE_URL: inDatabase(server, own), AUTH_SIGNING_KEY: randomBytes(32).toString('base64') },
       stdio: 'pipe',
     });
-  return name;
+  // Two files run at the same time, and both may find none.
+  psql(server, `do $$ begin alter database ${own} rename to ${name}; exception when duplicate_database then null; end $$`);
+  return psql(server, `select datname from pg_database where datname = '${own}'`) || name;
 }
 
 export class Backend {

@@ -110,7 +110,7 @@ public sealed class ReadReplicaTests(PostgresFixture postgres) : IAsyncLifetime
         await using (var connection = new NpgsqlConnection(replica.Address("licensing")))
         {
             while (await connection.ExecuteScalarAsync<bool>("select exists (select from pg_stat_wal_receiver)"))
-                await Task.Yield();
+                await Task.Delay(20, Stop);
         }
 
         await AddNoteAsync();
@@ -258,9 +258,13 @@ public sealed class ReadReplicaTests(PostgresFixture postgres) : IAsyncLifetime
     // Until it answers and has replayed the primary's position promptly: a busy machine may need several readings.
     private static async Task UntilUsableAsync(DatabaseSources sources, LicenseDatabase database)
     {
-        do
+        while (true)
+        {
             await CheckAsync(sources, database);
-        while (!sources.Replica!.CanRead(latest: true));
+            if (sources.Replica!.CanRead(latest: true))
+                return;
+            await Task.Delay(20, Stop);
+        }
     }
 
     private static Task CheckAsync(DatabaseSources sources, LicenseDatabase database) => sources.Replica!.CheckAsync(database, Stop);
@@ -295,7 +299,7 @@ public sealed class ReadReplicaTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var connection = new NpgsqlConnection(replica.Address("licensing"));
         while (!await connection.ExecuteScalarAsync<bool>("select exists (select from pg_stat_activity where wait_event = 'PgSleep')"))
-            await Task.Yield();
+            await Task.Delay(20, Stop);
     }
 
     private async Task OnReplicaAsync(string sql)

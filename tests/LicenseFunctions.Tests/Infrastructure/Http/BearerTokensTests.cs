@@ -15,11 +15,11 @@ using Xunit;
 namespace LicenseFunctions.Tests.Infrastructure.Http;
 
 /// <summary>Tokens of an OIDC authority that serves its discovery document and keys over HTTP, as a real one does.</summary>
-public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
+public sealed class BearerTokensTests : IAsyncLifetime
 {
     private const string Audience = "license-functions";
 
-    private readonly RSA key = RSA.Create(2048);
+    private static readonly RSA Key = RSA.Create(2048); // one for all tests: making it takes longer than a test
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 9, 1, 12, 0, 0, TimeSpan.Zero));
     private WebApplication authority = null!;
     private BearerTokens tokens = null!;
@@ -32,7 +32,7 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
         builder.Logging.ClearProviders();
         authority = builder.Build();
         authority.Urls.Add("http://127.0.0.1:0");
-        var published = JsonWebKeyConverter.ConvertFromRSASecurityKey(new RsaSecurityKey(key.ExportParameters(false)));
+        var published = JsonWebKeyConverter.ConvertFromRSASecurityKey(new RsaSecurityKey(Key.ExportParameters(false)));
         authority.MapGet("/.well-known/openid-configuration", () => Results.Json(new { issuer, jwks_uri = issuer + "/keys" }));
         authority.MapGet(
             "/keys", () => Results.Json(new { keys = new[] { new { kty = "RSA", use = "sig", n = published.N, e = published.E } } }));
@@ -42,8 +42,6 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
     }
 
     public async ValueTask DisposeAsync() => await authority.DisposeAsync();
-
-    public void Dispose() => key.Dispose();
 
     [Fact]
     public async Task Read_ATokenOfTheAuthority_IsACaller()
@@ -70,7 +68,7 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Read_ThePublicKeyUsedAsASharedSecret_IsRefused()
     {
-        var secret = new SymmetricSecurityKey(key.ExportSubjectPublicKeyInfo());
+        var secret = new SymmetricSecurityKey(Key.ExportSubjectPublicKeyInfo());
 
         Assert.Null(await ReadAsync(Token(signedWith: new SigningCredentials(secret, SecurityAlgorithms.HmacSha256))));
     }
@@ -177,6 +175,6 @@ public sealed class BearerTokensTests : IAsyncLifetime, IDisposable
             Audience = audience,
             Claims = new Dictionary<string, object> { ["sub"] = (user ?? Guid.NewGuid()).ToString(), ["role"] = roles ?? role },
             Expires = time.GetUtcNow().UtcDateTime.AddHours(1),
-            SigningCredentials = signedWith ?? new SigningCredentials(new RsaSecurityKey(key), SecurityAlgorithms.RsaSha256),
+            SigningCredentials = signedWith ?? new SigningCredentials(new RsaSecurityKey(Key), SecurityAlgorithms.RsaSha256),
         });
 }
