@@ -97,8 +97,8 @@ public sealed class CustomerTasksTests
         a new price                  | -                | AgreeToPrice     | AgreeToPrice     | AgreeToPrice
         off                          | -                | RenewManually    | RenewInGrace     | RenewExpired
         off, declined                | -                | RenewManually    | RenewInGrace     | RenewExpired
-        off, nothing pays            | -                | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod
-        off, empty wallet            | -                | AddMoney         | AddMoney         | AddMoney
+        off, nothing pays            | SetUpRenewal     | AddPaymentMethod | AddPaymentMethod | AddPaymentMethod
+        off, empty wallet            | SetUpRenewal     | AddMoney         | AddMoney         | AddMoney
         off, no price                | -                | EndsForGood      | EndsForGood      | EndsForGood
         off, a new price             | -                | AgreeToPrice     | AgreeToPrice     | AgreeToPrice
         the master left              | -                | EndsForGood      | EndsForGood      | EndsForGood
@@ -194,8 +194,6 @@ public sealed class CustomerTasksTests
         { "new, manual", Fine with { IsUnused = true, Renewal = Renewed(7.1, "off") }, "ConnectEa SetUpRenewal" },
         { "new, manual, soon", Fine with { IsUnused = true, Renewal = Renewed(7, "off") }, "ConnectEa RenewManually" },
         { "new, unpaid", Fine with { IsUnused = true, Renewal = Renewed(20, "off, nothing pays") }, "ConnectEa SetUpRenewal" },
-        { "used, manual", Fine with { Renewal = Renewed(20, "off") }, "" },
-        { "used, unpaid", Fine with { Renewal = Renewed(20, "off, nothing pays") }, "SetUpRenewal" },
         { "new, manual, no price", Fine with { IsUnused = true, Renewal = Renewed(20, "off, no price") }, "ConnectEa" },
         { "new, nothing pays", Fine with { IsUnused = true, Renewal = Renewed(20, "nothing pays") }, "ConnectEa AddPaymentMethod" },
         { "a question", Fine with { QuestionId = Alert }, "AnswerAlert" },
