@@ -144,6 +144,8 @@
 \ir installation/migration.psql
 \set migration 0086_rank_of_alerts
 \ir installation/migration.psql
+\set migration 0089_dead_letters_not_drained
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -183,6 +183,7 @@ public sealed partial class MailTemplatesTests
     [InlineData("RENEWALS_FAILING", "", "/app/renewals/upcoming", "View the renewals")]
     [InlineData("TIMER_LATE", "RunRenewals", "/app/system#timer-RunRenewals", "View the timer")]
     [InlineData("DEAD_LETTERS", "", "/app/system#quarantine", "View the quarantine")]
+    [InlineData("DEAD_LETTERS_NOT_DRAINED", "", "/app/system#work", "View the queue")]
     [InlineData("MAILS_DEAD", "", "/app/system#given-up", "View the mails")]
     [InlineData("WEBHOOK_CALLS_DEAD", "", "/app/system#given-up", "View the calls")]
     [InlineData("WEBHOOK_DISABLED", "e-1", "/app/webhooks", "View the endpoint")]
