@@ -10,14 +10,19 @@ internal static class PersonCommands
 {
     public static Command CreateExport()
     {
-        var (database, user, by) = (new DatabaseOption(), User(), By());
-        var command = new Command("export", "Prints all data about a person as JSON; the export is audited") { database, user, by };
+        var (database, user, by, yes) = (new DatabaseOption(), User(), By(), Confirmation.Yes("the export"));
+        var command = new Command("export", "Prints all data about a person as JSON; the export is audited") { database, user, by, yes };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
             var store = new PersonStore(new LicenseDatabase(source));
             if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
                 return await UnknownAsync();
+            var person = arguments.GetRequiredValue(user);
+            if (!arguments.GetValue(yes) && !await Confirmation.IsGivenAsync(
+                $"This prints all data about {person}: the account, licenses, devices, usage, payments and mails.", person,
+                "Nothing was exported."))
+                return 1;
             await using var output = Console.OpenStandardOutput();
             await PersonExport.WriteAsync(
                 output, userId, store.ExportAsync(userId, Actor.Operator(arguments.GetValue(by)), cancellationToken), cancellationToken);
@@ -29,7 +34,6 @@ internal static class PersonCommands
     public static Command CreateErase()
     {
         var (database, user, by) = (new DatabaseOption(), User(), By());
-        by.Required = true;
         var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
         var yes = Confirmation.Yes("the erasure");
         var command = new Command(
@@ -72,5 +76,5 @@ internal static class PersonCommands
 
     private static Option<string> User() => new("--user") { Description = "The person's user_id or mail address", Required = true };
 
-    internal static Option<Guid?> By() => new("--by") { Description = "The operator's user_id, for the audit log" };
+    internal static Option<Guid?> By() => new("--by") { Description = "Your user_id, as an operator, for the audit log", Required = true };
 }
