@@ -27,7 +27,7 @@ attempt() {
   local child=${CHILDREN[-1]}
   tick 5 still "$what" "$began"
   wait "$child" || code=$?
-  kill -TERM -- "-$child" 2>/dev/null || true   # what it has started and left: the compiler server of a build
+  kill -TERM -- "-$child" 2>/dev/null || true   # what the command left running, such as a compiler server
   stop_ticking
   unset 'CHILDREN[-1]'
   FAILED=no

@@ -163,7 +163,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         returning suspension_id
         """;
 
-    // When a reinstatement is undone, the open appeal against the earlier suspension is about the new one.
+    // Moves the appeal against an earlier suspension for the same cause to the new one if its alert is still open, for example when a
+    // reinstatement is undone.
     private const string MoveAppeal = """
         update license_appeals set suspension_id = @suspensionId
         where appeal_id = (

@@ -46,7 +46,8 @@ public sealed record RenewalReply(
         RenewalStatus.NeedsAuthentication =>
             "The bank requires the customer to confirm this payment. Nothing is charged until then.",
         RenewalStatus.AwaitingConsent =>
-            "Only the customer can agree to the increased price, on the license's page or with the link in our email, if they have it.",
+            "Only the customer can agree to the increased price, on the license's Renewals page. If they got our email about it, its link "
+            + "works, too.",
         RenewalStatus.PaymentNeeded =>
             "No saved card can pay this amount, and the wallet balance is too low. The customer must save a card or add money.",
         _ => null,
@@ -70,7 +71,8 @@ public sealed record RenewalReply(
         RenewalStatus.NeedsAuthentication =>
             ("authentication_needed", "The bank requires you to confirm this payment. Nothing is charged until you do."),
         RenewalStatus.AwaitingConsent =>
-            ("consent_needed", "The price has increased. Agree to it on the license's page or with the link in our email, if you have it."),
+            ("consent_needed",
+                "The price has increased. Agree to it on the license's Renewals page. If you got our email about it, its link works, too."),
         RenewalStatus.PaymentNeeded =>
             ("payment_needed", "No saved card can pay this amount, and the wallet balance is too low. Save a card or add money."),
         RenewalStatus.NotRenewable =>
