@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Operations;
 using Npgsql;
@@ -52,7 +53,8 @@ internal static class PersonCommands
             try
             {
                 if (!arguments.GetValue(yes) && !await Confirmation.IsGivenAsync(
-                    $"This erases: {await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken)}",
+                    $"This erases {await store.AddressAsync(userId, cancellationToken)}:\n"
+                    + Rows(JsonNode.Parse(await store.PreviewErasureAsync(userId, operatorId, why, cancellationToken))!),
                     arguments.GetRequiredValue(user), "Nothing was erased."))
                     return 1;
 
@@ -68,6 +70,12 @@ internal static class PersonCommands
         return command;
     }
 
+    private static string Rows(JsonNode preview) => string.Join(
+        '\n',
+        preview["rows"]!.AsObject().Where(table => (long)table.Value! > 0).OrderBy(table => table.Key, StringComparer.Ordinal)
+            .Select(table => $"  {table.Key}: {table.Value}")
+            .Append($"Kept, as the law requires: {preview["kept"]!["invoices"]} invoices"));
+
     private static async Task<int> UnknownAsync()
     {
         await Console.Error.WriteLineAsync("There is no such user.");
@@ -76,5 +84,17 @@ internal static class PersonCommands
 
     private static Option<string> User() => new("--user") { Description = "The person's user_id or mail address", Required = true };
 
-    internal static Option<Guid?> By() => new("--by") { Description = "Your user_id, as an operator, for the audit log", Required = true };
+    internal static Option<Guid?> By() => new("--by")
+    {
+        Description = "Your user_id, as an operator, for the audit log",
+        Required = true,
+        // The message of the standard parser names a type of .NET.
+        CustomParser = result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && Guid.TryParse(text, out var id))
+                return id;
+            result.AddError("--by is not a user_id. Example: --by 00000000-0000-4000-8000-000000000001");
+            return null;
+        },
+    };
 }

@@ -153,9 +153,10 @@ internal static class ReportCommand
         foreach (var change in changes)
         {
             to.WriteLine($"  {change.Day}  {(change.From is { } from ? $"{from} to {change.To}" : $"{change.To}")}");
-            foreach (var reason in Reasons(change.Gained))
+            // A reason that only changed its points is neither new nor gone.
+            foreach (var reason in Reasons(change.Gained).Except(Reasons(change.Lost)))
                 to.WriteLine($"    new: {reason}");
-            foreach (var reason in Reasons(change.Lost))
+            foreach (var reason in Reasons(change.Lost).Except(Reasons(change.Gained)))
                 to.WriteLine($"    no longer: {reason}");
         }
     }
