@@ -70,14 +70,14 @@ public sealed partial class MailTemplatesTests
     }
 
     [Theory]
-    [InlineData("suspended", "OPERATOR", 30, "Expert advisors that have used the license for more than a day can still manage")]
-    [InlineData("suspended", "EXPIRY", 30, "Your expert advisors can still manage and close their open positions for up to 30 days. They")]
+    [InlineData("suspended", "OPERATOR", 30, "Expert advisors that have used this license for more than a day can still manage")]
+    [InlineData("suspended", "EXPIRY", 30, "and close their open positions, for 30 days from the next license check. They can’t open new ones.")]
     [InlineData("suspended", "FRAUD", 30, "Your expert advisors can no longer trade. Close open positions yourself")]
     [InlineData("suspended", "OPERATOR", 0, "Your expert advisors can no longer trade. Close open positions yourself")]
-    [InlineData("in_grace", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
-    [InlineData("expiring", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
-    [InlineData("period_ended", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
-    [InlineData("refunded", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
+    [InlineData("in_grace", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
+    [InlineData("expiring", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
+    [InlineData("period_ended", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
+    [InlineData("refunded", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
     [InlineData("expiring", null, 0, "Your expert advisors can no longer trade after the license ends. Close open positions yourself")]
     public void Render_OfAnEnd_SaysWhatExpertAdvisorsMayStillDo(string name, string? cause, int days, string expected)
     {
@@ -383,12 +383,13 @@ public sealed partial class MailTemplatesTests
     {
         var confirm = Templates.Render(
             "action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
-        var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
+        var card = Templates.Render(
+            "action_needed", new JsonObject { ["reason"] = "expired_card", ["subscription_id"] = "L-1" }, "https://l.example");
 
         Assert.Equal("Please confirm the payment of your license", confirm.Subject);
         Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
         Assert.Equal("Your license needs a payment method", card.Subject);
-        Assert.Contains("https://l.example/app/payment-methods?add", card.Html, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/payment-methods?add=L-1", card.Html, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -519,6 +520,15 @@ public sealed partial class MailTemplatesTests
             Assert.DoesNotContain(other, part, StringComparison.Ordinal);
         });
     }
+
+    // A stranger who has the password could lift the suspension, too.
+    [Theory]
+    [InlineData("OWNER", true, "The suspension was lifted from your account. If it was not you,")]
+    [InlineData("OWNER", true, "Die Sperre wurde von Ihrem Konto aus aufgehoben. Wenn Sie das nicht waren,", "de")]
+    [InlineData("REINSTATED", false, "lifted from your account")]
+    public void Render_ALiftedSuspension_SaysThatTheCustomerLiftedIt(string how, bool isSaid, string words, string language = "en") =>
+        Assert.Equal(isSaid, Templates.Render("reinstated", new JsonObject { ["how"] = how }, null, language).Text
+            .Contains(words, StringComparison.Ordinal));
 
     [Fact]
     public void Render_LongNameOfAMaster_IsShortenedInTheSubjectOnly()
