@@ -71,7 +71,7 @@ public sealed partial class MailTemplatesTests
 
     [Theory]
     [InlineData("suspended", "OPERATOR", 30, "Expert advisors that have used this license for more than a day can still manage")]
-    [InlineData("suspended", "EXPIRY", 30, "and close their open positions, for 30 days from the next license check. They can’t open new ones.")]
+    [InlineData("suspended", "EXPIRY", 30, "and close their open positions, for 30 days from the next license check. They can’t")]
     [InlineData("suspended", "FRAUD", 30, "Your expert advisors can no longer trade. Close open positions yourself")]
     [InlineData("suspended", "OPERATOR", 0, "Your expert advisors can no longer trade. Close open positions yourself")]
     [InlineData("in_grace", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
