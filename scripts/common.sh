@@ -27,7 +27,7 @@ attempt() {
   local child=${CHILDREN[-1]}
   tick 5 still "$what" "$began"
   wait "$child" || code=$?
-  kill -TERM -- "-$child" 2>/dev/null || true   # what it has started and left: the compiler server of a build
+  kill -TERM -- "-$child" 2>/dev/null || true   # what the command left running, such as a compiler server
   stop_ticking
   unset 'CHILDREN[-1]'
   FAILED=no
@@ -71,6 +71,7 @@ stop_children() {
   for pid in ${CHILDREN[@]+"${CHILDREN[@]}"}; do kill -TERM -- "-$pid" 2>/dev/null || true; done
   for pid in ${CHILDREN[@]+"${CHILDREN[@]}"}; do
     while kill -0 -- "-$pid" 2>/dev/null && [ "$tries" -lt 10 ]; do pause 0.1; tries=$((tries + 1)); done
+    disown "$pid" 2>/dev/null || true             # so that bash doesn't print that it was killed
     kill -KILL -- "-$pid" 2>/dev/null || true
   done
   CHILDREN=()

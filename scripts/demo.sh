@@ -126,7 +126,7 @@ TEXT
                     (at first: no device yet, two devices, in grace, expired, suspended)
 TEXT
   [ -n "$empty" ] || [ -z "$CLUSTER" ] || cat <<TEXT
-  new demo data     ./dev run --data FOLDER, with a new folder: this one keeps what was changed
+  new demo data     ./dev run --port ${address##*:} --data FOLDER, with a new folder: this one keeps what was changed
 TEXT
   printf '\n  Try, in another terminal:\n\n'
   if [ -n "$empty" ]; then try_empty "$address"; else try_demo "$address"; fi

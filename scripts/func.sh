@@ -30,7 +30,7 @@ cmd_func() {
   export DATABASE_URL=$database
   step "migrating the database" licensectl migrate
   if [ -z "$empty" ]; then
-    step "loading demo data" licensectl demo-data
+    step "loading demo data" licensectl demo-data ${CLUSTER:+--yes}
     start_demo_services "$port" "$data"
   fi
   use_locations "$empty"

@@ -47,8 +47,8 @@ function faultOf(tests, result, exitCode, mayBeEmpty) {
   return exitCode !== 0 && result.failed.length === 0 ? `ended with exit code ${exitCode}, although no test failed` : null;
 }
 
-// Terminal colors, and the characters that XML can't contain, also not by reference. Node's reporter writes them as they are in a failure's
-// text.
+// Terminal colors, and the characters that XML can't contain, neither as such nor as a reference. Node's reporter writes them as they are
+// in a failure's text.
 const color = /(?:\x1b|&#(?:x0*1b|0*27);)\[[\d;]*m/gi;
 const notXml = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
 const reference = /&#(?:x([\da-f]+)|(\d+));/gi;

@@ -23,7 +23,7 @@ cmd_run() {
   export DATABASE_URL=$database
   step "migrating the database" licensectl migrate
   if [ -z "$empty" ]; then
-    step "loading demo data" licensectl demo-data
+    step "loading demo data" licensectl demo-data ${CLUSTER:+--yes}
     export DEMO_SIGN_IN_SECRET=${DEMO_SIGN_IN_SECRET:-$(local_key demo-sign-in-secret)}
     start_demo_services "$port" "$data"
   fi

@@ -1,10 +1,15 @@
 # shellcheck shell=bash
 # The default database is that of ./dev run's private cluster, if that is running.
 cmd_tool() {
-  local cluster
+  local cluster data=$STATE
+  if [ "${1:-}" = --data ]; then
+    need_value ~/licenses "$@"
+    data=$(cd "$CALLED_FROM" && realpath -m "$2")
+    shift 2
+  fi
   build run
   use_local_keys
-  cluster=$(reachable_folder postgres "$STATE")
+  cluster=$(reachable_folder postgres "$data")
   if [ -z "${DATABASE_URL:-}" ] && cluster_ready "$cluster"; then
     DATABASE_URL=$(cluster_url "$cluster")
     export DATABASE_URL

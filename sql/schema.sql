@@ -3434,7 +3434,7 @@ CREATE TABLE public.troubles (
     last_seen_at timestamp with time zone NOT NULL,
     opened_at timestamp with time zone,
     told_at timestamp with time zone,
-    CONSTRAINT cause_is_known CHECK ((cause = ANY (ARRAY['RENEWALS_FAILING'::text, 'TIMER_LATE'::text, 'DEAD_LETTERS'::text, 'MAILS_DEAD'::text, 'WEBHOOK_CALLS_DEAD'::text, 'WEBHOOK_DISABLED'::text, 'DISPUTE_UNANSWERED'::text, 'DISPUTE_DUE'::text, 'DISPUTE_MISSED'::text]))),
+    CONSTRAINT cause_is_known CHECK ((cause = ANY (ARRAY['RENEWALS_FAILING'::text, 'TIMER_LATE'::text, 'DEAD_LETTERS'::text, 'DEAD_LETTERS_NOT_DRAINED'::text, 'MAILS_DEAD'::text, 'WEBHOOK_CALLS_DEAD'::text, 'WEBHOOK_DISABLED'::text, 'DISPUTE_UNANSWERED'::text, 'DISPUTE_DUE'::text, 'DISPUTE_MISSED'::text]))),
     CONSTRAINT details_are_an_object CHECK ((jsonb_typeof(details) = 'object'::text)),
     CONSTRAINT told_after_it_was_opened CHECK (((told_at IS NULL) OR (opened_at IS NOT NULL)))
 );

@@ -148,6 +148,8 @@
 \ir installation/migration.psql
 \set migration 0088_alerts_by_refused_device
 \ir installation/migration.psql
+\set migration 0089_dead_letters_not_drained
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -25,7 +25,8 @@ from unnest(array[
     'paul.dubois', 'sara.haddad', 'liam.murphy', 'yuki.tanaka', 'diego.romero',
     'ines.carvalho', 'oskar.nilsson', 'fatima.khan', 'george.papas', 'hana.novak',
     'ivan.petrov', 'julia.santos', 'kofi.mensah', 'lena.fischer', 'marco.ricci',
-    'nadia.benali', 'peter.jansen', 'quynh.tran', 'rosa.moreno', 'samir.patel'
+    'nadia.benali', 'peter.jansen', 'quynh.tran', 'rosa.moreno', 'samir.patel',
+    'tamar.levi', 'uwe.brandt', 'vera.costa'
 ]) with ordinality as subscribers (name, n)
 on conflict do nothing;
 
@@ -56,6 +57,9 @@ from (values
     (18, 'pm_card_visa', '4242', 'visa', interval '27 months'),
     (20, 'pm_card_mastercard', '4444', 'mastercard', interval '11 months'),
     (22, 'pm_card_visa', '4242', 'visa', interval '18 months'),
-    (24, 'pm_card_visa', '4242', 'visa', interval '16 days')
+    (24, 'pm_card_visa', '4242', 'visa', interval '16 days'),
+    (26, 'pm_card_visa', '4242', 'visa', interval '15 months'),
+    (27, 'pm_card_authenticationRequired', '3184', 'visa', interval '22 months'),
+    (28, 'pm_card_mastercard', '4444', 'mastercard', interval '13 months')
 ) as cards (n, payment, last_four, brand, valid)
 on conflict do nothing;

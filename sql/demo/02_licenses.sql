@@ -1,4 +1,5 @@
--- One license per subscriber; together they have every possible state. A token is "demo-" and the first name: demo-nora.
+-- One license per subscriber, and a second one of Tamar, number 29, which must not be older than her account. Together they have every
+-- possible state. A token is "demo-" and the first name: demo-nora; that of the second license is demo-tamar-gold.
 -- No automatic renewal is due at the first start, so that the timers change nothing that the stories of the sign-in page say.
 with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, revoked, revoked_reason) as (values
     (1, 'nora', 201, interval '24 days', true, 'SYNCED', null, null::interval, null),
@@ -27,15 +28,20 @@ with licenses (n, name, master, expires_in, auto_renew, state, paused_reason, re
     (22, 'peter', 201, interval '29 days', true, 'SYNCED', null, null, null),
     (23, 'quynh', 202, interval '8 days', true, 'SYNCED', null, null, null),
     (24, 'rosa', 203, interval '27 days', true, 'SYNCED', null, null, null),
-    (25, 'samir', 205, interval '4 days', true, 'SYNCED', null, null, null)
+    (25, 'samir', 205, interval '4 days', true, 'SYNCED', null, null, null),
+    (26, 'tamar', 201, interval '22 days', true, 'SYNCED', null, null, null),
+    (27, 'uwe', 203, interval '5 days', false, 'SYNCED', null, null, null),
+    (28, 'vera', 201, interval '25 days', true, 'SYNCED', null, null, null),
+    (29, 'tamar-gold', 203, interval '13 days', true, 'SYNCED', null, null, null)
 ),
 made as (
     insert into subscriptions
         (subscription_id, subscriber_id, master_id, state, paused_reason, paused_at, last_sequence_id, last_signal_at, created_at)
-    select ('00000000-0000-4000-8000-000000000' || 300 + n)::uuid, ('00000000-0000-4000-8000-000000000' || 100 + n)::uuid,
+    select ('00000000-0000-4000-8000-000000000' || 300 + n)::uuid,
+           ('00000000-0000-4000-8000-000000000' || 100 + case n when 29 then 26 else n end)::uuid,
            ('00000000-0000-4000-8000-000000000' || master)::uuid, state::subscription_state, paused_reason,
            case when paused_reason is not null then now() - coalesce(revoked, interval '1 day') end,
-           4000 + 37 * n, now() - n * interval '4 minutes', now() - n * interval '7 days' - interval '35 days'
+           4000 + 37 * n, now() - n * interval '4 minutes', now() - least(n, 26) * interval '7 days' - interval '35 days'
     from licenses
     on conflict do nothing
     returning subscription_id
@@ -43,7 +49,7 @@ made as (
 insert into license_tokens
     (token_id, subscription_id, token_hash, is_active, expires_at, created_at, revoked_at, revoked_reason, metadata)
 select ('00000000-0000-4000-8000-000000000' || 400 + n)::uuid, subscription_id, encode(sha256(convert_to('demo-' || name, 'UTF8')), 'hex'),
-       revoked is null, now() + expires_in, now() - n * interval '7 days' - interval '35 days', now() - revoked, revoked_reason,
+       revoked is null, now() + expires_in, now() - least(n, 26) * interval '7 days' - interval '35 days', now() - revoked, revoked_reason,
        jsonb_build_object('auto_renew', auto_renew)
 from licenses
 join made on subscription_id = ('00000000-0000-4000-8000-000000000' || 300 + n)::uuid;
@@ -86,7 +92,8 @@ with renewals_of (n, renewal_type, amount, status, failure_reason, code, ago) as
     (11, 'auto', 49.00, 'applied', null, null, interval '37 days'),
     (18, 'auto', 79.00, 'applied', null, null, interval '37 days'),
     (20, 'manual', 49.00, 'applied', null, null, interval '33 days'),
-    (22, 'auto', 49.00, 'applied', null, null, interval '37 days')
+    (22, 'auto', 49.00, 'applied', null, null, interval '37 days'),
+    (28, 'auto', 49.00, 'applied', null, null, interval '37 days')
 ),
 dated as (
     select r.*, ('00000000-0000-4000-8000-000000000' || 700 + n)::uuid as renewal_id,
@@ -167,6 +174,16 @@ select renewal_id, at
 from dated
 join made using (renewal_id)
 where status = 'applied';
+
+-- A card was charged, too, for the period that Vera's wallet paid: an operator must decide. The mail about
+-- it counts as sent.
+insert into payment_cases
+    (provider, reason, subject, renewal_id, subscription_id, user_id, transaction_id, amount_minor, currency, detail, opened_at,
+     operators_told_at)
+select 'stripe', 'paid_twice', 'pi_demo_28', renewal_id, subscription_id, user_id, 'ch_demo_28', 4900, 'usd',
+       'The period was already paid in another way.', now() - interval '2 days', now() - interval '2 days'
+from renewals where renewal_id = '00000000-0000-4000-8000-000000000728'
+on conflict do nothing;
 
 -- Demo charges don't wait for the first read of the providers' events, because the timer may start days later.
 insert into payment_event_reads (provider, asked_at, asked_every)

@@ -31,7 +31,11 @@ with devices
     (22, 'EA-PETER-1', 622201, 1, '198.51.100.0', 221, 'NL', 'Rotterdam', 51.92, 4.48, 0, 23, 13, 0),
     (23, 'EA-QUYNH-1', 622301, 1, '203.0.113.0', 231, 'VN', 'Hanoi', 21.03, 105.85, 1, 15, 14, 0),
     (24, 'EA-ROSA-1', 622401, 1, '203.0.113.0', null, 'ES', 'Seville', 37.39, -5.98, 8, 20, 7, 0),
-    (25, 'EA-SAMIR-1', 622501, 1, '198.51.100.0', 251, 'GB', 'Leeds', 53.80, -1.55, 0, 23, 14, 0)
+    (25, 'EA-SAMIR-1', 622501, 1, '198.51.100.0', 251, 'GB', 'Leeds', 53.80, -1.55, 0, 23, 14, 0),
+    (26, 'EA-TAMAR-1', 622601, 1, '2001:db8:26::', 1, 'IL', 'Haifa', 32.79, 34.99, 0, 23, 14, 0),
+    (27, 'EA-UWE-1', 622701, 1, '2001:db8:27::', 1, 'DE', 'Leipzig', 51.34, 12.37, 6, 21, 9, 0),
+    (28, 'EA-VERA-1', 622801, 1, '2001:db8:28::', 1, 'PT', 'Porto', 41.15, -8.61, 0, 23, 14, 0),
+    (29, 'EA-TAMAR-GOLD', 622901, 1, '2001:db8:26::', 2, 'IL', 'Haifa', 32.79, 34.99, 5, 20, 14, 0)
 ),
 hours as (
     select devices.*, hour,
@@ -89,6 +93,6 @@ select subscription_id, date_bin('1 hour', logged_at, '2000-01-01 00:00Z'), coal
        coalesce(sum(avg_latency_ms::bigint * signals_received), 0),
        coalesce(sum(signals_received) filter (where avg_latency_ms is not null), 0)
 from license_usage_log
-where subscription_id between '00000000-0000-4000-8000-000000000301' and '00000000-0000-4000-8000-000000000325'
+where subscription_id between '00000000-0000-4000-8000-000000000301' and '00000000-0000-4000-8000-000000000329'
 group by 1, 2, 3, 4, 5, 6
 on conflict do nothing;

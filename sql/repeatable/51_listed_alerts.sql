@@ -10,7 +10,7 @@ select
     past_time(a.customer_confirmed_at) as customer_confirmed_at, past_time(a.appealed_at) as appealed_at,
     case when a.appealed_at is not null then coalesce(
         (select p.message from license_appeals p where p.alert_id = a.alert_id order by p.submitted_at desc limit 1),
-        -- After another appeal against the same suspension.
+        -- After another appeal against the same suspension, this one is in "earlier".
         (select e ->> 'message' from license_appeals p cross join jsonb_array_elements(p.earlier) e
          where p.subscription_id = a.subscription_id and e ->> 'alert_id' = a.alert_id::text limit 1)) end as appeal,
     coalesce(is_suspended_by_anyone(a.subscription_id), false) as is_suspended,
@@ -35,8 +35,8 @@ select
         where p.alert_id = a.alert_id and s.closed_at is null
     ) as has_open_appeal,
     -- The order of the queue, the highest first: appeals, then uses that the customer denied, then alerts that suspended the license,
-    -- then the others by severity. Closed alerts come last. Whether the license is suspended now is stored elsewhere, so no index can
-    -- sort by it. The indexes of 0086_rank_of_alerts have this expression.
+    -- then the others by severity. Closed alerts come last. Not by whether the license is suspended now: that is in another table, and no
+    -- index could have this order. The indexes of 0086_rank_of_alerts have this expression.
     case when a.status not in ('OPEN', 'INVESTIGATING') then 0
          when a.appealed_at is not null then 7
          when a.customer_denied_at is not null then 6

@@ -2,13 +2,15 @@ using System.CommandLine;
 
 namespace LicenseTool;
 
-/// <summary>Commands that can't be undone show what they change. They require --yes, or a word that is typed at a terminal.</summary>
+/// <summary>
+/// Commands that can't be undone, or that print personal data, show what they would do. They require --yes, or a word that is typed at a
+/// terminal.
+/// </summary>
 internal static class Confirmation
 {
     public static Option<bool> Yes(string what) => new("--yes")
     {
-        Description = $"Confirms {what}, which can't be undone. Without it, the command shows what it would do and, at a terminal, "
-            + "asks for confirmation",
+        Description = $"Confirms {what}. Without it, the command shows what it would do and, at a terminal, asks for confirmation",
     };
 
     /// <param name="what">What would be done; it is printed.</param>

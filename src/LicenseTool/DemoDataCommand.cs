@@ -12,15 +12,32 @@ internal static class DemoDataCommand
 
     public static Command Create()
     {
-        var database = new DatabaseOption();
-        var command = new Command("demo-data", "Loads demo data, or moves its dates to the present") { database };
+        var (database, yes) = (new DatabaseOption(), Confirmation.Yes("the change of a database with other users"));
+        var command = new Command("demo-data", "Loads demo data, or moves its dates to the present") { database, yes };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
+            if (!arguments.GetValue(yes) && await OtherUsersAsync(source, cancellationToken) is > 0 and var others
+                && !await Confirmation.IsGivenAsync(
+                    $"The database has users who are not of the demo data: {others}. This adds demo users, and licenses with known tokens, "
+                    + "such as demo-nora.",
+                    "demo-data", "Nothing was added. ./dev run --empty works without demo data."))
+                return 1;
             await LoadAsync(source, cancellationToken);
             return 0;
         });
         return command;
+    }
+
+    private const string OtherUsers = """
+        select count(*) from users
+        where user_id not between '00000000-0000-4000-8000-000000000001' and '00000000-0000-4000-8000-000000000299'
+        """;
+
+    private static async Task<long> OtherUsersAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<long>(new CommandDefinition(OtherUsers, cancellationToken: cancellationToken));
     }
 
     internal static async Task LoadAsync(NpgsqlDataSource source, CancellationToken cancellationToken)

@@ -3,24 +3,9 @@ using LicenseFunctions.Infrastructure.Settings;
 using LicenseTool;
 using Npgsql;
 
-var root = new RootCommand("licensectl: the license backend's tool")
-{
-    MigrateCommand.Create(),
-    ConvertUsageLogCommand.Create(),
-    BacktestCommand.Create(),
-    DemoDataCommand.Create(),
-    KeysCommand.Create(),
-    TokenCommand.Create(),
-    ReportCommand.Create(),
-    ReconcileCommand.Create(),
-    QueueCommands.Create(),
-    WebhookCommands.Create(),
-    PersonCommands.CreateExport(),
-    PersonCommands.CreateErase(),
-};
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await Commands.Create().Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
 catch (PostgresException locked) when (locked.SqlState == PostgresErrorCodes.LockNotAvailable)
 {

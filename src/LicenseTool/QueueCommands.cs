@@ -70,7 +70,6 @@ internal static class QueueCommands
         var all = new Option<bool>("--all") { Description = "All dead letters" };
         var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
         var (database, by, yes) = (new DatabaseOption(), PersonCommands.By(), Confirmation.Yes("the deletion"));
-        by.Required = true;
         var command = new Command(name, description) { numbers, all, limit };
         if (!resubmits)
         {

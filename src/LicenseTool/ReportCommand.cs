@@ -22,7 +22,18 @@ internal static class ReportCommand
     public static Command Create()
     {
         var database = new DatabaseOption();
-        var subscription = new Argument<Guid>("SUBSCRIPTION") { Description = "The license's subscription_id" };
+        var subscription = new Argument<Guid>("SUBSCRIPTION")
+        {
+            Description = "The license's subscription_id",
+            // The message of the standard parser names a type of .NET.
+            CustomParser = result =>
+            {
+                if (result.Tokens is [{ Value: var text }] && Guid.TryParse(text, out var id))
+                    return id;
+                result.AddError("SUBSCRIPTION is not a subscription_id. Example: 00000000-0000-4000-8000-000000000301");
+                return default;
+            },
+        };
         var maxDevices = FromSetting("--max-devices", SharedSettings.MaxDevicesPerLicense);
         var graceDays = FromSetting("--grace-days", SharedSettings.GracePeriodDays);
         var command = new Command("report", "Prints a license's health: score, usage, devices, alerts, recommendations")
@@ -153,9 +164,10 @@ internal static class ReportCommand
         foreach (var change in changes)
         {
             to.WriteLine($"  {change.Day}  {(change.From is { } from ? $"{from} to {change.To}" : $"{change.To}")}");
-            foreach (var reason in Reasons(change.Gained))
+            // A reason that came and went on that day, or only changed its points, is left out.
+            foreach (var reason in Reasons(change.Gained).Except(Reasons(change.Lost)))
                 to.WriteLine($"    new: {reason}");
-            foreach (var reason in Reasons(change.Lost))
+            foreach (var reason in Reasons(change.Lost).Except(Reasons(change.Gained)))
                 to.WriteLine($"    no longer: {reason}");
         }
     }

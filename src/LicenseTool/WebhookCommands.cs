@@ -12,25 +12,27 @@ namespace LicenseTool;
 /// <summary>Webhook endpoints, as in the API and on the operators' page.</summary>
 internal static class WebhookCommands
 {
-    private static readonly Option<Guid?> By = new("--by")
-    {
-        Description = "Your user_id, for the audit log",
-    };
+    private static readonly Option<Guid?> By = PersonCommands.By();
 
-    private static readonly Argument<Guid> Id = new("endpoint_id") { Description = "From webhooks list" };
+    private static readonly Argument<Guid> Id = CreateId();
 
     private static readonly DatabaseOption Database = new();
 
     public static Command Create()
     {
-        Id.Validators.Add(CheckId);
-        var command = new Command("webhooks", "Webhook endpoints, which receive the events of licenses")
+        return new Command("webhooks", "Webhook endpoints, which receive the events of licenses")
         {
             CreateList(), CreateAdd(), CreateChange(), CreateRotate(), CreateReplay(), CreateRemove(),
             CreateChange("enable", "Enables an endpoint: it gets the events that it has missed", new WebhookEndpointChange(Enabled: true)),
             CreateChange("disable", "Disables an endpoint: nothing is sent until it is enabled", new WebhookEndpointChange(Enabled: false)),
         };
-        return command;
+    }
+
+    private static Argument<Guid> CreateId()
+    {
+        var id = new Argument<Guid>("endpoint_id") { Description = "From webhooks list" };
+        id.Validators.Add(CheckId);
+        return id;
     }
 
     private static Command CreateList() => Of("list", "Lists the endpoints", [], async (arguments, _, store, cancellationToken) =>
@@ -80,25 +82,38 @@ internal static class WebhookCommands
             Description = "How long older secrets also sign; 0 ends them now",
             DefaultValueFactory = _ => new WebhookSecretRotation().OverlapSeconds,
         };
+        var yes = Confirmation.Yes("the rotation");
         return Of(
-            "rotate", "Makes a new secret for an endpoint and prints it", [Id, overlap, By],
-            async (arguments, edit, _, cancellationToken) => await SecretAsync(await edit.RotateAsync(
-                arguments.GetRequiredValue(Id), new WebhookSecretRotation(arguments.GetValue(overlap)),
-                Actor.Operator(arguments.GetValue(By)), cancellationToken)));
+            "rotate", "Makes a new secret for an endpoint and prints it", [Id, overlap, By, yes],
+            async (arguments, edit, store, cancellationToken) =>
+            {
+                var seconds = arguments.GetValue(overlap);
+                var what = string.Create(
+                    CultureInfo.InvariantCulture, $"This makes a new secret, and ends older ones in {seconds} seconds");
+                return !await IsConfirmedAsync(arguments, yes, what, store, cancellationToken)
+                    ? 1
+                    : await SecretAsync(await edit.RotateAsync(
+                        arguments.GetRequiredValue(Id), new WebhookSecretRotation(seconds), Actor.Operator(arguments.GetValue(By)),
+                        cancellationToken));
+            });
     }
 
     private static Command CreateReplay()
     {
         var after = new Option<long?>("--after") { Description = "The id of an event: the next one is sent first; 0 for the oldest" };
         var since = new Option<string>("--since") { Description = "A time (UTC), such as 2026-11-01T00:00:00" };
+        var yes = Confirmation.Yes("the replay");
         return Of(
-            "replay", "Sends events again, from a place or a time", [Id, after, since, By],
-            async (arguments, edit, _, cancellationToken) =>
+            "replay", "Sends events again, from a place or a time", [Id, after, since, By, yes],
+            async (arguments, edit, store, cancellationToken) =>
             {
                 DateTimeOffset time = default;
                 if (arguments.GetValue(since) is { } text && !DateTimeOffset.TryParse(
                     text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
                     throw new UsageException("--since is not a time. Example: --since 2026-11-01T00:00:00");
+                const string What = "This moves the position of the endpoint. It gets the events from there on, and none before them";
+                if (!await IsConfirmedAsync(arguments, yes, What, store, cancellationToken))
+                    return 1;
                 return await ChangedAsync(await edit.ReplayAsync(
                     arguments.GetRequiredValue(Id),
                     new WebhookReplay(arguments.GetValue(after), arguments.GetValue(since) is null ? null : time),
@@ -108,20 +123,27 @@ internal static class WebhookCommands
 
     private static Command CreateRemove()
     {
-        var by = new Option<Guid?>("--by") { Description = By.Description, Required = true };
         var yes = Confirmation.Yes("the removal");
         return Of(
-            "remove", "Removes an endpoint with its secrets and its position", [Id, by, yes],
+            "remove", "Removes an endpoint with its secrets and its position", [Id, By, yes],
             async (arguments, edit, store, cancellationToken) =>
             {
-                var id = arguments.GetRequiredValue(Id);
-                var all = await store.ListAsync(cancellationToken);
-                if (all.SingleOrDefault(endpoint => endpoint.EndpointId == id) is { } endpoint && !arguments.GetValue(yes)
-                    && !await Confirmation.IsGivenAsync($"This removes: {Text(endpoint)}", $"{id}", "Nothing was removed."))
+                if (!await IsConfirmedAsync(arguments, yes, "This removes an endpoint", store, cancellationToken))
                     return 1;
-                var removed = await edit.RemoveAsync(id, Actor.Operator(arguments.GetValue(by)), cancellationToken);
+                var removed = await edit.RemoveAsync(
+                    arguments.GetRequiredValue(Id), Actor.Operator(arguments.GetValue(By)), cancellationToken);
                 return removed.Refusal is { } refusal ? await FailAsync(refusal) : 0;
             });
+    }
+
+    /// <summary>True also if there is no such endpoint: the change itself says that.</summary>
+    private static async Task<bool> IsConfirmedAsync(
+        ParseResult arguments, Option<bool> yes, string what, WebhookEndpointStore store, CancellationToken cancellationToken)
+    {
+        var id = arguments.GetRequiredValue(Id);
+        return arguments.GetValue(yes)
+            || (await store.ListAsync(cancellationToken)).SingleOrDefault(one => one.EndpointId == id) is not { } endpoint
+            || await Confirmation.IsGivenAsync($"{what}: {Text(endpoint)}", $"{id}", "Nothing was changed.");
     }
 
     private static Command CreateChange(string name, string about, WebhookEndpointChange change) => Of(

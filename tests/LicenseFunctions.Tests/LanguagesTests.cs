@@ -5,16 +5,15 @@ using Xunit;
 
 namespace LicenseFunctions.Tests;
 
-/// <summary>A language is complete if it has all that English has, for the pages, mails, invoices and persons of the demo.</summary>
+/// <summary>A language is complete if it has all that English has, for the pages, the backend and the persons of the demo.</summary>
 public sealed partial class LanguagesTests : IDisposable
 {
     private const string Pages = "src/dashboard/src/texts";
-    private const string Mails = "src/LicenseFunctions/Infrastructure/Mail/Templates";
-    private const string Invoices = "src/LicenseFunctions/Invoices/InvoiceTexts.cs";
+    private const string Backend = "src/LicenseFunctions/Infrastructure/Mail/Templates";
     private const string Persons = "src/DevServices/DemoSignIn/stories.json";
 
     // Operators get mails in English only.
-    private static readonly string[] OfOperators = ["operator_", "phrases/trouble", "phrases/alert_type"];
+    private static readonly string[] OfOperators = ["mail operator_", "phrase trouble", "phrase alert_type"];
 
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("languages-");
 
@@ -28,15 +27,13 @@ public sealed partial class LanguagesTests : IDisposable
     {
         WriteEnglish();
         Write(Pages + "/fr.json", """{ "title": "Titre" }""");
-        Write(Mails + "/fr/language.json", "{}");
-        Write(Mails + "/fr/phrases/greeting.liquid", "Bonjour,");
+        Write(Backend + "/fr.liquid", "=== formats\n{}\n=== phrase greeting\nBonjour,\n");
         Write(Persons, """{ "nora": { "en": "Everything works", "fr": "Tout va bien" }, "sara": { "en": "Suspended" } }""");
 
         Assert.Equal(
             [
                 $"fr: {Pages}/fr.json lacks text",
-                $"fr: {Mails}/fr/renewed.liquid is missing",
-                $"fr: {Invoices} lacks it",
+                $"fr: {Backend}/fr.liquid lacks mail renewed",
                 $"fr: {Persons} lacks sara",
             ],
             Missing(root.FullName));
@@ -44,8 +41,7 @@ public sealed partial class LanguagesTests : IDisposable
 
     [Theory]
     [InlineData(Pages + "/fr.json", "{}")]
-    [InlineData(Mails + "/fr/renewed.liquid", "Prolongée")]
-    [InlineData(Invoices, """["en"] = new() ["fr"] = new()""")]
+    [InlineData(Backend + "/fr.liquid", "=== mail renewed\nProlongée")]
     [InlineData(Persons, """{ "nora": { "en": "Everything works", "fr": "Tout va bien" } }""")]
     public void Languages_OneThatIsInASinglePlace_IsNamed(string file, string content)
     {
@@ -62,12 +58,10 @@ public sealed partial class LanguagesTests : IDisposable
     private void WriteEnglish()
     {
         Write(Pages + "/en.json", """{ "title": "Title", "text": "Text" }""");
-        Write(Mails + "/en/language.json", "{}");
-        Write(Mails + "/en/phrases/greeting.liquid", "Hello,");
-        Write(Mails + "/en/renewed.liquid", "Renewed");
-        Write(Mails + "/en/operator_alerts.liquid", "Alerts");
-        Write(Mails + "/blocks/p.txt", "");
-        Write(Invoices, """["en"] = new()""");
+        Write(
+            Backend + "/en.liquid",
+            "=== formats\n{}\n=== phrase greeting\nHello,\n=== mail renewed\nRenewed\n=== mail operator_alerts\nAlerts\n");
+        Write(Backend + "/blocks/p.txt", "");
         Write(Persons, """{ "nora": { "en": "Everything works" }, "sara": { "en": "Suspended" } }""");
     }
 
@@ -83,15 +77,13 @@ public sealed partial class LanguagesTests : IDisposable
     {
         var pages = Directory.GetFiles(Path.Combine(root, Pages), "*.json").ToDictionary(
             file => Path.GetFileNameWithoutExtension(file), file => Read<Dictionary<string, string>>(file).Keys.ToHashSet());
-        var mails = Directory.GetDirectories(Path.Combine(root, Mails)).Where(folder => Path.GetFileName(folder) != "blocks")
-            .ToDictionary(folder => Path.GetFileName(folder), Files);
-        var invoices = InvoiceLanguage().Matches(File.ReadAllText(Path.Combine(root, Invoices)))
-            .Select(match => match.Groups[1].Value).ToHashSet();
+        var backend = Directory.GetFiles(Path.Combine(root, Backend), "*.liquid")
+            .ToDictionary(file => Path.GetFileNameWithoutExtension(file), Sections);
         var persons = Read<Dictionary<string, Dictionary<string, string>>>(Path.Combine(root, Persons));
 
         return
         [
-            .. pages.Keys.Concat(mails.Keys).Concat(invoices).Concat(persons.Values.SelectMany(person => person.Keys)).Distinct().Order()
+            .. pages.Keys.Concat(backend.Keys).Concat(persons.Values.SelectMany(person => person.Keys)).Distinct().Order()
                 .SelectMany(language => Lacks(language).Select(one => $"{language}: {one}")),
         ];
 
@@ -100,20 +92,21 @@ public sealed partial class LanguagesTests : IDisposable
             .. pages.TryGetValue(language, out var texts)
                 ? pages["en"].Except(texts).Order().Select(key => $"{Pages}/{language}.json lacks {key}")
                 : [$"{Pages}/{language}.json is missing"],
-            .. mails["en"].Except(mails.GetValueOrDefault(language, [])).Order().Select(file => $"{Mails}/{language}/{file} is missing"),
-            .. invoices.Contains(language) ? [] : (string[])[$"{Invoices} lacks it"],
+            .. backend.TryGetValue(language, out var sections)
+                ? backend["en"].Except(sections).Order().Select(section => $"{Backend}/{language}.liquid lacks {section}")
+                : [$"{Backend}/{language}.liquid is missing"],
             .. persons.Where(person => !person.Value.ContainsKey(language)).Select(person => $"{Persons} lacks {person.Key}"),
         ];
     }
 
-    private static HashSet<string> Files(string folder) =>
+    private static HashSet<string> Sections(string file) =>
     [
-        .. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file))
-            .Where(file => !OfOperators.Any(start => file.StartsWith(start, StringComparison.Ordinal))),
+        .. Section().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)
+            .Where(section => !OfOperators.Any(start => section.StartsWith(start, StringComparison.Ordinal))),
     ];
 
     private static T Read<T>(string file) => JsonSerializer.Deserialize<T>(File.ReadAllText(file))!;
 
-    [GeneratedRegex("""\["([a-z]{2})"\] = new\(\)""")]
-    private static partial Regex InvoiceLanguage();
+    [GeneratedRegex("^=== (.+)$", RegexOptions.Multiline)]
+    private static partial Regex Section();
 }

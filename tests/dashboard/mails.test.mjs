@@ -2,7 +2,7 @@
 // light and dark, in each language. The samples are also rendered by MailSampleTests, which compares text and HTML.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { assertAccessible, close, countClicks, launch, open, takeScreenshot, tra
 const catcher = `${root}src/DevServices/MailCatcher/catcher.mjs`;
 const { simpleParser } = createRequire(catcher)('mailparser');
 const templates = `${root}src/LicenseFunctions/Infrastructure/Mail/Templates`;
-const languages = readdirSync(templates).filter((name) => existsSync(`${templates}/${name}/language.json`));
+const languages = readdirSync(templates).flatMap((name) => /^(.+)\.liquid$/.exec(name)?.[1] ?? []);
 // Mails to operators are in English only.
 const samples = JSON.parse(readFileSync(new URL('support/mails.json', import.meta.url))).flatMap((sample) =>
   sample.template.startsWith('operator_')

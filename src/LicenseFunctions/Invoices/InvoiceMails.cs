@@ -43,7 +43,7 @@ public sealed class InvoiceMails(InvoiceStore store, MailSettings mail)
         if (outgoing.Template != Template || outgoing.Model["invoice_number"]?.ToString() is not { } number
             || await store.FindAsync(number, ownerId: null, cancellationToken) is not { } invoice)
             return [];
-        var language = outgoing.Language is { } chosen && InvoiceTexts.ByLanguage.ContainsKey(chosen) ? chosen : mail.Language;
+        var language = outgoing.Language is { } chosen && InvoiceTexts.Languages.Contains(chosen) ? chosen : mail.Language;
         IReadOnlyList<MailAttachment> files =
         [
             new($"{number}.pdf", "application/pdf", InvoicePdf.Write(invoice, language, mail.Brand.Color)),

@@ -44,7 +44,7 @@ internal sealed class InvoicePdf
     public static byte[] Write(Invoice invoice, string language, string color)
     {
         using var document = new PdfDocument();
-        return new InvoicePdf(invoice, InvoiceTexts.ByLanguage[language], color, document).Write();
+        return new InvoicePdf(invoice, InvoiceTexts.In(language), color, document).Write();
     }
 
     private byte[] Write()

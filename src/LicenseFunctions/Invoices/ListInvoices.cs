@@ -122,7 +122,7 @@ public sealed class ListInvoices(InvoiceSettings settings, LicenseDatabase datab
         string number, IQueryCollection query, Caller caller, CancellationToken cancellationToken)
     {
         var parameters = new ListQuery(query);
-        var (format, language) = (parameters.OneOf("format", Formats), parameters.OneOf("language", [.. InvoiceTexts.ByLanguage.Keys]));
+        var (format, language) = (parameters.OneOf("format", Formats), parameters.OneOf("language", [.. InvoiceTexts.Languages.Order()]));
         if (parameters.Refusal is { } wrong)
             return wrong;
         if (await database.ReadLatestAsync(token => store.FindAsync(number, caller.SubscriberScope, token), cancellationToken)

@@ -163,7 +163,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         returning suspension_id
         """;
 
-    // When a reinstatement is undone, the open appeal against the earlier suspension is about the new one.
+    // Moves the appeal against an earlier suspension for the same cause to the new one if its alert is still open, for example when a
+    // reinstatement is undone.
     private const string MoveAppeal = """
         update license_appeals set suspension_id = @suspensionId
         where appeal_id = (
@@ -375,11 +376,14 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
     /// Ends a suspension for an expiry that was extended since. The platform suspends without a row of license_suspensions, so the state
     /// before is not known: the subscription becomes SYNCED.
     /// </summary>
+    /// <param name="mailTemplate">Null if the customer gets another mail about the cause.</param>
     public async Task EndForExpiryAsync(
-        NpgsqlConnection connection, Guid subscriptionId, string why, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid subscriptionId, string why, CancellationToken cancellationToken,
+        string? mailTemplate = "reinstated")
     {
         var ended = await ReinstateAsync(
-            connection, new Reinstatement(subscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, why),
+            connection,
+            new Reinstatement(subscriptionId, [SuspensionCause.Expiry], ClosedHow.Renewed, Actor.System, why, mailTemplate),
             cancellationToken);
         if (ended is not { Lifted: [], StillOpen: null })
             return;

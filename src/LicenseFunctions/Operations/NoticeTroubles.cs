@@ -18,8 +18,8 @@ namespace LicenseFunctions.Operations;
 /// schedule. If all timers are silent, it therefore also runs after requests: see <see cref="TimerFallback"/>.
 /// </summary>
 public sealed class NoticeTroubles(
-    LicenseDatabase database, TimerFallbackStore timerStore, TimerSchedules schedules, TroubleSettings settings, RenewalPolicy renewals,
-    ILogger<NoticeTroubles> log)
+    LicenseDatabase database, TimerFallbackStore timerStore, TimerSchedules schedules, CountMessages queue, TroubleSettings settings,
+    RenewalPolicy renewals, ILogger<NoticeTroubles> log)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
@@ -43,22 +43,28 @@ public sealed class NoticeTroubles(
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if (!await database.InTransactionAsync(LookAsync, cancellationToken))
+        if (!await TroubleStore.IsDueAsync(database, Pause, cancellationToken))
+            return;
+        // Asked first, because the transaction must not wait for the broker.
+        var counted = await queue.RunAsync(cancellationToken);
+        var inQueue = counted.NotConfigured is null ? counted.DeadLettered : 0;
+        if (!await database.InTransactionAsync((connection, token) => LookAsync(connection, inQueue, token), cancellationToken))
             await timerStore.AddAsync([.. schedules.Names], cancellationToken); // so that a timer that never runs is late, too
     }
 
+    /// <param name="inQueue">Dead letters in the broker's queue; null if unknown.</param>
     /// <returns>Whether all timers were known.</returns>
-    private async Task<bool> LookAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task<bool> LookAsync(NpgsqlConnection connection, long? inQueue, CancellationToken cancellationToken)
     {
         if (await TroubleStore.BeginAsync(connection, Pause, cancellationToken) is not { } now)
             return true;
         var intervals = await IntervalsAsync(connection, cancellationToken);
-        var facts = await TroubleStore.FactsAsync(connection, intervals, cancellationToken);
+        var facts = (await TroubleStore.FactsAsync(connection, intervals, cancellationToken)) with { DeadLettersInQueue = inQueue };
         var known = (await TroubleStore.ListAsync(connection, cancellationToken)).ToDictionary(one => Key(one.Trouble.Sign));
         var signs = TroubleSigns.Find(facts, settings.Policy, now).ToDictionary(Key);
 
         var told = new List<ToldTrouble>();
-        foreach (var key in known.Keys.Union(signs.Keys))
+        foreach (var key in known.Keys.Union(signs.Keys).Where(key => facts.AreKnownOf(key.Cause)))
         {
             var (row, sign) = (known.GetValueOrDefault(key), signs.GetValueOrDefault(key));
             var step = Trouble.Next(row?.Trouble, sign, settings.Policy, settings.AlertEmail is not null, now);
@@ -131,7 +137,7 @@ public sealed class NoticeTroubles(
             cancellationToken);
     }
 
-    private static (TroubleCause, string) Key(TroubleSign sign) => (sign.Cause, sign.Subject);
+    private static (TroubleCause Cause, string Subject) Key(TroubleSign sign) => (sign.Cause, sign.Subject);
 
     /// <summary>What the mail says about a trouble.</summary>
     private sealed record ToldTrouble(

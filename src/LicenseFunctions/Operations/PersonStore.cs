@@ -22,6 +22,16 @@ public sealed class PersonStore(LicenseDatabase database)
             new CommandDefinition(Find, new { user }, cancellationToken: cancellationToken));
     }
 
+    private const string Address = "select email from users where user_id = @userId";
+
+    public async Task<string?> AddressAsync(Guid userId, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return await connection.ExecuteScalarAsync<string?>(
+            new CommandDefinition(Address, new { userId }, cancellationToken: cancellationToken));
+    }
+
     // Committed before the first row is read: a caller who ends the connection early has got data, too.
     private const string AuditExport = """
         insert into audit_log (actor_kind, actor_id, action, subject) values (@Kind, @Id, 'person.exported', @userId::text)

@@ -14,6 +14,16 @@ public sealed record KnownTrouble(Guid TroubleId, Trouble Trouble);
 /// <summary>The facts about troubles, and the troubles that are known. Everything runs in the transaction of one run.</summary>
 public sealed class TroubleStore
 {
+    private const string IsDue = "select looked_at <= now() - @pause from trouble_watch";
+
+    /// <summary>Whether the last run, of any process, is as long ago as the pause.</summary>
+    public static async Task<bool> IsDueAsync(LicenseDatabase database, TimeSpan pause, CancellationToken cancellationToken)
+    {
+        await using var session = await database.OpenAsync(cancellationToken);
+        (var connection, cancellationToken) = session;
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsDue, new { pause }, cancellationToken: cancellationToken));
+    }
+
     // Skips the row while another process looks for troubles.
     private const string Begin = """
         update trouble_watch set looked_at = now()

@@ -26,7 +26,7 @@ public sealed record WalletEntry
 
     /// <summary>
     /// card or paypal: a deposit is money that was charged there for a renewal, and a withdrawal is money that went back there. Null for
-    /// all other entries, and if the renewal's attempts don't say where.
+    /// all other entries, and if the renewal has no successful attempt, or successful attempts at several providers.
     /// </summary>
     public string? Method { get; init; }
 

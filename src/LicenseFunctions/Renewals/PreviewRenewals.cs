@@ -11,7 +11,7 @@ namespace LicenseFunctions.Renewals;
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="LikelyFails">Whether the payment will likely fail.</param>
 /// <param name="Status">The renewal's status; null before it is opened.</param>
-/// <param name="IsPlanned">False if the renewal is not attempted without help, for example because auto-renewal is off.</param>
+/// <param name="IsPlanned">False if something other than the payment prevents the renewal, for example because auto-renewal is off.</param>
 public sealed record PreviewedRenewal(
     Guid SubscriptionId,
     string Email,

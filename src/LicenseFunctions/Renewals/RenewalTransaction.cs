@@ -349,7 +349,7 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
                 booking => RenewalWarnings.WarningKeysBeginning(booking.Renewal.SubscriptionId, booking.Payment.Expiry!.Value)),
             cancellationToken);
         foreach (var (subscriptionId, _) in extended.Where(license => !license.IsActive))
-            await suspensions.EndForExpiryAsync(connection, subscriptionId, "Renewed", cancellationToken);
+            await suspensions.EndForExpiryAsync(connection, subscriptionId, "Renewed", cancellationToken, mailTemplate: null);
     }
 
     private const string AddWallets = """

@@ -78,7 +78,7 @@ public sealed record AlertRow
     public bool IsSuspended { get; init; }
 
     /// <summary>
-    /// How the latest suspension by this alert, or that it appeals against, ended: OWNER (the customer lifted it), REINSTATED,
+    /// How the latest suspension that this alert caused, or that its appeal is against, ended: OWNER (the customer lifted it), REINSTATED,
     /// FALSE_POSITIVE, RUNBOOK or RENEWED; null while it is open, or if there is none.
     /// </summary>
     public string? SuspensionEnded { get; init; }
@@ -139,7 +139,7 @@ public sealed record AskedUse
     /// <summary>What the description says, for other languages; null for an alert of the platform.</summary>
     public AlertSummary? Summary { get; init; }
 
-    /// <summary>False if the alert is closed or answered, and if it suspended the license.</summary>
+    /// <summary>False if the alert is closed or answered, or if it suspended the license.</summary>
     public bool CanAnswer { get; init; }
 }
 
@@ -173,7 +173,8 @@ public sealed record DeniedAlert
     public DateTime? ReplacedAt { get; init; }
 
     /// <summary>
-    /// The token was changed neither after the use nor after the answer. After a change, the device may use the old token for a while.
+    /// The token was changed neither after the use nor after the answer. A change after the answer is enough, because the old token may
+    /// still be valid for a while, so that a later use doesn't show that the new one is known.
     /// </summary>
     public bool NeedsAnotherToken => ReplacedAt is not { } replaced || (replaced < LastUse && replaced < CustomerDeniedAt);
 
@@ -458,7 +459,8 @@ public sealed class AlertStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// The open alerts about which a subscriber said "it was somebody else", if the token was not changed after the use.
+    /// The open alerts about which a subscriber said "it was somebody else", if the token was changed neither after the use nor after the
+    /// answer.
     /// </summary>
     public async Task<IReadOnlyList<DeniedAlert>> DeniedAsync(Guid subscriberId, CancellationToken cancellationToken)
     {
@@ -691,7 +693,7 @@ public sealed class AlertStore(LicenseDatabase database)
         """;
 
     /// <summary>
-    /// Stores the answer to the appeals of a closed alert whose suspensions stay open. An earlier answer stays if there is no other one.
+    /// Stores the answer to the appeals of a closed alert whose suspensions stay open. If the answer is null, an earlier answer stays.
     /// </summary>
     public static async Task<IReadOnlyList<AnsweredAppeal>> AnswerAppealsAsync(
         NpgsqlConnection connection, Guid alertId, string? answer, CancellationToken cancellationToken) =>

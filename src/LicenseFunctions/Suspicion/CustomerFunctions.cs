@@ -26,7 +26,7 @@ public sealed class CustomerFunctions(AnswerSuspicion answer, HttpSettings setti
 
     [Function("AppealSuspension")]
     [Access(CallerRole.Subscriber)]
-    [Operation("Appeals against a suspension; an operator reviews it. Another one is possible after the review.",
+    [Operation("Sends an appeal against a suspension; an operator reviews the appeal. Another appeal is possible after the review.",
         Body = typeof(AppealRequest), Reply = typeof(AppealReceipt), Status = StatusCodes.Status201Created)]
     public async Task<IResult> Appeal(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/licenses/{subscriptionId:guid}/appeal")] HttpRequest request,

@@ -118,7 +118,10 @@ public sealed class ReviewAlert(LicenseDatabase database, AlertStore alerts, Sus
 
     private static bool IsClosing(string status) => !AlertStatus.AllOpen.Contains(status);
 
-    /// <summary>An appeal that is sent meanwhile waits, so that it is not closed unread.</summary>
+    /// <summary>
+    /// Whether the review locks the license. An appeal that is sent during the review then waits, so that its alert is not closed before it
+    /// is read.
+    /// </summary>
     private static bool LocksLicense(AlertReview review) => review.Reinstate || IsClosing(review.Status);
 
     private static async Task AnswerAsync(NpgsqlConnection connection, Guid alertId, string? answer, CancellationToken cancellationToken)

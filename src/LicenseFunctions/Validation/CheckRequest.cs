@@ -19,7 +19,7 @@ public sealed record CheckRequest(
 {
     public const int LongestNonce = 128;
 
-    // The first other field, for the refusal of a missing one; null for none and for a long name.
+    // The first unknown field with a short name, for the hint about a missing field; null for none.
     private string? UnknownField { get; init; }
 
     /// <summary>Reads the body without a serializer, because this is the hot path.</summary>
@@ -151,7 +151,8 @@ public sealed record CheckRequest(
     private static Refusal Invalid(string field, string detail, string example) =>
         new(RefusalKind.Invalid, "INVALID_FIELD", detail, field, $"Send \"{field}\": {example}.");
 
-    private static readonly Refusal BadName = Invalid("$", "A property's name is not valid Unicode.", "\"ea_instance_id\"");
+    private static readonly Refusal BadName = new(
+        RefusalKind.Invalid, "INVALID_FIELD", "A field's name is not valid Unicode.", "$", "Send field names such as \"ea_instance_id\".");
 
     // Comparing a name with half of an escaped surrogate pair throws.
     private static bool IsText(ref Utf8JsonReader json)

@@ -32,8 +32,8 @@ public sealed record HealthFacts(
     LicenseCode Code = LicenseCode.Valid)
 {
     /// <summary>
-    /// Whether the license is suspended for too many devices, and the customer may lift that now. No other suspension must remain, except
-    /// one for the expiry.
+    /// Whether the license is suspended for too many devices, and the customer may lift that now. False if another suspension would remain,
+    /// except one for the expiry.
     /// </summary>
     public bool CanLift { get; init; }
 }

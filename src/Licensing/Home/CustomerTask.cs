@@ -157,7 +157,8 @@ public sealed record TaskFacts(
     public bool IsUnused { get; init; }
 
     /// <summary>
-    /// The open alert about which the customer said "it was somebody else", if the token was not changed since; null for none.
+    /// The open alert about which the customer said "it was somebody else", if the token was changed neither after the use nor after the
+    /// answer; null for none.
     /// </summary>
     public Guid? DeniedId { get; init; }
 

@@ -44,7 +44,7 @@ public sealed record RenewalForecast(PaidWith? With, string? Obstacle)
             // The obstacle is gone, so that the next check pays.
             RenewalStatus.Due or RenewalStatus.SoftDeclined or RenewalStatus.PaymentNeeded or RenewalStatus.NotRenewable
                 or RenewalStatus.AwaitingConsent => nextActionAt,
-            // The card that was declined is the obstacle: without one, the wallet or another card pays.
+            // While the declined card would pay, there is an obstacle. Without an obstacle, the wallet or another card pays.
             RenewalStatus.HardDeclined when Obstacle is null => nextActionAt,
             _ => null,
         };

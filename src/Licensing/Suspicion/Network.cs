@@ -37,7 +37,7 @@ public static class Network
         return First(a, 2) is >= 0 and var x && First(b, 2) is >= 0 and var y && x >> (16 - bits) == y >> (16 - bits);
     }
 
-    /// <summary>True for two IPv4 addresses of one /20. A carrier translates its customers' addresses to those of such a pool.</summary>
+    /// <summary>True for two IPv4 addresses of one /20. A carrier may give its customers' connections addresses of such a pool.</summary>
     public static bool SamePool(string a, string b) =>
         First(a, 3) is >= 0 and var x && First(b, 3) is >= 0 and var y && x >> 4 == y >> 4;
 

@@ -26,7 +26,7 @@ public sealed record TroublePolicy
 
     public TimeSpan TimerLate { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Usage messages in quarantine that the broker had dead-lettered; inclusive.</summary>
+    /// <summary>Dead letters in the quarantine, or in the broker's queue; inclusive.</summary>
     public int DeadLetters { get; init; } = 1;
 
     /// <summary>Mails, or calls of the alert webhook, that were given up; inclusive.</summary>

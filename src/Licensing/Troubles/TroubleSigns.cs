@@ -8,8 +8,11 @@ public enum TroubleCause
     /// <summary>A timer has not succeeded for three of its intervals. The subject is its name.</summary>
     TimerLate,
 
-    /// <summary>The broker dead-lettered usage messages.</summary>
+    /// <summary>The broker dead-lettered usage messages, which are in the quarantine now.</summary>
     DeadLetters,
+
+    /// <summary>Dead letters stay in the broker's queue: they don't reach the quarantine.</summary>
+    DeadLettersNotDrained,
 
     /// <summary>Mails were given up.</summary>
     MailsDead,
@@ -52,7 +55,14 @@ public sealed record UnansweredDispute(
 /// <param name="RenewalsPaid">Licenses whose automatic renewal succeeded within the window.</param>
 public sealed record TroubleFacts(
     int RenewalsFailed, int RenewalsPaid, IReadOnlyList<TimerFact> Timers, int DeadLetters, int DeadMails, int DeadCalls,
-    IReadOnlyList<DisabledEndpoint> Endpoints, IReadOnlyList<UnansweredDispute> Disputes);
+    IReadOnlyList<DisabledEndpoint> Endpoints, IReadOnlyList<UnansweredDispute> Disputes)
+{
+    /// <summary>Dead letters in the broker's queue; 0 without a Service Bus, null if it did not say the number.</summary>
+    public long? DeadLettersInQueue { get; init; } = 0;
+
+    /// <summary>Whether the facts say if the cause is there. If not, a trouble that is known stays as it is.</summary>
+    public bool AreKnownOf(TroubleCause cause) => cause != TroubleCause.DeadLettersNotDrained || DeadLettersInQueue is not null;
+}
 
 /// <summary>A cause that is there now.</summary>
 /// <param name="Subject">What the cause is about; empty if there is one of its kind only.</param>
@@ -86,6 +96,8 @@ public static class TroubleSigns
 
         if (facts.DeadLetters >= policy.DeadLetters)
             yield return new TroubleSign(TroubleCause.DeadLetters) { Count = facts.DeadLetters };
+        if (facts.DeadLettersInQueue is { } inQueue && inQueue >= policy.DeadLetters)
+            yield return new TroubleSign(TroubleCause.DeadLettersNotDrained) { Count = (int)Math.Min(inQueue, int.MaxValue) };
         if (facts.DeadMails >= policy.DeadMessages)
             yield return new TroubleSign(TroubleCause.MailsDead) { Count = facts.DeadMails };
         if (facts.DeadCalls >= policy.DeadMessages)

@@ -1,11 +1,20 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Azure;
+using Azure.Messaging.ServiceBus;
+using Azure.Messaging.ServiceBus.Administration;
+using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
+using LicenseFunctions.Infrastructure.Webhooks;
 using LicenseFunctions.Operations;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using Licensing.Renewals;
 using Licensing.Troubles;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
+using Moq;
 using Xunit;
 
 namespace LicenseFunctions.Tests.Operations;
@@ -81,15 +90,7 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Contains(license.ToString(), reminder.ToJsonString(), StringComparison.Ordinal);
 
         // All causes go away. An hour later they are closed, and the mail has those that an operator did not end.
-        await database.ExecuteAsync(
-            """
-            delete from license_renewal_history;
-            update timer_leases set last_succeeded_at = now();
-            update usage_quarantine set state = 'DISCARDED', closed_at = now();
-            update outbox set dead_at = dead_at - interval '1 day' where dead_at is not null;
-            update webhook_endpoints set disabled_at = null, disabled_by = null;
-            update payment_reversals set state = 'won'
-            """);
+        await EndCausesAsync();
         await LookAsync();
         Assert.Equal(7, await database.QueryAsync<int>("select count(*)::int from troubles"));
         await database.ExecuteAsync("update troubles set last_seen_at = last_seen_at - interval '1 hour'");
@@ -97,6 +98,88 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal((0, 3, 7), (
             await database.QueryAsync<int>("select count(*)::int from troubles"), await MailsAsync(),
             await database.QueryAsync<int>("select count(*)::int from license_events where type = 'trouble.closed'")));
+    }
+
+    // The numbers are those of the opening and of the end. Mails 0 0: the change itself sends the mail. Mails 1 0: an operator ends the
+    // dispute, or nothing can be done.
+    [Fact]
+    public async Task Operators_HearOfEachCauseOnce_ByMailAndByWebhook_AndOfItsEnd()
+    {
+        var settings = new WebhookSettings([RandomNumberGenerator.GetBytes(32)], AllowPrivate: true, "ops@example.com");
+        await using var receiver = await LocalListener.StartAsync(_ => Results.NoContent(), Cancel);
+        using var http = WebhookHttp.ForEndpoints(allowPrivate: true);
+        await AddCausesAsync();
+        await AddDisputesAsync(("du_2", "2 days"), ("du_3", "-1 hour"));
+        await new EditWebhookEndpoints(database.Database, settings).AddAsync(
+            new NewWebhookEndpoint(receiver.Address.ToString(), null), Actor.System, Cancel);
+
+        async Task LookRepeatedlyAsync(string setBack, long deadLetters)
+        {
+            await LookAsync(queue: Queue(deadLetters));
+            await database.ExecuteAsync(setBack);
+            for (var round = 0; round < 3; round++)
+            {
+                await database.ExecuteAsync(Later);
+                await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Notice(queue: Queue(deadLetters)).RunAsync(Cancel)));
+            }
+        }
+
+        await LookRepeatedlyAsync("update troubles set seen_since = now() - interval '5 minutes'", deadLetters: 2);
+        await EndCausesAsync();
+        await LookRepeatedlyAsync("update troubles set last_seen_at = last_seen_at - interval '1 hour'", deadLetters: 0);
+        var events = new EventStore(database.Database);
+        var endpoints = new WebhookEndpointStore(database.Database);
+        await new DeliverEvents(
+            endpoints, events, new WebhookSender(endpoints, settings, http, TimeProvider.System), settings, TimeProvider.System,
+            NullLogger<DeliverEvents>.Instance).RunAsync(Cancel);
+
+        var mailed = (await database.QueryAllAsync<string>(
+            """
+            select (one ->> 'cause') || ' ' || (one ->> 'news')
+            from outbox, jsonb_array_elements(payload -> 'model' -> 'troubles') one
+            where payload ->> 'template' = 'operator_troubles'
+            """)).CountBy(one => one).ToDictionary();
+        var called = receiver.Requests.Select(call => JsonNode.Parse(call.Body)!["data"]!)
+            .CountBy(data => $"{data["data"]!["cause"]} {((string)data["type"]!)["trouble.".Length..]}").ToDictionary();
+        Assert.Equal(
+            [
+                "RENEWALS_FAILING: mails 1 1, webhooks 1 1",
+                "TIMER_LATE: mails 1 1, webhooks 1 1",
+                "DEAD_LETTERS: mails 1 1, webhooks 1 1",
+                "DEAD_LETTERS_NOT_DRAINED: mails 1 1, webhooks 1 1",
+                "MAILS_DEAD: mails 1 1, webhooks 1 1",
+                "WEBHOOK_CALLS_DEAD: mails 1 1, webhooks 1 1",
+                "WEBHOOK_DISABLED: mails 0 0, webhooks 1 1",
+                "DISPUTE_UNANSWERED: mails 0 0, webhooks 1 1",
+                "DISPUTE_DUE: mails 1 0, webhooks 1 1",
+                "DISPUTE_MISSED: mails 1 0, webhooks 1 1",
+            ],
+            Enum.GetValues<TroubleCause>().Select(cause => EnumWords.UpperOf(cause)).Select(cause =>
+            {
+                string Opened(Dictionary<string, int> told) =>
+                    $"{told.GetValueOrDefault($"{cause} opened")} {told.GetValueOrDefault($"{cause} closed")}";
+                return $"{cause}: mails {Opened(mailed)}, webhooks {Opened(called)}";
+            }));
+    }
+
+    [Fact]
+    public async Task DeadLettersInTheQueue_AreATroubleUntilTheBrokerReportsNone_NotWhileItIsSilent()
+    {
+        await LookAsync(queue: Queue(2));
+        await database.ExecuteAsync("update troubles set seen_since = now() - interval '5 minutes'");
+        await LookAsync(queue: Queue(2));
+        await database.ExecuteAsync("update troubles set last_seen_at = now() - interval '1 day'");
+
+        await LookAsync(queue: Queue(null));
+        Assert.Equal(
+            "DEAD_LETTERS_NOT_DRAINED 2",
+            await database.QueryAsync<string>("select cause || ' ' || (details ->> 'count') from troubles where opened_at is not null"));
+
+        // The settings no longer name a Service Bus.
+        await LookAsync(queue: new CountMessages(
+            new ServiceBusSettings("usage-records", "off", IsOff: true, null, null, null, 5300), null, TimeProvider.System,
+            NullLogger<CountMessages>.Instance));
+        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from troubles"));
     }
 
     // Without this trouble, charges would stop and no operator would be notified.
@@ -232,16 +315,64 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
         return (endpoint, dispute, license);
     }
 
-    private async Task LookAsync(string? alertEmail = "ops@example.com")
+    private Task<int> EndCausesAsync() => database.ExecuteAsync(
+        """
+        delete from license_renewal_history;
+        update timer_leases set last_succeeded_at = now();
+        update usage_quarantine set state = 'DISCARDED', closed_at = now();
+        update outbox set dead_at = dead_at - interval '1 day' where dead_at is not null;
+        delete from webhook_endpoints where disabled_by is not null;
+        update payment_reversals set state = 'won'
+        """);
+
+    /// <summary>More disputes of the same payment.</summary>
+    private async Task AddDisputesAsync(params (string Id, string Due)[] disputes)
+    {
+        foreach (var (id, due) in disputes)
+        {
+            await database.ExecuteAsync(
+                """
+                insert into payment_reversals (provider, kind, provider_id, state, amount_minor, currency, intent_id, changed_at,
+                                               evidence_due_at, renewal_id, subscription_id)
+                select provider, kind, @id, state, amount_minor, currency, intent_id, changed_at, now() + @due::interval, renewal_id,
+                       subscription_id
+                from payment_reversals where provider_id = 'du_1'
+                """,
+                new { id, due });
+        }
+    }
+
+    private async Task LookAsync(string? alertEmail = "ops@example.com", CountMessages? queue = null)
     {
         await database.ExecuteAsync(Later);
-        await Notice(alertEmail).RunAsync(Cancel);
+        await Notice(alertEmail, queue).RunAsync(Cancel);
     }
 
     private Task<int> MailsAsync() =>
         database.QueryAsync<int>("select count(*)::int from outbox where payload ->> 'template' = 'operator_troubles'");
 
-    private NoticeTroubles Notice(string? alertEmail = "ops@example.com", params string[] disabled)
+    /// <param name="deadLetters">What Service Bus reports; null if it does not answer.</param>
+    private static CountMessages Queue(long? deadLetters)
+    {
+        var client = new Mock<ServiceBusAdministrationClient>();
+        var call = client.Setup(one => one.GetQueueRuntimePropertiesAsync("usage-records", It.IsAny<CancellationToken>()));
+        if (deadLetters is { } count)
+        {
+            call.ReturnsAsync(Response.FromValue(
+                ServiceBusModelFactory.QueueRuntimeProperties("usage-records", deadLetterMessageCount: count), Mock.Of<Response>()));
+        }
+        else
+        {
+            call.ThrowsAsync(new ServiceBusException("no answer", ServiceBusFailureReason.ServiceCommunicationProblem));
+        }
+
+        return new CountMessages(
+            new ServiceBusSettings("usage-records", null, IsOff: false, null, null, null, 5300), client.Object, TimeProvider.System,
+            NullLogger<CountMessages>.Instance);
+    }
+
+    private NoticeTroubles Notice(
+        string? alertEmail = "ops@example.com", CountMessages? queue = null, params string[] disabled)
     {
         var settings = new SettingReader(new ConfigurationBuilder().AddJsonFile(
             Path.Combine(Repository.Root, "local.settings.sample.json")).AddInMemoryCollection(
@@ -249,6 +380,6 @@ public sealed class NoticeTroublesTests(PostgresFixture postgres) : IAsyncLifeti
             .Build().GetSection("Values"));
         return new NoticeTroubles(
             database.Database, new TimerFallbackStore(database.Database), TimerSchedules.Read(settings, TimeProvider.System),
-            new TroubleSettings(new TroublePolicy(), alertEmail), Renewals, NullLogger<NoticeTroubles>.Instance);
+            queue ?? Queue(0), new TroubleSettings(new TroublePolicy(), alertEmail), Renewals, NullLogger<NoticeTroubles>.Instance);
     }
 }

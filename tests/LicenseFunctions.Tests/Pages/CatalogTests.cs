@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LicenseFunctions.Infrastructure.Mail;
 using LicenseFunctions.Tests.Support;
 using Licensing;
 using Licensing.Health;
@@ -13,10 +14,6 @@ namespace LicenseFunctions.Tests.Pages;
 /// </summary>
 public sealed class CatalogTests
 {
-    private const string GermanDescription = "src/LicenseFunctions/Infrastructure/Mail/Templates/de/phrases/what_was_seen.liquid";
-
-    private const string AlertType = "src/LicenseFunctions/Infrastructure/Mail/Templates/en/phrases/alert_type.liquid";
-
     private static readonly JsonObject English = JsonNode.Parse(Repository.Read("src/dashboard/src/texts/en.json"))!.AsObject();
 
     private static readonly JsonObject Texts = JsonNode.Parse(Repository.Read("src/dashboard/src/texts/de.json"))!.AsObject();
@@ -39,7 +36,7 @@ public sealed class CatalogTests
     public void Mails_NameEachTypeOfAlertAsThePagesDo() => Assert.All(
         English.Where(text => text.Key.StartsWith("activity.", StringComparison.Ordinal)),
         text => Assert.Contains(
-            $"{{%- when \"{text.Key["activity.".Length..]}\" -%}}{text.Value}\n", Repository.Read(AlertType), StringComparison.Ordinal));
+            $"{{%- when \"{text.Key["activity.".Length..]}\" -%}}{text.Value}\n", Phrase("en", "alert_type"), StringComparison.Ordinal));
 
     [Fact]
     public void Texts_HaveEachPurposeOfTheLedger() => Assert.Equal(Words<LedgerPurpose>(), Codes("wallet.purpose."));
@@ -50,7 +47,9 @@ public sealed class CatalogTests
 
     [Fact]
     public void Mail_HasEachRuleOfTheDetector() => Assert.All(
-        Words<Rule>(), rule => Assert.Contains($"when \"{rule}\"", Repository.Read(GermanDescription), StringComparison.Ordinal));
+        Words<Rule>(), rule => Assert.Contains($"when \"{rule}\"", Phrase("de", "what_was_seen"), StringComparison.Ordinal));
+
+    private static string Phrase(string language, string name) => LanguageFile.Of(language).All("phrase")[name];
 
     private static IEnumerable<string> Words<T>() where T : struct, Enum =>
         EnumWords.AllUpper<T>().Order(StringComparer.Ordinal);

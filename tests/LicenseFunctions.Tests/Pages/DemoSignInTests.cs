@@ -47,10 +47,10 @@ public sealed class DemoSignInTests(PostgresFixture postgres)
 
         var persons = await new DemoPersonStore(database.Database).ListAsync(TestContext.Current.CancellationToken);
 
-        Assert.Equal(26, persons.Count);
+        Assert.Equal(29, persons.Count);
         Assert.NotEmpty(DemoStories.Languages);
         Assert.All(DemoStories.Languages, language => Assert.Equal(
-            26,
+            29,
             persons.Select(person => DemoStories.Of(person.Email, language)).OfType<string>().Distinct(StringComparer.Ordinal).Count()));
     }
 
@@ -74,7 +74,7 @@ public sealed class DemoSignInTests(PostgresFixture postgres)
         {
             Assert.Equal(0, (await Licensectl.RunAsync(database, "demo-data")).Code);
 
-            Assert.Equal("8 paid, 8 renewals, 8 to invoice, 8 booked, 2 failed, 2 attempts", await database.QueryAsync<string>(
+            Assert.Equal("9 paid, 9 renewals, 9 to invoice, 9 booked, 2 failed, 2 attempts", await database.QueryAsync<string>(
                 """
                 select (select count(*) from license_renewal_history where status = 'success') || ' paid, '
                     || (select count(*) from license_renewal_history h join renewals r using (renewal_id)

@@ -96,7 +96,7 @@ public sealed class PreviewRenewalsTests(PostgresFixture postgres)
             ("wallet", obstacle, isPlanned, obstacle is null ? 2m : 0),
             (listed.PaysWith, listed.Obstacle, listed.AttemptAt is not null, preview.AmountUsd));
         Assert.Equal(listed.AttemptAt?.UtcDateTime, row.NextAttemptAt);
-        // What nobody attempts can't fail.
+        // A renewal that is not planned is not counted as a probable failure.
         Assert.Equal((isPlanned, isPlanned ? 0 : 1, 0), (listed.IsPlanned, preview.NotPlanned, preview.LikelyFailing));
         // After a refund, another attempt is refused.
         Assert.Equal(!isRefunded && status is not ("lapsed" or "awaiting_consent"), row.CanRetry);

@@ -501,6 +501,32 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
             "select state::text from subscriptions where subscription_id = @license", new { license }));
     }
 
+    // The mail about the renewal says that the license is valid, so another one about the end of the suspension would say the same.
+    [Fact]
+    public async Task Renew_OfALicenseThatIsSuspendedForItsExpiry_LiftsItWithOneMail()
+    {
+        var license = await AddAsync("pm_card_visa", days: -20);
+        await database.ExecuteAsync(
+            """
+            insert into license_suspensions (subscription_id, cause, reason, previous_state, token_ids, suspended_at)
+            select subscription_id, 'EXPIRY', 'License expired', 'SYNCED', array[token_id], now()
+            from license_tokens where subscription_id = @license;
+            update license_tokens set is_active = false, revoked_at = now(), revoked_reason = 'Expired - grace period ended'
+            where subscription_id = @license;
+            update subscriptions set state = 'SUSPENDED_ADMIN', paused_at = now(), paused_reason = 'License expired'
+            where subscription_id = @license
+            """,
+            new { license });
+
+        Assert.Equal(200, (await RenewAsync(license)).Status);
+
+        Assert.True((await site.World.ReadAsync(license)).IsActive);
+        Assert.Equal("RENEWED", await database.QueryAsync<string>(
+            "select closed_how from license_suspensions where subscription_id = @license", new { license }));
+        Assert.Equal(["renewed"], await database.QueryAllAsync<string>(
+            "select payload ->> 'template' from outbox where payload -> 'model' ->> 'subscription_id' = @license::text", new { license }));
+    }
+
     [Fact]
     public async Task Renew_OfAnothersLicense_LooksLikeAnUnknownOne()
     {

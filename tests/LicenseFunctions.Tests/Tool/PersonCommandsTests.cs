@@ -49,7 +49,9 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task Export_OfAPerson_ContainsAllTheirRowsAndNoOthers()
     {
-        var (code, output) = await ToolAsync("export", "--user", "Person@x.test");
+        var by = Guid.NewGuid();
+
+        var (code, output) = await ToolAsync("export", "--user", "Person@x.test", "--by", $"{by}", "--yes");
 
         Assert.True(code == 0, output);
         var data = JsonNode.Parse(output)!.AsObject();
@@ -64,8 +66,23 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal(2, data["outbox"]!.AsArray().Count);
         Assert.Contains("MY-EA", output, StringComparison.Ordinal);
         Assert.DoesNotMatch("OTHERS-EA|password_hash|somebody@x.test", output);
-        Assert.Equal((person.ToString(), "person.exported"),
-            await scene.Database.QueryAsync<(string, string)>("select subject, action from audit_log"));
+        Assert.Equal((by, person.ToString(), "person.exported"),
+            await scene.Database.QueryAsync<(Guid, string, string)>("select actor_id, subject, action from audit_log"));
+    }
+
+    [Theory]
+    [InlineData("--by 00000000-0000-4000-8000-000000000001", "This prints all data about person@x.test: ")]
+    [InlineData("--by 00000000-0000-4000-8000-000000000001 --yes false", "Nothing was exported. Use --yes")]
+    [InlineData("--yes", "--by")]
+    [InlineData("--yes --by x", "--by is not a user_id. Example: --by 0000")]
+    public async Task Export_WithoutConfirmationOrOperator_PrintsNoData(string options, string message)
+    {
+        var (code, output) = await ToolAsync(["export", "--user", "person@x.test", .. options.Split(' ')]);
+
+        Assert.Equal(1, code);
+        Assert.Contains(message, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("MY-EA", output, StringComparison.Ordinal);
+        Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from audit_log"));
     }
 
     // The columns that person_data searches for a person's rows.
@@ -161,7 +178,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
 
         var (code, output) = await ToolAsync(
             "erase", "--user", person.ToString(), "--by", by.ToString(), "--reason", "on request", "--yes");
-        var (_, export) = await ToolAsync("export", "--user", person.ToString());
+        var (_, export) = await ToolAsync("export", "--user", person.ToString(), "--by", by.ToString(), "--yes");
 
         Assert.True(code == 0, output);
         Assert.Equal("""["stripe cus_1"]""", JsonNode.Parse(output)!["tell_provider"]!.ToJsonString());
@@ -201,7 +218,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var (_, asked) = await ToolAsync(erase);
         var (_, output) = await ToolAsync([.. erase, "--yes"]);
 
-        Assert.All((string[])[asked, output], said => Assert.Contains("\"kept\": {\"invoices\": 1", said, StringComparison.Ordinal));
+        Assert.Contains("\nKept, as the law requires: 1 invoices\n", asked, StringComparison.Ordinal);
+        Assert.Contains("\"kept\": {\"invoices\": 1", output, StringComparison.Ordinal);
         Assert.Equal("Ada Example", await scene.Database.QueryAsync<string>("select buyer ->> 'name' from invoices"));
     }
 
@@ -217,7 +235,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             ["erase", "--user", "person@x.test", "--reason", "on request", .. options.Split(' ')]);
 
         Assert.Equal(1, code);
-        Assert.Contains(options == "--yes" ? "--by" : "\"license_usage_log\": 1", output, StringComparison.Ordinal);
+        Assert.Contains(options == "--yes" ? "--by" : "This erases person@x.test:\n", output, StringComparison.Ordinal);
         Assert.Equal(before, await scene.StateAsync());
     }
 
@@ -230,7 +248,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             scene.Database, typed, "erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on-request");
 
         Assert.Equal(expected, code);
-        Assert.Contains("\"license_usage_log\": 1", output, StringComparison.Ordinal);
+        Assert.Contains("  license_usage_log: 1", output, StringComparison.Ordinal);
+        Assert.DoesNotContain(": 0", output.Split("Kept")[0], StringComparison.Ordinal);
         Assert.Contains("To confirm, type person@x.test: ", output, StringComparison.Ordinal);
         Assert.Equal(expected, await scene.Database.QueryAsync<int>("select count(*) from users where email = 'person@x.test'"));
     }
@@ -265,7 +284,8 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task Export_UnknownUser_ReportsTheError() => Assert.Equal(1, (await ToolAsync("export", "--user", "nobody@x.test")).Code);
+    public async Task Export_UnknownUser_ReportsTheError() => Assert.Equal(
+        (1, "There is no such user.\n"), await ToolAsync("export", "--user", "nobody@x.test", "--by", $"{Guid.NewGuid()}"));
 
     private Task<(int Code, string Output)> ToolAsync(params string[] arguments) => Licensectl.RunAsync(scene.Database, arguments);
 }

@@ -78,6 +78,35 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
         [.. output.Split('\n').Where(line => line.Contains("  status  ", StringComparison.Ordinal))];
 
     [Fact]
+    public async Task Report_OfADay_LeavesOutReasonsThatCameAndWent()
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        var license = await MetricScene.NewLicenseAsync(database);
+        await database.ExecuteAsync(
+            """
+            insert into license_health_days (subscription_id, day, score, previous_score, gained, lost)
+            values (@license, current_date, 86, 100, '[{"reason": "Suspended"}, {"reason": "Alert"}]',
+                    '[{"reason": "No alert"}, {"reason": "Suspended"}]')
+            """,
+            new { license });
+
+        var (code, output) = await Licensectl.RunAsync(database, "report", $"{license}");
+
+        Assert.True(code == 0, output);
+        Assert.Contains("  100 to 86\n    new: Alert\n    no longer: No alert\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Report_OfNoId_NamesAnExample()
+    {
+        var (code, output) = await Licensectl.RunAsync([], "report", "123");
+
+        Assert.Equal(1, code);
+        Assert.Contains("SUBSCRIPTION is not a subscription_id. Example: 0000", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Report_UnknownLicense_FailsWithAMessage()
     {
         await using var database = await postgres.NewDatabaseAsync();

@@ -66,6 +66,23 @@ public sealed class TroubleTests
     }
 
     [Theory]
+    [InlineData(null, null, false)]
+    [InlineData(0L, null, true)]
+    [InlineData(2L, null, true)]
+    [InlineData(3L, 3, true)]
+    [InlineData(3_000_000_000L, int.MaxValue, true)]
+    public void Find_DeadLettersInTheQueue_FromTheNumber_IfTheBrokerSaysIt(long? inQueue, int? count, bool isKnown)
+    {
+        var facts = None with { DeadLettersInQueue = inQueue };
+
+        Assert.Equal(
+            count is null ? [] : [new TroubleSign(TroubleCause.DeadLettersNotDrained) { Count = count }],
+            TroubleSigns.Find(facts, Policy with { DeadLetters = 3 }, Now));
+        Assert.Equal(isKnown, facts.AreKnownOf(TroubleCause.DeadLettersNotDrained));
+        Assert.True(facts.AreKnownOf(TroubleCause.DeadLetters));
+    }
+
+    [Theory]
     [InlineData(null, TroubleCause.DisputeUnanswered)]
     [InlineData(72 * 60 + 1, TroubleCause.DisputeUnanswered)]
     [InlineData(72 * 60, TroubleCause.DisputeDue)]

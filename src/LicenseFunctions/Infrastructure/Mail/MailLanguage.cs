@@ -1,9 +1,7 @@
 using System.Collections.Frozen;
 using System.Globalization;
-using System.Reflection;
 using System.Text;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Fluid;
 using Fluid.Ast;
@@ -11,106 +9,79 @@ using Fluid.Values;
 
 namespace LicenseFunctions.Infrastructure.Mail;
 
-/// <summary>The mails of one language, from its folder, its formats of times and amounts, and its names of countries.</summary>
+/// <summary>The mails of one language, parsed.</summary>
 internal sealed partial class MailLanguage
 {
-    private const string Prefix = "mail/";
-    private const string FormatsFile = "/language.json";
-    private const string CountriesFile = "/countries.json";
+    private MailLanguage(
+        string name, FrozenDictionary<string, IFluidTemplate> mails, FrozenDictionary<string, IFluidTemplate> layouts,
+        TemplateOptions options) => (Name, Mails, Layouts, Options) = (name, mails, layouts, options);
 
-    private MailLanguage(string name, FrozenDictionary<string, IFluidTemplate> files, TemplateOptions options) =>
-        (Name, Files, Options) = (name, files, options);
-
-    /// <summary>The name of the folder, for example de.</summary>
+    /// <summary>For example de.</summary>
     public string Name { get; }
 
-    /// <summary>The mails, and the two layouts.</summary>
-    public FrozenDictionary<string, IFluidTemplate> Files { get; }
+    public FrozenDictionary<string, IFluidTemplate> Mails { get; }
+
+    /// <summary>The frame of a mail, by its format: txt or html.</summary>
+    public FrozenDictionary<string, IFluidTemplate> Layouts { get; }
 
     public TemplateOptions Options { get; }
 
-    /// <summary>
-    /// Every folder with formats is a language. It is parsed when its first mail is rendered: parsing all templates takes a quarter of the
-    /// start time.
-    /// </summary>
-    public static FrozenDictionary<string, Lazy<MailLanguage>> FindAll() => Resources()
-        .Where(name => name.EndsWith(FormatsFile, StringComparison.Ordinal)).Select(name => name[Prefix.Length..^FormatsFile.Length])
-        .ToFrozenDictionary(name => name, name => new Lazy<MailLanguage>(() => Read(name)));
-
-    private static IEnumerable<string> Resources() => Assembly.GetExecutingAssembly().GetManifestResourceNames()
-        .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal));
-
-    private static MailLanguage Read(string name)
-    {
-        var sources = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var resource in Resources())
-        {
-            using var reader = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)!);
-            sources.Add(resource[Prefix.Length..], reader.ReadToEnd());
-        }
-
-        return Read(name, sources);
-    }
-
-    private static MailLanguage Read(string name, Dictionary<string, string> sources)
+    public static MailLanguage Of(string name, LanguageFile file)
     {
         var parser = new FluidParser();
-        var blocks = Parse("blocks");
-        foreach (var block in (string[])["p", "b", "facts", "item", "title"])
+        var blocks = Formats.SelectMany(format => Blocks.Concat(BlocksWithValue).Select(block => $"{block}.{format}"))
+            .ToFrozenDictionary(block => block, block => parser.Parse(LanguageFile.ReadResource($"blocks/{block}")));
+        foreach (var block in Blocks)
         {
             parser.RegisterEmptyBlock(block, (content, output, encoder, context) =>
                 WriteAsync(blocks, block, null, content, output, encoder, context));
         }
 
-        // With a value: {% button "/app/licenses" %}, {% fact "Amount" %}.
-        foreach (var block in (string[])["fact", "button", "link"])
+        foreach (var block in BlocksWithValue)
         {
             parser.RegisterExpressionBlock(block, (value, content, output, encoder, context) =>
                 WriteAsync(blocks, block, value, content, output, encoder, context));
         }
 
-        foreach (var (phraseName, phrase) in Parse(name + "/phrases"))
+        foreach (var (phraseName, phrase) in Parse(file.All("phrase")))
         {
-            parser.RegisterEmptyTag(Path.GetFileNameWithoutExtension(phraseName), async (output, encoder, context) =>
+            parser.RegisterEmptyTag(phraseName, async (output, encoder, context) =>
             {
                 await phrase.RenderAsync(output, encoder, context);
                 return Completion.Normal;
             });
         }
 
-        var formats = JsonSerializer.Deserialize<Formats>(sources[name + FormatsFile], Formats.Json)!;
-        var countries = JsonSerializer.Deserialize<Dictionary<string, string>>(sources[name + CountriesFile])!.ToFrozenDictionary();
-        return new MailLanguage(name, Parse("").Concat(Parse(name)).ToFrozenDictionary(), CreateOptions(formats, countries));
+        return new MailLanguage(
+            name, Parse(file.All("mail")),
+            Parse(Formats.ToDictionary(format => format, format => LanguageFile.ReadResource($"layout.{format}"))),
+            CreateOptions(file.Read<LanguageFormats>("formats"), file.Read<Dictionary<string, string>>("countries").ToFrozenDictionary()));
 
-        FrozenDictionary<string, IFluidTemplate> Parse(string folder) => sources
-            .Where(file => file.Key[..Math.Max(file.Key.LastIndexOf('/'), 0)] == folder
-                && !file.Key.EndsWith(".json", StringComparison.Ordinal))
-            .ToFrozenDictionary(file => file.Key[(file.Key.LastIndexOf('/') + 1)..], file => parser.Parse(file.Value));
+        FrozenDictionary<string, IFluidTemplate> Parse(IReadOnlyDictionary<string, string> templates) =>
+            templates.ToFrozenDictionary(template => template.Key, template => parser.Parse(template.Value));
     }
 
-    /// <summary>How a language writes times and amounts. The process runs without ICU, so .NET has no cultures.</summary>
-    /// <param name="Months">The names of the months as in a date.</param>
-    /// <param name="Day">A format of .NET, without the year.</param>
-    /// <param name="Time">A format of .NET, with the zone.</param>
-    private sealed record Formats(string[] Months, string Day, string Time, string DecimalSeparator, string GroupSeparator)
-    {
-        public static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly string[] Formats = [MailTemplates.Text, MailTemplates.Html];
 
-        public CultureInfo ToCulture()
-        {
-            var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
-            // .NET expects a thirteenth month.
-            culture.DateTimeFormat.MonthNames = culture.DateTimeFormat.MonthGenitiveNames = [.. Months, ""];
-            culture.NumberFormat.NumberDecimalSeparator = DecimalSeparator;
-            culture.NumberFormat.NumberGroupSeparator = GroupSeparator;
-            return CultureInfo.ReadOnly(culture);
-        }
+    private static readonly string[] Blocks = ["p", "b", "facts", "item", "title"];
+
+    // With a value: {% button "/app/licenses" %}, {% fact "Amount" %}.
+    private static readonly string[] BlocksWithValue = ["fact", "button", "link"];
+
+    private static CultureInfo CultureOf(LanguageFormats formats)
+    {
+        var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        // .NET expects a thirteenth month.
+        culture.DateTimeFormat.MonthNames = culture.DateTimeFormat.MonthGenitiveNames = [.. formats.Months, ""];
+        culture.NumberFormat.NumberDecimalSeparator = formats.DecimalSeparator;
+        culture.NumberFormat.NumberGroupSeparator = formats.GroupSeparator;
+        return CultureInfo.ReadOnly(culture);
     }
 
     /// <param name="countries">The names of countries by their codes.</param>
-    private static TemplateOptions CreateOptions(Formats formats, FrozenDictionary<string, string> countries)
+    private static TemplateOptions CreateOptions(LanguageFormats formats, FrozenDictionary<string, string> countries)
     {
-        var culture = formats.ToCulture();
+        var culture = CultureOf(formats);
         var options = new TemplateOptions { CultureInfo = culture, TimeZone = TimeZoneInfo.Utc };
         foreach (var (filter, format) in ((string, string)[])[("utc", formats.Time), ("day", formats.Day)])
         {

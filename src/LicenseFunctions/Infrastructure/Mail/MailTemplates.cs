@@ -11,8 +11,8 @@ namespace LicenseFunctions.Infrastructure.Mail;
 public sealed record RenderedMail(string Subject, string Text, string Html);
 
 /// <summary>
-/// The mails as Liquid templates, with a folder for each language. NAME.liquid is rendered twice, so that text and HTML say the same: a
-/// block such as {% p %} is written by blocks/p.txt or blocks/p.html, and layout.txt or layout.html frames the content. A tag such as
+/// The mails as Liquid templates, in one file for each language. A mail is rendered twice, so that text and HTML say the same: a block
+/// such as {% p %} is written by blocks/p.txt or blocks/p.html, and layout.txt or layout.html frames the content. A tag such as
 /// {% close_only_text %} inserts the language's phrase with this name. A template captures its subject, and the preheader that mail
 /// programs show beside it. Values of the model are escaped in the HTML. A value that is missing in the model is empty.
 /// </summary>
@@ -26,16 +26,17 @@ public sealed partial class MailTemplates(
     public const string English = "en";
 
     private const string ForOperators = "operator_";
-    private const string Extension = ".liquid";
     internal const string Format = "format";
-    private const string Text = "txt";
-    private const string Html = "html";
+    internal const string Text = "txt";
+    internal const string Html = "html";
     private const string Subject = "subject";
 
     // A master's name in a subject. Subjects of up to 78 characters are shown without a break.
     private const int LongestName = 27;
 
-    private static readonly FrozenDictionary<string, Lazy<MailLanguage>> ByName = MailLanguage.FindAll();
+    // A language is parsed when its first mail is rendered: parsing all templates takes a quarter of the start time.
+    private static readonly FrozenDictionary<string, Lazy<MailLanguage>> ByName = LanguageFile.Languages.ToFrozenDictionary(
+        name => name, name => new Lazy<MailLanguage>(() => MailLanguage.Of(name, LanguageFile.Of(name))));
 
     private readonly Brand brand = brand ?? Brand.Default;
 
@@ -45,8 +46,7 @@ public sealed partial class MailTemplates(
     public static IEnumerable<string> Names => NamesIn(English);
 
     /// <summary>The mails of a language. English has those to operators, too.</summary>
-    public static IEnumerable<string> NamesIn(string language) => ByName[language].Value.Files.Keys
-        .Where(file => file.EndsWith(Extension, StringComparison.Ordinal)).Select(file => file[..^Extension.Length]);
+    public static IEnumerable<string> NamesIn(string language) => ByName[language].Value.Mails.Keys;
 
     public static bool IsForOperators(string name) => name.StartsWith(ForOperators, StringComparison.Ordinal);
 
@@ -57,10 +57,17 @@ public sealed partial class MailTemplates(
     /// <param name="publicUrl">Base address of links, without a trailing slash; null for a mail without links.</param>
     /// <param name="chosen">The customer's language; null or an unknown one: that of the settings.</param>
     /// <exception cref="KeyNotFoundException">There is no such template.</exception>
-    public RenderedMail Render(string name, JsonObject model, string? publicUrl, string? chosen = null)
+    public RenderedMail Render(string name, JsonObject model, string? publicUrl, string? chosen = null) => Render(
+        ByName[IsForOperators(name) ? English : chosen is not null && ByName.ContainsKey(chosen) ? chosen : language].Value,
+        name, model, publicUrl);
+
+    /// <summary>In the language of a file, which need not be one of this build: a translator can look at its mails.</summary>
+    public RenderedMail Render(string name, JsonObject model, string? publicUrl, string inLanguage, LanguageFile file) =>
+        Render(MailLanguage.Of(inLanguage, file), name, model, publicUrl);
+
+    private RenderedMail Render(MailLanguage spoken, string name, JsonObject model, string? publicUrl)
     {
-        var spoken = ByName[IsForOperators(name) ? English : chosen is not null && ByName.ContainsKey(chosen) ? chosen : language].Value;
-        var template = spoken.Files[name + Extension];
+        var template = spoken.Mails[name];
         var asText = Context(spoken, name, model, publicUrl, Text);
         var text = Render(spoken, template, asText, Text, NullEncoder.Default);
         var asHtml = Context(spoken, name, model, publicUrl, Html);
@@ -78,7 +85,7 @@ public sealed partial class MailTemplates(
         foreach (var captured in (string[])[Subject, "preheader"])
             context.SetValue(captured, new StringValue((plain ?? context).GetValue(captured).ToStringValue().Trim()));
         context.SetValue("content", new StringValue(content.Trim(), encode: false));
-        return spoken.Files["layout." + format].Render(context, encoder, isolateContext: false);
+        return spoken.Layouts[format].Render(context, encoder, isolateContext: false);
     }
 
     private TemplateContext Context(MailLanguage spoken, string name, JsonObject model, string? publicUrl, string format)

@@ -247,6 +247,7 @@ const places: Record<string, (subject: string) => string> = {
   RENEWALS_FAILING: () => '/renewals/upcoming',
   TIMER_LATE: (timer) => `#${rowOf(timer)}`,
   DEAD_LETTERS: () => '#quarantine',
+  DEAD_LETTERS_NOT_DRAINED: () => '#dead-letters',
   MAILS_DEAD: () => '#given-up',
   WEBHOOK_CALLS_DEAD: () => '#given-up',
   WEBHOOK_DISABLED: () => '/webhooks',
@@ -304,7 +305,7 @@ function InWords({
       `#${rowOf(timer.timer_name)}`,
     ]),
     ...warnings.filter((one) => one !== null).map((one): Concern => [one, '#server']),
-    ...some(queue.dead_lettered ?? 0, say.waits.deadLetters, '#dead-letters'),
+    ...some(isTold('DEAD_LETTERS_NOT_DRAINED') ? 0 : (queue.dead_lettered ?? 0), say.waits.deadLetters, '#dead-letters'),
     ...some(skipped, say.waits.skipped, '#skipped'),
     ...some(waiting.charges_unknown, say.waits.unknown, '/renewals#charges'),
     ...some(waiting.payment_cases_open, say.waits.cases, '/renewals#cases'),
@@ -327,9 +328,7 @@ function InWords({
       {count > 0 && (
         <ul>
           {troubles.map((trouble) => {
-            // They may not have been moved to the quarantine.
-            const isInQueue = trouble.cause === 'DEAD_LETTERS' && waiting.dead_letters_open === 0 && (queue.dead_lettered ?? 0) > 0;
-            const place = isInQueue ? '#dead-letters' : places[trouble.cause]?.(trouble.subject);
+            const place = places[trouble.cause]?.(trouble.subject);
             const about = trouble.cause === 'TIMER_LATE' ? nameOf(trouble.subject) : (trouble.name ?? trouble.subject);
             return (
               <li key={trouble.trouble_id}>

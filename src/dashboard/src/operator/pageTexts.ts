@@ -349,6 +349,7 @@ export const texts = {
       RENEWALS_FAILING: () => 'Automatic renewals fail',
       TIMER_LATE: (timer) => `The timer ${timer} is late`,
       DEAD_LETTERS: () => 'Dead letters are in the quarantine',
+      DEAD_LETTERS_NOT_DRAINED: () => 'Dead letters stay in the queue',
       MAILS_DEAD: () => 'Mails were given up',
       WEBHOOK_CALLS_DEAD: () => 'Calls of the alert webhook were given up',
       WEBHOOK_DISABLED: (host) => `The webhook endpoint ${host} is disabled`,

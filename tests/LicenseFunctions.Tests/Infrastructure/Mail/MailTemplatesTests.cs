@@ -70,14 +70,14 @@ public sealed partial class MailTemplatesTests
     }
 
     [Theory]
-    [InlineData("suspended", "OPERATOR", 30, "Expert advisors that have used the license for more than a day can still manage")]
-    [InlineData("suspended", "EXPIRY", 30, "Your expert advisors can still manage and close their open positions for up to 30 days. They")]
+    [InlineData("suspended", "OPERATOR", 30, "Expert advisors that have used this license for more than a day can still manage")]
+    [InlineData("suspended", "EXPIRY", 30, "and close their open positions, for 30 days from the next license check. They can’t")]
     [InlineData("suspended", "FRAUD", 30, "Your expert advisors can no longer trade. Close open positions yourself")]
     [InlineData("suspended", "OPERATOR", 0, "Your expert advisors can no longer trade. Close open positions yourself")]
-    [InlineData("in_grace", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
-    [InlineData("expiring", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
-    [InlineData("period_ended", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
-    [InlineData("refunded", null, 30, "for up to 30 days after the license ends. They cannot open new ones.")]
+    [InlineData("in_grace", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
+    [InlineData("expiring", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
+    [InlineData("period_ended", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
+    [InlineData("refunded", null, 30, "for 30 days from the first license check after the license ends. They can’t")]
     [InlineData("expiring", null, 0, "Your expert advisors can no longer trade after the license ends. Close open positions yourself")]
     public void Render_OfAnEnd_SaysWhatExpertAdvisorsMayStillDo(string name, string? cause, int days, string expected)
     {
@@ -184,6 +184,7 @@ public sealed partial class MailTemplatesTests
     [InlineData("RENEWALS_FAILING", "", "/app/renewals/upcoming", "View the renewals")]
     [InlineData("TIMER_LATE", "RunRenewals", "/app/system#timer-RunRenewals", "View the timer")]
     [InlineData("DEAD_LETTERS", "", "/app/system#quarantine", "View the quarantine")]
+    [InlineData("DEAD_LETTERS_NOT_DRAINED", "", "/app/system#dead-letters", "View the queue")]
     [InlineData("MAILS_DEAD", "", "/app/system#given-up", "View the mails")]
     [InlineData("WEBHOOK_CALLS_DEAD", "", "/app/system#given-up", "View the calls")]
     [InlineData("WEBHOOK_DISABLED", "e-1", "/app/webhooks", "View the endpoint")]
@@ -203,7 +204,7 @@ public sealed partial class MailTemplatesTests
     private static partial Regex TroubleAdvice();
 
     // The footer of operators is in English only.
-    private static readonly string[] OfOneLanguage = ["why_received.liquid"];
+    private static readonly string[] OfOneLanguage = ["why_received"];
 
     [Fact]
     public void Languages_HaveTheSameMailsAndPhrases_WithTheSameValuesAndConditions()
@@ -214,20 +215,68 @@ public sealed partial class MailTemplatesTests
         {
             var files = Files(language);
             Assert.Equal(english.Keys.Order(), files.Keys.Order());
-            Assert.All(files.Where(file => !OfOneLanguage.Contains(Path.GetFileName(file.Key))), file => Assert.Equal(
+            Assert.All(files.Where(file => !OfOneLanguage.Contains(file.Key)), file => Assert.Equal(
                 Expressions(english[file.Key]), Expressions(file.Value)));
         });
     }
 
-    /// <summary>The templates and phrases of a language, without those to operators.</summary>
+    /// <summary>The mails and phrases of a language, without those to operators.</summary>
     private static Dictionary<string, string> Files(string language)
     {
-        var folder = Path.Combine(Repository.Root, "src/LicenseFunctions/Infrastructure/Mail/Templates", language);
-        return Directory.EnumerateFiles(folder, "*.liquid", SearchOption.AllDirectories)
-            .Where(file => Path.GetFileName(file) is var name && !MailTemplates.IsForOperators(name)
-                && !name.StartsWith("trouble", StringComparison.Ordinal) && name != "alert_type.liquid")
-            .ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllText);
+        var file = LanguageFile.Of(language);
+        return file.All("mail").Concat(file.All("phrase"))
+            .Where(section => section.Key is var name && !MailTemplates.IsForOperators(name)
+                && !name.StartsWith("trouble", StringComparison.Ordinal) && name != "alert_type")
+            .ToDictionary();
     }
+
+    /// <summary>Another language is one file: the made-up one is the English file with all its words in capital letters.</summary>
+    [Fact]
+    public void Render_InALanguageThatIsOneNewFile_SaysEverythingInIt()
+    {
+        var file = new LanguageFile(Shout(Repository.Read("src/LicenseFunctions/Infrastructure/Mail/Templates/en.liquid")));
+        var templates = new MailTemplates(TimeSpan.FromDays(30), new Brand("ACME", "#4b3fc9", null, "HELP@ACME.TEST"));
+
+        var names = file.All("mail").Keys.Where(name => !MailTemplates.IsForOperators(name)).ToList();
+
+        Assert.Equal(MailTemplates.NamesIn("de").Order(), names.Order());
+        Assert.All(names, name =>
+        {
+            var model = new JsonObject
+            {
+                ["subscription_id"] = "7",
+                ["expires_at"] = "2026-03-04T23:30:00+00:00",
+                ["amount_usd"] = 1234.5m,
+                ["paid_with"] = "wallet",
+                ["reason"] = "insufficient_funds",
+            };
+            var mail = templates.Render(name, model, "https://x.test", "xx", file);
+
+            Assert.Contains("<html lang=\"xx\">", mail.Html, StringComparison.Ordinal);
+            Assert.Contains("lang=xx", mail.Text, StringComparison.Ordinal);
+            Assert.All([mail.Subject, Address().Replace(mail.Text, "")], said => Assert.DoesNotMatch("[a-z]", said));
+        });
+        Assert.Equal("YOUR LICENSE IS RENEWED", templates.Render("renewed", [], null, "xx", file).Subject);
+    }
+
+    // What a translator changes: the text between tags, the words in tags, and the months.
+    private static string Shout(string english)
+    {
+        var shouted = Translated().Replace(english, part => part.Groups["words"] is { Success: true } words
+            ? part.Value.Replace(words.Value, words.Value.ToUpperInvariant(), StringComparison.Ordinal)
+            : part.Groups["text"].Success ? part.Value.ToUpperInvariant() : part.Value);
+        return LanguageFile.Of("en").Read<LanguageFormats>("formats").Months.Aggregate(
+            shouted, (text, month) => text.Replace($"\"{month}\"", $"\"{month.ToUpperInvariant()}\"", StringComparison.Ordinal));
+    }
+
+    private const string Kept = """^=== .*$|^  ".*$""";
+    private const string TagWithWords = """\{%-? fact (?<words>"[^"]*") -?%\}|\{\{[^}]*\| count: (?<words>"[^"]*", "[^"]*")[^}]*\}\}""";
+
+    [GeneratedRegex(Kept + "|" + TagWithWords + @"|\{[{%].*?[%}]\}|(?<text>[^{\n]+)", RegexOptions.Multiline)]
+    private static partial Regex Translated();
+
+    [GeneratedRegex(@"https?://\S+")]
+    private static partial Regex Address();
 
     /// <summary>What a template reads and compares: the words of its tags, without the labels of facts and the counted words.</summary>
     private static IEnumerable<string> Expressions(string template) => LiquidTag().Matches(template)
@@ -290,8 +339,8 @@ public sealed partial class MailTemplatesTests
     [Fact]
     public void Languages_NameEachCountry() => Assert.All(MailTemplates.Languages, language => Assert.Equal(
         Countries.Codes.Order(),
-        JsonNode.Parse(Repository.Read($"src/LicenseFunctions/Infrastructure/Mail/Templates/{language}/countries.json"))!.AsObject()
-            .Where(country => ((string)country.Value!).Length > 3).Select(country => country.Key).Order()));
+        LanguageFile.Of(language).Read<Dictionary<string, string>>("countries")
+            .Where(country => country.Value.Length > 3).Select(country => country.Key).Order()));
 
     [Theory]
     [InlineData("card", 0, "Paid: 0.30 USD\nPaid with: your saved card\n", "Amount: 0.30 USD\n")]
@@ -335,12 +384,13 @@ public sealed partial class MailTemplatesTests
     {
         var confirm = Templates.Render(
             "action_needed", new JsonObject { ["reason"] = "authentication_required", ["subscription_id"] = "L-1" }, "https://l.example");
-        var card = Templates.Render("action_needed", new JsonObject { ["reason"] = "expired_card" }, "https://l.example");
+        var card = Templates.Render(
+            "action_needed", new JsonObject { ["reason"] = "expired_card", ["subscription_id"] = "L-1" }, "https://l.example");
 
         Assert.Equal("Please confirm the payment of your license", confirm.Subject);
         Assert.Contains("https://l.example/app/payment-methods/confirm/L-1", confirm.Text, StringComparison.Ordinal);
         Assert.Equal("Your license needs a payment method", card.Subject);
-        Assert.Contains("https://l.example/app/payment-methods?add", card.Html, StringComparison.Ordinal);
+        Assert.Contains("https://l.example/app/payment-methods?add=L-1", card.Html, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -471,6 +521,15 @@ public sealed partial class MailTemplatesTests
             Assert.DoesNotContain(other, part, StringComparison.Ordinal);
         });
     }
+
+    // A stranger who has the password could lift the suspension, too.
+    [Theory]
+    [InlineData("OWNER", true, "The suspension was lifted from your account. If it was not you,")]
+    [InlineData("OWNER", true, "Die Sperre wurde von Ihrem Konto aus aufgehoben. Wenn Sie das nicht waren,", "de")]
+    [InlineData("REINSTATED", false, "lifted from your account")]
+    public void Render_ALiftedSuspension_SaysThatTheCustomerLiftedIt(string how, bool isSaid, string words, string language = "en") =>
+        Assert.Equal(isSaid, Templates.Render("reinstated", new JsonObject { ["how"] = how }, null, language).Text
+            .Contains(words, StringComparison.Ordinal));
 
     [Fact]
     public void Render_LongNameOfAMaster_IsShortenedInTheSubjectOnly()
