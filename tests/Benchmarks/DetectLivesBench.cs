@@ -7,9 +7,9 @@ namespace Benchmarks;
 
 /// <summary>
 /// The accuracy of the detector by kind of customer: on the second corpus, whose sharers share one thing or try to deceive, and on the
-/// first one. Honest kinds without a suspension or question are left out. Only totals of the held-out and the drawn world are
-/// reported, so that nobody tunes on their kinds. The limits: no honest customer is suspended; at least 95 % of the sharers are suspended, and at least 80 % of each
-/// kind; the median time is at most 6 hours; of 12 sharers of each kind who know the rules, 9 are suspended within 7 days.
+/// first one. Honest kinds without a suspension or question are left out. Only totals of the held-out and the drawn world are reported, so
+/// that nobody tunes on their kinds. The limits: no honest customer is suspended; at least 95 % of the sharers are suspended, and at least
+/// 80 % of each kind; the median time is at most 6 hours; of 12 sharers of each kind who know the rules, 9 are suspended within 7 days.
 /// </summary>
 internal static class DetectLivesBench
 {

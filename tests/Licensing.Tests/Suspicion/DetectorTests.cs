@@ -777,6 +777,29 @@ public sealed class DetectorTests
         Assert.Equal(strongest, Strongest(samples));
     }
 
+    /// <summary>
+    /// Three devices of one EA on networks of different providers, in turn, without locations. One person sleeps, or leaves one of them on.
+    /// </summary>
+    [Theory]
+    [InlineData(6, 3, 6, 6, 5, FindingAction.Suspend)]
+    [InlineData(5, 3, 6, 6, 5, FindingAction.Ask)]
+    [InlineData(6, 2, 6, 6, 5, FindingAction.Ask)] // two of them have one account
+    [InlineData(6, 3, 5, 5, 4, FindingAction.Ask)] // a night is left
+    [InlineData(6, 3, 10, 3, 4, FindingAction.Ask)] // one is left on overnight
+    public void Observe_ThreeAccountsOfOneEaInTurnWithoutLocations_SuspendsIfNobodySleeps(
+        int days, int accounts, int first, int second, int third, FindingAction strongest)
+    {
+        int[] lengths = [first, second, third];
+        var samples = Enumerable.Range(0, days).SelectMany(day => Enumerable.Range(0, 3).SelectMany(turn =>
+        {
+            var from = (24 * day) + (day % 2) + lengths.Take(turn).Sum() + (2 * turn);
+            return Hours(from, from + lengths[turn], accounts < 3 ? turn : 1, 1 + (turn % accounts), Lagos)
+                .Select(sample => sample with { Location = null, Address = IPAddress.Parse($"{40 + (20 * turn)}.1.7.9") });
+        }));
+
+        Assert.Equal(strongest, Strongest(samples));
+    }
+
     /// <summary>A server, and two devices in far towns day after day: one may be in an office whose network has a distant exit.</summary>
     [Fact]
     public void Observe_TwoDevicesInTurnDayAfterDayBesideAServer_AsksOnly()
