@@ -690,11 +690,23 @@ public sealed class DetectorTests
         Assert.DoesNotContain(Play([.. first, .. Hours(10, 16, 1, 2, London), .. Hours(10, 16, 2, 1, London, line: 1)]), IsSuspension);
     }
 
+    /// <summary>The same without locations: whether the second one is elsewhere shows only after a day.</summary>
+    [Fact]
+    public void Observe_TerminalsOfOneEaAndAccountWithOneVersionEachWithoutLocations_AreOneDevice()
+    {
+        var first = Hours(0, 16, 1, 1, London).Select(sample => sample with { Address = IPAddress.Parse("2a02:8::1") });
+
+        Assert.DoesNotContain(
+            Play(new[] { first, Hours(10, 16, 1, 2, London), Hours(10, 16, 2, 2, London, line: 1), Hours(0, 16, 9, 9, Tokyo) }
+                .SelectMany(samples => samples.Select(sample => sample with { Location = null }))),
+            IsSuspension);
+    }
+
     /// <summary>A server, and two terminals at home. The carrier gives each connection an address of its pool, a /20.</summary>
     [Theory]
     [InlineData("41.1.7.9", "41.1.9.9", "41.1.12.9", false)]
     [InlineData("41.1.7.9", "41.1.9.9", "41.1.16.9", true)] // not of the pool
-    [InlineData("41.1.7.9", "41.1.7.9", "41.1.12.9", true)] // nothing shows that it is a pool
+    [InlineData("41.1.7.9", "41.1.7.9", "41.1.12.9", false)] // possibly of one, though neither has changed yet
     public void Observe_TwoTerminalsBehindOneCarrier_AreOneDevice(string before, string after, string other, bool suspends)
     {
         var first = Hours(0, 16, 1, 1, London)
