@@ -30,14 +30,18 @@ public static class LivesCorpus
     /// <param name="accountsPerLicense">
     /// The term on accounts that are in use at once or in turns; null if only devices are limited.
     /// </param>
-    public static IEnumerable<History> Generate(int seed, LifeParameters parameters, LifeCounts counts, int? accountsPerLicense = null)
+    public static IEnumerable<History> Generate(int seed, LifeParameters parameters, LifeCounts counts, int? accountsPerLicense = null) =>
+        Numbered(Kinds(parameters), counts).Select(life => One(seed, life.Number, life.Kind, parameters, accountsPerLicense));
+
+    /// <summary>So many lives of each nature, of all its kinds in turn.</summary>
+    internal static IEnumerable<(Kind Kind, int Number)> Numbered(IReadOnlyList<Kind> all, LifeCounts counts)
     {
         foreach (var nature in Enum.GetValues<Nature>())
         {
-            var kinds = Kinds(parameters).Where(kind => ListedAs(kind) == nature).ToArray();
+            var kinds = all.Where(kind => ListedAs(kind) == nature).ToArray();
             var count = nature switch { Nature.Honest => counts.Honest, Nature.Shared => counts.Shared, _ => counts.Ambiguous };
-            for (var i = 0; i < count; i++)
-                yield return One(seed, i / kinds.Length, kinds[i % kinds.Length], parameters, accountsPerLicense);
+            for (var i = 0; i < count && kinds.Length > 0; i++)
+                yield return (kinds[i % kinds.Length], i / kinds.Length);
         }
     }
 
@@ -101,7 +105,7 @@ public static class LivesCorpus
     }
 
     /// <summary>The same in every process; string.GetHashCode is not.</summary>
-    private static int Hash(int seed, int number, string kind)
+    internal static int Hash(int seed, int number, string kind)
     {
         var hash = 2_166_136_261;
         foreach (var value in kind)

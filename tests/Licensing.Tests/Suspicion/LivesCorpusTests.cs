@@ -13,8 +13,10 @@ public sealed class LivesCorpusTests
 
     private static readonly Lazy<IReadOnlyList<History>> _open = new(() => Lives(LifeParameters.Open));
     private static readonly Lazy<IReadOnlyList<History>> _heldOut = new(() => Lives(LifeParameters.HeldOut));
+    private static readonly Lazy<IReadOnlyList<History>> _drawn =
+        new(() => [.. DrawnWorld.Generate(LivesCorpus.TuningSeed, _few, Term)]);
 
-    public static TheoryData<string> Worlds => ["open", "held-out"];
+    public static TheoryData<string> Worlds => ["open", "held-out", "drawn"];
 
     public static TheoryData<string> KindsOfThirdDevice =>
         [.. LivesCorpus.Kinds(LifeParameters.HeldOut).Where(kind => kind.Nature == Nature.Shared).Select(kind => kind.Name)];
@@ -62,9 +64,9 @@ public sealed class LivesCorpusTests
     {
         foreach (var life in World(world))
         {
-            var (start, end) = Span(world);
+            var (start, end) = Span(world, life);
             var people = life.Uses.Select(use => use.Terminal.Person.Number).Distinct().Count();
-            var kind = LivesCorpus.Kinds(LifeParameters.HeldOut).Single(kind => kind.Name == life.Label.Kind);
+            var kind = LivesCorpus.Kinds(LifeParameters.HeldOut).Concat(DrawnWorld.Kinds).Single(kind => kind.Name == life.Label.Kind);
             Assert.NotEmpty(life.Label.Reason);
             if (life.Label.Nature == Nature.Shared)
             {
@@ -119,9 +121,9 @@ public sealed class LivesCorpusTests
     [MemberData(nameof(Worlds))]
     public void Records_OfEachLife_ArriveInOrderAndTheirClocksAreWithinAnHour(string world)
     {
-        var (start, end) = Span(world);
         foreach (var life in World(world))
         {
+            var (start, end) = Span(world, life);
             Assert.NotEmpty(life.Rows);
             Assert.True(life.Rows.Zip(life.Rows.Skip(1)).All(pair => pair.First.ArrivedAt <= pair.Second.ArrivedAt));
             Assert.All(life.Rows, row =>
@@ -197,11 +199,15 @@ public sealed class LivesCorpusTests
     private static List<History> Lives(LifeParameters parameters) =>
         [.. LivesCorpus.Generate(LivesCorpus.TuningSeed, parameters, _few, Term)];
 
-    private static IReadOnlyList<History> World(string name) => (name == "open" ? _open : _heldOut).Value;
+    private static IReadOnlyList<History> World(string name) =>
+        (name switch { "open" => _open, "held-out" => _heldOut, _ => _drawn }).Value;
 
-    private static (DateTimeOffset Start, DateTimeOffset End) Span(string world)
+    /// <summary>A life of the drawn world begins at the start of one of the other two.</summary>
+    private static (DateTimeOffset Start, DateTimeOffset End) Span(string world, History life)
     {
-        var parameters = world == "open" ? LifeParameters.Open : LifeParameters.HeldOut;
+        var isOpen = world == "open"
+            || (world == "drawn" && life.Rows[0].ArrivedAt < LifeParameters.Open.Start.AddDays(LifeParameters.Open.Days + 2));
+        var parameters = isOpen ? LifeParameters.Open : LifeParameters.HeldOut;
         return (parameters.Start, parameters.Start.AddDays(parameters.Days));
     }
 
