@@ -375,9 +375,14 @@ public sealed class SuspicionStore(LicenseDatabase database)
             update suspicious_activity_alerts set operators_told_at = @now
             where operators_told_at is null
               and not exists (select from outbox where dedup_key like 'operator-alerts:%' and created_at > @now - @pause)
-            returning alert_id, subscription_id, activity_type, severity, description, detected_at, measure, status
+            returning alert_id, subscription_id, activity_type, severity, description, detected_at, measure, status, evidence
         ), announced as (
             select alert_id, subscription_id, activity_type, severity, description, detected_at, measure,
+                   -- Alerts of the platform may have any evidence.
+                   case when jsonb_typeof(evidence -> 'refused_device') = 'object' then jsonb_build_object(
+                       'ea_instance_id', evidence #>> '{refused_device,ea_instance_id}',
+                       'mt5_account_number', evidence #>> '{refused_device,mt5_account_number}',
+                       'city', evidence #>> '{refused_device,city}', 'country', evidence #>> '{refused_device,country}') end as refused,
                    row_number() over (order by severity = 'CRITICAL' desc, severity = 'HIGH' desc, detected_at) as ordinal
             from unannounced where severity <> 'LOW' and is_alert_open(status)
         ), rows as (
@@ -385,13 +390,15 @@ public sealed class SuspicionStore(LicenseDatabase database)
                                                 'severity', severity, 'description', description, 'detected_at', detected_at,
                                                 'measure', measure)
                              order by ordinal) filter (where ordinal <= @named) as alerts,
+                   jsonb_object_agg(alert_id, refused) filter (where ordinal <= @named and refused is not null) as refused,
                    count(*) as total
             from announced
         ), mail as (
             insert into outbox (kind, dedup_key, payload)
             select 'email', 'operator-alerts:' || extract(epoch from @now),
                    jsonb_build_object('template', 'operator_alerts', 'to', @to::text,
-                                      'model', jsonb_build_object('alerts', alerts, 'more', greatest(0, total - @named)))
+                                      'model', jsonb_build_object('alerts', alerts, 'refused_devices', refused,
+                                                                  'more', greatest(0, total - @named)))
             from rows where total > 0 and @to::text is not null
             on conflict (dedup_key) do nothing
         )

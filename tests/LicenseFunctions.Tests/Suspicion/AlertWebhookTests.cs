@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Suspicion;
 using LicenseFunctions.Tests.Support;
@@ -34,6 +35,31 @@ public sealed class AlertWebhookTests(PostgresFixture postgres)
         var expected = HMACSHA256.HashData(scene.Settings.WebhookSecret, Encoding.UTF8.GetBytes($"{seconds}.{call.Body}"));
         Assert.Equal($"v1={Convert.ToHexStringLower(expected)}", parts[1]);
         Assert.Equal(scene.Usage.Time.GetUtcNow().ToUnixTimeSeconds(), long.Parse(seconds, CultureInfo.InvariantCulture));
+    }
+
+    // The address is left out, and receivers of webhooks get no device. The platform's alerts may have any evidence.
+    [Fact]
+    public async Task Notify_OfARefusedDevice_NamesItInTheMailOnly()
+    {
+        await using var scene = await WithAlertsAsync(2);
+        await scene.Database.ExecuteAsync(
+            """
+            delete from outbox;
+            update suspicious_activity_alerts set operators_told_at = null, evidence = '{"refused_device": "x"}';
+            update suspicious_activity_alerts set evidence = '{"refused_device": {"ea_instance_id": "EA-3", "mt5_account_number": 880731,
+                                                               "ip_address": "203.0.113.73", "city": "Leeds", "country": "GB"}}'
+            where alert_id in (select alert_id from suspicious_activity_alerts order by alert_id limit 1)
+            """);
+
+        await new SuspicionStore(scene.Database.Database).NotifyOperatorsAsync(
+            "ops@x.test", webhook: true, TimeSpan.Zero, scene.Usage.Time.GetUtcNow().UtcDateTime, Stop);
+
+        var mail = JsonNode.Parse(await scene.Database.QueryAsync<string>("select payload::text from outbox where kind = 'email'"))!;
+        var device = Assert.Single(mail["model"]!["refused_devices"]!.AsObject()).Value!;
+        Assert.Equal("""{"city":"Leeds","country":"GB","ea_instance_id":"EA-3","mt5_account_number":"880731"}""", device.ToJsonString());
+        Assert.DoesNotContain(
+            "EA-3", await scene.Database.QueryAsync<string>("select payload::text from outbox where kind = 'alert_webhook'"),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -531,6 +531,26 @@ public sealed partial class MailTemplatesTests
         Assert.Equal(isSaid, Templates.Render("reinstated", new JsonObject { ["how"] = how }, null, language).Text
             .Contains(words, StringComparison.Ordinal));
 
+    [Theory]
+    [InlineData("""{ "ea_instance_id": "EA-3", "mt5_account_number": "880731", "city": "Leeds", "country": "GB" }""",
+        "Refused device: EA-3, MT5 account 880731, Leeds\n")]
+    [InlineData("""{ "ea_instance_id": null, "mt5_account_number": null, "city": null, "country": "GB" }""",
+        "Refused device: an unnamed EA, United Kingdom\n")]
+    public void Render_AlertOfARefusedDevice_NamesIt(string device, string expected)
+    {
+        var model = new JsonObject
+        {
+            ["alerts"] = new JsonArray(
+                new JsonObject { ["alert_id"] = "a", ["severity"] = "HIGH" }, new JsonObject { ["alert_id"] = "b", ["severity"] = "LOW" }),
+            ["refused_devices"] = new JsonObject { ["a"] = JsonNode.Parse(device) },
+        };
+
+        var text = Templates.Render("operator_alerts", model, "https://x.test").Text;
+
+        Assert.Contains(expected, text, StringComparison.Ordinal);
+        Assert.Equal(1, text.Split("Refused device").Length - 1);
+    }
+
     [Fact]
     public void Render_LongNameOfAMaster_IsShortenedInTheSubjectOnly()
     {
