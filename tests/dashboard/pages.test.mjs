@@ -300,8 +300,8 @@ test('a dialog is accessible, takes the focus and returns it', async () => {
 });
 
 /**
- * Opens a page in a browser without a cache that accepts only gzip, as over a connection without TLS. `arrive` goes to the page that counts.
- * Returns the last document and its files with the bytes that were transferred. Headers and responses of the API don't count.
+ * Opens a page in a browser without a cache that accepts only gzip, as over a connection without TLS. `arrive` goes to the page that
+ * counts. Returns the last document and its files with the bytes that were transferred. Headers and responses of the API don't count.
  */
 async function firstView({ as, path = '/', arrive = async () => {} }) {
   // The German catalog is the longer one.

@@ -215,8 +215,8 @@ function Remove({ method, others, onDone, onClose }: { method?: Method; others: 
 }
 
 /**
- * The licenses in their grace whose renewal the default payment method pays; undefined until it is known. If it can't be known of a license,
- * the license is one of them.
+ * The licenses in their grace whose renewal the default payment method pays; undefined until it is known. A license of which it can't be
+ * known is one of them.
  */
 function useDueOnCard(list: TaskList | undefined): Task[] | undefined {
   const [found, setFound] = useState<{ of: TaskList; due: Task[] }>();
