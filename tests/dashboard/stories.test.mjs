@@ -667,6 +667,10 @@ test('the bank requires authentication: the customer confirms the payment on the
     .waitFor();
   await page.getByRole('button', { name: 'Renew now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Renew now' }).click();
+  // Nothing has failed: the payment waits for the customer.
+  await page.locator('tr', { hasText: 'Waits for your confirmation' }).waitFor();
+  assert.doesNotMatch(await page.locator('main').innerText(), /Failed|will probably fail/);
+  await takeScreenshot(page, 'story-waits-for-bank');
   await page.getByRole('link', { name: 'Confirm the payment' }).click();
   await page.locator('dl', { hasText: 'Amount$' }).waitFor();
   await assertAccessible(page, 'bank-asks');
@@ -1012,6 +1016,11 @@ test('a device is renamed, and its removal frees the slot', async () => {
 
 test('an alert shows simultaneous use, the refused device, and the towns; a reinstatement can be undone', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/alerts/00000000-0000-4000-8000-000000000807' });
+  const sentence =
+    'The license allows 2 devices. All slots were taken when another device asked for one: ' +
+    'EA-SARA-3 (MT5 account 880731, Leeds, United Kingdom).';
+  await page.getByText(sentence).waitFor();
+  await gone(page.getByText('Concurrent sessions detected', { exact: false }).and(page.locator('strong')));
   await page.getByText('Two or more were in use at the same time for', { exact: false }).waitFor();
   await page.getByRole('list', { name: 'In use at the same time' }).getByText('EA-SARA-1 · 880711, EA-SARA-2 · 880721').waitFor();
   await page.getByText('EA-SARA-3 · 880731', { exact: false }).filter({ hasText: 'refused on' }).waitFor();
@@ -1215,6 +1224,50 @@ test('a suspended license says so on each of its pages, with the way to what can
   await close(page);
 });
 
+test('a license that the platform paused says why, and whom to write to', async () => {
+  const page = await open(browser, backend, { as: people.diego, path: '/wallet' });
+  await page.route('**/app/config.json', async (route) => {
+    const response = await route.fetch();
+    const config = await response.json();
+    await route.fulfill({ response, json: { ...config, brand: { ...config.brand, support_email: 'help@example.com' } } });
+  });
+  await page.goto(`${backend.address}/app/`);
+  await page.getByRole('link', { name: /^See why/ }).click();
+  await page.getByRole('heading', { name: 'Suspended: trading paused' }).waitFor();
+  await page.getByText('The platform has paused the subscription because of poor market conditions.').waitFor();
+  await page.getByText('Reason: Spread too wide for this strategy').waitFor();
+  assert.match(await page.getByRole('link', { name: 'Write to support' }).getAttribute('href'), /^mailto:help@example.com$/);
+  await gone(page.getByText('This license is not suspended.'));
+  await assertAccessible(page, 'paused');
+  await takeScreenshot(page, 'story-paused');
+  await close(page);
+});
+
+test('licenses with a task are first, in the order of the tasks', async () => {
+  const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
+  await page.route('**/api/v1/licenses', async (route) => {
+    const response = await route.fetch();
+    const [license] = (await response.json()).licenses;
+    const named = ['first', 'second', 'third', 'fourth'].map((master) => ({ ...license, subscription_id: master, master }));
+    await route.fulfill({ response, json: { licenses: named, next: null } });
+  });
+  const task = { until: '2026-12-01T10:00:00Z', amount_usd: 39.5, old_amount_usd: null, reason: null, stage: 'IN_GRACE', alert_id: null };
+  await page.route('**/api/v1/tasks', (route) =>
+    route.fulfill({
+      json: {
+        tasks: ['fourth', 'second'].map((master) => ({ ...task, kind: 'RENEW_IN_GRACE', subscription_id: master, master })),
+        renewals: [],
+      },
+    }),
+  );
+  for (const path of ['/', '/licenses']) {
+    await page.goto(`${backend.address}/app${path}`);
+    await page.locator('.cards h2').first().waitFor();
+    assert.deepEqual(await page.locator('.cards h2').allInnerTexts(), ['fourth', 'second', 'first', 'third']);
+  }
+  await close(page);
+});
+
 test('the owner answers “was this you?” after signing in, and the operator finds the answer', async () => {
   const alert = '00000000-0000-4000-8000-000000000820';
   const path = `/api/v1/licenses/${licenses.marco}/alerts/${alert}/answer`;
@@ -1227,7 +1280,17 @@ test('the owner answers “was this you?” after signing in, and the operator f
   const page = await open(browser, backend, { as: people.marco, path: `/licenses/${licenses.marco}/activity` });
   await page.getByRole('heading', { name: 'Was this you?' }).waitFor();
   await page.getByText('New devices wait until you have answered.', { exact: false }).waitFor();
+  // What decides: the devices, their towns, and when they were used last.
+  const used = page.locator('section.card', { hasText: 'Devices that used the license' }).locator('tr');
+  await used.filter({ hasText: /EA-MARCO-1.*MT5 account 622001.*Milan, Italy.*\d:\d\d/s }).waitFor();
+  await used.filter({ hasText: /EA-MARCO-2.*MT5 account 622002.*Naples, Italy.*\d:\d\d/s }).waitFor();
   await assertAccessible(page, 'question');
+  await takeScreenshot(page, 'story-question');
+  const german = await open(browser, backend, { as: people.marco, path: `/licenses/${licenses.marco}/activity`, locale: 'de-DE' });
+  const inGerman = german.locator('section.card', { hasText: 'Geräte, die die Lizenz genutzt haben' }).locator('tr');
+  await inGerman.filter({ hasText: /EA-MARCO-1.*MT5-Konto 622001.*Milan, Italien.*\d:\d\d/s }).waitFor();
+  await inGerman.filter({ hasText: /EA-MARCO-2.*MT5-Konto 622002.*Naples, Italien.*\d:\d\d/s }).waitFor();
+  await close(german);
   await page.getByRole('button', { name: 'No, somebody else' }).click();
   await page.getByText('We asked you. You said that it was not you. We will review your answer.', { exact: false }).waitFor();
   await gone(page.getByRole('heading', { name: 'Was this you?' }));
@@ -2075,6 +2138,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
   await mail.getByText('gold.swing', { exact: true }).waitFor();
   await mail.getByText('Current price').waitFor();
   await mail.getByText('$29.50').waitFor();
+  await mail.getByText('New end', { exact: true }).waitFor();
   await assertAccessible(mail, 'price of the mail');
   await takeScreenshot(mail, 'story-price-phone');
   await mail.route('**/price-consent', async (route) => {

@@ -123,6 +123,16 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             "select is_suspended_by_anyone(@subscriptionId)", new { subscriptionId }, cancellationToken: cancellationToken));
 
+    private const string PlatformReason = """
+        select nullif(trim(paused_reason), '') from subscriptions
+        where subscription_id = @subscriptionId and state in ('SUSPENDED_ADMIN', 'PAUSED_TOXIC', 'LOCKED_NO_FUNDS')
+        """;
+
+    /// <summary>Why the license is suspended, paused or locked, in the words of who did it; null if it is not, and without a reason.</summary>
+    public static Task<string?> PlatformReasonAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+            PlatformReason, new { subscriptionId }, cancellationToken: cancellationToken));
+
     private const string LastSubscriberLift = """
         select max(closed_at) from license_suspensions where subscription_id = @subscriptionId and closed_how = 'OWNER'
         """;

@@ -22,9 +22,10 @@ public sealed record PriceConsent(string Token, bool Accept = false, decimal? Am
 /// <param name="PaysWith">nothing, wallet, card or deferred (taken with the next charge); null if nothing can pay.</param>
 /// <param name="Brand">Of the card that would pay, for example visa; paypal for PayPal; null if it is not known.</param>
 /// <param name="LastFour">The last digits of the card that would pay.</param>
+/// <param name="RenewsUntil">The end after a payment now; null once it is paid.</param>
 public sealed record PriceConsentState(
     Guid RenewalId, Guid SubscriptionId, string? Master, decimal? AmountUsd, decimal DebtUsd, decimal? OldAmountUsd, string? PaysWith,
-    string? Brand, string? LastFour, DateTimeOffset ExpiresAt, bool Accepted);
+    string? Brand, string? LastFour, DateTimeOffset ExpiresAt, DateTimeOffset? RenewsUntil, bool Accepted);
 
 /// <summary>Shows an increased price and records the customer's consent. The signed link of the mail authorizes both.</summary>
 public sealed class ConsentToPrice(IRenewalStore store, RenewalReads reads, SignedLinks links, RenewalPolicy policy, TimeProvider clock)
@@ -66,6 +67,7 @@ public sealed class ConsentToPrice(IRenewalStore store, RenewalReads reads, Sign
     {
         var (renewal, price) = (facts.Renewal, facts.Price(policy));
         var isPaid = renewal.Status is RenewalStatus.Applied;
+        var now = clock.GetUtcNow();
         var forecast = RenewalForecast.OfPayment(
             renewal.PeriodStart, price, facts.DebtUsd, facts.WalletUsd, facts.Card, lastDecline: null, policy);
         var (brand, lastFour) = forecast.With is PaidWith.Card && facts.Card is { } card
@@ -82,6 +84,7 @@ public sealed class ConsentToPrice(IRenewalStore store, RenewalReads reads, Sign
             brand,
             lastFour,
             renewal.PeriodStart,
+            isPaid ? null : policy.PaidFrom(renewal.PeriodStart, now, now) + Renewal.Period,
             renewal.PriceAccepted && (isPaid || !price.NeedsConsent));
     }
 }

@@ -26,8 +26,9 @@ public sealed record SuspendingDevice(string EaInstanceId, long Mt5AccountNumber
 /// <param name="Suspended">Whether the license is suspended, by this backend or by the platform.</param>
 /// <param name="LiftIntervalDays">The minimum time between two lifts by the subscriber, in days.</param>
 /// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
+/// <param name="PlatformReason">Why the platform suspended, paused or locked it, in its words; null beside a suspension of this backend.</param>
 public sealed record SuspensionView(
-    Guid SubscriptionId, bool Suspended, int LiftIntervalDays, IReadOnlyList<SuspensionReason> Suspensions);
+    Guid SubscriptionId, bool Suspended, int LiftIntervalDays, IReadOnlyList<SuspensionReason> Suspensions, string? PlatformReason);
 
 /// <param name="Alerts">The newest 100.</param>
 /// <param name="PreviousTokenUntil">Until when an older token is still accepted; null if none is.</param>
@@ -88,7 +89,8 @@ public sealed class AnswerSuspicion(
 
         return new SuspensionView(
             subscriptionId, await SuspensionStore.IsSuspendedAsync(connection, subscriptionId, cancellationToken),
-            SubscriberLift.Interval.Days, reasons);
+            SubscriberLift.Interval.Days, reasons,
+            reasons.Count > 0 ? null : await SuspensionStore.PlatformReasonAsync(connection, subscriptionId, cancellationToken));
     }
 
     private static SuspendingDevice? RefusedDevice(SuspensionRow open) =>

@@ -274,7 +274,7 @@ public static class HealthScore
             _ => SuspicionPoints,
         };
         var severity = EnumWords.UpperOf(alert.Severity);
-        var reason = $"An alert of severity {severity} is open";
+        var reason = $"An alert of {EnumWords.Of(alert.Severity)} severity is open";
         var values = new HealthValues(Severity: severity);
         return alert.CanAnswer
             ? Loss(

@@ -1,3 +1,4 @@
+import { format } from './format';
 import { texts } from './texts';
 
 export type EvidenceDevice = {
@@ -60,6 +61,21 @@ export const outcomesOf = ({ suspension_ended, is_device_kept }: Pick<AlertRow, 
   ...(suspension_ended ? [texts.alerts.lifted[suspension_ended] ?? suspension_ended] : []),
   ...(is_device_kept ? [texts.alerts.kept] : []),
 ];
+/**
+ * What the alert is about. Of a device that a check refused, the evidence has more than the description: its name, and how many devices the
+ * license allows.
+ */
+export function sentenceOf({ evidence, description }: Pick<AlertRow, 'evidence' | 'description'>) {
+  const device = refusedDevice(evidence);
+  if (!device?.ea_instance_id) return description;
+  const account = device.mt5_account_number === undefined ? [] : [texts.alerts.account(device.mt5_account_number)];
+  const location = device.city || device.country ? [format.location(device.city, device.country)] : [];
+  const where = [...account, ...location].join(', ');
+  return texts.alerts.allSlotsTaken(
+    evidence?.device_limit ?? evidence?.max_devices,
+    where ? `${device.ea_instance_id} (${where})` : device.ea_instance_id,
+  );
+}
 export const deviceName = (ea: string | null | undefined, account: number | null | undefined) => `${ea ?? '?'} · ${account ?? '?'}`;
 /** The device that a check refused. */
 export const refusedDevice = (evidence: Evidence | null) => evidence?.refused_device ?? evidence?.newcomer;

@@ -56,6 +56,11 @@ export const texts = {
     noMatch: 'No matching alerts.',
     ofOne: 'Showing the alerts of one license.',
     ofAll: 'Show the alerts of all licenses',
+    account: (account: number) => `MT5 account ${account}`,
+    /** @param limit Undefined if it is not known. */
+    allSlotsTaken: (limit: number | undefined, device: string) =>
+      `${limit === undefined ? '' : `The license allows ${plural(limit, 'device', 'devices')}. `}` +
+      `All slots were taken when another device asked for one: ${device}.`,
     reopened: (n: number) => `${plural(n, 'alert is', 'alerts are')} open again.`,
     notReopened: (n: number, why: string) => `${plural(n, 'alert is', 'alerts are')} not open again: ${why}`,
     suspendedAgain: (n: number) => `${n === 1 ? 'The license is' : `${grouped(n)} licenses are`} suspended again.`,

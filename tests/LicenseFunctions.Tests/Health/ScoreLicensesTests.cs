@@ -346,7 +346,7 @@ public sealed class ScoreLicensesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal([100, 97], reply.Trend.TakeLast(2).Select(day => (int?)day.Score));
         var change = reply.Changes[0];
         Assert.Equal((100, 97), (change.From, change.To));
-        Assert.Contains("An alert of severity LOW is open", change.Came);
+        Assert.Contains("An alert of low severity is open", change.Came);
         var came = Assert.Single(change.CameBecause, one => one.Code == "ALERT_OPEN");
         Assert.Equal("LOW", came.Values!.Value.GetProperty("severity").GetString());
         Assert.Equal(["NO_OPEN_ALERT"], change.WentBecause.Select(one => one.Code));

@@ -632,6 +632,34 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal((ea, ea is null ? null : 1003L), (device?.EaInstanceId, device?.Mt5AccountNumber));
     }
 
+    [Theory]
+    [InlineData("PAUSED_TOXIC", "Spread too wide", "Spread too wide")]
+    [InlineData("LOCKED_NO_FUNDS", "Wallet below the minimum", "Wallet below the minimum")]
+    [InlineData("SUSPENDED_ADMIN", "Asked by the master", "Asked by the master")]
+    [InlineData("PAUSED_TOXIC", " ", null)]
+    [InlineData("SYNCED", "An old reason", null)]
+    public async Task Show_OfALicenseThatThePlatformStopped_HasThePlatformsReason(string state, string reason, string? shown)
+    {
+        await using var scene = await SuspicionScene.NewAsync(postgres);
+        await scene.Database.ExecuteAsync(
+            "update subscriptions set state = @state::subscription_state, paused_reason = @reason", new { state, reason });
+
+        var view = await scene.Answer.ShowAsync(scene.License.SubscriptionId, null, Stop);
+
+        Assert.Empty(view.Value.Suspensions);
+        Assert.Equal(shown, view.Value.PlatformReason);
+    }
+
+    [Fact]
+    public async Task Show_OfASuspension_HasNoReasonOfThePlatform()
+    {
+        await using var scene = await SuspendedAsync();
+
+        var view = await scene.Answer.ShowAsync(scene.License.SubscriptionId, null, Stop);
+
+        Assert.Null(view.Value.PlatformReason);
+    }
+
     private async Task<SuspicionScene> SuspendedAsync()
     {
         var scene = await SuspicionScene.NewAsync(postgres);

@@ -26,7 +26,7 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
         Assert.True(code == 0, output);
         Assert.All((string[])[
             $"License {license}", "Status  ACTIVE, expires ", " UTC (in ", "Health  86/100 #################...", " +40  status",
-                " -14  suspicion  An alert of severity HIGH is open",
+                " -14  suspicion  An alert of high severity is open",
             "    86\n", "signals received 0, executed 0, rejected 0", "Devices (1 of 2)", "EA-1, account 1001, 198.51.100.7, last seen",
             "Open alerts (1)", "HIGH MULTIPLE_IPS, ", ": Five networks in a day",
                 "Recommendations\n  Answer the alert on the Activity page"],

@@ -32,6 +32,7 @@ export const people = {
   oskar: demo('112'),
   samir: demo('125'),
   rosa: demo('124'),
+  diego: demo('110'),
 };
 export const licenses = {
   nora: demo('301'),

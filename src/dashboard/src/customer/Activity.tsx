@@ -35,6 +35,9 @@ const overlap = 24;
 /** Questions that are shown at once; the next ones follow when these are answered. */
 const mostQuestions = 3;
 
+/** Devices that a question names, those that were used last. */
+const mostDevices = 6;
+
 /** What was done, in sentences. */
 function done(alert: Alert, owner: boolean) {
   const [yes, no] = [alert.customer_confirmed_at !== null, alert.customer_denied_at !== null];
@@ -69,8 +72,8 @@ export default function Activity({ id, license }: TabProps) {
   const tasks = useTasks(owner ? id : null);
   // The customer said that somebody else uses the license, and the token was not changed since.
   const isStolen = tasks.data?.tasks.some((task) => task.kind === 'CHANGE_TOKEN') === true;
-  // Questions appear above the rest, which must not move then.
-  if (!activity.data && !activity.problem) return <Skeleton rows={8} />;
+  // Questions, and the devices in them, appear above the rest, which must not move then.
+  if ((!activity.data && !activity.problem) || (!devices.data && !devices.problem)) return <Skeleton rows={8} />;
   const answered = () => {
     activity.reload();
     tasks.reload();
@@ -81,7 +84,7 @@ export default function Activity({ id, license }: TabProps) {
         activity.data?.alerts
           .filter((alert) => alert.can_answer && !isAnswered(alert))
           .slice(0, mostQuestions)
-          .map((alert) => <Question key={alert.alert_id} id={id} alert={alert} done={answered} />)}
+          .map((alert) => <Question key={alert.alert_id} id={id} alert={alert} devices={devices.data?.devices ?? []} done={answered} />)}
       <section>
         <h2 className="first">{t('activityPage.suspicious')}</h2>
         <Show of={activity} rows={2}>
@@ -222,8 +225,15 @@ function byLocation(device: Device) {
   return [...rows.values()];
 }
 
-/** The question about an open alert. The rules are those of the link in the email. */
-function Question({ id, alert, done }: { id: string; alert: Alert; done: () => void }) {
+/** Where a device was used, the last location first. A network whose location is unknown counts only if no location is known. */
+function locationsOf(device: Device) {
+  const known = device.networks.filter((network) => network.country_code);
+  const locations = (known.length > 0 ? known : [device]).map((one) => format.location(one.city, one.country_code));
+  return [...new Set(locations)].join('; ');
+}
+
+/** The question about an open alert, with the devices that it may be about. The rules are those of the link in the email. */
+function Question({ id, alert, devices, done }: { id: string; alert: Alert; devices: Device[]; done: () => void }) {
   const action = useAction();
   const answer = (wasYou: boolean) =>
     void action.run(async () => {
@@ -241,6 +251,32 @@ function Question({ id, alert, done }: { id: string; alert: Alert; done: () => v
       </p>
       {describe(alert) && <p>{describe(alert)}</p>}
       <p className="small">{t('activityPage.noticed', { when: format.moment(alert.detected_at) })}</p>
+      {devices.length > 0 && (
+        <>
+          <h3>{t('activityPage.used')}</h3>
+          <Table
+            label={t('activityPage.used')}
+            rows={[...devices].sort((a, b) => Date.parse(b.last_seen) - Date.parse(a.last_seen)).slice(0, mostDevices)}
+            id={(row) => `${row.ea_instance_id} ${row.mt5_account_number}`}
+            columns={[
+              {
+                head: t('devices.device'),
+                cell: (row) => (
+                  <>
+                    {row.name ?? row.ea_instance_id}
+                    <div className="small">{t('activityPage.account', { account: String(row.mt5_account_number) })}</div>
+                  </>
+                ),
+              },
+              {
+                head: t('devices.location'),
+                cell: locationsOf,
+              },
+              { head: t('devices.lastSeen'), cell: (row) => format.moment(row.last_seen) },
+            ]}
+          />
+        </>
+      )}
       {word('activityPage.measure', alert.measure) && <p>{word('activityPage.measure', alert.measure)}</p>}
       {action.problem && <ProblemBox problem={action.problem} />}
       <div className="actions">

@@ -72,7 +72,9 @@ export default function LicensePage({ hasList }: { hasList: boolean }) {
                   { to: `${base}/devices`, text: t('license.tabs.devices') },
                   { to: `${base}/renewals`, text: t('license.tabs.renewals') },
                   { to: `${base}/activity`, text: t('license.tabs.activity') },
-                  ...(license.is_suspended || operator ? [{ to: `${base}/suspension`, text: t('license.tabs.suspension') }] : []),
+                  ...(license.status === 'SUSPENDED' || license.is_suspended || operator
+                    ? [{ to: `${base}/suspension`, text: t('license.tabs.suspension') }]
+                    : []),
                 ]}
               />
               <Suspense fallback={<Skeleton rows={6} />}>

@@ -5,7 +5,7 @@ import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { t, word } from '../language';
 import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { planned, renewsInGrace, useTasks, type TaskList } from './Tasks';
+import { planned, renewsInGrace, urgentFirst, useTasks, type TaskList } from './Tasks';
 
 export const useLicenses = () => usePages<License>('/api/v1/licenses', readLicenses, 60);
 
@@ -22,7 +22,7 @@ export default function Licenses() {
 export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicenses>; tasks: Loaded<TaskList> }) {
   // The cards don't move when the texts about renewals appear.
   const isLoading = tasks.data === undefined && tasks.loading;
-  const shown = (isLoading ? [] : list.rows).map((license) => {
+  const shown = urgentFirst(isLoading ? [] : list.rows, tasks.data).map((license) => {
     const [plan, ...others] = linesOf(license, planned(tasks.data, license.subscription_id));
     return { license, plan, others };
   });

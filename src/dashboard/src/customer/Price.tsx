@@ -13,6 +13,8 @@ type Question = {
   brand: string | null;
   last_four: string | null;
   expires_at: string;
+  /** Null once it is paid; undefined from an earlier backend. */
+  renews_until?: string | null;
   accepted: boolean;
 };
 
@@ -26,7 +28,12 @@ export default function Price() {
     <MailPage<Question> title={t('price.title')} badText={t('price.badText')} rows={2} read={(token) => ask(token)}>
       {(question, token, change) =>
         question.accepted ? (
-          <Done>{t('price.accepted', { amount: format.money(question.amount_usd) })}</Done>
+          <Done>
+            {t('price.accepted', { amount: format.money(question.amount_usd) })}
+            {question.renews_until &&
+              question.pays_with &&
+              ` ${t('price.renews', { day: format.day(question.renews_until), method: means(question) })}`}
+          </Done>
         ) : (
           <>
             <p>{t('price.text')}</p>
@@ -38,6 +45,7 @@ export default function Price() {
                 ...(question.old_amount_usd === null ? [] : [[t('price.old'), format.money(question.old_amount_usd)] as [string, string]]),
                 [t('price.new'), format.money(question.amount_usd)],
                 [t('renewals.paysWith'), means(question)],
+                ...(question.renews_until ? [[t('renewals.newEnd'), format.day(question.renews_until)] as [string, string]] : []),
               ]}
             />
             {question.debt_usd > 0 && <p>{t('price.debt', { amount: format.money(question.debt_usd) })}</p>}

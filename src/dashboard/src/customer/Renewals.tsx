@@ -184,8 +184,14 @@ export default function Renewals({ id, license, reload }: TabProps) {
                 />
                 {reply.obstacle && reply.obstacle !== 'auto_renew_off' && reply.obstacle !== 'no_active_price' && (
                   <p className="notice fair">
-                    {held.includes(reply.obstacle) ? t('renewals.notAutomatic') : t('renewals.obstacle')}:{' '}
-                    {format.reason(reply.obstacle, !operator)}
+                    {waitsForBank(reply) && bankAsks.includes(reply.obstacle) ? (
+                      t(operator ? 'renewals.customerConfirms' : 'renewals.confirms')
+                    ) : (
+                      <>
+                        {held.includes(reply.obstacle) ? t('renewals.notAutomatic') : t('renewals.obstacle')}:{' '}
+                        {format.reason(reply.obstacle, !operator)}
+                      </>
+                    )}
                   </p>
                 )}
                 {reply.amount_usd === null && <p className="notice fair">{t('renewals.noPrice')}</p>}
@@ -259,8 +265,10 @@ export default function Renewals({ id, license, reload }: TabProps) {
                       head: t('renewals.result'),
                       cell: (row) => (
                         <>
-                          <Outcome of={row} />
-                          {row.failure_reason && <div className="small">{format.reasonAlone(row.failure_reason, !operator)}</div>}
+                          <Outcome of={row} confirms={row === waitsForBank(reply) ? (operator ? 'customer' : 'owner') : undefined} />
+                          {row.failure_reason && row !== waitsForBank(reply) && (
+                            <div className="small">{format.reasonAlone(row.failure_reason, !operator)}</div>
+                          )}
                         </>
                       ),
                     },
@@ -349,8 +357,20 @@ function InvoiceLink({ number, action }: { number: string | null; action: Return
   );
 }
 
-/** The outcome of one renewal or attempt, with what happened to the payment since. */
-function Outcome({ of: row }: { of: Row }) {
+/** The latest attempt if its payment waits for the customer's confirmation at the bank: it has not failed. */
+function waitsForBank({ needs_authentication, renewals }: RenewalList) {
+  const [latest] = renewals;
+  return needs_authentication && latest?.status !== 'success' && bankAsks.includes(latest?.failure_reason ?? '') ? latest : undefined;
+}
+
+const bankAsks = ['authentication_required', 'requires_action'];
+
+/**
+ * The outcome of one renewal or attempt, with what happened to the payment since.
+ * @param confirms Whose confirmation it waits for.
+ */
+function Outcome({ of: row, confirms }: { of: Row; confirms?: 'owner' | 'customer' }) {
+  if (confirms) return <Badge of="pending">{t(confirms === 'owner' ? 'renewals.confirms' : 'renewals.customerConfirms')}</Badge>;
   if (row.status === 'pending' && row.failure_reason === 'price_consent') return <Badge of="pending">{t('renewals.waiting')}</Badge>;
   if (row.status !== 'success' || row.amount_usd === null) return <Badge of={row.status} />;
   const back = row.refunded_usd + row.charged_back_usd;

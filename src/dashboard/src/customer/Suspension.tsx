@@ -1,7 +1,9 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
+import { useConfig } from '../config';
 import { format } from '../format';
+import type { License } from '../licenses';
 import { useIsOperator } from '../session';
 import { t, word } from '../language';
 import { Button, Empty, Field, ProblemBox, notify, Show } from '../ui/kit';
@@ -20,9 +22,15 @@ type Reason = {
   needs_renewal: boolean;
   refused_device: { ea_instance_id: string; mt5_account_number: number } | null;
 };
-type View = { suspended: boolean; lift_interval_days: number; suspensions: Reason[] };
+type View = {
+  suspended: boolean;
+  lift_interval_days: number;
+  suspensions: Reason[];
+  /** Undefined from an earlier backend. */
+  platform_reason?: string | null;
+};
 
-export default function Suspension({ id, reload }: TabProps) {
+export default function Suspension({ id, license, reload }: TabProps) {
   const view = useLoad<View>(`/api/v1/licenses/${id}/suspension`, 60);
   const owner = !useIsOperator();
   const [isLifted, setLifted] = useState(false);
@@ -44,7 +52,7 @@ export default function Suspension({ id, reload }: TabProps) {
             </div>
           </section>
         ) : reply.suspensions.length === 0 ? (
-          <Empty>{t(!reply.suspended ? 'suspension.none' : owner ? 'suspension.byPlatform' : 'suspension.customerByPlatform')}</Empty>
+          <ByPlatform license={license} of={reply} />
         ) : (
           <>
             {reply.suspensions.map((one) => (
@@ -98,6 +106,36 @@ export default function Suspension({ id, reload }: TabProps) {
         )
       }
     </Show>
+  );
+}
+
+/** What the platform did to the license, which only the platform can end; nothing if it did nothing. */
+function ByPlatform({ license: { code }, of: { suspended, platform_reason: reason } }: { license: License; of: View }) {
+  const owner = !useIsOperator();
+  const support = useConfig()?.brand.support_email;
+  const stopped = suspended ? undefined : word('paused', code);
+  if (!suspended && !stopped) return <Empty>{t('suspension.none')}</Empty>;
+  return (
+    <section className="card">
+      <h2>{stopped ?? t('status.SUSPENDED')}</h2>
+      <p>{stopped ? word('health.because', code) : t('suspension.platform')}.</p>
+      {reason && <p>{t('suspension.note', { note: reason })}</p>}
+      <p>{t(owner ? 'home.why.ASK_PLATFORM' : 'suspension.onlyPlatform')}</p>
+      {owner && (support || code === 'LOCKED_NO_FUNDS') && (
+        <div className="actions">
+          {code === 'LOCKED_NO_FUNDS' && (
+            <Link className="button main" to="/wallet">
+              {t('home.do.ADD_MONEY')}
+            </Link>
+          )}
+          {support && (
+            <a className="button" href={`mailto:${support}`}>
+              {t('support.write')}
+            </a>
+          )}
+        </div>
+      )}
+    </section>
   );
 }
 

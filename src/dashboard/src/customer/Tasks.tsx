@@ -71,6 +71,13 @@ function ordered(tasks: Task[]) {
   return tasks.filter(isNew).length > 2 ? [...tasks.filter((task) => !isNew(task)), ...tasks.filter(isNew)] : tasks;
 }
 
+/** The licenses in the order of their tasks; those without a task are last, and keep their order. */
+export function urgentFirst<T extends { subscription_id: string }>(licenses: T[], list: TaskList | undefined) {
+  const urgent = ordered(list?.tasks ?? []).map((task) => task.subscription_id);
+  const rank = ({ subscription_id }: T) => (urgent.includes(subscription_id) ? urgent.indexOf(subscription_id) : urgent.length);
+  return [...licenses].sort((a, b) => rank(a) - rank(b));
+}
+
 /** How many tasks are shown before the customer asks for all. */
 const mostAtOnce = 6;
 
@@ -107,11 +114,7 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
   LIFT_SUSPENSION: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   APPEAL: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   RENEW_EXPIRED: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'poor' },
-  // The suspensions page doesn't list pauses or locks.
-  ASK_PLATFORM: {
-    to: (id, reason) => (lacksFunds(reason) ? '/wallet' : `/licenses/${id}/${reason === 'SUSPENDED' ? 'suspension' : 'renewals'}`),
-    tone: 'poor',
-  },
+  ASK_PLATFORM: { to: (id, reason) => (lacksFunds(reason) ? '/wallet' : `/licenses/${id}/suspension`), tone: 'poor' },
   CONFIRM_PAYMENT: { to: (id) => `/payment-methods/confirm/${id}`, tone: 'fair', document: true },
   AGREE_TO_PRICE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
   RENEW_IN_GRACE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },

@@ -6,6 +6,7 @@ import {
   deviceName,
   outcomesOf,
   refusedDevice,
+  sentenceOf,
   type AlertRow,
   type Evidence,
   type EvidenceDevice,
@@ -93,7 +94,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
       )}
       <section className="card" aria-label={texts.alerts.what}>
         <p>
-          <strong>{alert.description}</strong>
+          <strong>{sentenceOf(alert)}</strong>
         </p>
         <Facts
           rows={[
@@ -206,7 +207,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
             {
               head: texts.alerts.what,
               cell: (row) => (
-                <Link to={`/alerts/${row.alert_id}`}>{row.description ?? word('activity', row.activity_type) ?? row.activity_type}</Link>
+                <Link to={`/alerts/${row.alert_id}`}>{sentenceOf(row) ?? word('activity', row.activity_type) ?? row.activity_type}</Link>
               ),
             },
             { head: texts.alerts.status, cell: (row) => <AlertStatus of={row} /> },

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useRef, useState, type KeyboardEvent as KeyPress, type MouseEvent as Click } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { usePages } from '../api';
-import { actionOf, deviceName, outcomesOf, refusedDevice, type AlertRow, type Review } from '../alerts';
+import { actionOf, outcomesOf, sentenceOf, type AlertRow, type Review } from '../alerts';
 import { Csv } from '../files';
 import { format } from '../format';
 import { word } from '../language';
@@ -265,8 +265,7 @@ export default function Alerts() {
                         <Mail of={alert.owner_email} />
                       </div>
                     )}
-                    <div className="description small">{alert.description}</div>
-                    {refusedName(alert) && <div className="description small">{words.alerts.refused(refusedName(alert)!)}</div>}
+                    <div className="description small">{sentenceOf(alert)}</div>
                     {alert.appeal && <div className="description small">“{alert.appeal}”</div>}
                     {alert.customer_answer && (
                       <div className="small">
@@ -325,12 +324,6 @@ export default function Alerts() {
       <ShortcutHelp open={helps} keys={keys} onClose={() => setHelps(false)} />
     </>
   );
-}
-
-/** The device that the alert is about, if a check refused it: the description doesn't name it. */
-function refusedName({ evidence }: AlertRow) {
-  const device = refusedDevice(evidence);
-  return device && deviceName(device.ea_instance_id, device.mt5_account_number);
 }
 
 const nameOf = (alert: AlertRow) => word('activity', alert.activity_type) ?? alert.activity_type;

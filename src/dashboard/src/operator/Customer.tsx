@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
 import { type Entry as WalletEntry, described } from '../customer/Wallet';
-import { actionOf, type AlertRow } from '../alerts';
+import { actionOf, sentenceOf, type AlertRow } from '../alerts';
 import { Heading, saveFile } from '../files';
 import { format } from '../format';
 import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
@@ -170,6 +170,32 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
           />
         )}
       </Paged>
+      <Heading title={words.alerts} csv={alerts.rows.length > 0 && of.alerts} name="alerts" />
+      <Paged list={alerts} empty={words.noAlerts}>
+        {(rows) => (
+          <Table
+            label={words.alerts}
+            rows={rows}
+            id={(row) => row.alert_id}
+            columns={[
+              {
+                head: texts.alerts.what,
+                wide: true,
+                cell: (row) => (
+                  <>
+                    <Link to={`/alerts/${row.alert_id}`}>{word('activity', row.activity_type) ?? row.activity_type}</Link>
+                    <div className="small">{sentenceOf(row)}</div>
+                  </>
+                ),
+              },
+              { head: texts.alerts.severity, cell: (row) => <Badge of={row.severity} /> },
+              { head: texts.alerts.status, cell: (row) => <AlertStatus of={row} /> },
+              { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
+              { head: texts.alerts.action, cell: actionOf },
+            ]}
+          />
+        )}
+      </Paged>
       <Heading title={words.devices} csv={devices.rows.length > 0 && of.devices} name="devices" />
       <Paged list={devices} empty={words.noDevices}>
         {(rows) => (
@@ -192,32 +218,6 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
         )}
       </Paged>
       <Notes notes={notes} path={path} reload={reload} />
-      <Heading title={words.alerts} csv={alerts.rows.length > 0 && of.alerts} name="alerts" />
-      <Paged list={alerts} empty={words.noAlerts}>
-        {(rows) => (
-          <Table
-            label={words.alerts}
-            rows={rows}
-            id={(row) => row.alert_id}
-            columns={[
-              {
-                head: texts.alerts.what,
-                wide: true,
-                cell: (row) => (
-                  <>
-                    <Link to={`/alerts/${row.alert_id}`}>{word('activity', row.activity_type) ?? row.activity_type}</Link>
-                    <div className="small">{row.description}</div>
-                  </>
-                ),
-              },
-              { head: texts.alerts.severity, cell: (row) => <Badge of={row.severity} /> },
-              { head: texts.alerts.status, cell: (row) => <AlertStatus of={row} /> },
-              { head: texts.alerts.when, cell: (row) => format.moment(row.detected_at) },
-              { head: texts.alerts.action, cell: actionOf },
-            ]}
-          />
-        )}
-      </Paged>
       <Heading title={words.renewals} csv={renewals.rows.length > 0 && of.renewals} name="renewals" />
       <Paged list={renewals} rows={1} empty={words.noRenewals}>
         {(rows) => (

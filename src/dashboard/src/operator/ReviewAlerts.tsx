@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useAction } from '../api';
-import { deviceName, refusedDevice, type AlertRow, type Review } from '../alerts';
+import { deviceName, refusedDevice, sentenceOf, type AlertRow, type Review } from '../alerts';
 import { suspensionCause } from '../licenses';
 import { texts } from '../texts';
 import { Button, Confirm, Field, notify } from '../ui/kit';
@@ -71,7 +71,7 @@ export function ReviewAlerts({
       setAsked(undefined);
       setNotes('');
       setAnswer('');
-      const names = new Map(alerts.map((alert) => [alert.alert_id, alert.description ?? alert.activity_type]));
+      const names = new Map(alerts.map((alert) => [alert.alert_id, sentenceOf(alert) ?? alert.activity_type]));
       done(refused.length > 0 ? { of: alerts.length, results: refused.map((one) => ({ ...one, name: names.get(one.key) })) } : undefined);
     });
   const could = (next: Review) => alerts.length > 0 && alerts.every((alert) => alert.next_statuses.includes(next));

@@ -57,7 +57,6 @@ export const words = {
     sort: 'Order',
     orders: { queue: 'Most urgent', newest: 'Newest', severity: 'Most severe' } as Record<string, string>,
     selectAll: 'Select all',
-    refused: (device: string) => `Refused device: ${device}`,
     select: (name: string) => `Select: ${name}`,
     allOpen: 'All open',
     newOrReopened: 'New or reopened',
