@@ -128,8 +128,9 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         where subscription_id = @subscriptionId and state in ('SUSPENDED_ADMIN', 'PAUSED_TOXIC', 'LOCKED_NO_FUNDS')
         """;
 
-    /// <summary>Why the license is suspended, paused or locked, in the words of who did it; null if it is not, and without a reason.</summary>
-    public static Task<string?> PlatformReasonAsync(NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
+    /// <summary>Why the license is suspended, paused or locked, in the words of who did it; null if it is not.</summary>
+    public static Task<string?> PlatformReasonAsync(
+        NpgsqlConnection connection, Guid subscriptionId, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             PlatformReason, new { subscriptionId }, cancellationToken: cancellationToken));
 

@@ -26,7 +26,9 @@ public sealed record SuspendingDevice(string EaInstanceId, long Mt5AccountNumber
 /// <param name="Suspended">Whether the license is suspended, by this backend or by the platform.</param>
 /// <param name="LiftIntervalDays">The minimum time between two lifts by the subscriber, in days.</param>
 /// <param name="Suspensions">The open ones, the oldest first; empty when this backend did not suspend the license.</param>
-/// <param name="PlatformReason">Why the platform suspended, paused or locked it, in its words; null beside a suspension of this backend.</param>
+/// <param name="PlatformReason">
+/// Why the platform suspended, paused or locked it, in its words; null beside a suspension of this backend.
+/// </param>
 public sealed record SuspensionView(
     Guid SubscriptionId, bool Suspended, int LiftIntervalDays, IReadOnlyList<SuspensionReason> Suspensions, string? PlatformReason);
 
