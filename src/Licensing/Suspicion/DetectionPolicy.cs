@@ -155,8 +155,7 @@ public sealed record DetectionPolicy
 
     /// <summary>
     /// The same, within <see cref="OverlapMemory"/>, where the places are not known to be far apart. Only full days count: one person
-    /// with three devices sleeps. All days of <see cref="ShiftMemory"/> count if each device has its own account, and they work at most
-    /// hours of the day although none works for longer than <see cref="AttendedDuration"/>.
+    /// with three devices sleeps.
     /// </summary>
     [Number(1, 90)]
     public int FullShiftDays { get; init; } = 6;
@@ -187,10 +186,6 @@ public sealed record DetectionPolicy
     /// <summary>Their longest visit. A server works day and night.</summary>
     [JsonPropertyName("longest_shift_hours"), Hours(1, 168)]
     public TimeSpan LongestShift { get; init; } = TimeSpan.FromHours(14);
-
-    /// <summary>The longest visit of a device that is not left on overnight.</summary>
-    [JsonPropertyName("attended_hours"), Hours(1, 24)]
-    public TimeSpan AttendedDuration { get; init; } = TimeSpan.FromHours(8);
 
     /// <summary>Work of all of them on a full day.</summary>
     [JsonPropertyName("full_day_hours"), Hours(0, 24)]

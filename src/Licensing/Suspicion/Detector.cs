@@ -251,7 +251,7 @@ public static class Detector
     {
         var longer = Shifts.Measure(state, people, policy.ShiftMemory, policy);
         var isLonger = longer is { KeepOwnHours: true, IsBesideServer: false }
-            && (longer.AreFarApart || longer.FullDays >= policy.FullShiftDaysInMemory || NobodySleeps(longer));
+            && (longer.AreFarApart || longer.FullDays >= policy.FullShiftDaysInMemory);
         if ((isLonger ? longer : Shifts.Measure(state, people, policy.OverlapMemory, policy)) is not { } shifts
             || (shifts.IsBesideServer && !(shifts.AreFarApart && shifts.KeepOwnHours)))
             return null;
@@ -259,15 +259,12 @@ public static class Detector
         var (rule, measured, limit) = shifts.IsBesideServer || !shifts.KeepOwnHours ? AsTurns()
             : shifts.AreFarApart ? (Rule.Shifts, shifts.Days, policy.ShiftDays)
             : shifts.FullDays >= fullDays ? (Rule.Shifts, shifts.FullDays, fullDays)
-            : NobodySleeps(shifts) ? (Rule.Shifts, shifts.Days, policy.FullShiftDays)
             : AsTurns();
         var present = Enumerable.Range(0, state.Identities.Count).Where(i => shifts.Devices.Contains(people.Device[i])).ToList();
         return new Evidence(
             rule, At(shifts.From), At(shifts.To), measured, limit, 0,
             rule == Rule.Shifts ? shifts.Devices.Count : present.Select(i => people.Person[i]).Distinct().Count(), policy.DeviceLimit,
             [.. present.Select(i => Device(state.Identities[i], 0))]);
-
-        bool NobodySleeps(Shifts of) => of.IsAroundTheClock && of.Days >= policy.FullShiftDays;
 
         (Rule, double, double) AsTurns() => (Rule.DeviceTurns, shifts.Days * day, policy.ShiftDaysToAsk * day);
     }

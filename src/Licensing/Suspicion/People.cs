@@ -123,9 +123,13 @@ internal sealed record People(int[] Person, int[] Device)
         return !isComparable || NearWhileRoaming(a, b, policy);
     }
 
-    /// <summary>Both have addresses of one pool: the carrier may give each connection another one.</summary>
+    /// <summary>Both have addresses of one pool, and one of them changed its address within it. Servers keep theirs.</summary>
     private static bool MayShareCarrier(IdentityUse a, IdentityUse b) =>
-        a.LatestNetwork is { } x && b.LatestNetwork is { } y && Network.SamePool(x.Network, y.Network);
+        a.LatestNetwork is { } x && b.LatestNetwork is { } y && Network.SamePool(x.Network, y.Network)
+        && (MovesNear(a, x) || MovesNear(b, y));
+
+    private static bool MovesNear(IdentityUse identity, NetworkUse latest) =>
+        identity.Networks.Exists(network => network != latest && Network.SamePool(network.Network, latest.Network));
 
     private static bool AreLocated(IdentityUse a, IdentityUse b) =>
         Location.LeastKm(a.LatestNetwork?.Location, b.LatestNetwork?.Location, 0) is not null;

@@ -13,12 +13,6 @@ namespace Licensing.Suspicion;
 internal sealed record Shifts(
     IReadOnlyList<int> Devices, int Days, int FullDays, bool AreFarApart, bool KeepOwnHours, bool IsBesideServer, long From, long To)
 {
-    /// <summary>
-    /// No device has an account of another one, and none was left on overnight; but there is work at most hours of the day. One person
-    /// sleeps.
-    /// </summary>
-    public bool IsAroundTheClock { get; private init; }
-
     /// <param name="memory">The period in which the days are counted.</param>
     public static Shifts? Measure(DetectionState state, People people, TimeSpan memory, DetectionPolicy policy)
     {
@@ -51,12 +45,7 @@ internal sealed record Shifts(
             days.Count(day => Spans.Overlap(together, [day]) >= policy.FullDayDuration.Seconds()
                 && Working(day, policy.FullShiftDuration) > policy.DeviceLimit),
             apart.TrueForAll(device => device.HasOnePlace(policy)), KeepHours(inShifts, policy), inShifts.Count < apart.Count,
-            together[0].Start, together[^1].End)
-        {
-            IsAroundTheClock = HaveOwnAccounts(state, people, inShifts)
-                && inShifts.TrueForAll(device => device.LongestVisit(policy) <= policy.AttendedDuration.Seconds())
-                && HoursOfWork(inShifts, policy) >= policy.FullDayDuration.TotalHours,
-        };
+            together[0].Start, together[^1].End);
 
         void AddIfApart(Device device)
         {
@@ -124,22 +113,6 @@ internal sealed record Shifts(
         return own >= policy.OwnShiftShare * hours.Sum(seconds => seconds.Sum());
     }
 
-    private static bool HaveOwnAccounts(DetectionState state, People people, List<Device> devices)
-    {
-        var accounts = devices.ConvertAll(device =>
-            state.Identities.Where((_, i) => people.Device[i] == device.Number).Select(identity => identity.Account).Distinct().ToList());
-        var all = accounts.SelectMany(ofDevice => ofDevice).ToList();
-        return !all.Contains(0) && all.Distinct().Count() == all.Count;
-    }
-
-    /// <summary>Hours of the day with work on several days.</summary>
-    private static int HoursOfWork(List<Device> devices, DetectionPolicy policy)
-    {
-        var hours = devices.ConvertAll(device => device.SecondsByHour());
-        var least = policy.ShiftDaysToAsk * DetectionPolicy.Hour.Seconds() / 2;
-        return Enumerable.Range(0, hours[0].Length).Count(hour => hours.Sum(seconds => seconds[hour]) >= least);
-    }
-
     private sealed record Device(int Number, int Records, List<NetworkUse> Networks, List<PresenceSpan> Presence, long Seconds)
     {
         public static Device Of(int number, List<IdentityUse> identities, long from)
@@ -156,10 +129,8 @@ internal sealed record Shifts(
 
         public bool IsInShifts(DetectionPolicy policy) =>
             Seconds >= policy.ShiftDaysToAsk * policy.ShiftDuration.Seconds()
-            && LongestVisit(policy) <= policy.LongestShift.Seconds();
-
-        public long LongestVisit(DetectionPolicy policy) =>
-            Spans.Union(Presence, policy.TurnGap.Seconds()).Max(visit => visit.End - visit.Start);
+            && Spans.Union(Presence, policy.TurnGap.Seconds())
+                .TrueForAll(visit => visit.End - visit.Start <= policy.LongestShift.Seconds());
 
         /// <summary>
         /// A location database may place a provider's addresses in other towns of the region, and those of a VPN anywhere.
