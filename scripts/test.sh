@@ -5,8 +5,8 @@
 TEST=$STATE/test
 RESULTS=$TEST                            # results of this run; with --repeat, one folder per run
 LONGEST_FIRST=(LicenseFunctions.Tests dashboard clients dev Infrastructure.Tests Simulation FunctionsHost.Tests)
-# Suites, and tests of a C# suite for each processor, that run at the same time: more than the usual two processors, because each of them
-# often waits for a lock, a process or a time limit.
+# How many suites run at once, and how many tests of a C# suite per processor. More than the processors can run, because tests often wait
+# for a lock, a process or a time limit.
 AT_ONCE=3
 THREADS=2x
 SUITE_LIMIT=30m                          # a suite that hangs fails; its log names the tests that run for more than two minutes

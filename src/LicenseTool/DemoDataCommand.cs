@@ -19,7 +19,7 @@ internal static class DemoDataCommand
             await using var source = database.Open(arguments);
             if (!arguments.GetValue(yes) && await OtherUsersAsync(source, cancellationToken) is > 0 and var others
                 && !await Confirmation.IsGivenAsync(
-                    $"The database has users who are not of the demo data: {others}. This adds demo users, and licenses with known tokens, "
+                    $"The database has users of its own ({others}). This adds demo users, and licenses with known tokens, "
                     + "such as demo-nora.",
                     "demo-data", "Nothing was added. ./dev run --empty works without demo data."))
                 return 1;

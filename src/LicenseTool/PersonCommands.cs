@@ -74,7 +74,7 @@ internal static class PersonCommands
         '\n',
         preview["rows"]!.AsObject().Where(table => (long)table.Value! > 0).OrderBy(table => table.Key, StringComparer.Ordinal)
             .Select(table => $"  {table.Key}: {table.Value}")
-            .Append($"Kept, as the law requires: {preview["kept"]!["invoices"]} invoices"));
+            .Append($"Invoices kept, as the law requires: {preview["kept"]!["invoices"]}"));
 
     private static async Task<int> UnknownAsync()
     {

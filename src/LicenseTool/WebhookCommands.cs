@@ -111,7 +111,7 @@ internal static class WebhookCommands
                 if (arguments.GetValue(since) is { } text && !DateTimeOffset.TryParse(
                     text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
                     throw new UsageException("--since is not a time. Example: --since 2026-11-01T00:00:00");
-                const string What = "This moves the position of the endpoint. It gets the events from there on, and none before them";
+                const string What = "This moves the endpoint's position. It gets all events after it, and none before it. The endpoint";
                 if (!await IsConfirmedAsync(arguments, yes, What, store, cancellationToken))
                     return 1;
                 return await ChangedAsync(await edit.ReplayAsync(

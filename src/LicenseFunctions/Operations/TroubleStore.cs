@@ -95,13 +95,17 @@ public sealed class TroubleStore
                 row.ReversalId, row.ProviderId, row.SubscriptionId, Utc(row.ChangedAt), Utc(row.EvidenceDueAt)))]);
     }
 
+    private static readonly string[] Causes = [.. Enum.GetValues<TroubleCause>().Select(cause => EnumWords.UpperOf(cause))];
+
     private const string List = """
         select trouble_id, cause, subject, details::text as details, seen_since, last_seen_at, opened_at, told_at from troubles
+        where cause = any(@known) -- after a rollback, there may be others
         """;
 
     public static async Task<IReadOnlyList<KnownTrouble>> ListAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
     [
-        .. (await connection.QueryAsync<TroubleRow>(new CommandDefinition(List, cancellationToken: cancellationToken)))
+        .. (await connection.QueryAsync<TroubleRow>(
+                new CommandDefinition(List, new { known = Causes }, cancellationToken: cancellationToken)))
             .Select(row => new KnownTrouble(row.TroubleId, new Trouble(
                 JsonSerializer.Deserialize<TroubleDetails>(row.Details, RowJson.Options)!.ToSign(
                     EnumWords.Parse<TroubleCause>(row.Cause), row.Subject),

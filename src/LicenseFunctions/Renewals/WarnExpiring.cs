@@ -72,7 +72,7 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
             {
                 next.SubscriptionId,
                 next.ExpiresAt,
-                GraceUntil = graceUntil,
+                GraceUntil = policy.Grace > TimeSpan.Zero ? graceUntil : (DateTimeOffset?)null,
                 Days = RenewalWarnings.DaysLeft(next.ExpiresAt, now),
                 Reason = forecast.Obstacle,
                 next.Price(policy).AmountUsd,

@@ -57,7 +57,7 @@ public sealed record TroubleFacts(
     int RenewalsFailed, int RenewalsPaid, IReadOnlyList<TimerFact> Timers, int DeadLetters, int DeadMails, int DeadCalls,
     IReadOnlyList<DisabledEndpoint> Endpoints, IReadOnlyList<UnansweredDispute> Disputes)
 {
-    /// <summary>Dead letters in the broker's queue; 0 without a Service Bus, null if it did not say the number.</summary>
+    /// <summary>Dead letters in the broker's queue; 0 without a Service Bus, null if unknown.</summary>
     public long? DeadLettersInQueue { get; init; } = 0;
 
     /// <summary>Whether the facts say if the cause is there. If not, a trouble that is known stays as it is.</summary>

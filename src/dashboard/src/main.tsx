@@ -28,7 +28,7 @@ function Pages() {
   );
 }
 
-// Without await, whose module could hold nothing that the pages share.
+// No top-level await: the file of a module that has one can't contain code that the pages share.
 void takeSignInAnswer()
   .then(follow)
   .then(() =>

@@ -9,6 +9,7 @@ const client = (config: Config) =>
     client_id: config.client_id!,
     redirect_uri: `${location.origin}/app/`,
     response_type: 'code',
+    requestTimeoutInSeconds: 10,
     scope: config.scope,
     stateStore: new WebStorageStateStore({ store: sessionStorage }),
     // Some issuers create a token for an API only if the request names its audience.

@@ -79,7 +79,7 @@ export const texts = {
       SUSPENDED: 'License suspended',
       REFUSED: 'New devices refused',
       ASKED: 'Customer asked, new devices wait',
-      NOTIFIED: 'Not restricted',
+      NOTIFIED: 'Mail to the customer',
       NONE: 'None',
     } as Record<string, string>,
     /** After the review. */

@@ -40,7 +40,7 @@ internal sealed class DrawnCast
         return [first, .. Enumerable.Range(1, count - 1).Select(_ => _life.Person(isOneRegion ? _life.Lines.Near(first.Town, 400) : null))];
     }
 
-    /// <summary>A device with a line of its own.</summary>
+    /// <summary>A device with a network of its own.</summary>
     public Terminal Device(Person person, bool isServer, string? ea = null, long? account = null) =>
         _life.Device(person, isServer ? Server() : Home(person.Town), ea, account);
 

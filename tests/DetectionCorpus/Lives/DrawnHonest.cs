@@ -65,7 +65,7 @@ internal static class DrawnHonest
         }
     }
 
-    /// <summary>One change after the other. Each keeps the EA, the account or the line.</summary>
+    /// <summary>One change after the other. Each keeps the EA, the account or the network.</summary>
     private static void Changes(Life life, DrawnCast cast, int devices)
     {
         var me = life.Person();

@@ -16,7 +16,7 @@ internal static class DrawnShared
         Of("drawn_neighbors", "People of one provider whose addresses change hands.", Neighbors),
         Of("drawn_own_everything", "People with EAs, accounts and lines of their own.", OwnEverything),
         Of("drawn_one_exit", "People with EAs and accounts of their own behind one exit.", OneExit),
-        Of("drawn_partly_shared", "Each of several people has the EA, the account or the line of one before, or nothing.", PartlyShared),
+        Of("drawn_partly_shared", "Each of several people has the EA, the account or the network of one before, or nothing.", PartlyShared),
         new("drawn_managed_at_once", Nature.Ambiguous, "Many accounts at once on one server: a platform's term decides.",
             life => ManagedAtOnce(life, new DrawnCast(life)), ByTerm: true),
         new("drawn_managed_in_turn", Nature.Ambiguous, "Many accounts in turn on one server: a platform's term decides.",

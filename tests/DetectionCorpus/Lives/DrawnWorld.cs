@@ -2,7 +2,7 @@ namespace DetectionCorpus.Lives;
 
 /// <summary>
 /// A third world, for validation only: don't tune on it. Nothing in it is typical. Each life has its own numbers, drawn from wide ranges,
-/// and each device has a line and hours of its own, drawn from all that exist. It stands for customers whom nobody here knows.
+/// and each device has a network and hours of its own, drawn from all that exist. It stands for customers with unknown habits.
 /// </summary>
 public static class DrawnWorld
 {

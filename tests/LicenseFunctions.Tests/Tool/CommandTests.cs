@@ -18,7 +18,7 @@ public sealed class CommandTests(PostgresFixture postgres)
     /// <summary>Without --yes, refused in a database that has users of its own.</summary>
     private static readonly string[] ForDemos = ["demo-data"];
 
-    /// <summary>Reads, or adds nothing that a repeat or the platform could lose. No command moves money.</summary>
+    /// <summary>Reads, or loses nothing. No command moves money.</summary>
     private static readonly string[] Harmless =
     [
         "backtest", "convert-usage-log", "keys new", "migrate", "queue peek", "queue resubmit", "reconcile", "report", "token",

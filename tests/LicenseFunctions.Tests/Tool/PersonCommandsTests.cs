@@ -50,6 +50,14 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     public async Task Export_OfAPerson_ContainsAllTheirRowsAndNoOthers()
     {
         var by = Guid.NewGuid();
+        await scene.Database.ExecuteAsync(
+            """
+            insert into outbox (kind, dedup_key, payload)
+            select kind, 'about-two-' || kind,
+                   jsonb_build_object('template', 'operator_alerts', 'model', jsonb_build_array(@SubscriptionId, 'OTHERS-EA'))
+            from unnest(array['email', 'alert_webhook']) kind
+            """,
+            license);
 
         var (code, output) = await ToolAsync("export", "--user", "Person@x.test", "--by", $"{by}", "--yes");
 

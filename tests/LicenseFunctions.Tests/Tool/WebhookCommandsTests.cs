@@ -87,7 +87,7 @@ public sealed class WebhookCommandsTests(PostgresFixture postgres) : IAsyncLifet
     [Theory]
     [InlineData("remove", "This removes an endpoint: ")]
     [InlineData("rotate", "This makes a new secret, and ends older ones in 86400 seconds: ")]
-    [InlineData("replay --after 0", "This moves the position of the endpoint. It gets the events from there on, and none before them: ")]
+    [InlineData("replay --after 0", "This moves the endpoint's position. It gets all events after it, and none before it. The endpoint: ")]
     public async Task Command_WithoutConfirmation_ShowsTheEndpointAndChangesNothing(string command, string message)
     {
         var (_, added) = await ToolAsync("add", "https://hooks.example.com/a", "--by", By);

@@ -71,7 +71,7 @@ public sealed class TroubleTests
     [InlineData(2L, null, true)]
     [InlineData(3L, 3, true)]
     [InlineData(3_000_000_000L, int.MaxValue, true)]
-    public void Find_DeadLettersInTheQueue_FromTheNumber_IfTheBrokerSaysIt(long? inQueue, int? count, bool isKnown)
+    public void Find_DeadLettersInTheQueue_AtTheLimit_IsATrouble(long? inQueue, int? count, bool isKnown)
     {
         var facts = None with { DeadLettersInQueue = inQueue };
 

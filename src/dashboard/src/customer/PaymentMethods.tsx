@@ -25,7 +25,7 @@ export default function PaymentMethods() {
   const config = settings.data;
   const [removing, setRemoving] = useState<Method>();
   const [query] = useSearchParams();
-  // The license whose renewal needs another payment method. A link of a mail doesn't name it: then it is the most urgent one.
+  // The license whose renewal needs another payment method. Mails of earlier versions don't name it: then it is the most urgent one.
   const urgent = useLoad<TaskList>(query.get('add') === '' ? '/api/v1/tasks' : null);
   const license = query.get('add') || (urgent.data?.tasks.find((task) => paysNow.includes(task.kind))?.subscription_id ?? null);
   const [adding, setAdding] = useState(query.has('add'));
@@ -215,8 +215,8 @@ function Remove({ method, others, onDone, onClose }: { method?: Method; others: 
 }
 
 /**
- * The licenses in their grace whose renewal the default payment method pays; undefined until it is known. A license of which it can't be
- * known is one of them.
+ * The licenses in their grace whose renewal the default payment method pays; undefined until it is known. A license whose request fails is
+ * included.
  */
 function useDueOnCard(list: TaskList | undefined): Task[] | undefined {
   const [found, setFound] = useState<{ of: TaskList; due: Task[] }>();

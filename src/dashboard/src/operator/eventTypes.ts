@@ -6,7 +6,7 @@ export const eventTypes: Record<string, string> = {
   'license.expiring': 'The customer is warned that the license won’t be renewed',
   'license.expired': 'The license was suspended because its grace period ended',
   'license.suspended': 'The license was suspended, but not because it expired',
-  'license.reinstated': 'A suspension was lifted, but not one for the expiry',
+  'license.reinstated': 'A suspension was lifted, also one for the expiry',
   'license.revoked': 'The token was replaced, or revoked because the customer’s data was erased',
   'device.added': 'A device was admitted',
   'device.removed': 'A device was removed or replaced',

@@ -103,7 +103,7 @@ export const texts = {
     previewHelp: 'Renewals whose next attempt is within these days. The first attempt is some days before the license expires.',
     notPlanned: 'Not planned',
     notPlannedHelp:
-      'Licenses that would be renewed within these days, or are in grace. Before, the customer, an operator or the platform must act.',
+      'Licenses that would be renewed within these days, or are in grace. First, the customer, an operator or the platform must act.',
     attemptAt: 'Next attempt',
     noAttempt: 'None',
     days: (n: number) => plural(n, 'day', 'days'),
@@ -513,7 +513,7 @@ export const words = {
     license: 'License ID',
     noLicenseId: 'License ID must be the whole ID of a license.',
     noLicenseHint: 'It is in the address of the license’s page, after /licenses/.',
-    noActor: 'Actor must be a mail address, the ID of a user, or one of: operator, owner, service, system, runbook.',
+    noActor: 'Actor must be an email address, the ID of a user, or one of: operator, owner, service, system, runbook (SQL).',
     apply: 'Apply',
     any: 'Any',
     none: 'No matching changes.',
@@ -702,8 +702,8 @@ export const words = {
     lettersText: [
       'A dead letter is a usage message that the broker set aside because it could not be processed.',
       'The function DrainDeadLetters moves dead letters to the quarantine below, where they can be replayed or discarded.',
-      'If their number stays the same, that function is off, the database rejects them, or the host can’t read them: see the log of the ' +
-        'function. Then ./dev tool queue peek lists them, queue resubmit sends them again, and queue discard deletes them.',
+      'If they stay there, the function is off, the database rejects them, or the host can’t read them: see its log. For messages that ' +
+        'it can’t read: licensectl queue peek lists them, queue resubmit sends them again, queue discard deletes them.',
     ],
     trends: 'Trends',
     days: (n: number) => `${n} days`,

@@ -391,7 +391,7 @@ export function Segments({
   );
 }
 
-/** What is changed at once. While the change runs, the switch keeps the focus, which a disabled one would lose. */
+/** A setting that changes immediately. While the change runs, the switch keeps the focus, which a disabled one would lose. */
 export function Switch({
   isOn,
   isBusy,

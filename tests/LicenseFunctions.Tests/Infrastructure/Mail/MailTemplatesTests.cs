@@ -524,10 +524,10 @@ public sealed partial class MailTemplatesTests
 
     // A stranger who has the password could lift the suspension, too.
     [Theory]
-    [InlineData("OWNER", true, "The suspension was lifted from your account. If it was not you,")]
+    [InlineData("OWNER", true, "Somebody who was signed in to your account lifted the suspension. If it was not you,")]
     [InlineData("OWNER", true, "Die Sperre wurde von Ihrem Konto aus aufgehoben. Wenn Sie das nicht waren,", "de")]
-    [InlineData("REINSTATED", false, "lifted from your account")]
-    public void Render_ALiftedSuspension_SaysThatTheCustomerLiftedIt(string how, bool isSaid, string words, string language = "en") =>
+    [InlineData("REINSTATED", false, "signed in to your account")]
+    public void Render_ALiftedSuspension_SaysThatItWasLiftedFromTheAccount(string how, bool isSaid, string words, string language = "en") =>
         Assert.Equal(isSaid, Templates.Render("reinstated", new JsonObject { ["how"] = how }, null, language).Text
             .Contains(words, StringComparison.Ordinal));
 
