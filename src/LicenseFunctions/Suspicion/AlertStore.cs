@@ -619,7 +619,8 @@ public sealed class AlertStore(LicenseDatabase database)
                 submitted_by = excluded.submitted_by, answer = null
             returning appeal_id
         ), marked as (
-            update suspicious_activity_alerts set appealed_at = @now, updated_at = @now where alert_id = @alertId
+            -- Operators are told again: they may have seen the alert, but not the appeal.
+            update suspicious_activity_alerts set appealed_at = @now, updated_at = @now, operators_told_at = null where alert_id = @alertId
         )
         select appeal_id from appeal
         """;

@@ -375,9 +375,9 @@ public sealed class SuspicionStore(LicenseDatabase database)
             update suspicious_activity_alerts set operators_told_at = @now
             where operators_told_at is null
               and not exists (select from outbox where dedup_key like 'operator-alerts:%' and created_at > @now - @pause)
-            returning alert_id, subscription_id, activity_type, severity, description, detected_at, measure, status, evidence
+            returning alert_id, subscription_id, activity_type, severity, description, detected_at, appealed_at, measure, status, evidence
         ), announced as (
-            select alert_id, subscription_id, activity_type, severity, description, detected_at, measure,
+            select alert_id, subscription_id, activity_type, severity, description, detected_at, appealed_at, measure,
                    -- Alerts of the platform may have any evidence.
                    case when jsonb_typeof(evidence -> 'refused_device') = 'object' then jsonb_build_object(
                        'ea_instance_id', evidence #>> '{refused_device,ea_instance_id}',
@@ -388,7 +388,7 @@ public sealed class SuspicionStore(LicenseDatabase database)
         ), rows as (
             select jsonb_agg(jsonb_build_object('alert_id', alert_id, 'subscription_id', subscription_id, 'activity_type', activity_type,
                                                 'severity', severity, 'description', description, 'detected_at', detected_at,
-                                                'measure', measure)
+                                                'appealed_at', appealed_at, 'measure', measure)
                              order by ordinal) filter (where ordinal <= @named) as alerts,
                    jsonb_object_agg(alert_id, refused) filter (where ordinal <= @named and refused is not null) as refused,
                    count(*) as total

@@ -347,6 +347,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         var owner = await OwnerAsync(scene);
         if (isAlertClosed)
             await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'RESOLVED'");
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set operators_told_at = now()");
         var before = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
 
         var first = await AppealAsync(scene, owner);
@@ -362,6 +363,11 @@ public sealed class AlertTests(PostgresFixture postgres)
         Assert.Equal(("NOTHING_TO_APPEAL", "LICENSE_NOT_FOUND"), (second.Refusal?.Code, foreign.Refusal?.Code));
         Assert.False(Assert.Single(view.Value.Suspensions).CanAppeal);
         Assert.Equal(("It is my laptop", true), (alert.Appeal, alert.AppealedAt is not null));
+        // The operators are told of the appeal, even if they know the alert.
+        await new SuspicionStore(scene.Database.Database).NotifyOperatorsAsync(
+            "ops@x.test", webhook: false, TimeSpan.Zero, scene.Usage.Time.GetUtcNow().UtcDateTime, Stop);
+        Assert.Equal([true], await scene.Database.QueryAllAsync<bool>(
+            "select payload #>> '{model,alerts,0,appealed_at}' is not null from outbox where payload ->> 'template' = 'operator_alerts'"));
         // The customer's own appeal is no unusual usage of the license.
         var listed = await new AlertStore(scene.Database.Database).OfLicenseAsync(scene.License.SubscriptionId, owner, 100, Stop);
         Assert.Equal(isAlertClosed, alert.ActivityType == "APPEAL");
