@@ -50,8 +50,8 @@ export function PayPalReturn({ saved }: { saved: (method: Method | undefined, li
       await call('POST', '/api/v1/payment-methods/paypal/complete', { setup_token_id: setup });
       notify(t('cards.payPalSaved'));
       const accounts = (await list()).payment_methods.filter(isPayPal);
-      // The new one is not the default yet, unless it is the only one.
-      saved(accounts.find((one) => !one.is_default) ?? accounts[0], sessionStorage.getItem(key));
+      // Of several accounts, the list doesn't say which one was approved: the customer chooses.
+      saved(accounts.length === 1 ? accounts[0] : undefined, sessionStorage.getItem(key));
       sessionStorage.removeItem(key);
       setQuery({}, { replace: true });
     });
