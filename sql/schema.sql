@@ -1364,11 +1364,14 @@ declare
 begin
     for part in
         select c.relname as name, string_agg(case a.attname
+            when 'payload' then case c.relname
+                -- Messages to operators and to the alert webhook are about other persons, too.
+                when 'outbox' then '(t.kind = ''email'' and not starts_with(coalesce(t.payload ->> ''template'', ''''), ''operator_'') and '
+                else '(' end || 'exists (select from unnest($3) as name where position(name in t.payload::text) > 0))'
             when 'subscription_id' then 't.subscription_id = any ($2)'
             when 'device_id' then 't.device_id in (select d.device_id from license_devices d where d.subscription_id = any ($2))'
             when 'renewal_id' then 't.renewal_id in (select r.renewal_id from renewals r where r.subscription_id = any ($2))'
             when 'subject' then 't.subject = $1::text'
-            when 'payload' then 'exists (select from unnest($3) as name where position(name in t.payload::text) > 0)'
             when 'body' then 'exists (select from unnest($3) as name where position(name in t.body::text) > 0)'
             else format('t.%I = $1', a.attname) end, ' or ') as condition
         from pg_class c
