@@ -347,7 +347,7 @@ public sealed class AlertTests(PostgresFixture postgres)
         var owner = await OwnerAsync(scene);
         if (isAlertClosed)
             await scene.Database.ExecuteAsync("update suspicious_activity_alerts set status = 'RESOLVED'");
-        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set operators_told_at = now()");
+        await scene.Database.ExecuteAsync("update suspicious_activity_alerts set operators_told_at = now(); delete from outbox");
         var before = await scene.Answer.ShowAsync(scene.License.SubscriptionId, owner, Stop);
 
         var first = await AppealAsync(scene, owner);

@@ -61,7 +61,7 @@ public sealed class CommandTests(PostgresFixture postgres)
             database, ["demo-data", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
 
         Assert.Equal(isAdded ? 0 : 1, code);
-        Assert.Equal(isAdded, !output.Contains("users who are not of the demo data: 1.", StringComparison.Ordinal));
+        Assert.Equal(isAdded, !output.Contains("The database has users of its own (1).", StringComparison.Ordinal));
         Assert.Equal(isAdded, await database.QueryAsync<bool>("select exists (select from license_tokens)"));
     }
 

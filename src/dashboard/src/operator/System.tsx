@@ -244,7 +244,7 @@ const rowOf = (timer: string) => `timer-${timer}`;
 
 /** Where operators see a trouble and end it, by its cause. */
 const places: Record<string, (subject: string) => string> = {
-  RENEWALS_FAILING: () => '/renewals?status=stuck',
+  RENEWALS_FAILING: () => '/renewals',
   TIMER_LATE: (timer) => `#${rowOf(timer)}`,
   DEAD_LETTERS: () => '#quarantine',
   DEAD_LETTERS_NOT_DRAINED: () => '#dead-letters',

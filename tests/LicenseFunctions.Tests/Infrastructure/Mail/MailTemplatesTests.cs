@@ -181,7 +181,7 @@ public sealed partial class MailTemplatesTests
 
     /// <summary>The button, and the links of a mail about several troubles, lead to what they are about, not only to its page.</summary>
     [Theory]
-    [InlineData("RENEWALS_FAILING", "", "/app/renewals?status=stuck", "View the renewals")]
+    [InlineData("RENEWALS_FAILING", "", "/app/renewals", "View the renewals")]
     [InlineData("TIMER_LATE", "RunRenewals", "/app/system#timer-RunRenewals", "View the timer")]
     [InlineData("DEAD_LETTERS", "", "/app/system#quarantine", "View the quarantine")]
     [InlineData("DEAD_LETTERS_NOT_DRAINED", "", "/app/system#dead-letters", "View the queue")]
