@@ -33,6 +33,7 @@ export const people = {
   samir: demo('125'),
   rosa: demo('124'),
   diego: demo('110'),
+  ines: demo('111'),
 };
 export const licenses = {
   nora: demo('301'),
