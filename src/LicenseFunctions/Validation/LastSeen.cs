@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 using LicenseFunctions.Infrastructure.Database;
 using Licensing.Devices;
 using Microsoft.Extensions.Logging;
@@ -10,9 +11,17 @@ namespace LicenseFunctions.Validation;
 /// When and where devices were last seen. An accepted check only records it in memory; it is written to the database in batches. Unwritten
 /// sightings count as well.
 /// </summary>
+/// <remarks>
+/// A device that has not been seen for <see cref="WrittenEvery"/>, or that has another address now, is written in less than five seconds.
+/// Any other is written once in <see cref="WrittenEvery"/>, however often it checks. Otherwise these writes would be half of the database's
+/// work for checks. Another process, or this one after a crash, takes the device's last check for that much earlier. It still counts as
+/// active, because <see cref="DeviceAdmission.ActiveWithin"/> is ten times as long.
+/// </remarks>
 public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : PeriodicFlush(Interval, time, log)
 {
-    // A sighting waits for at most one interval and is written within the next one: in less than five seconds.
+    public static readonly TimeSpan WrittenEvery = TimeSpan.FromSeconds(30);
+
+    // A sighting that can't be put off waits for at most one interval and is written within the next one.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     // Small batches at an even pace. A thousand rows in one statement would make concurrent checks wait.
@@ -26,13 +35,35 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
     private Dictionary<Guid, DeviceSighting> noted = [];
     private Dictionary<Guid, DeviceSighting> flushing = [];
 
+    // Sightings that can wait. The flushes take one part each, in turn, so that the writes are spread evenly.
+    private readonly Dictionary<Guid, DeviceSighting>[] waiting =
+        [.. Enumerable.Range(0, (int)(WrittenEvery / Interval)).Select(_ => new Dictionary<Guid, DeviceSighting>())];
+    private int turn;
+
     protected override string What => "Devices' last_seen_at";
 
-    public void Note(DeviceSighting sighting)
+    /// <param name="sighting">An accepted check.</param>
+    /// <param name="written">The device as the check has read it; null if it was not known or not read.</param>
+    public void Note(DeviceSighting sighting, KnownDevice? written)
     {
+        var canWait = written is not null && sighting.At - written.LastSeenAt < WrittenEvery
+            && written.AddressHash == sighting.Address.GetHashCode();
         lock (gate)
+        {
+            if (canWait && !noted.ContainsKey(sighting.DeviceId))
+            {
+                ref var kept = ref CollectionsMarshal.GetValueRefOrAddDefault(Part(sighting.DeviceId), sighting.DeviceId, out _);
+                // Keeping the first of equal addresses keeps each check's own from an old generation.
+                kept = sighting.Address.Equals(kept.Address) ? sighting with { Address = kept.Address } : sighting;
+                return;
+            }
+
+            Part(sighting.DeviceId).Remove(sighting.DeviceId);
             noted[sighting.DeviceId] = sighting;
+        }
     }
+
+    private Dictionary<Guid, DeviceSighting> Part(Guid deviceId) => waiting[(uint)deviceId.GetHashCode() % (uint)waiting.Length];
 
     /// <summary>The device with its latest sighting, even if that is not written yet.</summary>
     public RegisteredDevice WithUnwritten(RegisteredDevice device) =>
@@ -48,19 +79,33 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
     public DeviceSighting? Unwritten(Guid deviceId)
     {
         lock (gate)
-            return noted.TryGetValue(deviceId, out var sighting) || flushing.TryGetValue(deviceId, out sighting) ? sighting : null;
+            return noted.TryGetValue(deviceId, out var sighting) || Part(deviceId).TryGetValue(deviceId, out sighting)
+                || flushing.TryGetValue(deviceId, out sighting) ? sighting : null;
     }
 
     /// <summary>Writes everything immediately. Sightings that can't be written are kept for the next flush.</summary>
-    public override Task FlushAsync(CancellationToken cancellationToken) => FlushAsync(LargestBatch, TimeSpan.Zero, cancellationToken);
+    public override Task FlushAsync(CancellationToken cancellationToken) =>
+        FlushAsync(waiting, LargestBatch, TimeSpan.Zero, cancellationToken);
 
-    protected override Task FlushAtIntervalAsync(CancellationToken stoppingToken) => FlushAsync(PacedBatch, Pace, stoppingToken);
+    public override Task FlushAtIntervalAsync(CancellationToken stoppingToken) =>
+        FlushAsync([waiting[turn++ % waiting.Length]], PacedBatch, Pace, stoppingToken);
 
-    private async Task FlushAsync(int batchSize, TimeSpan within, CancellationToken cancellationToken)
+    private async Task FlushAsync(
+        Dictionary<Guid, DeviceSighting>[] parts, int batchSize, TimeSpan within, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         lock (gate)
+        {
+            foreach (var part in parts)
+            {
+                foreach (var (device, sighting) in part)
+                    noted.Add(device, sighting);
+                part.Clear();
+            }
+
             (noted, flushing) = (flushing, noted);
+        }
+
         var batches = flushing.Values.Chunk(batchSize).ToList();
         var kept = new List<DeviceSighting>();
         PostgresException? failed = null;
@@ -81,7 +126,11 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
             lock (gate)
             {
                 foreach (var sighting in kept.Concat(batches.Skip(done).SelectMany(batch => batch)))
-                    noted.TryAdd(sighting.DeviceId, sighting);
+                {
+                    if (!Part(sighting.DeviceId).ContainsKey(sighting.DeviceId))
+                        noted.TryAdd(sighting.DeviceId, sighting);
+                }
+
                 flushing.Clear();
             }
         }

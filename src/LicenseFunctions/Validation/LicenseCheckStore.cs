@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Licenses;
 using Licensing.Devices;
@@ -16,7 +17,9 @@ public sealed record CheckedLicense(
     Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int DevicesBeyondLimit);
 
 /// <param name="Lease">Its latest lease; null if it has none.</param>
-public sealed record KnownDevice(Guid DeviceId, DateTimeOffset FirstSeenAt, DateTimeOffset LastSeenAt, Lease? Lease = null);
+/// <param name="AddressHash">Hash code of the address that it was last seen from, within this process; 0 if that was not read.</param>
+public sealed record KnownDevice(
+    Guid DeviceId, DateTimeOffset FirstSeenAt, DateTimeOffset LastSeenAt, Lease? Lease = null, int AddressHash = 0);
 
 /// <summary>
 /// The single read of a license check. Checks that arrive while a read is running wait and share the next one: a round trip for twenty
@@ -62,7 +65,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                license.grace_until, subscription_state_of(s.state)::text as state,
                is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                open.only_for_expiry, open.reason as suspension_reason, open.took_token, open.stands, open.caused_by_device,
-               d.device_id, d.first_seen_at, d.last_seen_at, d.lease_id, d.lease_issued_at, d.lease_expires_at,
+               d.device_id, d.first_seen_at, d.last_seen_at, d.ip_address, d.lease_id, d.lease_issued_at, d.lease_expires_at,
                devices.used as devices_used, devices.beyond_limit as devices_beyond_limit
         from unnest((select $1::text[]), (select $2::text[])) with ordinality as asked (token_hash, device_key, n)
         join license_tokens t on t.token_hash = asked.token_hash
@@ -242,6 +245,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         private readonly int deviceId = reader.GetOrdinal("device_id");
         private readonly int firstSeenAt = reader.GetOrdinal("first_seen_at");
         private readonly int lastSeenAt = reader.GetOrdinal("last_seen_at");
+        private readonly int ipAddress = reader.GetOrdinal("ip_address");
         private readonly int leaseId = reader.GetOrdinal("lease_id");
         private readonly int leaseIssuedAt = reader.GetOrdinal("lease_issued_at");
         private readonly int leaseExpiresAt = reader.GetOrdinal("lease_expires_at");
@@ -260,7 +264,8 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                     reader.GetGuid(deviceId), reader.Time(firstSeenAt)!.Value, reader.Time(lastSeenAt)!.Value,
                     reader.IsDBNull(leaseId)
                         ? null
-                        : new Lease(reader.GetGuid(leaseId), reader.Time(leaseIssuedAt)!.Value, reader.Time(leaseExpiresAt)!.Value)),
+                        : new Lease(reader.GetGuid(leaseId), reader.Time(leaseIssuedAt)!.Value, reader.Time(leaseExpiresAt)!.Value),
+                    reader.GetFieldValue<IPAddress>(ipAddress).GetHashCode()),
             reader.GetInt32(devicesUsed),
             reader.GetInt32(devicesBeyondLimit));
     }

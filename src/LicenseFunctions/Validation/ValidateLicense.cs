@@ -61,7 +61,7 @@ public sealed class ValidateLicense(
         // A refused check doesn't count as a use of the device.
         if (reply is { Verdict.IsValid: true, Device: { } device })
         {
-            lastSeen.Note(new DeviceSighting(device.DeviceId, license.SubscriptionId, claim.Address, now));
+            lastSeen.Note(new DeviceSighting(device.DeviceId, claim.Address, now), license.Device);
             return signer.IsOn ? await WithLeaseAsync(reply, device, tokenHash, claim, began, cancellationToken) : reply;
         }
 

@@ -16,7 +16,7 @@ public abstract class PeriodicFlush(TimeSpan interval, TimeProvider time, ILogge
     public abstract Task FlushAsync(CancellationToken cancellationToken);
 
     /// <summary>The flush at each interval; override it if it differs from the flush at the stop.</summary>
-    protected virtual Task FlushAtIntervalAsync(CancellationToken stoppingToken) => FlushAsync(stoppingToken);
+    public virtual Task FlushAtIntervalAsync(CancellationToken stoppingToken) => FlushAsync(stoppingToken);
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
