@@ -134,14 +134,35 @@ enter_cluster() {
   exec 8>&-
 }
 
+# Prints the processes of the server, also of one that has not written postmaster.pid yet: their current folder is that of the data.
+cluster_processes() {
+  local process folder
+  find /proc/[0-9]* -maxdepth 1 -name cwd -printf '%h %l\n' 2>/dev/null | while read -r process folder; do
+    [ "$folder" != "$1" ] || echo "${process#/proc/}"
+  done
+}
+
+# stop_cluster SIGNAL: waits about a second until the server has ended. pg_ctl could not stop one that is just starting.
+stop_cluster() {
+  local signal=$1 folder processes='' pid tries
+  folder=$(readlink -f "$CLUSTER/data")
+  for ((tries = 0; tries < 7; tries++)); do
+    processes=$(cluster_processes "$folder") || true
+    [ -n "$processes" ] || return 0
+    if [ -n "$signal" ] && pid=$(cluster_pid "$CLUSTER"); then
+      kill "-$signal" "$pid" 2>/dev/null || true
+      signal=''
+    fi
+    pause 0.1
+  done
+  [ -z "$THROW_AWAY" ] || kill -KILL $processes 2>/dev/null || true
+}
+
 leave_cluster() {
   [ -n "$CLUSTER" ] || return 0
-  # A server that takes longer than a second completes its stop after this script; the next start waits for it.
-  local how=fast seconds=1
-  [ -z "$THROW_AWAY" ] || how=immediate seconds=20
-  if flock -n -x 9 && cluster_pid "$CLUSTER" >/dev/null; then
-    as_pg "$PG_BIN/pg_ctl" -D "$CLUSTER/data" -m "$how" -w -t "$seconds" stop >/dev/null 2>&1 || true
-  fi
-  [ -z "$THROW_AWAY" ] || rm -rf "$CLUSTER"
+  # INT stops it after its clients' transactions were rolled back, QUIT without a checkpoint. A server that takes longer than a second
+  # completes its stop after this script; the next start waits for it.
+  if flock -n -x 9; then stop_cluster "$([ -n "$THROW_AWAY" ] && echo QUIT || echo INT)"; fi
+  [ -z "$THROW_AWAY" ] || rm -rf "$CLUSTER" || true
   CLUSTER=''
 }

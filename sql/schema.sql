@@ -682,6 +682,7 @@ begin
         ip_address = null, ea_instance_id = null, last_used_at = null, metadata = '{}'
     where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_tokens', touched);
+    delete from token_beginnings where subscription_id = any (licenses);
     update subscriptions set is_active = false where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
     update renewals set status = 'canceled', next_action_at = null, fence = fence + 1
@@ -752,7 +753,7 @@ CREATE FUNCTION public.expiry_of(expires_at timestamp with time zone) RETURNS ti
     select case when expires_at < '9000-01-01 00:00:00+00' then greatest(expires_at, '1970-01-01 00:00:00+00') end
 $$;
 
-CREATE FUNCTION public.find_customers(address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text, ea_beginning text, provider_object text, invoice_number text, most integer) RETURNS TABLE(kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
+CREATE FUNCTION public.find_customers(address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text, token_beginning text, ea_beginning text, provider_object text, invoice_number text, most integer) RETURNS TABLE(kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
     LANGUAGE plpgsql STABLE
     AS $$
 #variable_conflict use_column
@@ -804,11 +805,10 @@ begin
             order by d.removed_at is not null, d.last_seen_at desc, d.device_id
             limit most;
         return query
-            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
-                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
-            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
-            where a.evidence ? 'refused_device' and a.evidence -> 'refused_device' ->> 'mt5_account_number' = account::text
-            order by a.detected_at desc
+            select 'refused_device', d.alert_id, s.subscriber_id, d.subscription_id, d.ea_instance_id, d.mt5_account_number::text
+            from refused_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where d.mt5_account_number = account
+            order by d.detected_at desc
             limit most;
     end if;
     if ea_beginning is not null then
@@ -820,13 +820,10 @@ begin
             order by lower(d.ea_instance_id) using ~<~
             limit most;
         return query
-            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
-                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
-            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
-            where a.evidence ? 'refused_device'
-              and lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') ~>=~ ea_beginning
-              and lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') ~<~ (ea_beginning || chr(1114111))
-            order by lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') using ~<~
+            select 'refused_device', d.alert_id, s.subscriber_id, d.subscription_id, d.ea_instance_id, d.mt5_account_number::text
+            from refused_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where lower(d.ea_instance_id) ~>=~ ea_beginning and lower(d.ea_instance_id) ~<~ (ea_beginning || chr(1114111))
+            order by lower(d.ea_instance_id) using ~<~
             limit most;
     end if;
     if network is not null then
@@ -838,20 +835,35 @@ begin
             join subscriptions s on s.subscription_id = d.subscription_id
             order by n.last_seen_at desc, d.device_id;
         return query
-            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
-                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
-            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
-            where a.evidence ? 'refused_device' and a.evidence -> 'refused_device' ->> 'ip_address' = host(find_customers.network)
-            order by a.detected_at desc
+            select 'refused_device', d.alert_id, s.subscriber_id, d.subscription_id, d.ea_instance_id, d.mt5_account_number::text
+            from refused_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where d.network = find_customers.network
+            order by d.detected_at desc
             limit most;
     end if;
     if whole_token_hash is not null or first_hash is not null then
         return query
             select 'token', t.token_id, s.subscriber_id, t.subscription_id, left(t.token_hash, 12)::text,
                    case when t.is_active then 'active' else 'revoked' end
-            from license_tokens t join subscriptions s on s.subscription_id = t.subscription_id
-            where t.token_hash = whole_token_hash or t.token_hash between first_hash and last_hash
+            -- With both conditions in one, a plan for any values reads the whole index in its order.
+            from ((select w.token_hash from license_tokens w where w.token_hash = whole_token_hash)
+                  union
+                  (select h.token_hash from license_tokens h where h.token_hash between first_hash and last_hash
+                   order by h.token_hash limit most)) f
+            join license_tokens t on t.token_hash = f.token_hash
+            join subscriptions s on s.subscription_id = t.subscription_id
             order by t.token_hash
+            limit most;
+    end if;
+    if token_beginning is not null then
+        return query
+            select 'token', t.token_id, s.subscriber_id, t.subscription_id, left(t.token_hash, 12)::text,
+                   case when t.is_active then 'active' else 'revoked' end
+            from token_beginnings b
+            join license_tokens t on t.token_id = b.token_id
+            join subscriptions s on s.subscription_id = t.subscription_id
+            where b.beginning >= left(token_beginning, 12) and b.beginning < left(token_beginning, 12) || '~'
+            order by b.beginning
             limit most;
     end if;
     if provider_object is not null then
@@ -880,8 +892,8 @@ begin
             order by c.opened_at desc
             limit most;
         return query
-            select 'dispute', v.reversal_id, s.subscriber_id, v.subscription_id, provider_object, v.reason
-            from payment_reversals v left join subscriptions s on s.subscription_id = v.subscription_id
+            select 'dispute', v.reversal_id, null::uuid, null::uuid, provider_object, v.reason
+            from payment_reversals v
             where v.provider in ('stripe', 'paypal') and v.kind = 'dispute' and v.provider_id = provider_object and v.renewal_id is null;
         return query
             select distinct 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
@@ -1074,6 +1086,19 @@ CREATE FUNCTION public.is_waiting_for_card(status text) RETURNS boolean
     AS $$
     select status in ('payment_needed', 'soft_declined', 'hard_declined', 'needs_authentication')
 $$;
+
+CREATE FUNCTION public.keep_refused_devices() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public', 'pg_temp'
+    AS $$
+begin
+    delete from refused_devices d where d.alert_id = new.alert_id;
+    insert into refused_devices (alert_id, is_last, subscription_id, detected_at, ea_instance_id, mt5_account_number, network)
+    select new.alert_id, n.is_last, new.subscription_id, new.detected_at, n.ea_instance_id, n.mt5_account_number, n.network
+    from refused_devices_of(new.evidence) n
+    where new.subscription_id is not null;
+    return null;
+end $$;
 
 CREATE FUNCTION public.keep_renewal_paid() RETURNS trigger
     LANGUAGE plpgsql
@@ -1553,6 +1578,39 @@ begin
     raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
 end
 $$;
+
+CREATE FUNCTION public.refused_device_names(evidence jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_agg(jsonb_build_array(device -> 'ea_instance_id', device -> 'mt5_account_number', device -> 'ip_address'))
+    from (values (coalesce(evidence -> 'refused_device', evidence -> 'newcomer')), (evidence -> 'last_refused_device')) as named (device)
+$$;
+
+CREATE FUNCTION public.refused_devices_of(evidence jsonb) RETURNS TABLE(is_last boolean, ea_instance_id text, mt5_account_number bigint, network cidr)
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare
+    device jsonb;
+    address inet;
+begin
+    for is_last, device in
+        values (false, coalesce(evidence -> 'refused_device', evidence -> 'newcomer')), (true, evidence -> 'last_refused_device')
+    loop
+        ea_instance_id := left(device ->> 'ea_instance_id', 100);
+        mt5_account_number := case
+            when device ->> 'mt5_account_number' ~ '^[0-9]{1,18}$' then (device ->> 'mt5_account_number')::bigint end;
+        begin
+            -- An IPv4 address mapped into IPv6 counts as IPv4. C#: SourceNetwork.
+            address := regexp_replace(device ->> 'ip_address', '^::ffff:(?=[0-9]+[.])', '', 'i')::inet;
+        exception when invalid_text_representation then
+            address := null;
+        end;
+        network := network(set_masklen(address, case family(address) when 4 then 32 else 64 end));
+        if num_nonnulls(ea_instance_id, mt5_account_number, network) > 0 then
+            return next;
+        end if;
+    end loop;
+end $_$;
 
 CREATE FUNCTION public.remember_usage_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3173,6 +3231,17 @@ CREATE TABLE public.refunds (
     CONSTRAINT requested_refund_has_a_next_try CHECK (((state = 'requested'::text) = (next_try_at IS NOT NULL)))
 );
 
+CREATE TABLE public.refused_devices (
+    alert_id uuid NOT NULL,
+    is_last boolean NOT NULL,
+    subscription_id uuid NOT NULL,
+    detected_at timestamp with time zone NOT NULL,
+    ea_instance_id text,
+    mt5_account_number bigint,
+    network cidr,
+    CONSTRAINT names_a_device CHECK ((num_nonnulls(ea_instance_id, mt5_account_number, network) > 0))
+);
+
 CREATE VIEW public.renewal_facts AS
  SELECT r.renewal_id,
     r.subscription_id,
@@ -3420,6 +3489,13 @@ CREATE TABLE public.timer_leases (
     fallback_at timestamp with time zone,
     fallback_is_done boolean DEFAULT true NOT NULL,
     fallback_runs bigint DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE public.token_beginnings (
+    token_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    beginning text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT twelve_characters CHECK ((beginning ~ '^lic_[A-Za-z0-9_-]{8}$'::text))
 );
 
 CREATE TABLE public.trouble_watch (
@@ -3859,6 +3935,9 @@ ALTER TABLE ONLY public.recurring_revenue_days
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (refund_id);
 
+ALTER TABLE ONLY public.refused_devices
+    ADD CONSTRAINT refused_devices_pkey PRIMARY KEY (alert_id, is_last);
+
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_pkey PRIMARY KEY (attempt_id);
 
@@ -3903,6 +3982,9 @@ ALTER TABLE ONLY public.suspicious_activity_alerts
 
 ALTER TABLE ONLY public.timer_leases
     ADD CONSTRAINT timer_leases_pkey PRIMARY KEY (timer_name);
+
+ALTER TABLE ONLY public.token_beginnings
+    ADD CONSTRAINT token_beginnings_pkey PRIMARY KEY (token_id);
 
 ALTER TABLE ONLY public.trouble_watch
     ADD CONSTRAINT trouble_watch_pkey PRIMARY KEY (only_row);
@@ -3950,12 +4032,6 @@ ALTER TABLE ONLY public.webhook_secrets
     ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (endpoint_id, number);
 
 CREATE UNIQUE INDEX a_charge_is_booked_once ON public.renewal_attempts USING btree (provider, transaction_id) WHERE (transaction_id IS NOT NULL);
-
-CREATE INDEX alerts_by_refused_account ON public.suspicious_activity_alerts USING btree ((((evidence -> 'refused_device'::text) ->> 'mt5_account_number'::text))) WHERE (evidence ? 'refused_device'::text);
-
-CREATE INDEX alerts_by_refused_address ON public.suspicious_activity_alerts USING btree ((((evidence -> 'refused_device'::text) ->> 'ip_address'::text))) WHERE (evidence ? 'refused_device'::text);
-
-CREATE INDEX alerts_by_refused_ea ON public.suspicious_activity_alerts USING btree (lower(((evidence -> 'refused_device'::text) ->> 'ea_instance_id'::text)) text_pattern_ops) WHERE (evidence ? 'refused_device'::text);
 
 CREATE INDEX alerts_by_status_and_rank ON public.suspicious_activity_alerts USING btree (status, (
 CASE
@@ -4115,6 +4191,12 @@ CREATE INDEX refunds_of_renewal ON public.refunds USING btree (renewal_id);
 
 CREATE INDEX refunds_to_send ON public.refunds USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 
+CREATE INDEX refused_devices_by_account ON public.refused_devices USING btree (mt5_account_number, detected_at DESC);
+
+CREATE INDEX refused_devices_by_ea ON public.refused_devices USING btree (lower(ea_instance_id) text_pattern_ops);
+
+CREATE INDEX refused_devices_by_network ON public.refused_devices USING btree (network, detected_at DESC);
+
 CREATE INDEX renewal_attempts_by_time ON public.renewal_attempts USING btree (first_sent_at);
 
 CREATE INDEX renewal_requests_by_age ON public.renewal_requests USING btree (requested_at);
@@ -4136,6 +4218,8 @@ CREATE INDEX suspicious_activity_alerts_status ON public.suspicious_activity_ale
 CREATE INDEX suspicious_activity_alerts_subscription_id ON public.suspicious_activity_alerts USING btree (subscription_id, detected_at DESC);
 
 CREATE INDEX suspicious_activity_alerts_untold ON public.suspicious_activity_alerts USING btree (detected_at) WHERE (operators_told_at IS NULL);
+
+CREATE INDEX token_beginnings_by_beginning ON public.token_beginnings USING btree (beginning);
 
 CREATE INDEX unapplied_reversals ON public.payment_reversals USING btree (subscription_id) WHERE (applied_state IS DISTINCT FROM state);
 
@@ -4228,6 +4312,10 @@ CREATE TRIGGER health_facts_changed AFTER INSERT OR DELETE OR UPDATE OF is_defau
 CREATE TRIGGER invoices_are_append_only BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_evidence();
 
 CREATE TRIGGER invoices_are_never_emptied BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_evidence();
+
+CREATE TRIGGER keep_changed_refused_devices AFTER UPDATE OF evidence, subscription_id ON public.suspicious_activity_alerts FOR EACH ROW WHEN (((new.subscription_id IS DISTINCT FROM old.subscription_id) OR (public.refused_device_names(new.evidence) IS DISTINCT FROM public.refused_device_names(old.evidence)))) EXECUTE FUNCTION public.keep_refused_devices();
+
+CREATE TRIGGER keep_refused_devices AFTER INSERT ON public.suspicious_activity_alerts FOR EACH ROW WHEN ((new.evidence IS NOT NULL)) EXECUTE FUNCTION public.keep_refused_devices();
 
 CREATE TRIGGER keep_request_frozen BEFORE UPDATE ON public.renewal_attempts FOR EACH ROW WHEN (((old.request IS DISTINCT FROM new.request) OR (old.first_sent_at IS DISTINCT FROM new.first_sent_at) OR (old.provider IS DISTINCT FROM new.provider))) EXECUTE FUNCTION public.keep_request_frozen();
 
@@ -4372,6 +4460,9 @@ ALTER TABLE ONLY public.refunds
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
 
+ALTER TABLE ONLY public.refused_devices
+    ADD CONSTRAINT refused_devices_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.suspicious_activity_alerts(alert_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.renewal_attempts
     ADD CONSTRAINT renewal_attempts_renewal_id_fkey FOREIGN KEY (renewal_id) REFERENCES public.renewals(renewal_id);
 
@@ -4407,6 +4498,9 @@ ALTER TABLE ONLY public.suspicion_states
 
 ALTER TABLE ONLY public.suspicious_activity_alerts
     ADD CONSTRAINT suspicious_activity_alerts_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES public.subscriptions(subscription_id);
+
+ALTER TABLE ONLY public.token_beginnings
+    ADD CONSTRAINT token_beginnings_token_id_fkey FOREIGN KEY (token_id) REFERENCES public.license_tokens(token_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.user_payment_methods
     ADD CONSTRAINT user_payment_methods_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);

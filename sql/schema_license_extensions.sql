@@ -150,6 +150,10 @@
 \ir installation/migration.psql
 \set migration 0089_dead_letters_not_drained
 \ir installation/migration.psql
+\set migration 0090_refused_devices
+\ir installation/migration.psql
+\set migration 0091_token_beginnings
+\ir installation/migration.psql
 
 begin;
 \ir installation/journal.sql

@@ -88,6 +88,7 @@ begin
         ip_address = null, ea_instance_id = null, last_used_at = null, metadata = '{}'
     where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('license_tokens', touched);
+    delete from token_beginnings where subscription_id = any (licenses);
     update subscriptions set is_active = false where subscription_id = any (licenses);
     get diagnostics touched = row_count; counts := counts || jsonb_build_object('subscriptions', touched);
     update renewals set status = 'canceled', next_action_at = null, fence = fence + 1

@@ -3,7 +3,7 @@
 -- whole address of a user: then only this user is found.
 create or replace function find_customers(
     address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text,
-    ea_beginning text, provider_object text, invoice_number text, most int)
+    token_beginning text, ea_beginning text, provider_object text, invoice_number text, most int)
     returns table (kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
     language plpgsql stable as $$
 #variable_conflict use_column
@@ -55,11 +55,10 @@ begin
             order by d.removed_at is not null, d.last_seen_at desc, d.device_id
             limit most;
         return query
-            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
-                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
-            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
-            where a.evidence ? 'refused_device' and a.evidence -> 'refused_device' ->> 'mt5_account_number' = account::text
-            order by a.detected_at desc
+            select 'refused_device', d.alert_id, s.subscriber_id, d.subscription_id, d.ea_instance_id, d.mt5_account_number::text
+            from refused_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where d.mt5_account_number = account
+            order by d.detected_at desc
             limit most;
     end if;
     if ea_beginning is not null then
@@ -71,13 +70,10 @@ begin
             order by lower(d.ea_instance_id) using ~<~
             limit most;
         return query
-            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
-                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
-            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
-            where a.evidence ? 'refused_device'
-              and lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') ~>=~ ea_beginning
-              and lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') ~<~ (ea_beginning || chr(1114111))
-            order by lower(a.evidence -> 'refused_device' ->> 'ea_instance_id') using ~<~
+            select 'refused_device', d.alert_id, s.subscriber_id, d.subscription_id, d.ea_instance_id, d.mt5_account_number::text
+            from refused_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where lower(d.ea_instance_id) ~>=~ ea_beginning and lower(d.ea_instance_id) ~<~ (ea_beginning || chr(1114111))
+            order by lower(d.ea_instance_id) using ~<~
             limit most;
     end if;
     if network is not null then
@@ -89,20 +85,35 @@ begin
             join subscriptions s on s.subscription_id = d.subscription_id
             order by n.last_seen_at desc, d.device_id;
         return query
-            select 'refused_device', a.alert_id, s.subscriber_id, a.subscription_id,
-                   a.evidence -> 'refused_device' ->> 'ea_instance_id', a.evidence -> 'refused_device' ->> 'mt5_account_number'
-            from suspicious_activity_alerts a join subscriptions s on s.subscription_id = a.subscription_id
-            where a.evidence ? 'refused_device' and a.evidence -> 'refused_device' ->> 'ip_address' = host(find_customers.network)
-            order by a.detected_at desc
+            select 'refused_device', d.alert_id, s.subscriber_id, d.subscription_id, d.ea_instance_id, d.mt5_account_number::text
+            from refused_devices d join subscriptions s on s.subscription_id = d.subscription_id
+            where d.network = find_customers.network
+            order by d.detected_at desc
             limit most;
     end if;
     if whole_token_hash is not null or first_hash is not null then
         return query
             select 'token', t.token_id, s.subscriber_id, t.subscription_id, left(t.token_hash, 12)::text,
                    case when t.is_active then 'active' else 'revoked' end
-            from license_tokens t join subscriptions s on s.subscription_id = t.subscription_id
-            where t.token_hash = whole_token_hash or t.token_hash between first_hash and last_hash
+            -- With both conditions in one, a plan for any values reads the whole index in its order.
+            from ((select w.token_hash from license_tokens w where w.token_hash = whole_token_hash)
+                  union
+                  (select h.token_hash from license_tokens h where h.token_hash between first_hash and last_hash
+                   order by h.token_hash limit most)) f
+            join license_tokens t on t.token_hash = f.token_hash
+            join subscriptions s on s.subscription_id = t.subscription_id
             order by t.token_hash
+            limit most;
+    end if;
+    if token_beginning is not null then
+        return query
+            select 'token', t.token_id, s.subscriber_id, t.subscription_id, left(t.token_hash, 12)::text,
+                   case when t.is_active then 'active' else 'revoked' end
+            from token_beginnings b
+            join license_tokens t on t.token_id = b.token_id
+            join subscriptions s on s.subscription_id = t.subscription_id
+            where b.beginning >= left(token_beginning, 12) and b.beginning < left(token_beginning, 12) || '~'
+            order by b.beginning
             limit most;
     end if;
     if provider_object is not null then
@@ -131,8 +142,8 @@ begin
             order by c.opened_at desc
             limit most;
         return query
-            select 'dispute', v.reversal_id, s.subscriber_id, v.subscription_id, provider_object, v.reason
-            from payment_reversals v left join subscriptions s on s.subscription_id = v.subscription_id
+            select 'dispute', v.reversal_id, null::uuid, null::uuid, provider_object, v.reason
+            from payment_reversals v
             where v.provider in ('stripe', 'paypal') and v.kind = 'dispute' and v.provider_id = provider_object and v.renewal_id is null;
         return query
             select distinct 'customer', u.user_id, u.user_id, null::uuid, u.email::text, u.role::text
@@ -151,5 +162,8 @@ end
 $$;
 
 select replace_function(
-    'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, int)',
-    'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, text, int)');
+           'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, int)',
+           'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, text, text, int)'),
+       replace_function(
+           'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, text, int)',
+           'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, text, text, int)');

@@ -50,10 +50,7 @@ internal static class BacktestCommand
         {
             Description = "output file: an HTML page that compares the two policies, license by license",
         };
-        var top = new Option<int?>("--top")
-        {
-            Description = $"the most licenses that the report shows in detail, from 1 to {MostTop}; default: {Top}",
-        };
+        var top = Values.Number("--top", $"the most licenses that the report shows in detail, from 1 to {MostTop}", 1, MostTop, Top);
         var labels = new Option<string?>("--labels")
         {
             Description = "CSV subscription_id,label,scenario,first_violation_at; prints recall, false positives and time to detect",
@@ -69,8 +66,6 @@ internal static class BacktestCommand
                 result.AddError("Give either --usage FILE or --database URL.");
             if (result.GetValue(policy) is not null && result.GetValue(change) is not null)
                 result.AddError("Give either --policy FILE or --change PAIRS.");
-            if (result.GetValue(top) is < 1 or > MostTop)
-                result.AddError($"--top must be from 1 to {MostTop}.");
             // Checked here, because the backtest takes minutes.
             if (result.GetValue(report) is { } page && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(page))))
                 result.AddError($"--report: there is no folder for {page}.");
@@ -95,7 +90,7 @@ internal static class BacktestCommand
                 Console.WriteLine(Changes(Suspended(current), Suspended(tried)));
                 if (arguments.GetValue(report) is { } page)
                 {
-                    var comparison = PolicyComparison.Of(current, tried, arguments.GetValue(top) ?? Top);
+                    var comparison = PolicyComparison.Of(current, tried, arguments.GetValue(top));
                     await File.WriteAllTextAsync(page, BacktestReport.Write(comparison, currentPolicy, triedPolicy), cancellationToken);
                 }
 

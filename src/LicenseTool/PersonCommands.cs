@@ -11,11 +11,12 @@ internal static class PersonCommands
 {
     public static Command CreateExport()
     {
-        var (database, user, by, yes) = (new DatabaseOption(), User(), By(), Confirmation.Yes("the export"));
+        var (database, user, by, yes) = (new DatabaseOption(), User(), OperatorOption.Create(), Confirmation.Yes("the export"));
         var command = new Command("export", "Prints all data about a person as JSON; the export is audited") { database, user, by, yes };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
+            var actor = await arguments.OperatorAsync(by, source, cancellationToken);
             var store = new PersonStore(new LicenseDatabase(source));
             if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
                 return await UnknownAsync();
@@ -26,7 +27,7 @@ internal static class PersonCommands
                 return 1;
             await using var output = Console.OpenStandardOutput();
             await PersonExport.WriteAsync(
-                output, userId, store.ExportAsync(userId, Actor.Operator(arguments.GetValue(by)), cancellationToken), cancellationToken);
+                output, userId, store.ExportAsync(userId, actor, cancellationToken), cancellationToken);
             return 0;
         });
         return command;
@@ -34,7 +35,7 @@ internal static class PersonCommands
 
     public static Command CreateErase()
     {
-        var (database, user, by) = (new DatabaseOption(), User(), By());
+        var (database, user, by) = (new DatabaseOption(), User(), OperatorOption.Create());
         var reason = new Option<string>("--reason") { Description = "The reason, for the audit log", Required = true };
         var yes = Confirmation.Yes("the erasure");
         var command = new Command(
@@ -46,10 +47,11 @@ internal static class PersonCommands
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var source = database.Open(arguments);
+            var actor = await arguments.OperatorAsync(by, source, cancellationToken);
             var store = new PersonStore(new LicenseDatabase(source));
             if (await store.FindAsync(arguments.GetRequiredValue(user), cancellationToken) is not { } userId)
                 return await UnknownAsync();
-            var (operatorId, why) = (arguments.GetValue(by), arguments.GetValue(reason));
+            var (operatorId, why) = (actor.Id, arguments.GetValue(reason));
             try
             {
                 if (!arguments.GetValue(yes) && !await Confirmation.IsGivenAsync(
@@ -83,18 +85,4 @@ internal static class PersonCommands
     }
 
     private static Option<string> User() => new("--user") { Description = "The person's user_id or mail address", Required = true };
-
-    internal static Option<Guid?> By() => new("--by")
-    {
-        Description = "Your user_id, as an operator, for the audit log",
-        Required = true,
-        // The message of the standard parser names a type of .NET.
-        CustomParser = result =>
-        {
-            if (result.Tokens is [{ Value: var text }] && Guid.TryParse(text, out var id))
-                return id;
-            result.AddError("--by is not a user_id. Example: --by 00000000-0000-4000-8000-000000000001");
-            return null;
-        },
-    };
 }

@@ -23,14 +23,14 @@ internal static class QueueCommands
 
     private static Command CreatePeek()
     {
-        var count = Count("--count", "Maximum number of dead letters to show", 20);
-        var from = new Option<long>("--from") { Description = "The first sequence number to show" };
+        var count = Values.Number("--count", "Maximum number of dead letters to show", 1, int.MaxValue, 20);
+        var from = Values.Option<long>("--from", "The first sequence number to show", "a sequence number", "4711", Values.TryReadPosition);
         var command = new Command("peek", "Shows dead letters without changing them; tokens are redacted") { count, from };
         new QueueOptions(command).Run(async (broker, arguments, cancellationToken) =>
         {
             var shown = 0;
             await foreach (var message in PeekAsync(
-                broker.DeadLetters, arguments.GetValue(from), arguments.GetValue(count), cancellationToken))
+                broker.DeadLetters, arguments.GetValue(from) ?? 0, arguments.GetValue(count), cancellationToken))
             {
                 Console.WriteLine(DeadLetterText.Of(message));
                 shown++;
@@ -66,10 +66,11 @@ internal static class QueueCommands
         {
             Description = "The sequence numbers, as peek shows them",
             Arity = ArgumentArity.ZeroOrMore,
+            CustomParser = ReadNumbers,
         };
         var all = new Option<bool>("--all") { Description = "All dead letters" };
-        var limit = Count("--limit", "Maximum number of dead letters to examine", 1000);
-        var (database, by, yes) = (new DatabaseOption(), PersonCommands.By(), Confirmation.Yes("the deletion"));
+        var limit = Values.Number("--limit", "Maximum number of dead letters to examine", 1, int.MaxValue, 1000);
+        var (database, by, yes) = (new DatabaseOption(), OperatorOption.Create(), Confirmation.Yes("the deletion"));
         var command = new Command(name, description) { numbers, all, limit };
         if (!resubmits)
         {
@@ -89,6 +90,7 @@ internal static class QueueCommands
         {
             long[]? chosen = arguments.GetValue(all) ? null : arguments.GetValue(numbers)!;
             await using var audit = resubmits ? null : database.Open(arguments);
+            var actor = audit is null ? null : await arguments.OperatorAsync(by, audit, cancellationToken);
             if (audit is not null)
             {
                 var what = await DescribeAsync(broker.DeadLetters, chosen, arguments.GetValue(limit), cancellationToken);
@@ -110,7 +112,7 @@ internal static class QueueCommands
                     await sender.ScheduleMessageAsync(Copy(message), message.EnqueuedTime);
                 // Before the deletion, so that no message is gone without a trace.
                 if (audit is not null)
-                    await AuditAsync(audit, arguments.GetValue(by), broker.Queue, message, cancellationToken);
+                    await AuditAsync(audit, actor!, broker.Queue, message, cancellationToken);
                 await broker.DeadLetters.CompleteMessageAsync(message);
                 Console.WriteLine($"{message.SequenceNumber} {done}");
                 taken++;
@@ -148,11 +150,11 @@ internal static class QueueCommands
     }
 
     private static async Task AuditAsync(
-        NpgsqlDataSource database, Guid? by, string queue, ServiceBusReceivedMessage message, CancellationToken cancellationToken)
+        NpgsqlDataSource database, Actor by, string queue, ServiceBusReceivedMessage message, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await AuditLog.AddAsync(connection, new AuditRow(
-            Actor.Operator(by), "dead_letter.discarded", null, $"{queue} {message.SequenceNumber}",
+            by, "dead_letter.discarded", null, $"{queue} {message.SequenceNumber}",
             Before: RowJson.Of(new { message.MessageId, message.EnqueuedTime, message.DeadLetterReason })), cancellationToken);
     }
 
@@ -164,14 +166,17 @@ internal static class QueueCommands
         return copy;
     }
 
-    private static Option<int> Count(string name, string description, int byDefault)
+    private static long[]? ReadNumbers(ArgumentResult result)
     {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => byDefault };
-        option.Validators.Add((OptionResult result) =>
+        var numbers = new List<long>();
+        foreach (var text in result.Tokens.Select(token => token.Value))
         {
-            if (result.GetValueOrDefault<int>() < 1)
-                result.AddError($"{name} must be 1 or more. Example: {name} {byDefault}");
-        });
-        return option;
+            if (Values.TryReadPosition(text, out var number))
+                numbers.Add(number);
+            else
+                result.AddError($"'{text}' is not a sequence number. Example: 4711");
+        }
+
+        return [.. numbers];
     }
 }

@@ -22,18 +22,8 @@ internal static class ReportCommand
     public static Command Create()
     {
         var database = new DatabaseOption();
-        var subscription = new Argument<Guid>("SUBSCRIPTION")
-        {
-            Description = "The license's subscription_id",
-            // The message of the standard parser names a type of .NET.
-            CustomParser = result =>
-            {
-                if (result.Tokens is [{ Value: var text }] && Guid.TryParse(text, out var id))
-                    return id;
-                result.AddError("SUBSCRIPTION is not a subscription_id. Example: 00000000-0000-4000-8000-000000000301");
-                return default;
-            },
-        };
+        var subscription = Values.IdArgument(
+            "SUBSCRIPTION", "The license's subscription_id", "a subscription_id", "Example: 00000000-0000-4000-8000-000000000301");
         var maxDevices = FromSetting("--max-devices", SharedSettings.MaxDevicesPerLicense);
         var graceDays = FromSetting("--grace-days", SharedSettings.GracePeriodDays);
         var command = new Command("report", "Prints a license's health: score, usage, devices, alerts, recommendations")
@@ -79,9 +69,10 @@ internal static class ReportCommand
     private static Option<int> FromSetting(string name, WholeSetting from)
     {
         var (setting, byDefault, min, max) = from;
-        var option = new Option<int>(name)
+        return new Option<int>(name)
         {
             Description = $"The value that the backend uses, {min} to {max}; default: {setting}, else {byDefault}",
+            CustomParser = result => Values.ReadNumber(result, name, min, max, byDefault),
             DefaultValueFactory = result =>
             {
                 if (Environment.GetEnvironmentVariable(setting) is not { Length: > 0 } text)
@@ -92,12 +83,6 @@ internal static class ReportCommand
                 return byDefault;
             },
         };
-        option.Validators.Add(result =>
-        {
-            if (!result.Implicit && !result.Errors.Any() && result.GetValueOrDefault<int>() is var value && (value < min || value > max))
-                result.AddError($"{name} is not a whole number from {min} to {max}. Example: {name} {byDefault}");
-        });
-        return option;
     }
 
     // The present score. It may differ from the stored one.

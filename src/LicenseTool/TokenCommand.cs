@@ -23,24 +23,11 @@ internal static class TokenCommand
     {
         var role = new Argument<string>("role") { Description = "operator, service or subscriber" };
         role.AcceptOnlyFromAmong([.. DefaultPersons.Keys]);
-        var user = new Argument<Guid?>("user_id")
-        {
-            Description = "User of the token; default: a person of the demo data",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        // Without this validator the value is parsed only when it is read, and an invalid one throws.
-        user.Validators.Add(result =>
-        {
-            if (!Guid.TryParse(result.Tokens[0].Value, out _))
-                result.AddError($"'{result.Tokens[0].Value}' is not a user_id. Example: {DefaultPersons["subscriber"]}");
-        });
+        var user = Values.IdArgument(
+            "user_id", "User of the token; default: a person of the demo data", "a user_id", $"Example: {DefaultPersons["subscriber"]}");
+        user.Arity = ArgumentArity.ZeroOrOne;
         var maxHours = (int)MaxLifetime.TotalHours;
-        var hours = new Option<int>("--hours") { Description = $"Lifetime of the token, 1 to {maxHours}", DefaultValueFactory = _ => 24 };
-        hours.Validators.Add(result =>
-        {
-            if (!result.Errors.Any() && (result.GetValueOrDefault<int>() < 1 || result.GetValueOrDefault<int>() > maxHours))
-                result.AddError($"--hours is not a whole number from 1 to {maxHours}. Example: --hours 24");
-        });
+        var hours = Values.Number("--hours", $"Lifetime of the token, 1 to {maxHours}", 1, maxHours, 24);
         var command = new Command("token", "Prints a bearer token that is signed with AUTH_SIGNING_KEY") { role, user, hours };
         command.SetAction(parsed =>
         {
@@ -52,7 +39,7 @@ internal static class TokenCommand
             }
 
             var name = parsed.GetRequiredValue(role);
-            var sub = parsed.GetValue(user)?.ToString() ?? DefaultPersons[name];
+            var sub = parsed.GetResult(user) is { Tokens.Count: > 0 } ? parsed.GetValue(user).ToString() : DefaultPersons[name];
             Console.Out.WriteLine(Sign(key, name, sub, TimeSpan.FromHours(parsed.GetValue(hours)), TimeProvider.System));
             return 0;
         });

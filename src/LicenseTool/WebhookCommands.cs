@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using LicenseFunctions.Infrastructure.Database;
 using LicenseFunctions.Infrastructure.Settings;
@@ -12,9 +11,10 @@ namespace LicenseTool;
 /// <summary>Webhook endpoints, as in the API and on the operators' page.</summary>
 internal static class WebhookCommands
 {
-    private static readonly Option<Guid?> By = PersonCommands.By();
+    private static readonly Option<Guid?> By = OperatorOption.Create();
 
-    private static readonly Argument<Guid> Id = CreateId();
+    private static readonly Argument<Guid> Id = Values.IdArgument(
+        "endpoint_id", "From webhooks list", "an endpoint_id", "licensectl webhooks list shows them");
 
     private static readonly DatabaseOption Database = new();
 
@@ -28,14 +28,7 @@ internal static class WebhookCommands
         };
     }
 
-    private static Argument<Guid> CreateId()
-    {
-        var id = new Argument<Guid>("endpoint_id") { Description = "From webhooks list" };
-        id.Validators.Add(CheckId);
-        return id;
-    }
-
-    private static Command CreateList() => Of("list", "Lists the endpoints", [], async (arguments, _, store, cancellationToken) =>
+    private static Command CreateList() => Of("list", "Lists the endpoints", [], async (_, _, _, store, cancellationToken) =>
     {
         var all = await store.ListAsync(cancellationToken);
         foreach (var endpoint in all)
@@ -51,9 +44,9 @@ internal static class WebhookCommands
         var types = new Option<string>("--types") { Description = "Types of events, comma-separated; default: all" };
         return Of(
             "add", "Adds an endpoint, which gets the events from now on, and prints its secret", [url, types, By],
-            async (arguments, edit, _, cancellationToken) => await SecretAsync(await edit.AddAsync(
+            async (arguments, by, edit, _, cancellationToken) => await SecretAsync(await edit.AddAsync(
                 new NewWebhookEndpoint(arguments.GetRequiredValue(url), Split(arguments.GetValue(types))),
-                Actor.Operator(arguments.GetValue(By)), cancellationToken)));
+                by, cancellationToken)));
     }
 
     private static Command CreateChange()
@@ -62,13 +55,13 @@ internal static class WebhookCommands
         var types = new Option<string>("--types") { Description = "Types of events, comma-separated; * for all" };
         return Of(
             "change", "Changes the URL or the types of an endpoint; what is not given stays as it is", [Id, url, types, By],
-            async (arguments, edit, _, cancellationToken) =>
+            async (arguments, by, edit, _, cancellationToken) =>
             {
                 var change = new WebhookEndpointChange(arguments.GetValue(url), Split(arguments.GetValue(types)));
                 if (change is { Url: null, Types: null })
                     throw new UsageException("--url or --types is required. Example: --types device.added,device.removed");
                 return await ChangedAsync(await edit.ChangeAsync(
-                    arguments.GetRequiredValue(Id), change, Actor.Operator(arguments.GetValue(By)), cancellationToken));
+                    arguments.GetRequiredValue(Id), change, by, cancellationToken));
             });
     }
 
@@ -77,15 +70,13 @@ internal static class WebhookCommands
 
     private static Command CreateRotate()
     {
-        var overlap = new Option<int>("--overlap-seconds")
-        {
-            Description = "How long older secrets also sign; 0 ends them now",
-            DefaultValueFactory = _ => new WebhookSecretRotation().OverlapSeconds,
-        };
+        var overlap = Values.Number(
+            "--overlap-seconds", "How long older secrets also sign; 0 ends them now", 0, int.MaxValue,
+            new WebhookSecretRotation().OverlapSeconds);
         var yes = Confirmation.Yes("the rotation");
         return Of(
             "rotate", "Makes a new secret for an endpoint and prints it", [Id, overlap, By, yes],
-            async (arguments, edit, store, cancellationToken) =>
+            async (arguments, by, edit, store, cancellationToken) =>
             {
                 var seconds = arguments.GetValue(overlap);
                 var what = string.Create(
@@ -93,31 +84,32 @@ internal static class WebhookCommands
                 return !await IsConfirmedAsync(arguments, yes, what, store, cancellationToken)
                     ? 1
                     : await SecretAsync(await edit.RotateAsync(
-                        arguments.GetRequiredValue(Id), new WebhookSecretRotation(seconds), Actor.Operator(arguments.GetValue(By)),
+                        arguments.GetRequiredValue(Id), new WebhookSecretRotation(seconds), by,
                         cancellationToken));
             });
     }
 
     private static Command CreateReplay()
     {
-        var after = new Option<long?>("--after") { Description = "The id of an event: the next one is sent first; 0 for the oldest" };
-        var since = new Option<string>("--since") { Description = "A time (UTC), such as 2026-11-01T00:00:00" };
+        var after = Values.Option<long>(
+            "--after", "The id of an event: the next one is sent first; 0 for the oldest", "the id of an event", "1207",
+            Values.TryReadPosition);
+        var since = Values.Option<DateTimeOffset>(
+            "--since", "A time (UTC), such as 2026-11-01T00:00:00", "a time", "2026-11-01T00:00:00",
+            (string text, out DateTimeOffset time) => DateTimeOffset.TryParse(
+                text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time));
         var yes = Confirmation.Yes("the replay");
         return Of(
             "replay", "Sends events again, from a place or a time", [Id, after, since, By, yes],
-            async (arguments, edit, store, cancellationToken) =>
+            async (arguments, by, edit, store, cancellationToken) =>
             {
-                DateTimeOffset time = default;
-                if (arguments.GetValue(since) is { } text && !DateTimeOffset.TryParse(
-                    text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
-                    throw new UsageException("--since is not a time. Example: --since 2026-11-01T00:00:00");
                 const string What = "This moves the endpoint's position. It gets all events after it, and none before it. The endpoint";
                 if (!await IsConfirmedAsync(arguments, yes, What, store, cancellationToken))
                     return 1;
                 return await ChangedAsync(await edit.ReplayAsync(
                     arguments.GetRequiredValue(Id),
-                    new WebhookReplay(arguments.GetValue(after), arguments.GetValue(since) is null ? null : time),
-                    Actor.Operator(arguments.GetValue(By)), cancellationToken));
+                    new WebhookReplay(arguments.GetValue(after), arguments.GetValue(since)),
+                    by, cancellationToken));
             });
     }
 
@@ -126,12 +118,12 @@ internal static class WebhookCommands
         var yes = Confirmation.Yes("the removal");
         return Of(
             "remove", "Removes an endpoint with its secrets and its position", [Id, By, yes],
-            async (arguments, edit, store, cancellationToken) =>
+            async (arguments, by, edit, store, cancellationToken) =>
             {
                 if (!await IsConfirmedAsync(arguments, yes, "This removes an endpoint", store, cancellationToken))
                     return 1;
                 var removed = await edit.RemoveAsync(
-                    arguments.GetRequiredValue(Id), Actor.Operator(arguments.GetValue(By)), cancellationToken);
+                    arguments.GetRequiredValue(Id), by, cancellationToken);
                 return removed.Refusal is { } refusal ? await FailAsync(refusal) : 0;
             });
     }
@@ -147,14 +139,15 @@ internal static class WebhookCommands
     }
 
     private static Command CreateChange(string name, string about, WebhookEndpointChange change) => Of(
-        name, about, [Id, By], async (arguments, edit, _, cancellationToken) => await ChangedAsync(await edit.ChangeAsync(
-            arguments.GetRequiredValue(Id), change, Actor.Operator(arguments.GetValue(By)), cancellationToken)));
+        name, about, [Id, By], async (arguments, by, edit, _, cancellationToken) => await ChangedAsync(await edit.ChangeAsync(
+            arguments.GetRequiredValue(Id), change, by, cancellationToken)));
 
     private static Command Of(
-        string name, string about, IEnumerable<Symbol> symbols,
-        Func<ParseResult, EditWebhookEndpoints, WebhookEndpointStore, CancellationToken, Task<int>> run)
+        string name, string about, Symbol[] symbols,
+        Func<ParseResult, Actor, EditWebhookEndpoints, WebhookEndpointStore, CancellationToken, Task<int>> run)
     {
         var command = new Command(name, about) { Database };
+        var isAudited = symbols.Contains(By);
         foreach (var symbol in symbols)
         {
             if (symbol is Argument argument)
@@ -171,16 +164,10 @@ internal static class WebhookCommands
             await using var source = Database.Open(arguments);
             var database = new LicenseDatabase(source);
             var edit = new EditWebhookEndpoints(database, settings);
-            return await run(arguments, edit, new WebhookEndpointStore(database), cancellationToken);
+            var by = isAudited ? await arguments.OperatorAsync(By, source, cancellationToken) : Actor.System;
+            return await run(arguments, by, edit, new WebhookEndpointStore(database), cancellationToken);
         });
         return command;
-    }
-
-    private static void CheckId(ArgumentResult result)
-    {
-        // Without this validator the value is parsed only when it is read, and an invalid one throws.
-        if (!Guid.TryParse(result.Tokens[0].Value, out _))
-            result.AddError($"'{result.Tokens[0].Value}' is not an endpoint_id. licensectl webhooks list shows them");
     }
 
     private static async Task<int> SecretAsync(Outcome<WebhookEndpointSecret> outcome)

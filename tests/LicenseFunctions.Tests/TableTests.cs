@@ -23,11 +23,11 @@ public sealed partial class TableTests
             "schema_migrations", "schema_fingerprints", "skipped_rows", "audit_log", "outbox", "customer_languages", "payment_events",
             "timer_leases",
         ],
-        ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements", "license_events"],
+        ["Licenses"] = ["license_states", "license_suspensions", "license_token_replacements", "license_events", "token_beginnings"],
         ["Validation"] = ["license_changes", "license_devices", "license_device_networks", "license_device_changes", "close_only_periods"],
         ["Leases"] = ["license_leases"],
         ["Usage"] = ["usage_quarantine", "usage_rollups", "unsummed_usage"],
-        ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals", "shadow_states", "shadow_alerts"],
+        ["Suspicion"] = ["suspicion_states", "usage_arrivals", "license_appeals", "refused_devices", "shadow_states", "shadow_alerts"],
         ["Renewals"] =
         [
             "renewals", "renewal_attempts", "renewal_requests", "renewal_sweeps", "master_price_changes", "payment_reversals",

@@ -344,7 +344,7 @@ test('an operator refunds a part of a payment after a preview', async () => {
   await dialog.getByLabel('Amount in US dollars').fill('5');
   await dialog.getByLabel('The customer keeps it', { exact: true }).click();
   await dialog.getByRole('button', { name: 'Preview' }).click();
-  await dialog.getByText(/^We refunded 5\.00 USD for /).waitFor();
+  await dialog.getByText(/^We refunded \$5\.00 for /).waitFor();
   await assertAccessible(page, 'refund');
   await takeScreenshot(page, 'story-refund');
   await page.setViewportSize({ width: 390, height: 844 });

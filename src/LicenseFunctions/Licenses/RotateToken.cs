@@ -10,7 +10,7 @@ namespace LicenseFunctions.Licenses;
 /// <param name="OverlapSeconds">How long the old token is still accepted, at most 7 days; 0 ends all older tokens immediately.</param>
 public sealed record TokenRotation(int OverlapSeconds = 0);
 
-/// <param name="Token">Shown only here: only its hash is stored.</param>
+/// <param name="Token">Shown only here: its hash and its first characters are stored.</param>
 /// <param name="PreviousValidUntil">Null if the old token is refused from now on.</param>
 public sealed record NewToken(Guid SubscriptionId, string Token, DateTimeOffset? ExpiresAt, DateTimeOffset? PreviousValidUntil);
 
@@ -51,7 +51,8 @@ public sealed class RotateToken(LicenseDatabase database, SuspensionStore suspen
             if (subscriberId is not null && await TooManyAsync(connection, subscriptionId, stop) is { } tooMany)
                 return tooMany;
 
-            var rotated = await TokenStore.RotateAsync(connection, subscriptionId, current.TokenId, hash, overlap, stop);
+            var rotated = await TokenStore.RotateAsync(
+                connection, subscriptionId, current.TokenId, hash, token[..TokenStore.BeginningLength], overlap, stop);
             await AuditLog.AddAsync(connection, new AuditRow(
                 by, "token.rotated", subscriptionId, rotated.TokenId.ToString(),
                 Before: RowJson.Of(new { current.TokenId }),

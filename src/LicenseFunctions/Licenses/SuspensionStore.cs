@@ -61,6 +61,9 @@ public sealed record SuspensionRow
 
     public string? DeviceKey { get; init; }
 
+    /// <summary>The EA instance of the refused device that caused it; null if none did.</summary>
+    public string? RefusedEa { get; init; }
+
     public Guid? AlertId { get; init; }
 
     public required string PreviousState { get; init; }
@@ -78,6 +81,9 @@ public sealed record SuspensionRow
 /// <remarks>Methods that take a connection join its transaction. Methods that write lock the license first.</remarks>
 public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidation invalidation, TimeProvider time)
 {
+    /// <summary>An operator who suspends the license again within this time takes the reinstatement back.</summary>
+    private static readonly TimeSpan UndoneWithin = TimeSpan.FromMinutes(10);
+
     private sealed record LicenseRow(Guid SubscriberId, string State, string? PausedReason, bool HasActiveToken);
 
     private const string Lock = """
@@ -98,7 +104,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             Lock, new { subscriptionIds = subscriptionIds.ToArray() }, cancellationToken: cancellationToken));
 
     private const string Open = """
-        select suspension_id, cause, reason, evidence::text as evidence, device_key, alert_id, previous_state::text,
+        select suspension_id, cause, reason, evidence::text as evidence, device_key,
+               evidence #>> '{refused_device,ea_instance_id}' as refused_ea, alert_id, previous_state::text,
                previous_paused_reason, past_time(previous_paused_at) as previous_paused_at, token_ids, suspended_at
         from license_suspensions
         where subscription_id = @subscriptionId and closed_at is null
@@ -247,12 +254,31 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 OwnerMayLift = await CanSubscriberLiftAsync(
                     connection, suspension.SubscriptionId, suspension.Cause, time.GetUtcNow(), cancellationToken),
                 LiftIntervalDays = SubscriberLift.Interval.Days,
+                AfterMistake = await IsUndoAsync(connection, suspension, cancellationToken),
             }, cancellationToken);
         }
 
         invalidation.Raise(suspension.SubscriptionId);
         return id;
     }
+
+    private const string IsUndo = """
+        select exists (
+            select from license_suspensions
+            where subscription_id = @SubscriptionId and closed_by = @byId and closed_how in (@Reinstated, @FalsePositive)
+              and closed_at > @since)
+        """;
+
+    /// <summary>Whether an operator takes back a reinstatement of their own. The customer got a mail about it.</summary>
+    private Task<bool> IsUndoAsync(NpgsqlConnection connection, NewSuspension suspension, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsUndo, new
+        {
+            suspension.SubscriptionId,
+            byId = suspension.By.Id,
+            ClosedHow.Reinstated,
+            ClosedHow.FalsePositive,
+            since = (time.GetUtcNow() - UndoneWithin).UtcDateTime,
+        }, cancellationToken: cancellationToken));
 
     /// <summary>Whether the subscriber may lift a suspension of this cause now.</summary>
     public static async Task<bool> CanSubscriberLiftAsync(
@@ -348,6 +374,7 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
                 lifted[0].SuspensionId,
                 lifted[0].Cause,
                 reinstatement.How,
+                RefusedEa = lifted.Select(one => one.RefusedEa).FirstOrDefault(ea => ea is not null),
             }, cancellationToken);
         }
 

@@ -23,7 +23,7 @@ public sealed record RotatedToken
     public required DateTime OverlapUntil { get; init; }
 }
 
-/// <summary>The tokens of licenses, of which only hashes are stored.</summary>
+/// <summary>The tokens of licenses, of which hashes are stored; of tokens made here, also the beginning, for the search.</summary>
 /// <remarks>Every method that changes something joins a transaction that has locked the license.</remarks>
 public static class TokenStore
 {
@@ -60,6 +60,12 @@ public static class TokenStore
         for update
         returning token_id, expiry_of(expires_at) as expires_at
         """;
+
+    /// <summary>How many characters of a token are stored, with its prefix. The others have 208 random bits.</summary>
+    public const int BeginningLength = 12;
+
+    private const string KeepBeginning =
+        "insert into token_beginnings (token_id, subscription_id, beginning) values (@newTokenId, @subscriptionId, @beginning)";
 
     private const string MarkReplaced = """
         -- Every older token that is still accepted refers to the current one. Without an overlap, their overlaps end.
@@ -113,12 +119,13 @@ public static class TokenStore
     /// without one, all older tokens end now.
     /// </summary>
     public static async Task<RotatedToken> RotateAsync(
-        NpgsqlConnection connection, Guid subscriptionId, Guid tokenId, string tokenHash, TimeSpan overlap,
+        NpgsqlConnection connection, Guid subscriptionId, Guid tokenId, string tokenHash, string beginning, TimeSpan overlap,
         CancellationToken cancellationToken)
     {
         var added = await connection.QuerySingleAsync<AddedToken>(
             new CommandDefinition(Add, new { tokenId, tokenHash }, cancellationToken: cancellationToken));
-        var values = new { subscriptionId, tokenId, newTokenId = added.TokenId, overlap };
+        var values = new { subscriptionId, tokenId, newTokenId = added.TokenId, beginning, overlap };
+        await connection.ExecuteAsync(new CommandDefinition(KeepBeginning, values, cancellationToken: cancellationToken));
         await connection.ExecuteAsync(new CommandDefinition(MarkReplaced, values, cancellationToken: cancellationToken));
         var overlapUntil = await connection.ExecuteScalarAsync<DateTime>(
             new CommandDefinition(Retire, values, cancellationToken: cancellationToken));

@@ -23,8 +23,8 @@ public sealed class SearchStore(LicenseDatabase database)
                (select split_part(m.email, '@', 1) from subscriptions s join users m on m.user_id = s.master_id
                 where s.subscription_id = f.subscription_id) as master,
                f.label, f.detail
-        from find_customers(@AddressPart, @Account, @Network::cidr, @IdFrom, @IdTo, @TokenHash, @HashFrom, @HashTo, @EaBeginning,
-                            @ProviderId, @InvoiceNumber, @most) f
+        from find_customers(@AddressPart, @Account, @Network::cidr, @IdFrom, @IdTo, @TokenHash, @HashFrom, @HashTo,
+                            @TokenBeginning, @EaBeginning, @ProviderId, @InvoiceNumber, @most) f
         left join users u on u.user_id = f.user_id
         """;
 
@@ -42,6 +42,7 @@ public sealed class SearchStore(LicenseDatabase database)
             text.TokenHash,
             text.HashFrom,
             text.HashTo,
+            text.TokenBeginning,
             text.EaBeginning,
             text.ProviderId,
             text.InvoiceNumber,

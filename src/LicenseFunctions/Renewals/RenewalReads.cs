@@ -160,6 +160,12 @@ public sealed record RenewalMail(string DedupKey, string Template, Guid UserId, 
 {
     /// <summary>Null if only the customer is told.</summary>
     public LicenseEvent? Event { get; init; }
+
+    /// <summary>How long the mail waits before it is sent.</summary>
+    public TimeSpan Delay { get; init; }
+
+    /// <summary>Not sent if the customer got a mail about a failed attempt within a day.</summary>
+    public bool IsWarning { get; init; }
 }
 
 /// <summary>Reads renewals for lists, previews and warnings, and switches auto-renewal.</summary>
@@ -465,9 +471,14 @@ public sealed class RenewalReads(LicenseDatabase database)
         {
             foreach (var mail in mails)
             {
-                if (await EmailOutbox.TryAddAsync(connection, mail.DedupKey, mail.Template, mail.UserId, mail.Model, token)
+                if (await EmailOutbox.TryAddAsync(
+                    connection, new OutboxMail(mail.DedupKey, mail.Template, mail.UserId, mail.Model) { Delay = mail.Delay }, token)
                     && mail.Event is { } told)
+                {
                     await LicenseEvents.AddAsync(connection, told, token);
+                    if (mail.IsWarning)
+                        await EmailOutbox.WithdrawAfterAsync(connection, mail.DedupKey, RenewalWarnings.OfFailures, token);
+                }
             }
         }, cancellationToken);
 

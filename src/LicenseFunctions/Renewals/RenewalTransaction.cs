@@ -54,6 +54,10 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         await WriteHistoryAsync([.. changes.Where(change => change.History is not null)], cancellationToken);
         if (changes.Select(change => change.Withdrawn).OfType<string>().ToArray() is { Length: > 0 } withdrawn)
             await EmailOutbox.RemoveUnsentAsync(connection, withdrawn, cancellationToken);
+        if (changes.Where(change => change.Notice is { } notice && RenewalWarnings.OfFailures.Contains(notice.Template))
+            .Select(change => RenewalWarnings.WarningKeysBeginning(change.After.SubscriptionId, change.After.PeriodStart))
+            .ToArray() is { Length: > 0 } warnings)
+            await EmailOutbox.WithdrawWarningsAsync(connection, warnings, cancellationToken);
         await EmailOutbox.AddAsync(
             connection,
             [.. changes.SelectMany(change => new[] { change.Announcement, change.Notice }.OfType<RenewalNotice>()

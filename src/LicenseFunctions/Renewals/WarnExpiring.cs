@@ -79,6 +79,10 @@ public sealed class WarnExpiring(RenewalReads reads, RenewalPolicy policy, TimeP
                 next.Card?.PaymentMethodId,
             })
         {
+            IsWarning = stage > 0,
+            Delay = stage > 0 && policy.AutoRenews(next.License) && next.Status is null or RenewalStatus.Due
+                ? RenewalWarnings.WaitsForAttempt
+                : TimeSpan.Zero,
             Event = new LicenseEvent(next.SubscriptionId, "license.expiring", new
             {
                 Stage = stage,

@@ -72,7 +72,7 @@ public sealed class AdmitDevice(
             return new CheckReply(LicenseVerdict.NotFound, null, null, false, settings.Policy.MaxDevices, device.Now);
         var verdict = LicenseVerdict.Of(license.Facts, device.Now, settings.Grace);
         if (!verdict.IsValid)
-            return Reply(device, verdict, license);
+            return Reply(device, verdict.Naming(license.RefusedEa), license);
 
         var stored = await DeviceStore.RegisteredAsync(connection, device.SubscriptionId, device.Now, cancellationToken);
         var registered = stored.ConvertAll(lastSeen.WithUnwritten);
@@ -152,7 +152,7 @@ public sealed class AdmitDevice(
         await suspensions.SuspendAsync(connection, new NewSuspension(
             device.SubscriptionId, SuspensionCause.DeviceLimit, texts, Actor.System, evidence, device.Key, alertId,
             Summary: AlertSummary.Of(evidence)), cancellationToken);
-        return Reply(device, verdict.SuspendedByDevice(texts.PausedReason), license);
+        return Reply(device, verdict.SuspendedByDevice(texts.PausedReason).Naming(device.Claim.EaInstanceId), license);
     }
 
     private CheckReply Reply(NewDevice device, LicenseVerdict verdict, CheckedLicense license) =>

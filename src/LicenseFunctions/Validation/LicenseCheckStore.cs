@@ -14,7 +14,11 @@ namespace LicenseFunctions.Validation;
 /// <param name="DevicesUsed">Registered devices.</param>
 /// <param name="DevicesBeyondLimit">Devices registered beyond the limit, included in <paramref name="DevicesUsed"/>.</param>
 public sealed record CheckedLicense(
-    Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int DevicesBeyondLimit);
+    Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int DevicesBeyondLimit)
+{
+    /// <summary>The EA instance of the device that a suspension for the device limit refuses; null if no such suspension is open.</summary>
+    public string? RefusedEa { get; init; }
+}
 
 /// <param name="Lease">Its latest lease; null if it has none.</param>
 /// <param name="AddressHash">Hash code of the address that it was last seen from, within this process; 0 if that was not read.</param>
@@ -65,6 +69,9 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                license.grace_until, subscription_state_of(s.state)::text as state,
                is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                open.only_for_expiry, open.reason as suspension_reason, open.took_token, open.stands, open.caused_by_device,
+               case when open.reason is not null then (
+                   select r.evidence #>> '{refused_device,ea_instance_id}' from license_suspensions r
+                   where r.subscription_id = t.subscription_id and r.closed_at is null and r.cause = 'DEVICE_LIMIT') end as refused_ea,
                d.device_id, d.first_seen_at, d.last_seen_at, d.ip_address, d.lease_id, d.lease_issued_at, d.lease_expires_at,
                devices.used as devices_used, devices.beyond_limit as devices_beyond_limit
         from unnest((select $1::text[]), (select $2::text[])) with ordinality as asked (token_hash, device_key, n)
@@ -242,6 +249,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
         private readonly int number = reader.GetOrdinal("n");
         private readonly int subscriptionId = reader.GetOrdinal("subscription_id");
         private readonly LicenseFactsColumns facts = new(reader);
+        private readonly int refusedEa = reader.GetOrdinal("refused_ea");
         private readonly int deviceId = reader.GetOrdinal("device_id");
         private readonly int firstSeenAt = reader.GetOrdinal("first_seen_at");
         private readonly int lastSeenAt = reader.GetOrdinal("last_seen_at");
@@ -267,6 +275,9 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                         : new Lease(reader.GetGuid(leaseId), reader.Time(leaseIssuedAt)!.Value, reader.Time(leaseExpiresAt)!.Value),
                     reader.GetFieldValue<IPAddress>(ipAddress).GetHashCode()),
             reader.GetInt32(devicesUsed),
-            reader.GetInt32(devicesBeyondLimit));
+            reader.GetInt32(devicesBeyondLimit))
+        {
+            RefusedEa = reader.IsDBNull(refusedEa) ? null : reader.GetString(refusedEa),
+        };
     }
 }

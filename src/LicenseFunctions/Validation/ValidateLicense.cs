@@ -56,7 +56,8 @@ public sealed class ValidateLicense(
             ? new CheckReply(verdict, license, known with { LastSeenAt = now }, false, settings.Policy.MaxDevices, now)
             : verdict.IsValid || LicenseVerdict.IsReinstatedManually(license.Facts, now)
                 ? await admit.RunAsync(license.SubscriptionId, tokenHash, claim, now, cancellationToken)
-                : new CheckReply(verdict, license, license.Device, false, settings.Policy.MaxDevices, now);
+                : new CheckReply(
+                    verdict.Naming(license.RefusedEa), license, license.Device, false, settings.Policy.MaxDevices, now);
 
         // A refused check doesn't count as a use of the device.
         if (reply is { Verdict.IsValid: true, Device: { } device })

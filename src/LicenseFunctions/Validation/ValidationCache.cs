@@ -66,6 +66,7 @@ public sealed class ValidationCache
         private readonly DateTime lastSeenAt = device.LastSeenAt.UtcDateTime;
         private readonly Lease? lease = device.Lease;
         private readonly int addressHash = device.AddressHash;
+        private readonly string? refusedEa = license.RefusedEa;
         private readonly int devicesUsed = license.DevicesUsed;
         private readonly int devicesBeyondLimit = license.DevicesBeyondLimit;
         private readonly DateTime expiresAt = license.Facts.ExpiresAt?.UtcDateTime ?? default;
@@ -83,7 +84,10 @@ public sealed class ValidationCache
         public LicenseFacts Facts => unusual ?? Ordinary(expiresAt);
 
         public CheckedLicense License => new(
-            SubscriptionId, Facts, new KnownDevice(deviceId, firstSeenAt, lastSeenAt, lease, addressHash), devicesUsed, devicesBeyondLimit);
+            SubscriptionId, Facts, new KnownDevice(deviceId, firstSeenAt, lastSeenAt, lease, addressHash), devicesUsed, devicesBeyondLimit)
+        {
+            RefusedEa = refusedEa,
+        };
 
         private static LicenseFacts Ordinary(DateTimeOffset expiresAt) =>
             new(true, null, null, expiresAt, null, SubscriptionState.Synced, true, null, null);

@@ -69,8 +69,10 @@ public abstract record Admission
     /// <param name="ActiveDevices">Registered devices active at this moment, 2 or more.</param>
     public sealed record Suspends(int ActiveDevices) : Admission
     {
+        internal const string ConcurrentSessions = "Concurrent sessions detected: ";
+
         /// <summary>The platform's text, for <see cref="SuspensionTexts.Automatic"/>.</summary>
-        public string Violation => $"Concurrent sessions detected: {ActiveDevices} active devices";
+        public string Violation => $"{ConcurrentSessions}{ActiveDevices} active devices";
     }
 }
 

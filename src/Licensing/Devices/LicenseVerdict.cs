@@ -129,6 +129,18 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
     public LicenseVerdict SuspendedByDevice(string reason) =>
         new(LicenseCode.Suspended, [LicenseCode.Suspended, LicenseCode.TooManyDevices, .. Reasons], reason);
 
+    /// <summary>
+    /// Adds to the platform's text of a suspension for the device limit, which names no device, the one that is refused: a trader reads it
+    /// on the chart.
+    /// </summary>
+    /// <param name="refusedEa">Its EA instance; null if no suspension for the device limit is open.</param>
+    public LicenseVerdict Naming(string? refusedEa) =>
+        refusedEa is not null && Detail.StartsWith(SuspendedForDevices, StringComparison.Ordinal)
+            ? this with { Detail = $"{Detail}. Refused device: {refusedEa}" }
+            : this;
+
+    private static readonly string SuspendedForDevices = SuspensionTexts.Automatic(Admission.Suspends.ConcurrentSessions).PausedReason;
+
     private static bool IsSuspendedForExpiryByPlatform(LicenseFacts facts) =>
         facts is { Suspension: null, State: SubscriptionState.SuspendedAdmin }
         && facts.PausedReason == SuspensionTexts.Expired.PausedReason;

@@ -45,6 +45,15 @@ public static class RenewalWarnings
         ? status?.IsChargeOpen() is not true && (obstacle is not null || status is not (null or RenewalStatus.Due))
         : obstacle is not null;
 
+    /// <summary>
+    /// How long a warning before the expiry waits if the renewal can still be tried. If the attempt fails, only the mail about the failure
+    /// is sent. Longer than the pause between two runs of the renewals.
+    /// </summary>
+    public static readonly TimeSpan WaitsForAttempt = TimeSpan.FromMinutes(20);
+
+    /// <summary>Templates of the mails about an attempt that failed.</summary>
+    public static readonly IReadOnlyList<string> OfFailures = ["renewal_failed", "action_needed"];
+
     /// <summary>Days until the expiry by the calendar (UTC): 0 for today, 1 for tomorrow.</summary>
     public static int DaysLeft(DateTimeOffset expiresAt, DateTimeOffset now) => (expiresAt.UtcDateTime.Date - now.UtcDateTime.Date).Days;
 

@@ -21,6 +21,9 @@ public sealed partial record SearchText
 
     private const int HashDigits = 64;
 
+    private const string TokenPrefix = "lic_";
+    private const int ShortestTokenPart = 8;
+
     private SearchText()
     {
     }
@@ -40,8 +43,11 @@ public sealed partial record SearchText
     /// <summary>The last ID that begins with the text; for a whole ID, the ID.</summary>
     public Guid? IdTo { get; private init; }
 
-    /// <summary>The SHA-256 of the text, for the case that it is a whole token. Only tokens' hashes are stored.</summary>
+    /// <summary>The SHA-256 of the text, for the case that it is a whole token. Whole tokens are stored as hashes.</summary>
     public string? TokenHash { get; private init; }
+
+    /// <summary>The text, if it may be the beginning of a token that was made here: lic_ and at least 4 characters.</summary>
+    public string? TokenBeginning { get; private init; }
 
     /// <summary>The beginning of a token's hash, as logs and lists of tokens show it.</summary>
     public string? HashFrom { get; private init; }
@@ -81,6 +87,8 @@ public sealed partial record SearchText
             return new SearchText { Network = network };
 
         var lower = text.ToLowerInvariant();
+        if (text.StartsWith(TokenPrefix, StringComparison.Ordinal) && text.Length >= ShortestTokenPart)
+            return new SearchText { TokenHash = Hash(text), TokenBeginning = text, EaBeginning = lower };
         if (OfAttempt().Match(lower) is { Success: true } attempt)
             lower = attempt.Groups["renewal"].Value;
         var (from, to) = (Filled(lower, FirstId), Filled(lower, LastId));
@@ -93,15 +101,15 @@ public sealed partial record SearchText
             Account = lower.Length <= 18 && lower.All(char.IsAsciiDigit) ? long.Parse(lower, CultureInfo.InvariantCulture) : null,
             IdFrom = from,
             IdTo = to,
-            TokenHash = lower.Contains('@', StringComparison.Ordinal)
-                ? null
-                : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))),
+            TokenHash = lower.Contains('@', StringComparison.Ordinal) ? null : Hash(text),
             HashFrom = isHex ? lower.PadRight(HashDigits, '0') : null,
             HashTo = isHex ? lower.PadRight(HashDigits, 'f') : null,
             EaBeginning = lower.Contains('@', StringComparison.Ordinal) ? null : lower,
             ProviderId = OfPayPal().IsMatch(text) ? text : null,
         };
     }
+
+    private static string Hash(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 
     private static string? NetworkOf(string text)
     {

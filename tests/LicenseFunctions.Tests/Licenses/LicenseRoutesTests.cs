@@ -77,6 +77,27 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal("203.0.113.9", await scene.Database.QueryAsync<string>("select host(ip_address) from license_devices"));
     }
 
+    [Theory]
+    [InlineData("?stauts=ACTIVE", "stauts", "Did you mean status?")]
+    [InlineData("?userid=1", "userid", "Did you mean user_id?")]
+    [InlineData("?limit=5&=x", "", "Its parameters are search, status, user_id, after, limit.")]
+    [InlineData("?sort=name", "sort", "Its parameters are search, status, user_id, after, limit.")]
+    public async Task List_WithAnUnknownParameter_IsRefused(string query, string field, string hint)
+    {
+        var (status, problem, _) = await app.GetAsync("/api/v1/licenses" + query, Operator);
+
+        Assert.Equal(
+            (400, "UNKNOWN_PARAMETER", field, hint),
+            (status, (string)problem!["code"]!, (string)problem["field"]!, (string)problem["hint"]!));
+    }
+
+    [Theory]
+    [InlineData("/api/v1/licenses?LIMIT=5")]
+    [InlineData("/api/v1/licenses?code=key-of-the-host")]
+    [InlineData("/api/v1/payments/refunds?status=open")] // no list with parameters
+    public async Task List_WithAnotherParameterThatItMayHave_IsAnswered(string path) =>
+        Assert.Equal(200, (await app.GetAsync(path, Operator)).Status);
+
     [Fact]
     public async Task DaysUntilExpiry_AreThoseOfTheCalendar_InEveryAnswer()
     {

@@ -86,7 +86,8 @@ public sealed class SuspensionTests(PostgresFixture postgres)
         Assert.Equal("ACTIVE", outcome.Value.Status);
         Assert.Equal(("DEGRADED_GAP", null), await scene.SubscriptionAsync());
         Assert.Equal(1, await scene.CountAsync("license_tokens where is_active and revoked_at is null and revoked_reason is null"));
-        Assert.Equal(1, await scene.CountAsync("outbox where payload ->> 'template' = 'reinstated'"));
+        Assert.Equal(1, await scene.CountAsync(
+            "outbox where payload ->> 'template' = 'reinstated' and payload #>> '{model,refused_ea}' = 'EA-3'"));
         Assert.Equal(LicenseCode.TooManyDevices, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
         Assert.True((await scene.CheckAsync("EA-1", 1)).Verdict.IsValid);
     }
@@ -153,6 +154,12 @@ public sealed class SuspensionTests(PostgresFixture postgres)
 
         Assert.Equal(1, await scene.CountAsync("suspicious_activity_alerts where status = 'OPEN' and resolved_at is null"));
         Assert.Equal("SUSPENDED_ADMIN", (await scene.SubscriptionAsync()).State);
+        // The customer was told that the license works again.
+        Assert.Equal(["DEVICE_LIMIT false", "OPERATOR true"], await scene.Database.QueryAllAsync<string>(
+            """
+            select concat_ws(' ', payload #>> '{model,cause}', payload #>> '{model,after_mistake}') from outbox
+            where payload ->> 'template' = 'suspended' order by 1
+            """));
         Assert.False(await scene.Database.QueryAsync<bool>(
             "select bool_or(is_device_granted(subscription_id, device_key)) from license_suspensions"));
         Assert.Equal(

@@ -127,6 +127,46 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
     }
 
     [Theory]
+    [InlineData("ea-second", "EA-Second", "990002")]
+    [InlineData("990002", "EA-Second", "990002")]
+    [InlineData("2001:db8:9:9::5", "EA-First", "990001")]
+    [InlineData("2001:db8:9:9:1:2:3:4", "EA-First", "990001")] // the same /64
+    [InlineData("990001", "EA-First", "990001")]
+    public async Task Search_ForADeviceThatAnAlertNames_FindsTheAlert(string text, string ea, string account)
+    {
+        await database.ExecuteAsync(
+            """
+            insert into suspicious_activity_alerts (alert_id, subscription_id, activity_type, severity, evidence)
+            values ('00000000-0000-4000-8000-00000000a1e7', @license, 'TOO_MANY_DEVICES', 'LOW', '{
+                "newcomer": {"ea_instance_id": "EA-First", "mt5_account_number": 990001, "ip_address": "2001:db8:9:9::1"},
+                "last_refused_device": {"ea_instance_id": "EA-Second", "mt5_account_number": 990002, "ip_address": "203.0.113.99"}}')
+            on conflict do nothing
+            """, new { license = License(25) });
+
+        var (_, found, _) = await app.PostAsync("/api/v1/search", Operator, new { text });
+
+        var hit = Assert.Single(found!["hits"]!.AsArray())!;
+        Assert.Equal(
+            ("refused_device", Person(25), ea, account, "00000000-0000-4000-8000-00000000a1e7"),
+            ((string)hit["kind"]!, (Guid)hit["user_id"]!, (string)hit["label"]!, (string)hit["detail"]!, (string)hit["id"]!));
+    }
+
+    [Fact]
+    public async Task Search_ForTheBeginningOfATokenThatWasMadeHere_FindsItsLicense()
+    {
+        var (_, made, _) = await app.PostAsync($"/api/v1/licenses/{License(21)}/token", Operator, new { overlap_seconds = 3600 });
+        var token = (string)made!["token"]!;
+
+        foreach (var text in (string[])[token[..8], token[..12], token[..20], token])
+        {
+            var (_, found, _) = await app.PostAsync("/api/v1/search", Operator, new { text });
+
+            var hit = Assert.Single(found!["hits"]!.AsArray())!;
+            Assert.Equal(("token", License(21), "active"), ((string)hit["kind"]!, (Guid)hit["subscription_id"]!, (string)hit["detail"]!));
+        }
+    }
+
+    [Theory]
     [InlineData("pi_orphan", "case", 25)]
     [InlineData("ch_orphan", "case", 25)]
     [InlineData("6TH10282XR614823S", "case", null)]

@@ -42,7 +42,7 @@ public sealed class RefundHttpTests : IClassFixture<RenewalSite>
             status, (decimal?)preview["amount_usd"], (decimal?)preview["refundable_usd"], (string?)preview["period"],
             (string?)preview["to"]));
         Assert.Equal((days, autoRenew), (Days(preview["expires_at_after"]), (bool)preview["auto_renew_after"]!));
-        Assert.Contains($"We refunded {amountUsd:0.00} USD", (string?)preview["mail_subject"], StringComparison.Ordinal);
+        Assert.Contains($"We refunded ${amountUsd:0.00}", (string?)preview["mail_subject"], StringComparison.Ordinal);
         Assert.Empty(await database.QueryAllAsync<string>("select state from refunds where renewal_id = @Renewal", paid));
 
         var (made, refund) = await RefundAsync(paid, amount, period);

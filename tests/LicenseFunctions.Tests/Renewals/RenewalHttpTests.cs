@@ -928,6 +928,36 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(new[] { doomed.ToString(), late.ToString() }.Order(), mails.Order());
     }
 
+    /// <summary>Both timers have the same schedule. Two mails in a minute would say the same.</summary>
+    [Theory]
+    [InlineData("RunRenewals")]
+    [InlineData("WarnExpiring")]
+    public async Task Warning_BesideTheMailAboutAFailedAttempt_IsWithdrawn(string first)
+    {
+        var license = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(4), PriceUsd = 49 });
+        var manual = await site.World.AddAsync(new LicenseSeed { ExpiresAt = now.AddDays(4), PriceUsd = 49, AutoRenew = false });
+
+        await RunAsync(first);
+        var waiting = await UnsentAsync(license);
+        await RunAsync("RunRenewals");
+        await RunAsync("WarnExpiring");
+        await RunAsync("WarnExpiring");
+
+        Assert.Equal([first is "RunRenewals" ? "action_needed 00:00:00" : "expiring 00:20:00"], waiting);
+        Assert.Equal(["action_needed 00:00:00"], await UnsentAsync(license));
+        Assert.Equal(["expiring 00:00:00"], await UnsentAsync(manual));
+        Assert.Equal(2, await database.QueryAsync<int>(
+            "select count(*)::int from license_events where type = 'license.expiring' and subscription_id = any(@licenses)",
+            new { licenses = new[] { license, manual } }));
+    }
+
+    private Task<IReadOnlyList<string>> UnsentAsync(Guid license) => database.QueryAllAsync<string>(
+        """
+        select concat_ws(' ', payload ->> 'template', due_at - created_at) from outbox
+        where kind = 'email' and sent_at is null and payload -> 'model' ->> 'subscription_id' = @license::text
+        """,
+        new { license });
+
     [Fact]
     public async Task Warnings_ThatAreNotSentYet_AreRemovedWithTheRenewal()
     {

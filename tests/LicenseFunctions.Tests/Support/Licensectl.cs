@@ -6,6 +6,16 @@ namespace LicenseFunctions.Tests.Support;
 /// <summary>Runs licensectl as a process.</summary>
 internal static class Licensectl
 {
+    /// <summary>For --by.</summary>
+    public const string Operator = "00000000-0000-4000-8000-000000000001";
+
+    public static Task AddOperatorAsync(TestDatabase database) => database.ExecuteAsync(
+        """
+        insert into users (user_id, email, password_hash, role) values (@Operator::uuid, 'olga@x.test', 'x', 'operator')
+        on conflict do nothing
+        """,
+        new { Operator });
+
     /// <returns>The exit code, and the text of both outputs.</returns>
     public static Task<(int Code, string Output)> RunAsync(TestDatabase database, params string[] arguments) =>
         RunAsync([("DATABASE_URL", database.ConnectionString)], arguments);

@@ -105,7 +105,7 @@ public sealed class BacktestCommandTests : IDisposable
     [Theory]
     [InlineData("--change", "device_limits=5", "--change has a name that the policy does not have, number 1")]
     [InlineData("--change", "device_limit=0", "device_limit must be from 1 to 100")]
-    [InlineData("--top", "0", "--top must be from 1 to 2000.")]
+    [InlineData("--top", "0", "--top is not a whole number from 1 to 2000. Example: --top 200")]
     [InlineData("--report", "/no/such/folder/page.html", "--report: there is no folder for /no/such/folder/page.html.")]
     public async Task Backtest_WrongOption_SaysWhich(string option, string value, string message)
     {

@@ -65,6 +65,34 @@ public sealed class CommandTests(PostgresFixture postgres)
         Assert.Equal(isAdded, await database.QueryAsync<bool>("select exists (select from license_tokens)"));
     }
 
+    public static TheoryData<string, string> Values => [.. All.SelectMany(command => command.Value.Options.Cast<Symbol>()
+        .Concat(command.Value.Arguments)
+        .Where(symbol => TypeOf(symbol) != typeof(string) && TypeOf(symbol) != typeof(bool))
+        .Select(symbol => (command.Key, symbol.Name)))];
+
+    [Theory]
+    [MemberData(nameof(Values))]
+    public void Value_OfAnotherType_SaysWhatIsExpectedWithAnExample(string name, string symbol)
+    {
+        string[] given = symbol.StartsWith('-') ? [$"{symbol}=no.such.value"] : ["no.such.value"];
+        string[] others = name switch
+        {
+            "backtest" => ["--usage", "usage.csv"],
+            "queue discard" or "queue resubmit" when symbol != "SEQUENCE" => ["4711"],
+            "token" => ["operator"],
+            _ => [],
+        };
+
+        var errors = Commands.Create().Parse([.. name.Split(' '), .. others, .. given]).Errors.Select(error => error.Message).ToList();
+
+        Assert.Contains(errors, error => error.Contains(" is not a", StringComparison.Ordinal)
+            && (error.Contains(". Example: ", StringComparison.Ordinal)
+                || error.Contains(". licensectl webhooks list shows", StringComparison.Ordinal)));
+        Assert.All(errors, error => Assert.DoesNotContain("System.", error, StringComparison.Ordinal));
+    }
+
+    private static Type TypeOf(Symbol symbol) => symbol is Option option ? option.ValueType : ((Argument)symbol).ValueType;
+
     private static Dictionary<string, Command> All => Leaves(Commands.Create(), "").ToDictionary();
 
     private static IEnumerable<(string Name, Command Command)> Leaves(Command command, string prefix) => command.Subcommands

@@ -12,9 +12,12 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     private License license = null!;
     private Guid person;
 
+    private const string By = Licensectl.Operator;
+
     public async ValueTask InitializeAsync()
     {
         scene = await UsageScene.NewAsync(postgres);
+        await Licensectl.AddOperatorAsync(scene.Database);
         license = await scene.LicenseAsync();
         await scene.SendAsync(
             scene.Record(license, ea: "MY-EA"), scene.Record(await scene.LicenseAsync(), ea: "OTHERS-EA"),
@@ -49,7 +52,6 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task Export_OfAPerson_ContainsAllTheirRowsAndNoOthers()
     {
-        var by = Guid.NewGuid();
         await scene.Database.ExecuteAsync(
             """
             insert into outbox (kind, dedup_key, payload)
@@ -59,7 +61,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             """,
             license);
 
-        var (code, output) = await ToolAsync("export", "--user", "Person@x.test", "--by", $"{by}", "--yes");
+        var (code, output) = await ToolAsync("export", "--user", "Person@x.test", "--by", By, "--yes");
 
         Assert.True(code == 0, output);
         var data = JsonNode.Parse(output)!.AsObject();
@@ -74,8 +76,32 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal(2, data["outbox"]!.AsArray().Count);
         Assert.Contains("MY-EA", output, StringComparison.Ordinal);
         Assert.DoesNotMatch("OTHERS-EA|password_hash|somebody@x.test", output);
-        Assert.Equal((by, person.ToString(), "person.exported"),
+        Assert.Equal((Guid.Parse(By), person.ToString(), "person.exported"),
             await scene.Database.QueryAsync<(Guid, string, string)>("select actor_id, subject, action from audit_log"));
+    }
+
+    [Theory]
+    [InlineData("update users set role = 'subscriber' where user_id = @By::uuid", "The database has no operator.")]
+    [InlineData("update users set is_active = false where user_id = @By::uuid", "The database has no operator.")]
+    [InlineData(
+        "update users set user_id = '00000000-0000-4000-8000-000000000009' where user_id = @By::uuid",
+        "Operators: olga@x.test (00000000-0000-4000-8000-000000000009)")]
+    public async Task Command_ByNoOperator_IsRefusedAndNamesTheOperators(string change, string message)
+    {
+        await scene.Database.ExecuteAsync(change, new { By });
+
+        foreach (var command in (string[][])[["export"], ["erase", "--reason", "on request"]])
+        {
+            var (code, output) = await ToolAsync([.. command, "--user", "person@x.test", "--by", By, "--yes"]);
+
+            Assert.Equal(1, code);
+            Assert.StartsWith($"--by {By} is no operator", output, StringComparison.Ordinal);
+            Assert.Contains(message, output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(
+            "person@x.test", await scene.Database.QueryAsync<string>("select email from users where user_id = @person", new { person }));
+        Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from audit_log"));
     }
 
     [Theory]
@@ -166,8 +192,9 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             // The law asks sellers to keep invoices with their buyers.
             "invoices", "invoiced_entries", "renewals_to_invoice",
         ];
-        // Deleted with the device, or with the detector's state, by their foreign key.
-        string[] cascaded = ["license_device_networks", "license_device_changes", "shadow_states", "shadow_alerts"];
+        // Deleted with the device, or with the detector's state, by their foreign key; or with the alert's evidence, by a trigger.
+        string[] cascaded =
+            ["license_device_networks", "license_device_changes", "shadow_states", "shadow_alerts", "refused_devices"];
 
         var forgotten = await scene.Database.QueryAllAsync<string>(
             $"""
@@ -182,11 +209,10 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task Erase_OfAPerson_KeepsBillingRecordsAndNothingElse()
     {
-        var by = Guid.NewGuid();
 
         var (code, output) = await ToolAsync(
-            "erase", "--user", person.ToString(), "--by", by.ToString(), "--reason", "on request", "--yes");
-        var (_, export) = await ToolAsync("export", "--user", person.ToString(), "--by", by.ToString(), "--yes");
+            "erase", "--user", person.ToString(), "--by", By, "--reason", "on request", "--yes");
+        var (_, export) = await ToolAsync("export", "--user", person.ToString(), "--by", By, "--yes");
 
         Assert.True(code == 0, output);
         Assert.Equal("""["stripe cus_1"]""", JsonNode.Parse(output)!["tell_provider"]!.ToJsonString());
@@ -203,7 +229,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         Assert.Equal("canceled", await scene.Database.QueryAsync<string>("select status from renewals"));
         Assert.Equal((license.SubscriptionId, "ERASED"), await scene.Database.QueryAsync<(Guid, string)>(
             "select subscription_id, data ->> 'cause' from license_events where type = 'license.revoked'"));
-        Assert.Equal((by, person.ToString(), "on request"), await scene.Database.QueryAsync<(Guid, string, string)>(
+        Assert.Equal((Guid.Parse(By), person.ToString(), "on request"), await scene.Database.QueryAsync<(Guid, string, string)>(
             "select actor_id, subject, reason from audit_log where action = 'person.erased'"));
         Assert.Equal(1L, await scene.Database.QueryAsync<long>(
             "select count(*) from license_usage_log where ea_instance_id = 'OTHERS-EA'"));
@@ -221,7 +247,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
                    '{"name": "Ada Example"}', 'DE', 19, 'card', '[]', 1, 0, 1
             from renewals
             """);
-        string[] erase = ["erase", "--user", $"{person}", "--by", $"{Guid.NewGuid()}", "--reason", "on request"];
+        string[] erase = ["erase", "--user", $"{person}", "--by", By, "--reason", "on request"];
 
         var (_, asked) = await ToolAsync(erase);
         var (_, output) = await ToolAsync([.. erase, "--yes"]);
@@ -253,7 +279,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     public async Task Erase_AtATerminal_ShowsWhatGoesAndNeedsTheUser(string typed, int expected)
     {
         var (code, output) = await Licensectl.RunAtTerminalAsync(
-            scene.Database, typed, "erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on-request");
+            scene.Database, typed, "erase", "--user", "person@x.test", "--by", By, "--reason", "on-request");
 
         Assert.Equal(expected, code);
         Assert.Contains("  license_usage_log: 1", output, StringComparison.Ordinal);
@@ -269,7 +295,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         var before = await scene.StateAsync();
 
         var (code, output) = await ToolAsync(
-            "erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
+            "erase", "--user", "person@x.test", "--by", By, "--reason", "on request", "--yes");
 
         Assert.Equal(1, code);
         Assert.Contains("charge", output, StringComparison.Ordinal);
@@ -284,7 +310,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
         await platform.ExecuteAsync("begin; select from license_tokens for update");
 
         var (code, output) = await ToolAsync(
-            "erase", "--user", "person@x.test", "--by", Guid.NewGuid().ToString(), "--reason", "on request", "--yes");
+            "erase", "--user", "person@x.test", "--by", By, "--reason", "on request", "--yes");
 
         Assert.Equal((1, "Another session has locked a row or table for too long. Run the command again."), (code, output.Trim()));
         await platform.ExecuteAsync("rollback");
@@ -293,7 +319,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
 
     [Fact]
     public async Task Export_UnknownUser_ReportsTheError() => Assert.Equal(
-        (1, "There is no such user.\n"), await ToolAsync("export", "--user", "nobody@x.test", "--by", $"{Guid.NewGuid()}"));
+        (1, "There is no such user.\n"), await ToolAsync("export", "--user", "nobody@x.test", "--by", By));
 
     private Task<(int Code, string Output)> ToolAsync(params string[] arguments) => Licensectl.RunAsync(scene.Database, arguments);
 }

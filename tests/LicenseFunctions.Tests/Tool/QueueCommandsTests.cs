@@ -12,7 +12,7 @@ public sealed class QueueCommandsTests(PostgresFixture postgres) : IDisposable
 {
     private const string Queue = "usage-records";
     private const string DeadLetters = $"{Queue}/$deadletterqueue";
-    private const string Operator = "00000000-0000-4000-8000-000000000001";
+    private const string Operator = Licensectl.Operator;
     private readonly BrokerDouble broker = new(Queue);
 
     public void Dispose() => broker.Dispose();
@@ -214,9 +214,13 @@ public sealed class QueueCommandsTests(PostgresFixture postgres) : IDisposable
         Assert.NotEqual(0, (await ToolAsync(command)).Code);
     }
 
-    private Task<(int Code, string Output)> DiscardAsync(TestDatabase database, params string[] arguments) => Licensectl.RunAsync(
-        [("ServiceBus", broker.ConnectionString), ("DATABASE_URL", database.ConnectionString)],
-        ["queue", "discard", "--by", Operator, .. arguments]);
+    private async Task<(int Code, string Output)> DiscardAsync(TestDatabase database, params string[] arguments)
+    {
+        await Licensectl.AddOperatorAsync(database);
+        return await Licensectl.RunAsync(
+            [("ServiceBus", broker.ConnectionString), ("DATABASE_URL", database.ConnectionString)],
+            ["queue", "discard", "--by", Operator, .. arguments]);
+    }
 
     private Task<(int Code, string Output)> ToolAsync(params string[] arguments) =>
         Licensectl.RunAsync([("ServiceBus", broker.ConnectionString)], ["queue", .. arguments]);

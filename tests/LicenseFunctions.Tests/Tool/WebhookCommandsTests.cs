@@ -6,11 +6,15 @@ namespace LicenseFunctions.Tests.Tool;
 
 public sealed class WebhookCommandsTests(PostgresFixture postgres) : IAsyncLifetime
 {
-    private const string By = "00000000-0000-4000-8000-000000000001";
+    private const string By = Licensectl.Operator;
     private static readonly string Keys = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
     private TestDatabase database = null!;
 
-    public async ValueTask InitializeAsync() => database = await postgres.NewDatabaseAsync();
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        await Licensectl.AddOperatorAsync(database);
+    }
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
 

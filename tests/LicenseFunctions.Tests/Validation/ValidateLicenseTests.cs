@@ -137,7 +137,7 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
 
         var reply = await scene.SuspendByThirdAsync();
 
-        Assert.Equal("License suspended: Concurrent sessions detected: 2 active devices", reply.Verdict.Detail);
+        Assert.Equal("License suspended: Concurrent sessions detected: 2 active devices. Refused device: EA-3", reply.Verdict.Detail);
         Assert.Equal([LicenseCode.Suspended, LicenseCode.TooManyDevices], reply.Verdict.Reasons);
         Assert.Equal(
             ("SUSPENDED_ADMIN", "License suspended: Concurrent sessions detected: 2 active devices"), await scene.SubscriptionAsync());
@@ -161,7 +161,9 @@ public sealed class ValidateLicenseTests(PostgresFixture postgres)
         Assert.Equal(
             MailSamples.Model("suspended-devices").Select(value => value.Key).Order(), mail.Select(value => value.Key).Order());
         Assert.Equal(reply.Verdict.Reasons, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Reasons);
-        Assert.Equal([LicenseCode.Suspended], (await scene.CheckAsync("EA-1", 1)).Verdict.Reasons);
+        var own = (await scene.CheckAsync("EA-1", 1)).Verdict;
+        Assert.Equal([LicenseCode.Suspended], own.Reasons);
+        Assert.Equal(reply.Verdict.Detail, own.Detail);
     }
 
     [Fact]

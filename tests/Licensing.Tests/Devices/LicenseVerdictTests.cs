@@ -136,6 +136,16 @@ public sealed class LicenseVerdictTests
         Assert.Equal("License suspended: Concurrent sessions detected: 2 active devices", verdict.Detail);
     }
 
+    [Theory]
+    [InlineData("License suspended: Concurrent sessions detected: 2 active devices", "EA-3",
+        "License suspended: Concurrent sessions detected: 2 active devices. Refused device: EA-3")]
+    [InlineData("License suspended: Concurrent sessions detected: 2 active devices", null,
+        "License suspended: Concurrent sessions detected: 2 active devices")]
+    [InlineData("License suspended: Token leaked", "EA-3", "License suspended: Token leaked")] // an operator's is open, too
+    public void Naming_ARefusedDevice_AddsItToTheTextOfTheDeviceLimit(string reason, string? ea, string detail) => Assert.Equal(
+        detail, LicenseVerdict.Of(
+            Suspended with { PausedReason = reason, Suspension = Ours with { Reason = reason } }, Now, Grace3Days).Naming(ea).Detail);
+
     [Fact]
     public void Of_SuspensionOverARevokedToken_HasBothReasons() =>
         Assert.Equal([LicenseCode.Suspended, Revoked], LicenseVerdict.Of(

@@ -25,6 +25,9 @@ public sealed class SearchTextTests
     [InlineData("acme-2026-000123", "invoice")]
     [InlineData("ACME-2026-12", "address token ea provider")]
     [InlineData("ch_1", "address token ea")]
+    [InlineData("lic_Zq81", "token beginning ea")]
+    [InlineData("lic_Zq8", "address token ea provider")]
+    [InlineData("LIC_Zq81", "address token ea provider")]
     [InlineData("EA-NORA", "address token ea provider")]
     [InlineData("0199A3C4-1111", "address id token ea provider")]
     [InlineData(Id, "id")]
@@ -39,7 +42,8 @@ public sealed class SearchTextTests
             {
                 (found.AddressPart, "address"), (found.Account?.ToString(CultureInfo.InvariantCulture), "account"),
                 (found.Network, "network"),
-                (found.IdFrom?.ToString(), "id"), (found.TokenHash, "token"), (found.HashFrom, "hash"), (found.EaBeginning, "ea"),
+                (found.IdFrom?.ToString(), "id"), (found.TokenHash, "token"), (found.HashFrom, "hash"),
+                (found.TokenBeginning, "beginning"), (found.EaBeginning, "ea"),
                 (found.ProviderId, "provider"), (found.InvoiceNumber, "invoice"),
             }.Where(one => one.Item1 is not null).Select(one => one.Item2)));
     }

@@ -57,7 +57,7 @@ public sealed class OperationAttribute(string summary) : Attribute
 
     public bool IsBodyOptional { get; init; }
 
-    /// <summary>Query parameters, by name.</summary>
+    /// <summary>Query parameters, by name. RequestGate refuses others if the function is a list.</summary>
     public string[] Query { get; init; } = [];
 }
 
@@ -66,7 +66,9 @@ public sealed class OperationAttribute(string summary) : Attribute
 /// <param name="BodyLimit">In bytes.</param>
 /// <param name="Limited">Whether the rate limits count it.</param>
 /// <param name="Pool">Its database connections.</param>
-public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Limited, DatabasePool Pool)
+/// <param name="ListQuery">The query parameters of a list; null for other functions, which ignore those that they don't know.</param>
+public sealed record FunctionRule(
+    string Name, int Roles, int BodyLimit, bool Limited, DatabasePool Pool, IReadOnlyList<string>? ListQuery)
 {
     public const int DefaultBodyLimit = 64 * 1024;
 
@@ -85,15 +87,19 @@ public sealed record FunctionRule(string Name, int Roles, int BodyLimit, bool Li
     // A timer or queue function has an HttpContext only if an operator runs it manually with the host's admin endpoint.
     public static FunctionRule Of(string name, MethodInfo method)
     {
-        var roles = method.GetParameters().Any(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>() is not null)
-            ? method.GetCustomAttribute<AccessAttribute>()?.Roles ?? []
-            : [CallerRole.Operator];
+        var trigger = method.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>())
+            .FirstOrDefault(found => found is not null);
+        var roles = trigger is null ? [CallerRole.Operator] : method.GetCustomAttribute<AccessAttribute>()?.Roles ?? [];
+        var query = method.GetCustomAttribute<OperationAttribute>()?.Query ?? [];
+        // Whoever may read without a credential may come by a link to which others have added parameters.
+        var isList = trigger?.Methods is ["get"] && query.Contains("limit") && !roles.Contains(CallerRole.Anonymous);
         return new FunctionRule(
             name,
             roles.Aggregate(0, (bits, role) => bits | (1 << (int)role)),
             method.GetCustomAttribute<BodyLimitAttribute>()?.Bytes ?? DefaultBodyLimit,
             method.GetCustomAttribute<UnlimitedAttribute>() is null,
-            method.GetCustomAttribute<PoolAttribute>()?.Pool ?? DatabasePool.Requests);
+            method.GetCustomAttribute<PoolAttribute>()?.Pool ?? DatabasePool.Requests,
+            isList ? query : null);
     }
 }
 

@@ -91,7 +91,8 @@ public sealed class RequestGate(
         }
 
         // A service calls for all customers. The function that knows the license counts these requests by license.
-        return rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(Key(caller, http)) : null;
+        return (rule.Limited && caller.Role != CallerRole.Service ? limits.Refuse(Key(caller, http)) : null)
+            ?? UnknownParameter.Find(rule, http.Request.Query);
     }
 
     // Kestrel also counts the framing of a chunked body, so its own limit must be larger.

@@ -45,9 +45,8 @@ public static class EmailOutbox
         AddAsync(connection, [new OutboxMail(dedupKey, template, userId, model)], cancellationToken);
 
     /// <returns>Whether the mail was added: false if there was one about the same event.</returns>
-    public static async Task<bool> TryAddAsync(
-        NpgsqlConnection connection, string dedupKey, string template, Guid userId, object model, CancellationToken cancellationToken) =>
-        await AddAsync(connection, [new OutboxMail(dedupKey, template, userId, model)], cancellationToken) == 1;
+    public static async Task<bool> TryAddAsync(NpgsqlConnection connection, OutboxMail mail, CancellationToken cancellationToken) =>
+        await AddAsync(connection, [mail], cancellationToken) == 1;
 
     /// <returns>How many were added.</returns>
     public static Task<int> AddAsync(
@@ -106,4 +105,40 @@ public static class EmailOutbox
         NpgsqlConnection connection, IEnumerable<string> beginnings, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
             RemoveUnsentWarnings, new { beginnings = beginnings.ToArray() }, cancellationToken: cancellationToken));
+
+    // The row stays, so that the warning is not added again. "offset 0" as above. The mail of the last stage, in grace, is sent.
+    private const string WithdrawWarnings = """
+        update outbox set sent_at = now(), payload = '{}'
+        where outbox_id = any(array(
+            select o.outbox_id
+            from unnest(@beginnings) as b (beginning)
+            cross join lateral (
+                select outbox_id, dedup_key, sent_at, dead_at from outbox
+                where dedup_key like 'expiring:%'
+                  and dedup_key collate "C" >= b.beginning and dedup_key collate "C" < b.beginning || ':'
+                for update offset 0) o
+            where o.sent_at is null and o.dead_at is null and o.dedup_key <> b.beginning || '0'))
+        """;
+
+    /// <summary>Withdraws warnings before the expiry that were not sent yet: the customer gets another mail about the matter now.</summary>
+    /// <inheritdoc cref="RemoveUnsentWarningsAsync" path="/param"/>
+    public static Task WithdrawWarningsAsync(
+        NpgsqlConnection connection, IEnumerable<string> beginnings, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            WithdrawWarnings, new { beginnings = beginnings.ToArray() }, cancellationToken: cancellationToken));
+
+    private const string WithdrawAfter = """
+        update outbox w set sent_at = now(), payload = '{}'
+        where w.dedup_key = @dedupKey and w.sent_at is null and w.dead_at is null
+          and exists (select from outbox o
+                      where o.kind = 'email' and o.payload ->> 'user_id' = w.payload ->> 'user_id'
+                        and o.created_at > now() - interval '1 day' and o.payload ->> 'template' = any(@templates)
+                        and o.payload #>> '{model,subscription_id}' = w.payload #>> '{model,subscription_id}')
+        """;
+
+    /// <summary>Withdraws a mail if the customer got one of these within a day, about the same license.</summary>
+    public static Task WithdrawAfterAsync(
+        NpgsqlConnection connection, string dedupKey, IEnumerable<string> templates, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            WithdrawAfter, new { dedupKey, templates = templates.ToArray() }, cancellationToken: cancellationToken));
 }

@@ -57,4 +57,8 @@ public sealed partial class LanguageFile
 /// <param name="Months">The names of the months as in a date.</param>
 /// <param name="Day">A format of .NET, without the year.</param>
 /// <param name="Time">A format of .NET, with the zone.</param>
-public sealed record LanguageFormats(string[] Months, string Day, string Time, string DecimalSeparator, string GroupSeparator);
+/// <param name="Usd">A format of .NET, as the pages write amounts.</param>
+/// <param name="Plurals">The rules of the plural forms but the last, by CLDR's name of the form.</param>
+public sealed record LanguageFormats(
+    string[] Months, string Day, string Time, string DecimalSeparator, string GroupSeparator, string Usd,
+    OrderedDictionary<string, string> Plurals);

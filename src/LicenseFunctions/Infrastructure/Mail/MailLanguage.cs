@@ -92,14 +92,25 @@ internal sealed partial class MailLanguage
 
         options.Filters.AddFilter("usd", (input, _, _) => input.IsNil()
             ? NilValue.Instance
-            : new StringValue(input.ToNumberValue().ToString("#,##0.00 'USD'", culture)));
-        // An amount of any currency, or a count: the decimals stay as they are.
+            : new StringValue(input.ToNumberValue().ToString(formats.Usd, culture)));
+        // A count, or another number: the decimals stay as they are.
         options.Filters.AddFilter("grouped", (number, _, _) => number.IsNil()
             ? NilValue.Instance
             : new StringValue(Grouped(number.ToStringValue(), culture)));
-        // {{ minutes | count: "minute", "minutes" }}: languages with more forms need a filter of their own.
-        options.Filters.AddFilter("count", (number, words, _) => new StringValue(
-            $"{number.ToNumberValue().ToString("#,##0", culture)} {words.At(number.ToNumberValue() == 1 ? 0 : 1).ToStringValue()}"));
+        // {{ amount | amount: currency }}: US dollars as elsewhere, another currency by its code and with the decimals that it has.
+        options.Filters.AddFilter("amount", (number, currency, _) => number.IsNil() ? NilValue.Instance : new StringValue(
+            currency.At(0).ToStringValue() is not "USD" and var code
+                ? $"{Grouped(number.ToStringValue(), culture)} {code}"
+                : number.ToNumberValue().ToString(formats.Usd, culture)));
+        // {{ minutes | count: "minute", "minutes" }}, with as many forms as the language has.
+        var plurals = new PluralRules(formats.Plurals.Values);
+        options.Filters.AddFilter("count", (input, words, _) =>
+        {
+            if (words.Count != plurals.Forms)
+                throw new FormatException($"count has {words.Count} forms of a word; the language has {plurals.Forms}.");
+            var number = (long)Math.Round(input.ToNumberValue(), MidpointRounding.AwayFromZero);
+            return new StringValue($"{number.ToString("#,##0", culture)} {words.At(plurals.FormOf(number)).ToStringValue()}");
+        });
         options.Filters.AddFilter("country", (code, _, _) =>
             countries.TryGetValue(code.ToStringValue(), out var country) ? new StringValue(country) : NilValue.Instance);
         options.Filters.AddFilter("in_language", static (page, arguments, _) => arguments.At(0) is var language && language.IsNil()
@@ -151,6 +162,7 @@ internal sealed partial class MailLanguage
     [GeneratedRegex(@"\s*\n\s*")]
     private static partial Regex LineBreaks();
 
-    [GeneratedRegex(@"\s+")]
+    // Not a space that holds an amount and its currency together.
+    [GeneratedRegex(@"[\s-[\u00a0]]+")]
     private static partial Regex WhiteSpace();
 }

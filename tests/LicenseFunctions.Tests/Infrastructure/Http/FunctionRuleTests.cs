@@ -17,5 +17,13 @@ public sealed class FunctionRuleTests
     [Fact]
     public void Of_ATimer_AllowsOperators() => Assert.Equal([CallerRole.Operator], Enum.GetValues<CallerRole>().Where(Of(Timer).Allows));
 
+    [Theory]
+    [InlineData("ListLicenses", "search status user_id after limit")]
+    [InlineData("ShowTrends", null)] // no list
+    [InlineData("SuspendLicense", null)] // not a read
+    [InlineData("Page", null)] // for everybody
+    public void Of_AList_HasItsQueryParameters(string function, string? parameters) =>
+        Assert.Equal(parameters, new FunctionRules().Find(function)!.ListQuery is { } query ? string.Join(' ', query) : null);
+
     private static FunctionRule Of(Delegate function) => FunctionRule.Of("function", function.Method);
 }

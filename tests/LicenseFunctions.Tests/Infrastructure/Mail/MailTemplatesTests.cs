@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using LicenseFunctions.Infrastructure.Mail;
@@ -104,7 +105,7 @@ public sealed partial class MailTemplatesTests
         Assert.Equal("Your license for alpine.trend is renewed", mail.Subject);
         Assert.Contains(
             "Your license for alpine.trend is renewed until December 24, 2026, 23:30 UTC.", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("Paid: 30.10 USD\nPaid with: your card ending in 4242\n", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Paid: $30.10\nPaid with: your card ending in 4242\n", mail.Text, StringComparison.Ordinal);
         Assert.Contains("https://licenses.example.com/app/licenses/L-1/renewals", mail.Html, StringComparison.Ordinal);
     }
 
@@ -128,7 +129,7 @@ public sealed partial class MailTemplatesTests
 
         Assert.Equal("Ihre Lizenz für alpine.trend ist verlängert", mail.Subject);
         Assert.Contains("bis 4. März 2026, 23:30 UTC verlängert.", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("Bezahlt: 1.234,50 USD\nZahlungsart: Ihr Guthaben\n", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Bezahlt: 1.234,50\u00a0$\nZahlungsart: Ihr Guthaben\n", mail.Text, StringComparison.Ordinal);
         Assert.Contains("https://licenses.example.com/app/licenses/L-1/renewals?lang=de\n", mail.Text, StringComparison.Ordinal);
         Assert.Contains(
             "https://licenses.example.com/app/price?lang=de#abc\n",
@@ -288,7 +289,7 @@ public sealed partial class MailTemplatesTests
     [GeneratedRegex("[\\w.]+|\"[^\"]*\"")]
     private static partial Regex LiquidWord();
 
-    [GeneratedRegex("(fact|count:) \"[^\"]*\"(?:, \"[^\"]*\")?")]
+    [GeneratedRegex("(fact|count:) \"[^\"]*\"(?:, \"[^\"]*\")*")]
     private static partial Regex OwnWords();
 
     /// <summary>Each rule with one of everything, and with several.</summary>
@@ -343,10 +344,10 @@ public sealed partial class MailTemplatesTests
             .Where(country => country.Value.Length > 3).Select(country => country.Key).Order()));
 
     [Theory]
-    [InlineData("card", 0, "Paid: 0.30 USD\nPaid with: your saved card\n", "Amount: 0.30 USD\n")]
-    [InlineData("card", 0.25, "Paid: 0.55 USD (including 0.25 USD for earlier renewals)\nPaid with: your saved card\n",
-        "Amount: 0.30 USD, plus 0.25 USD for earlier renewals: 0.55 USD\n")]
-    [InlineData("deferred", 0.10, "Nothing was charged now. The amount of 0.30 USD", "Payment: with your next charge, because")]
+    [InlineData("card", 0, "Paid: $0.30\nPaid with: your saved card\n", "Amount: $0.30\n")]
+    [InlineData("card", 0.25, "Paid: $0.55 (including $0.25 for earlier renewals)\nPaid with: your saved card\n",
+        "Amount: $0.30, plus $0.25 for earlier renewals: $0.55\n")]
+    [InlineData("deferred", 0.10, "Nothing was charged now. The amount of $0.30", "Payment: with your next charge, because")]
     public void Render_ASmallAmount_SaysWhatIsChargedAndWhen(string with, double debts, string receipt, string notice)
     {
         var model = new JsonObject
@@ -419,8 +420,8 @@ public sealed partial class MailTemplatesTests
             ["card_brand"] = brand,
         }, "https://l.example");
 
-        Assert.Equal("Your license will be renewed for 49.99 USD", mail.Subject);
-        Assert.All(["49.99 USD", "December 17, 2026, 23:30 UTC", method, "https://l.example/app/licenses/L-1/renewals"], words =>
+        Assert.Equal("Your license will be renewed for $49.99", mail.Subject);
+        Assert.All(["$49.99", "December 17, 2026, 23:30 UTC", method, "https://l.example/app/licenses/L-1/renewals"], words =>
         {
             Assert.Contains(words, mail.Text, StringComparison.Ordinal);
             Assert.Contains(words, mail.Html, StringComparison.Ordinal);
@@ -434,7 +435,7 @@ public sealed partial class MailTemplatesTests
 
         var mail = Templates.Render("upcoming_renewal", model, publicUrl: null);
 
-        Assert.Equal("Your license is being renewed for 49.00 USD", mail.Subject);
+        Assert.Equal("Your license is being renewed for $49.00", mail.Subject);
         Assert.All([mail.Text, mail.Html], part =>
         {
             Assert.Contains("(now)", part, StringComparison.Ordinal);
@@ -443,8 +444,8 @@ public sealed partial class MailTemplatesTests
     }
 
     [Theory]
-    [InlineData("59.00", "USD", "59.00 USD")]
-    [InlineData("1234567.50", "USD", "1,234,567.50 USD")]
+    [InlineData("59.00", "USD", "$59.00")]
+    [InlineData("1234567.50", "USD", "$1,234,567.50")]
     [InlineData("1234", "JPY", "1,234 JPY")]
     [InlineData("1234.500", "KWD", "1,234.500 KWD")]
     public void Render_OperatorPayments_StatesAmountsWithTheirDecimals(string amount, string currency, string stated) => Assert.Contains(
@@ -479,9 +480,9 @@ public sealed partial class MailTemplatesTests
     }
 
     [Theory]
-    [InlineData("refunded", "We refunded the payment of 30.10 USD")]
-    [InlineData("dispute_lost_in_part", "Your bank reversed 10.00 USD of the payment of 30.10 USD")]
-    [InlineData("dispute_lost", "Your bank reversed the payment of 30.10 USD")]
+    [InlineData("refunded", "We refunded the payment of $30.10")]
+    [InlineData("dispute_lost_in_part", "Your bank reversed $10.00 of the payment of $30.10")]
+    [InlineData("dispute_lost", "Your bank reversed the payment of $30.10")]
     public void Render_PeriodThatEndsEarly_StatesReasonAndDate(string reason, string words)
     {
         var mail = Templates.Render("period_ended", new JsonObject
@@ -522,6 +523,62 @@ public sealed partial class MailTemplatesTests
         });
     }
 
+    /// <summary>Polish has three forms for whole numbers, Arabic six, and Japanese one; the numbers are CLDR's examples.</summary>
+    [Theory]
+    [InlineData("one: i = 1 and v = 0; few: v = 0 and i % 10 = 2..4 and i % 100 != 12..14", "minuta minuty minut",
+        "0 minut, 1 minuta, 2 minuty, 4 minuty, 5 minut, 12 minut, 14 minut, 22 minuty, 102 minuty, 112 minut, 1,002 minuty")]
+    [InlineData(
+        "zero: n = 0; one: n = 1; two: n = 2; few: n % 100 = 3..10; many: n % 100 = 11..99", "zero one two few many other",
+        "0 zero, 1 one, 2 two, 3 few, 10 few, 11 many, 99 many, 100 other, 102 other, 103 few, 1,111 many")]
+    [InlineData("", "分", "0 分, 1 分, 2 分")]
+    [InlineData("one: i = 0,1; many: e = 0 and i != 0 and i % 1000000 = 0 and v = 0 or e != 0..5", "one many other",
+        "0 one, 1 one, 2 other, 1,000,000 many")] // French
+    public void Render_ACount_HasThePluralOfTheLanguage(string rules, string words, string expected)
+    {
+        var plurals = string.Join(", ", rules.Split("; ", StringSplitOptions.RemoveEmptyEntries)
+            .Select(rule => rule.Split(": ")).Select(rule => $"\"{rule[0]}\": \"{rule[1]}\""));
+        var file = WithPlurals(plurals, string.Join(", ", words.Split(' ').Select(word => $"\"{word}\"")));
+        var numbers = expected.Split(", ").Select(text => int.Parse(
+            text[..text.IndexOf(' ', StringComparison.Ordinal)], NumberStyles.AllowThousands, CultureInfo.InvariantCulture));
+
+        var said = numbers.Select(number => Templates.Render(
+            "counted", new JsonObject { ["number"] = number }, null, "xx", file).Subject);
+
+        Assert.Equal(expected, string.Join(", ", said));
+    }
+
+    [Theory]
+    [InlineData("\"one\": \"n is 1\"", "\"a\", \"b\"")]
+    [InlineData("\"one\": \"x = 1\"", "\"a\", \"b\"")]
+    [InlineData("\"one\": \"n = 1..2..3\"", "\"a\", \"b\"")]
+    [InlineData("\"one\": \"n = 1\"", "\"a\"")]
+    public void Render_WithAWrongPlural_Fails(string plurals, string words) => Assert.Throws<FormatException>(
+        () => Templates.Render("counted", new JsonObject { ["number"] = 1 }, null, "xx", WithPlurals(plurals, words)));
+
+    /// <summary>Each counted word of the languages of this build has a form for each rule and one for the others.</summary>
+    [Fact]
+    public void Languages_CountWithAllTheirForms() => Assert.All(MailTemplates.Languages, language =>
+    {
+        var file = LanguageFile.Of(language);
+        var forms = file.Read<LanguageFormats>("formats").Plurals.Count + 1;
+        var counted = file.All("mail").Concat(file.All("phrase")).SelectMany(section => Counted().Matches(section.Value)).ToList();
+
+        Assert.NotEmpty(counted);
+        Assert.All(counted, words => Assert.Equal(forms, words.Groups["form"].Captures.Count));
+    });
+
+    private static LanguageFile WithPlurals(string plurals, string words) => new(
+        Repository.Read("src/LicenseFunctions/Infrastructure/Mail/Templates/en.liquid")
+            .Replace("{ \"one\": \"i = 1 and v = 0\" }", $"{{ {plurals} }}", StringComparison.Ordinal)
+        + $$$"""
+
+        === mail counted
+        {% capture subject %}{{ number | count: {{{words}}} }}{% endcapture %}
+        """);
+
+    [GeneratedRegex("count: (?:(?<form>\"[^\"]*\")(?:, )?)+")]
+    private static partial Regex Counted();
+
     // A stranger who has the password could lift the suspension, too.
     [Theory]
     [InlineData("OWNER", true, "Somebody who was signed in to your account lifted the suspension. If it was not you,")]
@@ -530,6 +587,30 @@ public sealed partial class MailTemplatesTests
     public void Render_ALiftedSuspension_SaysThatItWasLiftedFromTheAccount(string how, bool isSaid, string words, string language = "en") =>
         Assert.Equal(isSaid, Templates.Render("reinstated", new JsonObject { ["how"] = how }, null, language).Text
             .Contains(words, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("OWNER", "EA-3", "tell us. EA-3 has no slot: it is still refused until you remove another device.")]
+    [InlineData("OWNER", null, "tell us. A device without a slot is still refused.")]
+    [InlineData("REINSTATED", "EA-3", "Our team lifted the suspension. EA-3 has no slot: it is still refused")]
+    [InlineData("REINSTATED", null, "Our team lifted the suspension.\n")]
+    [InlineData("REINSTATED", "EA-3", "Unser Team hat die Sperre aufgehoben. EA-3 hat keinen Platz und wird weiterhin abgelehnt", "de")]
+    public void Render_ALiftedSuspension_SaysWhoLiftedItAndWhatIsStillRefused(
+        string how, string? refused, string words, string language = "en") =>
+        Assert.Contains(
+            words, Templates.Render("reinstated", new JsonObject { ["how"] = how, ["refused_ea"] = refused }, null, language).Text,
+            StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("en", "We had lifted the earlier suspension by mistake.")]
+    [InlineData("de", "Wir hatten die frühere Sperre versehentlich aufgehoben.")]
+    public void Render_ASuspensionAfterAMistake_SaysSo(string language, string words)
+    {
+        string Text(bool isMistake) => Templates.Render(
+            "suspended", new JsonObject { ["cause"] = "OPERATOR", ["after_mistake"] = isMistake }, null, language).Text;
+
+        Assert.Contains(words, Text(true), StringComparison.Ordinal);
+        Assert.DoesNotContain(words, Text(false), StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("""{ "ea_instance_id": "EA-3", "mt5_account_number": "880731", "city": "Leeds", "country": "GB" }""",

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Dapper;
+using LicenseFunctions.Infrastructure.Database;
+using Npgsql;
+
+namespace LicenseTool;
+
+/// <summary>Option --by of commands that are audited: who runs them.</summary>
+internal static class OperatorOption
+{
+    private const int MostNamed = 5;
+
+    public static Option<Guid?> Create()
+    {
+        var by = Values.Id("--by", "Your user_id, as an operator, for the audit log", "a user_id");
+        by.Required = true;
+        return by;
+    }
+
+    private const string Operators = """
+        select user_id, email, user_id = @id as is_given from users
+        where role in ('operator', 'admin') and is_active
+        order by is_given desc, email limit @MostNamed
+        """;
+
+    /// <exception cref="UsageException">The database has no such operator.</exception>
+    public static async Task<Actor> OperatorAsync(
+        this ParseResult arguments, Option<Guid?> by, NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        var id = arguments.GetValue(by);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var operators = (await connection.QueryAsync<(Guid Id, string Email, bool IsGiven)>(
+            new CommandDefinition(Operators, new { id, MostNamed }, cancellationToken: cancellationToken))).AsList();
+        if (operators is [(_, _, IsGiven: true), ..])
+            return Actor.Operator(id);
+        throw new UsageException($"--by {id} is no operator: no active user with the role operator or admin has this user_id. "
+            + (operators.Count == 0
+                ? "The database has no operator. Give a user the role operator in the table users."
+                : $"Operators: {string.Join(", ", operators.Select(one => $"{one.Email} ({one.Id})"))}"));
+    }
+}
