@@ -50,7 +50,7 @@ has_memory() {
   [ "$free" -ge 3000000 ] && [ "$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)" -ge 5000000 ]
 }
 
-# Starts RabbitMQ with AMQP 1.0, with its own files and its own Erlang name server.
+# Starts RabbitMQ with AMQP 1.0, with its own files and its own Erlang name server. It is ready after await_test_broker.
 start_test_broker() {
   local dir user port names dist
   dir=$(reachable_folder test-rabbitmq "$STATE") port=$(free_port) names=$(free_port) dist=$(free_port)
@@ -66,6 +66,8 @@ start_test_broker() {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none")
   start_child env "${settings[@]}" epmd >/dev/null 2>&1
   start_child as_user "$user" env "${settings[@]}" /usr/lib/rabbitmq/bin/rabbitmq-server >"$dir/output" 2>&1
-  step "starting RabbitMQ" await_port "$port" "${CHILDREN[-1]}" "$dir/output"
+  BROKER=("$port" "${CHILDREN[-1]}" "$dir/output")
   export RABBITMQ_URL=amqp://guest:guest@127.0.0.1:$port
 }
+
+await_test_broker() { answers "${BROKER[0]}" || step "starting RabbitMQ" await_port "${BROKER[@]}"; }

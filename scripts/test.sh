@@ -48,6 +48,7 @@ cmd_test() {
   mapfile -t suites < <(list_suites "$FILTER")
   if [ -z "$repeat" ]; then
     start_test_database
+    await_test_broker
     run_suites "${suites[@]}"
     node scripts/results.mjs sum "$RESULTS"
   else
@@ -56,6 +57,7 @@ cmd_test() {
       folders+=("$RESULTS")
       say "… run $round of $repeat"
       start_test_database
+      await_test_broker
       run_suites "${suites[@]}"
     done
     node scripts/results.mjs repeat "${folders[@]}"
