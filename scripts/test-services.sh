@@ -19,6 +19,7 @@ need_test_packages() {
 
 # start_test_database: starts a PostgreSQL for one run of the suites; deletes that of the previous run, if any
 start_test_database() {
+  local folder
   leave_cluster
   # The data is deleted at the end of the run, so it does not have to survive a crash. Without "autovacuum = off", PostgreSQL would start a
   # process in each of the hundreds of databases once a minute. A test and its backend may open 40 connections.
@@ -26,14 +27,30 @@ start_test_database() {
 synchronous_commit = off
 full_page_writes = off
 autovacuum = off
+max_wal_size = 256MB
 max_connections = 500"
   THROW_AWAY=yes
-  enter_cluster "$(reachable_folder test-postgres "$STATE")" --no-sync
+  folder=$(reachable_folder test-postgres "$STATE")
+  # In memory, a test drops its database of 800 files. On disk, the databases are deleted with the server: ext4 looks at all files that were
+  # deleted in the last minutes before it makes a new one.
+  if has_memory; then
+    folder=/dev/shm/licensing-$(sha256sum <<<"$STATE" | cut -c1-12)-test-postgres
+    unset TEST_DATABASE_IS_DELETED
+  else export TEST_DATABASE_IS_DELETED=yes; fi
+  enter_cluster "$folder" --no-sync
   TEST_DATABASE_URL=$(cluster_url "$CLUSTER")
-  export TEST_DATABASE_URL TEST_DATABASE_IS_DELETED=yes
+  export TEST_DATABASE_URL
 }
 
-# Starts RabbitMQ with AMQP 1.0, with its own files and its own Erlang name server.
+# Whether the databases of a run, about 1 GB at a time, fit into memory beside the tests
+has_memory() {
+  local free
+  [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && as_pg test -w /dev/shm || return 1
+  free=$(($(stat -f -c '%a * %S' /dev/shm) / 1024))
+  [ "$free" -ge 3000000 ] && [ "$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)" -ge 5000000 ]
+}
+
+# Starts RabbitMQ with AMQP 1.0, with its own files and its own Erlang name server. It is ready after await_test_broker.
 start_test_broker() {
   local dir user port names dist
   dir=$(reachable_folder test-rabbitmq "$STATE") port=$(free_port) names=$(free_port) dist=$(free_port)
@@ -49,6 +66,8 @@ start_test_broker() {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none")
   start_child env "${settings[@]}" epmd >/dev/null 2>&1
   start_child as_user "$user" env "${settings[@]}" /usr/lib/rabbitmq/bin/rabbitmq-server >"$dir/output" 2>&1
-  step "starting RabbitMQ" await_port "$port" "${CHILDREN[-1]}" "$dir/output"
+  BROKER=("$port" "${CHILDREN[-1]}" "$dir/output")
   export RABBITMQ_URL=amqp://guest:guest@127.0.0.1:$port
 }
+
+await_test_broker() { answers "${BROKER[0]}" || step "starting RabbitMQ" await_port "${BROKER[@]}"; }

@@ -48,6 +48,7 @@ cmd_test() {
   mapfile -t suites < <(list_suites "$FILTER")
   if [ -z "$repeat" ]; then
     start_test_database
+    await_test_broker
     run_suites "${suites[@]}"
     node scripts/results.mjs sum "$RESULTS"
   else
@@ -56,6 +57,7 @@ cmd_test() {
       folders+=("$RESULTS")
       say "… run $round of $repeat"
       start_test_database
+      await_test_broker
       run_suites "${suites[@]}"
     done
     node scripts/results.mjs repeat "${folders[@]}"
@@ -68,6 +70,8 @@ run_suites() {
   export TEST_LOGS=$RESULTS/logs          # the logs of the tests' backends, and the secrets that they must not contain
   export DOTNET_TieredPGO=0               # saves 9 % of the CPU time: hundreds of processes end before a profile is useful
   export DOTNET_EnableWriteXorExecute=0   # saves 10 % of the CPU time of a start: less memory is mapped twice
+  # Saves up to 25 %: a method is compiled with optimization after 768 calls, not 30, which most methods of a test don't get. Hexadecimal.
+  export DOTNET_TC_CallCountThreshold=300
   # Saves up to 26 %: an idle thread sleeps immediately, as in the backend, instead of spinning first.
   export DOTNET_ThreadPool_UnfairSemaphoreSpinLimit=0
   # Otherwise each ASP.NET Core server of a test watches all folders of the project for a changed appsettings.json.

@@ -71,7 +71,7 @@ public sealed class WorkerStartTests
     [MemberData(nameof(NamedByTriggers))]
     public async Task Start_WithoutASettingOfATrigger_StopsWithItsName(string name)
     {
-        var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, ""));
+        var (exitCode, output) = await RunningApp.StartHereAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, ""));
 
         Assert.Equal(78, exitCode);
         Assert.Contains($"{name} is missing. Example: {name}=", output, StringComparison.Ordinal);
@@ -83,7 +83,7 @@ public sealed class WorkerStartTests
     [InlineData("RETENTION_SCHEDULE", "0 0 0 30 2 *", "has no run within 400 days, or none within 400 days after it")]
     public async Task Start_WithAnInvalidSchedule_StopsWithItsName(string name, string value, string fault)
     {
-        var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, value));
+        var (exitCode, output) = await RunningApp.StartHereAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), (name, value));
 
         Assert.Equal(78, exitCode);
         Assert.Contains($"{name} {fault}. Example: {name}=0 0 3 * * *", output, StringComparison.Ordinal);
@@ -95,7 +95,7 @@ public sealed class WorkerStartTests
         var file = Path.GetTempFileName();
         await File.WriteAllBytesAsync(
             file, [.. new byte[4_096], 0xab, 0xcd, 0xef, .. "MaxMind.com"u8, 0xff, 0xff, 0xff], TestContext.Current.CancellationToken);
-        var (exitCode, output) = await RunningApp.StartAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), ("GEO_DATABASE", file));
+        var (exitCode, output) = await RunningApp.StartHereAndFailAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1"), ("GEO_DATABASE", file));
         File.Delete(file);
 
         Assert.Equal(78, exitCode);

@@ -40,7 +40,10 @@ public sealed class FetchPaymentEvents(
     private const int MostRetries = 100;
 
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
-    private static readonly TimeSpan Window = TimeSpan.FromHours(1);
+
+    // The events of a window are listed from the newest on, and a window that the time slice interrupts is read again, so it is short.
+    private static readonly TimeSpan ShortestWindow = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LongestWindow = TimeSpan.FromDays(1);
 
     /// <exception cref="InvalidOperationException">
     /// A provider didn't list the events, or an event can't be applied. The events of the other provider were applied.
@@ -73,13 +76,15 @@ public sealed class FetchPaymentEvents(
         var oldest = now - events.Kept;
         var last = await reads.FindAsync(events.Provider, cancellationToken);
         var (from, until) = (last - Overlap is { } continued && continued > oldest ? continued : oldest, now - Lag);
+        var window = ShortestWindow;
         while (from < until && !TimeSlice.IsOver && clock.GetUtcNow() < end)
         {
-            var to = from + Window < until ? from + Window : until;
-            if (await ReadWindowAsync(events, from, to, failed, cancellationToken) is not { } done) break;
-            applied += done;
+            var to = from + window < until ? from + window : until;
+            if (await ReadWindowAsync(events, from, to, failed, cancellationToken) is not { } read) break;
+            applied += read.Applied;
             await reads.SaveAsync(events.Provider, to, cancellationToken);
             from = to;
+            window = NextWindow(window, read.Listed);
         }
 
         if (from >= until) await reads.CatchUpAsync(events.Provider, askedAt - Lag, LongestWait, cancellationToken);
@@ -157,20 +162,25 @@ public sealed class FetchPaymentEvents(
         return (await reads.TryLaterAsync(events.Provider, late, cancellationToken) ? false : null, true);
     }
 
-    /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
-    private async Task<int?> ReadWindowAsync(
+    /// <summary>Windows without events become longer: otherwise the first read would send 720 requests for 30 days.</summary>
+    private static TimeSpan NextWindow(TimeSpan window, int listed) =>
+        listed > 0 ? ShortestWindow : window * 2 < LongestWindow ? window * 2 : LongestWindow;
+
+    /// <returns>How many events were listed and applied; null if the time slice ended before the window.</returns>
+    private async Task<(int Listed, int Applied)?> ReadWindowAsync(
         IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, List<string> failed, CancellationToken cancellationToken)
     {
-        var (applied, after) = (0, default(string));
+        var (listed, applied, after) = (0, 0, default(string));
         do
         {
             var page = await ReadAsync(events, from, to, after, cancellationToken);
+            listed += page.Events.Count;
             applied += await ApplyAsync(events.Provider, page.Events, failed, cancellationToken);
             after = page.Next;
         }
         while (after is not null && !TimeSlice.IsOver);
 
-        return after is null ? applied : null;
+        return after is null ? (listed, applied) : null;
     }
 
     private static async Task<ListedEventPage> ReadAsync(

@@ -18,7 +18,7 @@ public sealed class SlowClientTests(PostgresFixture postgres)
     public async Task HeadersOrABodyThatStopHalfway_AreAnsweredAndTheConnectionIsClosed()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        await using var app = await RunningApp.StartAsync(database);
+        await using var app = await RunningApp.StartHereAsync(database);
         var token = RunningApp.Token("service");
 
         var answers = await Task.WhenAll(
@@ -37,7 +37,7 @@ public sealed class SlowClientTests(PostgresFixture postgres)
     public async Task AChunkOfAWrongSize_IsA400OnEveryRouteThatReadsABody()
     {
         await using var database = await postgres.NewDatabaseAsync();
-        await using var app = await RunningApp.StartAsync(database);
+        await using var app = await RunningApp.StartHereAsync(database);
         var id = Guid.NewGuid();
         (string Route, string? Credential)[] routes =
         [

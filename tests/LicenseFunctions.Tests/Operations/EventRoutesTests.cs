@@ -11,7 +11,7 @@ public sealed class EventRoutesTests(PostgresFixture postgres)
     public async Task Events_OfTheRunningApp_AreListedForServicesAndOperators()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
         var service = "Bearer " + RunningApp.Token("service");
         await app.PostAsync(
             "/api/v1/licenses/validate", "License " + LicenseScene.Token, new { ea_instance_id = "EA-1", mt5_account_number = 1 });
@@ -106,7 +106,7 @@ public sealed class EventRoutesTests(PostgresFixture postgres)
     public async Task Warning_OfAnExpiry_IsOneEventPerStage()
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
-        await using var app = await RunningApp.StartAsync(scene.Database);
+        await using var app = await RunningApp.StartHereAsync(scene.Database);
         await scene.Database.ExecuteAsync("update license_tokens set expires_at = now() + interval '2 days 12 hours', metadata = '{}'");
 
         await app.RunTimerAsync(scene.Database, "WarnExpiring");

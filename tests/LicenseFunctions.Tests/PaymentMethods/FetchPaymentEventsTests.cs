@@ -1,11 +1,13 @@
 using System.Text.Json.Nodes;
 using LicenseFunctions.Infrastructure.Database;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.PaymentMethods;
 using LicenseFunctions.Renewals;
 using LicenseFunctions.Tests.Renewals;
 using LicenseFunctions.Tests.Support;
+using Licensing;
 using Licensing.Renewals;
 using Npgsql;
 using StripeStandIn;
@@ -65,6 +67,44 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         Assert.InRange(counts.Sum(one => one.Applied), 249, 2 * 249);
         Assert.Equal(250, await RecordedAsync());
         Assert.Equal(0, (await scene.Fetch.RunAsync(Token)).Applied);
+    }
+
+    // Otherwise the first read of each provider would be 720 requests.
+    [Fact]
+    public async Task Fetch_HoursWithoutEvents_AsksForUpToADay_AndAfterAnEventForAnHourAgain()
+    {
+        var at = TimeProvider.System.GetUtcNow().AddDays(-10);
+        await scene.Database.ExecuteAsync(
+            "insert into payment_events (provider, event_id, event_type, created_at) values ('stripe', 'evt_1', 'x', @at)",
+            new { at = at.UtcDateTime });
+        var list = new OneEvent(at);
+        var begin = TimeProvider.System.GetUtcNow();
+
+        Assert.Equal(0, (await scene.FetchOf(list).RunAsync(Token)).Applied);
+
+        var hours = list.Windows.Select(window => (window.Until - window.From).TotalHours).ToList();
+        Assert.Equal([1, 2, 4, 8, 16, 24, 24], hours.Take(7));
+        Assert.Equal([1, 2, 4, 8, 16, 24, 24], hours.Skip(1 + list.Windows.FindIndex(window => window.Until > at)).Take(7));
+        Assert.InRange(hours.Count, 30, 50);
+        Assert.All(list.Windows.Zip(list.Windows.Skip(1)), pair => Assert.Equal(pair.First.Until, pair.Second.From));
+        Assert.True(list.Windows[^1].Until >= begin - FetchPaymentEvents.Lag);
+    }
+
+    private sealed class OneEvent(DateTimeOffset at) : IPaymentEventList
+    {
+        public List<(DateTimeOffset From, DateTimeOffset Until)> Windows { get; } = [];
+
+        public string Provider => "stripe";
+
+        public TimeSpan Kept => TimeSpan.FromDays(30);
+
+        public Task<Outcome<ListedEventPage>> ReadAsync(
+            DateTimeOffset from, DateTimeOffset until, string? after, CancellationToken cancellationToken)
+        {
+            Windows.Add((from, until));
+            var known = new ListedEvent("evt_1", "x", at, _ => throw new InvalidOperationException("It was applied."));
+            return Task.FromResult<Outcome<ListedEventPage>>(new ListedEventPage(from <= at && at < until ? [known] : [], Next: null));
+        }
     }
 
     [Fact]
@@ -386,10 +426,11 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
             create trigger refuse before insert on payment_cases for each row execute function refuse()
             """);
 
+        var begin = TimeProvider.System.GetUtcNow();
         await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
         Assert.Equal(["payment_intent.succeeded "], await UnappliedAsync());
         Assert.Equal(["stripe"], await UnreadAsync());
-        Assert.True(await ReadUntilAsync() > TimeProvider.System.GetUtcNow().AddMinutes(-11));
+        Assert.True(await ReadUntilAsync(scene) > begin - FetchPaymentEvents.Lag);
 
         await scene.Database.ExecuteAsync("drop trigger refuse on payment_cases");
         await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
@@ -598,12 +639,13 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         // Stripe.net sends a request twice.
         scene.Stripe.StandIn.Faults.Add(new Fault(FaultKind.ErrorBefore, "payment_methods.retrieve", Times: 2));
 
+        var begin = TimeProvider.System.GetUtcNow();
         var failed = await Assert.ThrowsAsync<InvalidOperationException>(() => scene.Fetch.RunAsync(Token));
 
         Assert.Contains("1 events of stripe can't be applied", failed.Message, StringComparison.Ordinal);
         Assert.Equal(1, await RecordedAsync());
         // It doesn't stop the read, so a backlog is read once.
-        Assert.True(await ReadUntilAsync() > TimeProvider.System.GetUtcNow().AddMinutes(-11));
+        Assert.True(await ReadUntilAsync(scene) > begin - FetchPaymentEvents.Lag);
         Assert.Equal(1, (await scene.Fetch.RunAsync(Token)).Applied);
         Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from unapplied_events"));
     }
@@ -619,12 +661,12 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
         await Assert.ThrowsAsync<InvalidOperationException>(() => old.Fetch.RunAsync(Token));
         Assert.Empty(await old.Database.QueryAllAsync<string>("select reason from payment_cases"));
         await old.Database.ExecuteAsync("update unapplied_events set failed_at = failed_at - interval '1 day'");
+        var begin = TimeProvider.System.GetUtcNow();
         Assert.Equal(0, (await old.Fetch.RunAsync(Token)).Applied);
         Assert.Equal(0, await old.Database.QueryAsync<int>("select count(*)::int from unapplied_events"));
 
         Assert.Equal(["unreadable_event"], await old.Database.QueryAllAsync<string>("select reason from payment_cases"));
-        var readUntil = await old.Database.QueryAsync<DateTime>("select read_until from payment_event_reads");
-        Assert.True(readUntil > TimeProvider.System.GetUtcNow().AddMinutes(-11).UtcDateTime);
+        Assert.True(await ReadUntilAsync(old) > begin - FetchPaymentEvents.Lag);
         // The event is not recorded as applied, so it is applied when Stripe sends it again.
         old.Stripe.StandIn.Faults.Clear();
         await old.DeliverAllAsync();
@@ -677,6 +719,6 @@ public sealed class FetchPaymentEventsTests(PostgresFixture postgres) : IAsyncLi
 
     private Task<int> RecordedAsync() => scene.Database.QueryAsync<int>("select count(*)::int from payment_events");
 
-    private async Task<DateTimeOffset> ReadUntilAsync() =>
-        await scene.Database.QueryAsync<DateTime>("select read_until from payment_event_reads");
+    private static async Task<DateTimeOffset> ReadUntilAsync(PaymentBooksScene of) =>
+        await of.Database.QueryAsync<DateTime>("select read_until from payment_event_reads");
 }

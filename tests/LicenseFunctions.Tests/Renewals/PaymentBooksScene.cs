@@ -1,4 +1,5 @@
 using LicenseFunctions.Infrastructure.Http;
+using LicenseFunctions.Infrastructure.Payments;
 using LicenseFunctions.Infrastructure.Payments.Stripe;
 using LicenseFunctions.Licenses;
 using LicenseFunctions.PaymentMethods;
@@ -23,6 +24,8 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
 
     private readonly PostgresWorld world;
     private readonly RunDueRenewals run;
+    private readonly ApplyEvent apply;
+    private readonly SuspensionStore suspensions;
 
     private PaymentBooksScene(TestDatabase database, StripeAccount stripe)
     {
@@ -40,16 +43,13 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
         Books = new PaymentBooksStore(database.Database);
         Reconcile = new ReconcilePayments([Statement], Books, TimeProvider.System);
         Days = new CompareDays(Reconcile, Books, TimeProvider.System, NullLogger<CompareDays>.Instance);
-        var apply = new ApplyEvent(
+        apply = new ApplyEvent(
             new ApplyPaymentEvent(world.Store, gateways, Policy, TimeProvider.System),
             new PaymentMethodStore(database.Database, TimeProvider.System));
         Receive = new ReceiveStripeEvent(stripe.Webhooks, apply);
-        var suspensions = new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System);
+        suspensions = new SuspensionStore(database.Database, new LicenseInvalidation(), TimeProvider.System);
         Decide = new DecidePaymentCase(database.Database, suspensions, Policy, TimeProvider.System);
-        Fetch = new FetchPaymentEvents(
-            [new StripeEvents(client, stripe.Webhooks, clock, NullLogger<StripeEvents>.Instance)], apply,
-            new PaymentEventReads(database.Database, suspensions, TimeProvider.System), Books, TimeProvider.System,
-            NullLogger<FetchPaymentEvents>.Instance);
+        Fetch = FetchOf(new StripeEvents(client, stripe.Webhooks, clock, NullLogger<StripeEvents>.Instance));
     }
 
     public TestDatabase Database { get; }
@@ -71,6 +71,10 @@ internal sealed class PaymentBooksScene : IAsyncDisposable
     public FetchPaymentEvents Fetch { get; }
 
     public DecidePaymentCase Decide { get; }
+
+    public FetchPaymentEvents FetchOf(IPaymentEventList events) => new(
+        [events], apply, new PaymentEventReads(Database.Database, suspensions, TimeProvider.System), Books, TimeProvider.System,
+        NullLogger<FetchPaymentEvents>.Instance);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

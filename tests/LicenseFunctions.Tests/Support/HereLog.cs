@@ -4,16 +4,22 @@ using System.Text;
 namespace LicenseFunctions.Tests.Support;
 
 /// <summary>
-/// Standard output of apps in the process of the tests: each line goes to the app that wrote it. The threads of an app's logger inherit
-/// the asynchronous context in which the app was built.
+/// The outputs of apps in the process of the tests: each line goes to the app that wrote it. The threads of an app's logger inherit the
+/// asynchronous context in which the app was built.
 /// </summary>
 internal sealed class HereLog : TextWriter
 {
     private static readonly AsyncLocal<ConcurrentQueue<string>?> Output = new();
 
-    private readonly TextWriter console = Console.Out;
+    private readonly TextWriter console;
 
-    static HereLog() => Console.SetOut(new HereLog());
+    static HereLog()
+    {
+        Console.SetOut(new HereLog(Console.Out));
+        Console.SetError(new HereLog(Console.Error));
+    }
+
+    private HereLog(TextWriter console) => this.console = console;
 
     public override Encoding Encoding => console.Encoding;
 

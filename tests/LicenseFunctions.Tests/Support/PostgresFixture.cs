@@ -10,13 +10,13 @@ using Xunit;
 namespace LicenseFunctions.Tests.Support;
 
 /// <summary>
-/// A migrated template database on the server of TEST_DATABASE_URL (<c>./dev test</c> starts one). Each test uses its own clone.
+/// A migrated template database on the server of TEST_DATABASE_URL (<c>./dev test</c> starts one). Each test uses its own clone, and drops
+/// it, unless <c>./dev test</c> deletes the whole server.
 /// </summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
     private readonly string template = "template_" + Guid.NewGuid().ToString("N");
     private readonly SemaphoreSlim cloning = new(1);
-    private readonly List<string> made = [];
     private NpgsqlDataSource server = null!;
 
     /// <summary>
@@ -25,6 +25,8 @@ public sealed class PostgresFixture : IAsyncLifetime
     private string copyStrategy = "";
 
     static PostgresFixture() => SqlMapper.ConnectionStringComparer = new AnyConnection();
+
+    private static bool IsServerDeleted => Environment.GetEnvironmentVariable("TEST_DATABASE_IS_DELETED") is { Length: > 0 };
 
     private string Server { get; } = DatabaseSettings.FromUri(Environment.GetEnvironmentVariable("TEST_DATABASE_URL")
         ?? throw new InvalidOperationException(
@@ -74,14 +76,13 @@ public sealed class PostgresFixture : IAsyncLifetime
         try
         {
             await ExecuteAsync($"create database {name} template {original} {copyStrategy}");
-            made.Add(name);
         }
         finally
         {
             cloning.Release();
         }
 
-        return new TestDatabase(Address(name));
+        return Named(name);
     }
 
     /// <summary>A new empty database.</summary>
@@ -89,23 +90,20 @@ public sealed class PostgresFixture : IAsyncLifetime
     {
         var name = "test_" + Guid.NewGuid().ToString("N");
         await ExecuteAsync($"create database {name} template template0 {copyStrategy}");
-        lock (made)
-            made.Add(name);
-        return new TestDatabase(Address(name));
+        return Named(name);
     }
 
     public async ValueTask DisposeAsync()
     {
-        // ./dev test deletes the whole server at its end, which takes less time than dropping hundreds of databases.
-        if (Environment.GetEnvironmentVariable("TEST_DATABASE_IS_DELETED") is not { Length: > 0 })
-        {
-            foreach (var name in made.Append(template))
-                await ExecuteAsync($"drop database if exists {name} with (force)");
-        }
-
+        await DropAsync(template);
         await server.DisposeAsync();
         cloning.Dispose();
     }
+
+    private TestDatabase Named(string name) => new(Address(name), () => DropAsync(name));
+
+    private Task DropAsync(string name) =>
+        IsServerDeleted ? Task.CompletedTask : ExecuteAsync($"drop database {name} with (force)");
 
     private string Address(string database) =>
         new NpgsqlConnectionStringBuilder(Server)
@@ -137,8 +135,13 @@ public sealed class PostgresFixture : IAsyncLifetime
 /// <summary>The database of one test.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
-    internal TestDatabase(string connectionString)
+    private readonly Func<Task>? drop;
+    private bool isDisposed;
+
+    /// <param name="drop">Drops the database; null if its server is deleted with it.</param>
+    internal TestDatabase(string connectionString, Func<Task>? drop = null)
     {
+        this.drop = drop;
         ConnectionString = connectionString;
         Source = NpgsqlDataSource.Create(connectionString);
         Database = new LicenseDatabase(Source);
@@ -173,5 +176,13 @@ public sealed class TestDatabase : IAsyncDisposable
         await QueryAsync<string>("select usage_log_storage()") == "hypertable",
         "It asserts native partitions, and this server has TimescaleDB; tests/timescale has the cases of a hypertable.");
 
-    public ValueTask DisposeAsync() => Source.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (isDisposed)
+            return;
+        isDisposed = true;
+        await Source.DisposeAsync();
+        if (drop is not null)
+            await drop();
+    }
 }

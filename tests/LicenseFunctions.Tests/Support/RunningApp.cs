@@ -89,7 +89,7 @@ public sealed class RunningApp : IAsyncDisposable
         settings = [("DATABASE_URL", database.ConnectionString), .. settings];
         var output = new ConcurrentQueue<string>();
         HereLog.Begin(output);
-        var host = Program.BuildStandalone([.. Settings(settings).Select(setting => $"--{setting.Name}={setting.Value}")]);
+        var host = BuildHere(settings);
         await host.StartAsync(TestContext.Current.CancellationToken);
         return new RunningApp(process: null, host, new Uri(((WebApplication)host).Urls.First()), output, new LogSecrets(settings));
     }
@@ -101,6 +101,18 @@ public sealed class RunningApp : IAsyncDisposable
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, string.Join('\n', output));
     }
+
+    /// <summary>The same in the process of the tests.</summary>
+    public static async Task<(int ExitCode, string Output)> StartHereAndFailAsync(params (string Name, string Value)[] settings)
+    {
+        var output = new ConcurrentQueue<string>();
+        HereLog.Begin(output);
+        var exitCode = await Program.RunAsync(() => BuildHere(settings)).WaitAsync(Longest, TestContext.Current.CancellationToken);
+        return (exitCode, string.Join('\n', output));
+    }
+
+    private static IHost BuildHere((string Name, string Value)[] settings) =>
+        Program.BuildStandalone([.. Settings(settings).Select(setting => $"--{setting.Name}={setting.Value}")]);
 
     /// <summary>A bearer token that this backend accepts.</summary>
     public static string Token(string role, Guid? userId = null, DateTime? expires = null) =>

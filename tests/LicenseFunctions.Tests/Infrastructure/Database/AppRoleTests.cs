@@ -58,7 +58,7 @@ public sealed class AppRoleTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Backend_WithTheAppRole_IsReadyAndAnswersChecks()
     {
-        await using var app = await RunningApp.StartAsync(("DATABASE_URL", AsApp()));
+        await using var app = await RunningApp.StartHereAsync(database, ("DATABASE_URL", AsApp()));
 
         using var ready = await app.ReadyAsync();
         var (_, check, _) = await app.PostAsync("/api/v1/licenses/validate", "License unknown-token",

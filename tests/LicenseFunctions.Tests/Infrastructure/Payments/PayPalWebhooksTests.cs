@@ -176,6 +176,9 @@ public sealed class PayPalWebhooksTests
     /// <summary>Every address that begins with CERT has a certificate.</summary>
     private sealed class Files : HttpMessageHandler
     {
+        // Making a key takes longer than the test.
+        private static readonly Lazy<string> Certificate = new(NewCertificate);
+
         public int Requests { get; private set; }
 
         public Exception? Failure { get; set; }
@@ -188,10 +191,15 @@ public sealed class PayPalWebhooksTests
             if (Failure is { } failure) throw failure;
             if (AreWithdrawn || !request.RequestUri!.AbsolutePath.Contains("/CERT-", StringComparison.Ordinal))
                 return Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
+            return Task.FromResult(new HttpResponseMessage { Content = new StringContent(Certificate.Value) });
+        }
+
+        private static string NewCertificate()
+        {
             using var key = RSA.Create(2048);
             using var certificate = new CertificateRequest("CN=test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
                 .CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddYears(1));
-            return Task.FromResult(new HttpResponseMessage { Content = new StringContent(certificate.ExportCertificatePem()) });
+            return certificate.ExportCertificatePem();
         }
     }
 
