@@ -18,7 +18,12 @@ from (values
         '"refused_device": {"ea_instance_id": "EA-LIAM-3", '
         '"mt5_account_number": 620803, "ip_address": "203.0.113.83", "country": "BR", "city": "Recife"}}', 'OPEN', null, 'NONE'),
     (20, interval '26 hours', 'MULTIPLE_IPS', 'MEDIUM', 'Two devices in two cities for five days, never both idle',
-        '{"networks_24h": 4, "measure": "ASKED"}', 'INVESTIGATING', null, 'NOTIFIED'),
+        jsonb_build_object('networks_24h', 4, 'measure', 'ASKED', 'devices', jsonb_build_array(
+            jsonb_build_object('ea_instance_id', 'EA-MARCO-1', 'account', 622001, 'country', 'IT', 'city', 'Milan',
+                               'first_at', now() - interval '6 days', 'last_at', now() - interval '27 hours'),
+            jsonb_build_object('ea_instance_id', 'EA-MARCO-2', 'account', 622002, 'country', 'IT', 'city', 'Naples',
+                               'first_at', now() - interval '6 days', 'last_at', now() - interval '26 hours')))::text,
+        'INVESTIGATING', null, 'NOTIFIED'),
     (19, interval '6 days', 'RAPID_IP_CHANGES', 'LOW', 'Six addresses in a day', '{"networks_24h": 6}', 'FALSE_POSITIVE',
         'IPv6 privacy addresses of one home connection', 'NONE'),
     (18, interval '11 days', 'GEOGRAPHIC_ANOMALY', 'MEDIUM', 'Active in London and Lagos within the hour',

@@ -1,10 +1,11 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { worldMap } from './vite.map.ts';
 import { texts } from './vite.texts.ts';
 
 export default defineConfig({
   base: '/app/',
-  plugins: [texts(), react()],
+  plugins: [texts(), worldMap(), react()],
   build: {
     // The polyfill serves browsers without modulepreload. It uses fetch, which the policy's connect-src may forbid.
     modulePreload: { polyfill: false },

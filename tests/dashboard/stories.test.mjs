@@ -481,7 +481,7 @@ test('a card is declined, another card is added, and the license is renewed', as
       .isChecked(),
   );
   await page.getByText('Visa ••4242 also becomes your default payment method', { exact: false }).waitFor();
-  await assertAccessible(page, 'another payment method', { within: '[role=dialog]' });
+  await assertAccessible(page, 'another payment method', { within: 'dialog' });
   await renew('Visa ••4242');
   await page.getByText('Renewed', { exact: true }).waitFor();
   assert.equal(
@@ -516,7 +516,7 @@ test('a saved card is offered in place of one that has expired, in the task and 
   assert.ok(await dialog.getByRole('radio', { name: /^Visa ••4242/ }).isChecked());
   await dialog.getByText('Visa ••4242 also becomes your default payment method', { exact: false }).waitFor();
   await dialog.getByRole('button', { name: 'Renew now' }).waitFor();
-  await assertAccessible(page, 'choice of the payment method', { within: '[role=dialog]' });
+  await assertAccessible(page, 'choice of the payment method', { within: 'dialog' });
   await takeScreenshot(page, 'story-choice');
   await page.keyboard.press('Escape');
   await page.goto(`${backend.address}/app/`);
@@ -540,7 +540,7 @@ test('before the card that pays the next renewal is removed, the dialog names th
   const dialog = page.getByRole('dialog');
   await dialog.getByText(/^It pays the renewal of [a-z.]+ on .+: \$\d+/).waitFor();
   await dialog.getByText('no saved payment method can pay', { exact: false }).waitFor();
-  await assertAccessible(page, 'removal', { within: '[role=dialog]' });
+  await assertAccessible(page, 'removal', { within: 'dialog' });
   await takeScreenshot(page, 'story-remove-card');
   await page.keyboard.press('Escape');
   await close(page);
@@ -627,6 +627,21 @@ test('a PayPal account is saved on PayPal’s page and pays a renewal', async ()
     'paypal',
   );
   await page.getByRole('cell', { name: 'PayPal', exact: true }).waitFor();
+
+  // Of several accounts, the page doesn't know which one was approved, but it leads back to the renewal, too.
+  await page.route('**/api/v1/payment-methods', async (route) => {
+    const response = await route.fetch();
+    const reply = await response.json();
+    const account = reply.payment_methods.find((one) => one.payment_provider === 'paypal');
+    const methods = [...reply.payment_methods, { ...account, payment_method_id: 'other', is_default: false }];
+    await route.fulfill({ response, json: { ...reply, payment_methods: methods } });
+  });
+  await page.route('**/api/v1/payment-methods/paypal/complete', (route) => route.fulfill({ status: 204 }));
+  await page.evaluate((license) => sessionStorage.setItem('renewal-for-paypal', license), licenses.nadia);
+  await page.goto(`${backend.address}/app/payment-methods?approval_token_id=x`);
+  const notice = page.locator('.banner', { hasText: 'Your PayPal account is saved.' });
+  assert.match(await notice.getByRole('link', { name: 'Continue with the renewal' }).getAttribute('href'), /\/renewals\?renew=$/);
+  await page.unroute('**/api/v1/payment-methods');
   await page.goto(`${backend.address}/app/wallet`);
   await page.getByRole('cell', { name: /^PayPal payment/ }).waitFor();
   await close(page);
@@ -858,7 +873,7 @@ test('the next invoice has the billing details, and only its customer and operat
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.getByText('Enter a name or a company.').waitFor();
   assert.ok(await dialog.getByLabel('Name or company').evaluate((field) => field === document.activeElement));
-  await assertAccessible(page, 'a missing name', { within: '[role=dialog]' });
+  await assertAccessible(page, 'a missing name', { within: 'dialog' });
   await takeScreenshot(page, 'story-billing-missing');
   await dialog.getByLabel('Name or company').fill('Kofi Trading Ltd');
   await dialog.getByLabel('Address').fill('Ring Road 1\nAccra');
@@ -1035,6 +1050,8 @@ test('an alert shows simultaneous use, the refused device, and the towns; a rein
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByText('1 alert is open again. The license is suspended again.').waitFor();
   await page.getByRole('button', { name: 'Close as false alarm…' }).waitFor();
+  // The status is "Suspended" again.
+  await gone(page.getByText('Reinstated as a false alarm', { exact: false }));
   const { body } = await backend.call('GET', `/api/v1/licenses/${licenses.sara}/suspension`, backend.token('subscriber', people.sara));
   assert.match(body.suspensions[0].reason, /reinstated by mistake/);
   await close(page);
@@ -1161,7 +1178,11 @@ test('an upcoming renewal is listed with the open amounts that it takes', async 
 test('the mail’s page says what was seen on which license, and “yes” is recorded once', async () => {
   const alert = '00000000-0000-4000-8000-0000000008f2';
   backend.sql(`insert into suspicious_activity_alerts (alert_id, subscription_id, user_id, activity_type, severity, description, evidence)
-    values ('${alert}', '${licenses.liam}', '${people.liam}', 'CONCURRENT_SESSIONS', 'LOW', 'Used in Cork and Lagos', '{}')`);
+    values ('${alert}', '${licenses.liam}', '${people.liam}', 'CONCURRENT_SESSIONS', 'LOW', 'Used in Cork and Lagos', '{"devices": [
+      {"ea_instance_id": "EA-LIAM-1", "account": 620801, "country": "IE", "city": "Cork",
+       "first_at": "2026-11-20T08:00:00Z", "last_at": "2026-11-20T20:00:00Z"},
+      {"ea_instance_id": "EA-LIAM-7", "account": 620807, "country": "NG", "city": "Lagos",
+       "first_at": "2026-11-20T09:00:00Z", "last_at": "2026-11-20T19:30:00Z"}]}')`);
   const path = backend.link('was-this-you', alert);
   for (const size of [
     { width: 390, height: 844 },
@@ -1169,6 +1190,9 @@ test('the mail’s page says what was seen on which license, and “yes” is re
   ]) {
     const page = await open(browser, backend, { path, size });
     await page.getByText('Used in Cork and Lagos').waitFor();
+    const used = page.getByRole('table', { name: 'Devices that used the license' }).getByRole('row');
+    await used.filter({ hasText: /EA-LIAM-1.*MT5 account 620801.*Cork, Ireland.*Nov.20,.2026.*\d:\d\d/s }).waitFor();
+    await used.filter({ hasText: /EA-LIAM-7.*MT5 account 620807.*Lagos, Nigeria.*Nov.20,.2026.*\d:\d\d/s }).waitFor();
     await page.getByRole('link', { name: 'No, this was somebody else' }).waitFor();
     await assertAccessible(page, `was this you, ${size.width} px`);
     await assertTidy(page, `was this you, ${size.width} px`);
@@ -1244,11 +1268,12 @@ test('a license that the platform paused says why, and whom to write to', async 
 });
 
 test('licenses with a task are first, in the order of the tasks', async () => {
+  let names = ['first', 'second', 'third', 'fourth'];
   const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
   await page.route('**/api/v1/licenses', async (route) => {
     const response = await route.fetch();
     const [license] = (await response.json()).licenses;
-    const named = ['first', 'second', 'third', 'fourth'].map((master) => ({ ...license, subscription_id: master, master }));
+    const named = names.map((master) => ({ ...license, subscription_id: master, master }));
     await route.fulfill({ response, json: { licenses: named, next: null } });
   });
   const task = { until: '2026-12-01T10:00:00Z', amount_usd: 39.5, old_amount_usd: null, reason: null, stage: 'IN_GRACE', alert_id: null };
@@ -1265,6 +1290,14 @@ test('licenses with a task are first, in the order of the tasks', async () => {
     await page.locator('.cards h2').first().waitFor();
     assert.deepEqual(await page.locator('.cards h2').allInnerTexts(), ['fourth', 'second', 'first', 'third']);
   }
+  // The home page has the first six, and leads to the list of all.
+  names = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh'];
+  await page.goto(`${backend.address}/app/`);
+  await page.locator('.cards h2').nth(5).waitFor();
+  assert.deepEqual(await page.locator('.cards h2').allInnerTexts(), ['fourth', 'second', 'first', 'third', 'fifth', 'sixth']);
+  await page.getByRole('link', { name: 'Show all licenses' }).click();
+  await page.getByRole('heading', { name: 'My licenses' }).waitFor();
+  await page.locator('.cards h2').nth(6).waitFor();
   await close(page);
 });
 
@@ -1296,7 +1329,15 @@ test('the owner answers “was this you?” after signing in, and the operator f
   await gone(page.getByRole('heading', { name: 'Was this you?' }));
   // Somebody else may know the token.
   await page.goto(`${backend.address}/app/`);
+  await page.setViewportSize({ width: 390, height: 600 });
   await page.getByRole('link', { name: /^Go to the token/ }).click();
+  await page.waitForURL(/\/activity#token$/);
+  // The link leads to the token, which is below the list of alerts.
+  const card = page.locator('#token');
+  await card.waitFor();
+  await waitUntilLoaded(page);
+  const { y } = await card.boundingBox();
+  assert.ok(y >= 0 && y < 300, `${y}`);
   await page.locator('.button.main', { hasText: 'Change token' }).click();
   // The one who has the token must not use it for another day.
   assert.ok(await page.getByLabel('Revoke the old token immediately').isChecked());
@@ -1823,6 +1864,22 @@ test('one decision about 130 alerts: the page says which one was refused, and wh
   });
 });
 
+test('the operators’ page of a customer has the alerts first, the payment methods, and empty lists in one sentence', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: `/customers/${people.sara}` });
+  assert.equal(await page.locator('h2').first().innerText(), 'Alerts');
+  assert.equal(await page.locator('.empty').count(), 1);
+  assert.match(await page.locator('.empty').innerText(), /^No (.+ or )?[a-z ]+\.$/);
+  await page.goto(`${backend.address}/app/customers/${people.amara}`);
+  const methods = page.getByRole('table', { name: 'Payment methods' });
+  await methods.getByRole('row', { name: /Visa ••\d{4} Default/ }).waitFor();
+  await assertAccessible(page, 'payment methods of a customer');
+  await takeScreenshot(page, 'story-customer-methods');
+  await close(page);
+  const path = `/api/v1/payment-methods?user_id=${people.amara}`;
+  assert.equal((await backend.call('GET', path, backend.token('subscriber', people.nora))).status, 404);
+  assert.equal((await backend.call('GET', '/api/v1/payment-methods', backend.token('operator', people.operator))).status, 400);
+});
+
 test('an operator writes a note, exports a customer and erases them after typing the address', async () => {
   const samir = people.nora.replace('101', '125');
   backend.sql(`insert into audit_log (actor_kind, actor_id, action, subject)
@@ -1870,7 +1927,7 @@ test('an operator writes a note, exports a customer and erases them after typing
   await takeScreenshot(page, 'story-erase-phone');
   await dialog.getByLabel('Type samir.patel@example.com to confirm').fill('samir.patel@example.com');
   await dialog.getByRole('button', { name: 'Erase' }).click();
-  await page.getByText('Erased', { exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Erased customer' }).waitFor();
   await page.getByRole('cell', { name: 'person.erased' }).waitFor();
   await gone(page.getByText('samir.patel@example.com'));
   assert.equal(backend.sql(`select count(*) from users where email like 'samir%'`), '0');
@@ -2098,7 +2155,7 @@ test('an operator adds a webhook endpoint, sees its secret once, disables, repla
   await dialog.getByText('Choose at least one type.').waitFor();
   assert.ok(await dialog.getByRole('button', { name: 'Add' }).isDisabled());
   for (const type of ['device.added', 'device.removed']) await dialog.getByLabel(type).check();
-  await assertAccessible(page, 'types of events', { within: '[role=dialog]' });
+  await assertAccessible(page, 'types of events', { within: 'dialog' });
   await takeScreenshot(page, 'story-webhook-types');
   await dialog.getByRole('button', { name: 'Add' }).click();
   await page.getByText(/^whsec_/).waitFor();
@@ -2136,7 +2193,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
   const mail = await open(browser, backend, { path: link.replace('/app', ''), size: { width: 390, height: 844 } });
   await mail.getByText('$39.50').waitFor();
   await mail.getByText('gold.swing', { exact: true }).waitFor();
-  await mail.getByText('Current price').waitFor();
+  await mail.getByText('Previous price').waitFor();
   await mail.getByText('$29.50').waitFor();
   await mail.getByText('New end', { exact: true }).waitFor();
   await assertAccessible(mail, 'price of the mail');
@@ -2147,7 +2204,7 @@ test('a customer agrees to a new price in two clicks, and the history no longer 
   });
   await mail.reload();
   await mail.getByText('$39.50').waitFor();
-  assert.doesNotMatch(await mail.locator('main').innerText(), /Current price|–/);
+  assert.doesNotMatch(await mail.locator('main').innerText(), /Previous price|–/);
   await close(mail);
   await page.getByRole('banner').getByRole('link', { name: 'Home' }).click();
   const clicks = await countClicks(page);

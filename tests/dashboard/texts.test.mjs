@@ -1,13 +1,17 @@
 // The catalogs of the pages' texts: complete in each language, used, and shown: no page of a customer has an English text in German.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { partOf } from '../../src/dashboard/texts.parts.mjs';
 import { Backend, licenses, people, root } from './support/backend.mjs';
 import {
   assertAccessible,
   assertNoLayoutShift,
+  assertSmall,
   assertTidy,
   close,
+  largestPage,
   launch,
   open,
   takeScreenshot,
@@ -67,6 +71,41 @@ test('each text is used by a page', () => {
   assert.deepEqual(unused, []);
 });
 
+test('each page loads the parts of the catalog that it shows, and no others', () => {
+  const code = (file) => readFileSync(source + file, 'utf8');
+  const fileOf = (from, to) => ['.tsx', '.ts'].map((end) => join(dirname(from), to) + end).find((file) => existsSync(source + file));
+  const lazily = /lazy\(\(\) =>\s*(?:withTexts\(\s*)?import\('([^']+)'\)([^;]*);/g;
+  /** The files of a page. What declares its own parts is another page. */
+  const filesOf = (file, found = new Set()) => {
+    if (!file || found.has(file)) return found;
+    found.add(file);
+    const own = code(file)
+      .replace(/import type [^;]*;/g, '')
+      .replace(lazily, (whole) => (whole.includes('withTexts') ? '' : whole));
+    for (const [, to] of own.matchAll(/(?:from |import\()'(\.[^']*)'/g)) filesOf(fileOf(file, to), found);
+    return found;
+  };
+  const keys = Object.keys(catalogs.en);
+  const partsIn = (file) => {
+    const text = code(file);
+    if (!/import [^;]*\b(t|word)\b[^;]* from '[./]+language'/.test(text)) return [];
+    const groups = [...text.matchAll(/word\(\s*'([\w.]+)'/g)].map((match) => `${match[1]}.`);
+    return keys.filter((key) => text.includes(`'${key}'`) || groups.some((group) => key.startsWith(group))).map(partOf);
+  };
+  const wrong = ['App.tsx', 'customer/License.tsx'].flatMap((parent) =>
+    [...code(parent).matchAll(lazily)].flatMap(([, page, rest]) => {
+      const declared = [...rest.matchAll(/'(\w+)'/g)].map((match) => match[1]).sort();
+      const used = new Set([...filesOf(fileOf(parent, page))].flatMap(partsIn));
+      used.delete('first');
+      // language.ts loads it for the languages that need it.
+      used.delete('problem');
+      return String(declared) === String([...used].sort()) ? [] : [`${page} loads ${declared}, and shows ${[...used].sort()}`];
+    }),
+  );
+  assert.deepEqual(wrong, []);
+  for (const part of new Set(keys.map(partOf))) assert.ok(code('language.ts').includes(`query: '?${part}'`), part);
+});
+
 test('each change of the audit log and each timer has words', () => {
   const files = ['src/LicenseFunctions', 'src/Licensing', 'src/LicenseTool', 'sql/repeatable'].flatMap((folder) =>
     readdirSync(`${root}${folder}`, { recursive: true })
@@ -106,6 +145,7 @@ before(async () => {
 });
 
 after(async () => {
+  console.log(`# largest page: ${largestPage()}`);
   await browser?.close();
   await backend?.stop();
 });
@@ -190,18 +230,19 @@ const pages = [
 test('in German, no page of a customer has an English text, and each is accessible, tidy and does not shift', async () => {
   const wrong = [];
   for (const [name, as, path, ...dialogs] of pages) {
-    const page = await open(browser, backend, { as, path, size: phone, locale: 'de-DE', answers: 'first' });
+    const page = await open(browser, backend, { as, path, size: tablet, locale: 'de-DE', answers: 'first' });
+    await assertSmall(page, `${name} in German`);
     await assertNoLayoutShift(page, `${name} in German`);
     wrong.push(...(await findEnglish(page, name)));
     // What the language changes; pages.test.mjs has the other rules.
     await assertAccessible(page, `${name} in German`, {
       rules: ['html-has-lang', 'html-lang-valid', 'valid-lang', 'document-title', 'button-name', 'link-name', 'label', 'aria-allowed-attr'],
     });
-    await assertTidy(page, `${name} in German`);
-    await takeScreenshot(page, `german-${name}-phone`);
-    await page.setViewportSize(tablet);
     await assertTidy(page, `${name} in German, tablet`);
     await takeScreenshot(page, `german-${name}-tablet`);
+    await page.setViewportSize(phone);
+    await assertTidy(page, `${name} in German`);
+    await takeScreenshot(page, `german-${name}-phone`);
     for (const button of dialogs) {
       await page.getByRole('button', { name: button }).first().click();
       await page.getByRole('dialog').waitFor();
@@ -285,6 +326,7 @@ test('dialogs and problems are in German, too', async () => {
   await renew.getByRole('dialog').getByText('Visa ••9995', { exact: true }).waitFor();
   await renew.getByRole('dialog').getByText('49,00').first().waitFor();
   await assertGerman(renew, 'the renewal');
+  await assertSmall(renew, 'the dialog of the renewal');
   await takeScreenshot(renew, 'german-renewal');
   await close(renew);
 

@@ -25,7 +25,7 @@ public sealed class PageFile
         };
         ETag = $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..20]}\"";
         brotli = new(() => Compress(content, to => new BrotliStream(to, CompressionLevel.Optimal, leaveOpen: true)));
-        gzip = new(() => Compress(content, to => new GZipStream(to, CompressionLevel.Optimal, leaveOpen: true)));
+        gzip = new(() => Compress(content, to => new GZipStream(to, CompressionLevel.SmallestSize, leaveOpen: true)));
     }
 
     /// <summary>Path below the folder of the build, with slashes.</summary>

@@ -7,7 +7,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace LicenseFunctions.PaymentMethods;
 
-/// <summary>The caller's saved cards. Other users and operators can't see or change them.</summary>
+/// <summary>The saved payment methods. Operators see those of a customer; only the customer can change them.</summary>
 public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSetup setup, RemovePaymentMethod remove)
 {
     private static readonly Refusal EnabledMissing = new(
@@ -27,16 +27,19 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
     }
 
     [Function("ListPaymentMethods")]
-    [Access(CallerRole.Subscriber)]
-    [Operation("Lists the saved cards, the default one first.", Reply = typeof(PaymentMethodList))]
+    [Access(CallerRole.Subscriber, CallerRole.Operator)]
+    [Operation(
+        "Lists the caller's saved payment methods, the default one first; for operators, with user_id, a customer's.",
+        Reply = typeof(PaymentMethodList), Query = ["user_id"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payment-methods")] HttpRequest request,
         CancellationToken cancellationToken) =>
-        Results.Json(
-            new PaymentMethodList(
-                await store.ListAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken),
-                await store.TriesNextAsync(request.HttpContext.Caller().UserId!.Value, cancellationToken)),
-            Json.Options);
+        await QueriedCustomer.Of(request.Query, request.HttpContext.Caller()).Match(
+            async userId => Results.Json(
+                new PaymentMethodList(
+                    await store.ListAsync(userId, cancellationToken), await store.TriesNextAsync(userId, cancellationToken)),
+                Json.Options),
+            refusal => Task.FromResult(refusal.ToResult()));
 
     [Function("SwitchNextPaymentMethod")]
     [Access(CallerRole.Subscriber)]

@@ -27,14 +27,14 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
         if (parameters.Refusal is { } wrong)
             return wrong;
 
-        return await Owner(query, caller).Match(
+        return await QueriedCustomer.Of(query, caller).Match(
             userId => ReadAsync(userId, after, limit, cancellationToken), refusal => Task.FromResult<Outcome<Wallet>>(refusal));
     }
 
     /// <summary>All entries, for a file.</summary>
     public async Task<Outcome<IReadOnlyList<WalletEntry>>> FileAsync(
         IQueryCollection query, Caller caller, CancellationToken cancellationToken) =>
-        await Owner(query, caller).Match<Task<Outcome<IReadOnlyList<WalletEntry>>>>(
+        await QueriedCustomer.Of(query, caller).Match<Task<Outcome<IReadOnlyList<WalletEntry>>>>(
             async userId => new(await database.ReadLatestAsync(
                 token => store.EntriesAsync(userId, null, MaxRows, token), cancellationToken)),
             refusal => Task.FromResult<Outcome<IReadOnlyList<WalletEntry>>>(refusal));
@@ -49,20 +49,4 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
                 userId, wallet.BalanceUsd, wallet.ReservedUsd, Math.Max(0, wallet.BalanceUsd - wallet.ReservedUsd),
                 [.. entries.Take(limit)], entries.Count > limit ? entries[limit - 1].EntryId : null);
         }, cancellationToken);
-
-    // Subscribers see their own wallet only. The parameter is refused rather than ignored, so that nobody takes it for another's.
-    private static Outcome<Guid> Owner(IQueryCollection query, Caller caller)
-    {
-        var asked = query["user_id"].ToString() is { Length: > 0 } text ? text : null;
-        if (!caller.IsOperator)
-        {
-            return asked is null || (Guid.TryParse(asked, out var own) && own == caller.UserId)
-                ? caller.UserId!.Value
-                : CustomerNotFound.Refusal;
-        }
-
-        return Guid.TryParse(asked, out var customer)
-            ? customer
-            : new Refusal(RefusalKind.Invalid, "INVALID_QUERY", "user_id must be the id of a customer.", "user_id");
-    }
 }

@@ -130,6 +130,11 @@ public sealed record ListedPayment
     /// <summary>card or wallet.</summary>
     public string PaidWith { get; init; } = "";
 
+    /// <summary>The brand of the card that was charged, paypal for an account there; null if it is not known.</summary>
+    public string? CardBrand { get; init; }
+
+    public string? CardLastFour { get; init; }
+
     /// <summary>The provider's ID of the charge, or of its intent; null for a payment from the wallet.</summary>
     public string? ChargeId { get; init; }
 
@@ -250,6 +255,7 @@ public sealed class PaymentReads(LicenseDatabase database)
                   and (h.renewal_id = r.renewal_id or h.renewal_id in (
                       select a.attempt_id from renewal_attempts a where a.renewal_id = r.renewal_id))) as paid_at,
                case r.paid_with when 'card' then coalesce(paying.transaction_id, r.intent_id) end as charge_id,
+               case c.payment_provider when 'paypal' then 'paypal' else c.brand end as card_brand, c.last_four as card_last_four,
                round(coalesce(e.refunded_minor, 0) / 100.0, 2) as refunded_usd,
                round(coalesce(e.charged_back_minor, 0) / 100.0, 2) as charged_back_usd,
                (select round(coalesce(sum(f.amount_minor), 0) / 100.0, 2) from refunds f
@@ -259,9 +265,10 @@ public sealed class PaymentReads(LicenseDatabase database)
         from renewals r
         left join reversal_effects e on e.renewal_id = r.renewal_id
         left join lateral (
-            select a.transaction_id from renewal_attempts a
+            select a.transaction_id, a.payment_method_id from renewal_attempts a
             where a.renewal_id = r.renewal_id and a.status = 'succeeded'
             order by a.number desc limit 1) paying on true
+        left join user_payment_methods c on c.payment_method_id = paying.payment_method_id and r.paid_with = 'card'
         where r.subscription_id = @subscriptionId and r.status = 'applied' and r.paid_with in ('wallet', 'card') and r.amount_usd > 0
         order by paid_at desc nulls last, r.period_start desc, r.repeat_number desc
         limit @limit

@@ -139,9 +139,16 @@ public sealed record AskedUse
     /// <summary>What the description says, for other languages; null for an alert of the platform.</summary>
     public AlertSummary? Summary { get; init; }
 
+    /// <summary>The devices that it is about; none if its evidence has no devices with times.</summary>
+    public IReadOnlyList<AskedDevice> Devices { get; init; } = [];
+
     /// <summary>False if the alert is closed or answered, or if it suspended the license.</summary>
     public bool CanAnswer { get; init; }
 }
+
+/// <param name="FirstAt">When its use that the alert is about began.</param>
+public sealed record AskedDevice(
+    string? EaInstanceId, long? Mt5AccountNumber, string? City, string? Country, DateTimeOffset FirstAt, DateTimeOffset LastAt);
 
 /// <param name="IsAppealWaiting">Whether an appeal waits for an operator's answer.</param>
 /// <param name="HasAppeal">Whether it has an appeal, answered or not.</param>
@@ -425,7 +432,8 @@ public sealed class AlertStore(LicenseDatabase database)
         await using var session = await database.OpenAsync(cancellationToken);
         return (await session.Connection.QueryAsync<AskedUse, string?, AskedUse>(
             new CommandDefinition(QuestionOfAlert, new { alertId }, cancellationToken: session.Token),
-            (asked, evidence) => asked with { Summary = AlertSummary.Of(evidence) }, splitOn: "evidence")).SingleOrDefault();
+            (asked, evidence) => asked with { Summary = AlertSummary.Of(evidence), Devices = AlertSummary.DevicesIn(evidence) },
+            splitOn: "evidence")).SingleOrDefault();
     }
 
     // A refused device is another question: which device stays.

@@ -52,6 +52,26 @@ public sealed record AlertSummary(
         }
     }
 
+    /// <summary>The devices of the evidence that have times. The platform's alerts may have any evidence.</summary>
+    public static IReadOnlyList<AskedDevice> DevicesIn(string? evidence)
+    {
+        if (evidence is null)
+            return [];
+        try
+        {
+            using var json = JsonDocument.Parse(evidence);
+            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("devices", out var devices)
+                && devices.Deserialize<IReadOnlyList<EvidenceDevice?>>(SuspicionStore.Json) is { } found
+                ? [.. found.OfType<EvidenceDevice>().Where(one => one.LastAt > default(DateTimeOffset)).Select(one => new AskedDevice(
+                    one.EaInstanceId, one.Account, one.City, one.Country, one.FirstAt, one.LastAt))]
+                : [];
+        }
+        catch (JsonException)
+        {
+            return [];
+        }
+    }
+
     // The platform's alerts have other fields. Checks of earlier versions wrote max_devices.
     private static int? LimitIn(JsonElement evidence) =>
         (evidence.TryGetProperty("device_limit", out var limit) || evidence.TryGetProperty("max_devices", out limit))

@@ -1,44 +1,41 @@
 import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from 'react';
-import { Link, NavLink, Navigate, Route, Routes, useLocation } from 'react-router';
 import { useConfig } from './config';
-import { language, t } from './language';
+import { t, withTexts } from './language';
 import { useHasSeveral } from './licenses';
+import { Link, Redirect, Route, Switch, usePath } from './router';
 import { session, useSession } from './session';
-import { SignIn } from './SignIn';
 import { Boundary } from './ui/Boundary';
 import { Button, Links, Notifications, PageTitle, Skeleton } from './ui/kit';
 import { LanguageChoice, Who } from './ui/Who';
 
-/** A page with texts that no first view has. */
-const withTexts = <T,>(page: Promise<T>) => Promise.all([page, language.complete()]).then(([loaded]) => loaded);
-
-const Home = lazy(() => import('./customer/Home'));
+const SignIn = lazy(() => withTexts(import('./SignIn'), 'signIn'));
+const Home = lazy(() => withTexts(import('./customer/Home'), 'home'));
 const Licenses = lazy(() => import('./customer/Licenses'));
-const License = lazy(() => withTexts(import('./customer/License')));
-const PaymentMethods = lazy(() => withTexts(import('./customer/PaymentMethods')));
-const ConfirmPayment = lazy(() => withTexts(import('./customer/ConfirmPayment')));
-const Wallet = lazy(() => withTexts(import('./customer/Wallet')));
-const Invoices = lazy(() => withTexts(import('./customer/Invoices')));
-const Price = lazy(() => withTexts(import('./customer/Price')));
-const WasThisYou = lazy(() => withTexts(import('./customer/WasThisYou')));
+const License = lazy(() => withTexts(import('./customer/License'), 'license'));
+const PaymentMethods = lazy(() => withTexts(import('./customer/PaymentMethods'), 'cards'));
+const ConfirmPayment = lazy(() => withTexts(import('./customer/ConfirmPayment'), 'confirm'));
+const Wallet = lazy(() => withTexts(import('./customer/Wallet'), 'wallet'));
+const Invoices = lazy(() => withTexts(import('./customer/Invoices'), 'invoices'));
+const Price = lazy(() => withTexts(import('./customer/Price'), 'price', 'renewals', 'confirm'));
+const WasThisYou = lazy(() => withTexts(import('./customer/WasThisYou'), 'wasThisYou', 'activityPage', 'devices', 'confirm', 'price'));
 const Alerts = lazy(() => import('./operator/Alerts'));
-const Alert = lazy(() => withTexts(import('./operator/Alert')));
-const ShadowAlerts = lazy(() => withTexts(import('./operator/ShadowAlerts')));
-const AllLicenses = lazy(() => withTexts(import('./operator/AllLicenses')));
-const Renewals = lazy(() => withTexts(import('./operator/Renewals')));
-const Reconciliation = lazy(() => withTexts(import('./operator/Reconciliation')));
-const Usage = lazy(() => withTexts(import('./operator/Usage')));
-const Webhooks = lazy(() => withTexts(import('./operator/Webhooks')));
-const System = lazy(() => withTexts(import('./operator/System')));
-const Audit = lazy(() => withTexts(import('./operator/Audit')));
-const Customer = lazy(() => withTexts(import('./operator/Customer')));
-const Reports = lazy(() => withTexts(import('./operator/Reports')));
-const AllPayments = lazy(() => withTexts(import('./operator/AllPayments')));
+const Alert = lazy(() => import('./operator/Alert'));
+const ShadowAlerts = lazy(() => import('./operator/ShadowAlerts'));
+const AllLicenses = lazy(() => import('./operator/AllLicenses'));
+const Renewals = lazy(() => import('./operator/Renewals'));
+const Reconciliation = lazy(() => import('./operator/Reconciliation'));
+const Usage = lazy(() => import('./operator/Usage'));
+const Webhooks = lazy(() => import('./operator/Webhooks'));
+const System = lazy(() => import('./operator/System'));
+const Audit = lazy(() => import('./operator/Audit'));
+const Customer = lazy(() => withTexts(import('./operator/Customer'), 'wallet'));
+const Reports = lazy(() => import('./operator/Reports'));
+const AllPayments = lazy(() => import('./operator/AllPayments'));
 const Search = lazy(() => import('./operator/Search'));
 
 export function App() {
   const who = useSession();
-  const route = useLocation();
+  const path = usePath();
   const main = useRef<HTMLElement>(null);
   const config = useConfig();
   // Only the payment pages may call Stripe. Their content security policy comes with their own document, so links to and from them
@@ -46,11 +43,11 @@ export function App() {
   const document = config?.stripe_publishable_key != null;
 
   const hasSeveral = useHasSeveral(who);
-  const section = route.pathname.split('/').slice(0, 3).join('/');
+  const section = path.split('/').slice(0, 3).join('/');
   useHeadingFocus(main, `${section} ${who?.role}`);
   const [isOpen, setOpen] = useState(false);
   const menuButton = useRef<HTMLButtonElement>(null);
-  useEffect(() => setOpen(false), [route.pathname]);
+  useEffect(() => setOpen(false), [path]);
 
   const links =
     who?.role === 'operator'
@@ -70,10 +67,10 @@ export function App() {
           ...(config?.has_invoices ? [['/invoices', t('nav.invoices')]] : []),
           ['/payment-methods', t('nav.cards')],
         ];
-  const first = `/${route.pathname.split('/')[1]}`;
+  const first = `/${path.split('/')[1]}`;
   // If a customer has one license, the menu has no "Licenses", so its page belongs to "Home".
   const here = first === '/licenses' && who?.role === 'subscriber' && !hasSeveral ? '/' : (parents[first] ?? first);
-  const onCards = route.pathname.startsWith('/payment-methods');
+  const onCards = path.startsWith('/payment-methods');
 
   return (
     <>
@@ -88,9 +85,9 @@ export function App() {
           menuButton.current?.focus();
         }}
       >
-        <NavLink className="brand" to="/" reloadDocument={document && onCards}>
+        <Link className="brand" to="/" reloadDocument={document && onCards}>
           <Brand />
-        </NavLink>
+        </Link>
         {who?.role === 'operator' && (
           <button
             type="button"
@@ -110,7 +107,7 @@ export function App() {
                 key={to}
                 to={to!}
                 className={to === here ? 'active' : undefined}
-                aria-current={to !== here ? undefined : to === route.pathname ? 'page' : 'true'}
+                aria-current={to !== here ? undefined : to === path ? 'page' : 'true'}
                 reloadDocument={document && (onCards || to === '/payment-methods')}
               >
                 {text}
@@ -134,51 +131,55 @@ export function App() {
         )}
       </header>
       <main id="content" ref={main}>
-        <Boundary at={route.pathname}>
+        <Boundary at={path}>
           <Suspense fallback={<Skeleton rows={6} />}>
-            <Routes>
-              <Route path="/price" element={<Price />} />
-              <Route path="/was-this-you" element={<WasThisYou />} />
-              {who === null && <Route path="*" element={<SignIn />} />}
+            <Switch>
+              <Route path="/price" component={Price} />
+              <Route path="/was-this-you" component={WasThisYou} />
+              {who === null && <Route component={SignIn} />}
               {who?.role === 'subscriber' && (
                 <>
-                  <Route path="/" element={<Home />} />
-                  <Route path="/wallet" element={<Wallet />} />
-                  <Route path="/invoices" element={<Invoices />} />
-                  <Route path="/licenses" element={<Licenses />} />
-                  <Route path="/payment-methods" element={<PaymentMethods />} />
-                  <Route path="/payment-methods/confirm/:subscriptionId" element={<ConfirmPayment />} />
+                  <Route path="/" component={Home} />
+                  <Route path="/wallet" component={Wallet} />
+                  <Route path="/invoices" component={Invoices} />
+                  <Route path="/licenses" component={Licenses} />
+                  <Route path="/payment-methods" component={PaymentMethods} />
+                  <Route path="/payment-methods/confirm/:subscriptionId" component={ConfirmPayment} />
                 </>
               )}
               {who?.role === 'operator' && (
                 <>
-                  <Route path="/" element={<Navigate to="/alerts" replace />} />
-                  <Route path="/alerts" element={<Alerts />} />
-                  <Route path="/alerts/shadow" element={<ShadowAlerts />} />
-                  <Route path="/alerts/:alertId" element={<Alert />} />
-                  <Route path="/licenses" element={<AllLicenses />} />
-                  <Route path="/renewals" element={<Renewals />} />
-                  <Route path="/renewals/upcoming" element={<Renewals tab="upcoming" />} />
-                  <Route path="/renewals/refunds" element={<Renewals tab="refunds" />} />
-                  <Route path="/renewals/reconciliation" element={<Reconciliation />} />
-                  <Route path="/usage" element={<Usage />} />
-                  <Route path="/webhooks" element={<Webhooks />} />
-                  <Route path="/system" element={<System />} />
-                  <Route path="/audit" element={<Audit />} />
-                  <Route path="/customers/:userId" element={isId(route.pathname.split('/')[2]) ? <Customer /> : <NotFound />} />
-                  <Route path="/payments" element={<AllPayments />} />
-                  <Route path="/reports" element={<Reports />} />
+                  <Route path="/">
+                    <Redirect to="/alerts" replace />
+                  </Route>
+                  <Route path="/alerts" component={Alerts} />
+                  <Route path="/alerts/shadow" component={ShadowAlerts} />
+                  <Route path="/alerts/:alertId" component={Alert} />
+                  <Route path="/licenses" component={AllLicenses} />
+                  <Route path="/renewals" component={Renewals} />
+                  <Route path="/renewals/upcoming" component={Renewals} />
+                  <Route path="/renewals/refunds" component={Renewals} />
+                  <Route path="/renewals/reconciliation" component={Reconciliation} />
+                  <Route path="/usage" component={Usage} />
+                  <Route path="/webhooks" component={Webhooks} />
+                  <Route path="/system" component={System} />
+                  <Route path="/audit" component={Audit} />
+                  {isId(path.split('/')[2]) && <Route path="/customers/:userId" component={Customer} />}
+                  <Route path="/payments" component={AllPayments} />
+                  <Route path="/reports" component={Reports} />
                 </>
               )}
-              {who && isId(route.pathname.split('/')[2]) && (
-                <Route path="/licenses/:subscriptionId/*" element={<License hasList={hasSeveral || who.role === 'operator'} />} />
+              {who && isId(path.split('/')[2]) && (
+                <Route path="/licenses/:subscriptionId/*?">
+                  <License hasList={hasSeveral || who.role === 'operator'} />
+                </Route>
               )}
-              <Route path="*" element={<NotFound />} />
-            </Routes>
+              <Route component={NotFound} />
+            </Switch>
           </Suspense>
         </Boundary>
       </main>
-      {config?.places_by && (who || route.pathname === '/was-this-you') && withLocations.test(route.pathname) && (
+      {config?.places_by && (who || path === '/was-this-you') && withLocations.test(path) && (
         <footer className="small">
           {t('locationsBy')} <a href="https://db-ip.com">{config.places_by}</a>, CC BY 4.0
         </footer>
@@ -228,7 +229,7 @@ function NotFound() {
     <>
       <PageTitle title={t('notFound.title')} />
       <p>{t('notFound.text')}</p>
-      <NavLink to="/">{t('notFound.home')}</NavLink>
+      <Link to="/">{t('notFound.home')}</Link>
     </>
   );
 }

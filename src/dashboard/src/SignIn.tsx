@@ -10,7 +10,7 @@ import { Button, Field, PageTitle, ProblemBox, Skeleton } from './ui/kit';
 type Person = { user_id: string; email: string; role: 'operator' | 'subscriber'; story: string | null };
 
 /** Shown when it is known how to sign in, so that nothing moves. */
-export function SignIn() {
+export default function SignIn() {
   const config = useLoad<Config>('/app/config.json');
   if (config.data) return config.data.authority ? <WithIssuer config={config.data} /> : <WithoutIssuer />;
   return config.problem ? (

@@ -57,8 +57,13 @@ export const actionOf = ({
   return (isOver ? texts.alerts.ended[measure] : undefined) ?? texts.alerts.actions[measure] ?? measure;
 };
 /** What came of it, beside the review: by the customer, or by an operator. */
-export const outcomesOf = ({ suspension_ended, is_device_kept }: Pick<AlertRow, 'suspension_ended' | 'is_device_kept'>) => [
-  ...(suspension_ended ? [texts.alerts.lifted[suspension_ended] ?? suspension_ended] : []),
+export const outcomesOf = ({
+  suspension_ended,
+  is_suspended,
+  is_device_kept,
+}: Pick<AlertRow, 'suspension_ended' | 'is_suspended' | 'is_device_kept'>) => [
+  // Of a license that is suspended again, for example because the reinstatement was undone, it would contradict the status.
+  ...(suspension_ended && !is_suspended ? [texts.alerts.lifted[suspension_ended] ?? suspension_ended] : []),
   ...(is_device_kept ? [texts.alerts.kept] : []),
 ];
 /**

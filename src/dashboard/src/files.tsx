@@ -28,14 +28,17 @@ export function Csv({ path, name }: { path: string; name: string }) {
   );
 }
 
+/** Scrolls to a part of the page when it appears, if the address names it: it may be loaded after the page. */
+export const useScroll = (id?: string) =>
+  useCallback((part: HTMLElement | null) => void (location.hash === `#${id}` && part?.scrollIntoView()), [id]);
+
 /**
  * The heading of a list, with the button that downloads it.
- * @param id For links to it: it scrolls into view when it appears, because the list is loaded after the page.
+ * @param id For links to it.
  */
 export function Heading({ title, csv, name, id }: { title: string; csv: string | false; name: string; id?: string }) {
-  const scroll = useCallback((heading: HTMLElement | null) => void (location.hash === `#${id}` && heading?.scrollIntoView()), [id]);
   return (
-    <div className="heading" id={id} ref={scroll}>
+    <div className="heading" id={id} ref={useScroll(id)}>
       <h2>{title}</h2>
       {csv && <Csv path={csv} name={name} />}
     </div>

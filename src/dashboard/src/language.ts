@@ -7,10 +7,29 @@ type Values = Record<string, string | number>;
 type Message = string | ConstructorParameters<typeof IntlMessageFormat>[0];
 type Catalog = Record<string, Message>;
 
+// The parts of the catalogs; texts.parts.mjs says which text is in which part.
 const load = {
   first: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?first' }),
-  later: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?later' }),
+  activityPage: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?activityPage' }),
+  cards: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?cards' }),
+  confirm: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?confirm' }),
+  devices: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?devices' }),
+  health: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?health' }),
+  history: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?history' }),
+  home: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?home' }),
+  invoices: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?invoices' }),
+  license: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?license' }),
+  price: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?price' }),
+  problem: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?problem' }),
+  renewals: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?renewals' }),
+  signIn: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?signIn' }),
+  suspension: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?suspension' }),
+  usage: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?usage' }),
+  waiting: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?waiting' }),
+  wallet: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?wallet' }),
+  wasThisYou: import.meta.glob<Catalog>('./texts/*.json', { import: 'default', query: '?wasThisYou' }),
 };
+type Part = keyof typeof load;
 const nameOf = (file: string) => /([\w-]+)\.json$/.exec(file)![1]!;
 
 /** The languages that have a catalog. */
@@ -28,7 +47,7 @@ let current = 'en';
 let wanted = current;
 let last = 0;
 let loading = Promise.resolve();
-let needsAll = false;
+const needed = new Set<Part>(['first']);
 
 /** The browser's locale in this language, for example de-AT: its dates and numbers are those of the country. */
 function localeOf(language: string) {
@@ -49,7 +68,9 @@ function stored(storage: 'localStorage' | 'sessionStorage', name: string) {
 
 async function read(request: number, next: string): Promise<void> {
   const file = `./texts/${next}.json`;
-  const parts = await Promise.all([load.first[file]!(), needsAll && load.later[file]!()]);
+  // English readers see the backend's own sentences about problems.
+  const wantedParts: Part[] = next === 'en' ? [...needed] : [...needed, 'problem'];
+  const parts = await Promise.all(wantedParts.map((part) => load[part][file]!()));
   // A later request has replaced this one.
   if (request !== last) return loading;
   catalog = Object.assign({}, ...parts);
@@ -83,12 +104,13 @@ export const language = {
     wanted = next;
     return (loading = read(++last, next));
   },
-  /** Loads the texts that no first view has. Until then, the catalog lacks them. */
-  complete() {
-    if (needsAll) return loading;
-    needsAll = true;
+  /** Loads more parts of the catalog. */
+  need(...parts: Part[]) {
+    const missing = parts.filter((part) => !needed.has(part));
+    if (missing.length === 0) return loading;
+    missing.forEach((part) => needed.add(part));
     return language.use(wanted).catch((failure) => {
-      needsAll = false;
+      missing.forEach((part) => needed.delete(part));
       throw failure;
     });
   },
@@ -102,6 +124,9 @@ export const language = {
     return () => void listeners.delete(listener);
   },
 };
+
+/** Loads a page together with the parts of the catalog that it shows. */
+export const withTexts = <T>(page: Promise<T>, ...parts: Part[]) => Promise.all([page, language.need(...parts)]).then(([loaded]) => loaded);
 
 /** A text in the current language. */
 export function t(name: Key, values?: Values): string {

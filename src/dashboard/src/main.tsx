@@ -1,10 +1,10 @@
 import { Fragment, StrictMode, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
-import { BrowserRouter } from 'react-router';
 import './demo';
 import { App } from './App';
 import { language } from './language';
 import { saveMailLanguage } from './mailLanguage';
+import { PageRouter } from './router';
 import { session } from './session';
 import { takeSignInAnswer } from './signInAnswer';
 import './styles.css';
@@ -34,9 +34,9 @@ void takeSignInAnswer()
   .then(() =>
     createRoot(document.getElementById('root')!).render(
       <StrictMode>
-        <BrowserRouter basename="/app">
+        <PageRouter>
           <Pages />
-        </BrowserRouter>
+        </PageRouter>
       </StrictMode>,
     ),
   );

@@ -1,9 +1,6 @@
-// Texts of the operators' first page, the list of alerts, in short, plain American English. operator/pageTexts.ts adds those of their other
-// pages; the texts of all other pages are in texts/.
-
-/** With thousands separators, as format.number in English: these pages have no other language. */
-export const grouped = (n: number) => n.toLocaleString('en-US');
-export const plural = (n: number, one: string, many: string) => `${grouped(n)} ${n === 1 ? one : many}`;
+// Texts of the operators' first page, the list of alerts, in short, plain American English. Their other pages have files of their own in
+// operator/; the texts of all other pages are in texts/.
+import { grouped, plural } from './plural';
 
 export const texts = {
   none: '–',
@@ -66,10 +63,6 @@ export const texts = {
     suspendedAgain: (n: number) => `${n === 1 ? 'The license is' : `${grouped(n)} licenses are`} suspended again.`,
     notSuspended: (n: number, why: string) => `${plural(n, 'license is', 'licenses are')} not suspended again: ${why}`,
     selected: (n: number) => `${grouped(n)} selected`,
-    investigate: 'Investigate',
-    resolve: 'Close as resolved…',
-    falseAlarm: 'Close as false alarm…',
-    reopen: 'Reopen…',
     dialogs: { OPEN: 'Reopen', INVESTIGATING: 'Investigate', RESOLVED: 'Close as resolved', FALSE_POSITIVE: 'Close as false alarm' },
     notes: 'Why? The next operator who reviews this license sees this note.',
     reinstate: 'Reinstate the license and notify the customer',
@@ -127,7 +120,6 @@ export const texts = {
     } as Record<string, string>,
   },
   review: {
-    suspend: 'Suspend license…',
     suspendTitle: 'Suspend this license?',
     suspendEffect: (devices: string) =>
       `From the next license check, ${devices} refused. The customer gets an email with the reason. ` +
@@ -136,7 +128,6 @@ export const texts = {
     devices: (n: number) => (n === 0 ? 'every device is' : n === 1 ? 'its one device is' : `its ${n} devices are`),
     reason: 'Reason. The customer sees it.',
     suspended: 'Suspended.',
-    reinstate: 'Reinstate license…',
     suspendNow: 'Suspend',
     reinstateNow: 'Reinstate',
     reinstateTitle: 'Reinstate this license?',

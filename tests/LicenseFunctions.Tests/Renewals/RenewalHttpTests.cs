@@ -383,6 +383,8 @@ public sealed class RenewalHttpTests(RenewalSite site) : IClassFixture<RenewalSi
         Assert.Equal(
             [("card", "visa", "4242"), ("card", "visa", "4242")],
             history.Select(row => ((string?)row!["paid_with"], (string?)row["card_brand"], (string?)row["card_last_four"])));
+        var charged = (await OperatorAsync($"/api/v1/licenses/{license}/payments"))["payments"]![0]!;
+        Assert.Equal(("visa", "4242"), ((string?)charged["card_brand"], (string?)charged["card_last_four"]));
     }
 
     [Fact]

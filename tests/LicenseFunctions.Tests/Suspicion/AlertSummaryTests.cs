@@ -59,4 +59,17 @@ public sealed class AlertSummaryTests
     [InlineData("""{"rule":7}""")]
     [InlineData("""{"refused_device":"EA-3"}""")]
     public void Of_OtherEvidence_IsNull(string? evidence) => Assert.Null(AlertSummary.Of(evidence));
+
+    [Fact]
+    public void DevicesIn_StoredEvidence_HasAllDevicesWithTheirTimes() => Assert.Equal(
+        Enumerable.Range(1, 5).Select(n => new AskedDevice($"EA-{n}", n, "Bonn", "DE", From, From)),
+        AlertSummary.DevicesIn(JsonSerializer.Serialize(Found(Rule.Networks), SuspicionStore.Json)));
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("[]")]
+    [InlineData("""{"devices":7}""")]
+    [InlineData("""{"devices":["EA-1",null]}""")]
+    [InlineData("""{"devices":[null,{"ea_instance_id":"EA-1"}]}""")]
+    public void DevicesIn_OtherEvidence_IsEmpty(string? evidence) => Assert.Empty(AlertSummary.DevicesIn(evidence));
 }

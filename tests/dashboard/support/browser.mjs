@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { root } from './backend.mjs';
@@ -198,6 +199,43 @@ export async function assertNoLayoutShift(page, what) {
   const shifts = await page.evaluate(() => globalThis.layoutShifts());
   const total = shifts.reduce((sum, { value }) => sum + value, 0);
   assert.ok(total < 0.01, `${what}: the layout shifts by ${total}: ${JSON.stringify(shifts, null, 2)}`);
+}
+
+const mostBytes = 130 * 1024;
+/** The sizes of files with gzip, by their address. */
+const packed = new Map();
+
+let largest = { bytes: 0 };
+
+/** The largest page so far. */
+export const largestPage = () => `${Math.round(largest.bytes / 1024)} KB gzip: ${largest.what}`;
+
+const packedSize = (address) =>
+  new Promise((found, failed) => {
+    get(address, { headers: { 'accept-encoding': 'gzip' } }, async (answer) => {
+      let bytes = 0;
+      for await (const part of answer) bytes += part.length;
+      if (answer.headers['content-encoding'] === 'gzip') found(bytes);
+      else failed(new Error(`${address} is not compressed`));
+    }).on('error', failed);
+  });
+
+/**
+ * Asserts that the document and all files that the page has used so far are at most 130 KB with gzip. Files from the cache count. Answers
+ * of the API don't.
+ */
+export async function assertSmall(page, what) {
+  await waitUntilLoaded(page);
+  const used = await page.evaluate(() => [
+    location.origin + location.pathname,
+    ...performance.getEntriesByType('resource').map((entry) => entry.name),
+  ]);
+  const files = [...new Set(used)].filter((address, n) => n === 0 || address.startsWith(`${page.origin}/app/assets/`));
+  for (const file of files) if (!packed.has(file)) packed.set(file, await packedSize(file));
+  const sizes = files.map((file) => [packed.get(file), new URL(file).pathname]).sort((a, b) => b[0] - a[0]);
+  const total = sizes.reduce((sum, [bytes]) => sum + bytes, 0);
+  assert.ok(files.length > 2 && total < mostBytes, `${what}: ${total} bytes:\n${sizes.map((one) => one.join(' ')).join('\n')}`);
+  if (total > largest.bytes) largest = { bytes: total, what };
 }
 
 /** Asserts that axe reports no finding, however small: by all its rules, by these or without those, on the page or within one element. */

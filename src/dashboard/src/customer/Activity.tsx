@@ -1,14 +1,15 @@
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import type { Device, DeviceList } from '../devices';
+import { useScroll } from '../files';
 import { format } from '../format';
+import { Link } from '../router';
 import { useIsOperator } from '../session';
 import { language, t, word } from '../language';
 import { Badge, Button, Confirm, Copy, Empty, notify, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 import type { TabProps } from './License';
 import { say, type Summary } from './summary';
-import { useTasks } from './Tasks';
+import { useTasks } from './taskList';
 
 type Alert = {
   alert_id: string;
@@ -68,6 +69,7 @@ export default function Activity({ id, license }: TabProps) {
   const [atOnce, setAtOnce] = useState(false);
   const [token, setToken] = useState<NewToken>();
   const action = useAction();
+  const scroll = useScroll('token');
   const owner = !useIsOperator();
   const tasks = useTasks(owner ? id : null);
   // The customer said that somebody else uses the license, and the token was not changed since.
@@ -128,7 +130,7 @@ export default function Activity({ id, license }: TabProps) {
         )}
       </section>
       {license.status !== 'REVOKED' && (
-        <section className="card">
+        <section className="card" id="token" ref={scroll}>
           <h2>{t('activityPage.tokenOf')}</h2>
           <p>{t(owner ? 'activityPage.wasItYou' : 'activityPage.customerToken')}</p>
           {!token && activity.data?.previous_token_until && (

@@ -1,10 +1,10 @@
 import { useState } from 'react';
-import { Link, useParams } from 'react-router';
 import { call, Problem, useAction, useLoad } from '../api';
 import { useLoadedConfig } from '../config';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { t } from '../language';
+import { Link, useParams } from '../router';
 import { Button, Facts, PageTitle, ProblemBox, Show } from '../ui/kit';
 import { confirmAtStandIn, loadStripe } from './stripe';
 

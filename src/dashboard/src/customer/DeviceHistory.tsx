@@ -1,9 +1,9 @@
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, type Loaded } from '../api';
 import type { Device } from '../devices';
 import { format } from '../format';
 import { t, word } from '../language';
+import { Link } from '../router';
 import { useIsOperator } from '../session';
 import { Button, Confirm, Empty, notify, Show, Table } from '../ui/kit';
 
@@ -76,7 +76,7 @@ export function WaitingDevices({
               </p>
               {owner && (
                 <p className="small">
-                  {t('waiting.unknown')} <Link to={`/licenses/${id}/activity`}>{t('waiting.changeToken')}</Link>
+                  {t('waiting.unknown')} <Link to={`/licenses/${id}/activity#token`}>{t('waiting.changeToken')}</Link>
                 </p>
               )}
             </div>

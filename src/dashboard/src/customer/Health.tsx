@@ -7,7 +7,8 @@ import { LazyChart } from '../ui/LazyChart';
 import { Facts, Show, Skeleton, Table } from '../ui/kit';
 import { HealthView, reasonOf, type Contribution, type Health } from '../widget/LicenseHealthWidget';
 import type { TabProps } from './License';
-import { planned, Tasks, type useTasks } from './Tasks';
+import { Tasks } from './Tasks';
+import { planned, type useTasks } from './taskList';
 
 type Reason = Pick<Contribution, 'reason' | 'code' | 'values'>;
 type Report = Health & {
@@ -125,12 +126,12 @@ function Shown({ report }: { report: Report }) {
           <h2>{t('health.today')}</h2>
           <Facts
             rows={[
-              [t('health.received'), format.number(report.usage.signals_received_24h)],
-              [t('health.executed'), format.number(report.usage.signals_executed_24h)],
-              [t('health.rejected'), format.number(report.usage.signals_rejected_24h)],
+              [t('usage.received'), format.number(report.usage.signals_received_24h)],
+              [t('usage.executed'), format.number(report.usage.signals_executed_24h)],
+              [t('usage.rejected'), format.number(report.usage.signals_rejected_24h)],
               [
-                t('health.latency'),
-                report.usage.avg_latency_ms === null ? t('none') : t('health.ms', { n: format.number(report.usage.avg_latency_ms) }),
+                t('usage.latency'),
+                report.usage.avg_latency_ms === null ? t('none') : t('usage.ms', { n: format.number(report.usage.avg_latency_ms) }),
               ],
               [t('devices.lastSeen'), format.ago(report.usage.last_activity)],
             ]}

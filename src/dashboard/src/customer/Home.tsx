@@ -1,7 +1,11 @@
 import { t } from '../language';
 import { PageTitle, ProblemBox, Show } from '../ui/kit';
 import { LicenseCards, useLicenses } from './Licenses';
-import { Tasks, useTasks } from './Tasks';
+import { Tasks } from './Tasks';
+import { useTasks } from './taskList';
+
+/** How many licenses are shown; the menu leads to the list of all. */
+const mostCards = 6;
 
 /** What the customer has to do over all licenses, the most urgent first, and the licenses. */
 export default function Home() {
@@ -28,7 +32,7 @@ export default function Home() {
       </Show>
       <section aria-labelledby="licenses">
         <h2 id="licenses">{t('home.licenses')}</h2>
-        <LicenseCards list={licenses} tasks={tasks} />
+        <LicenseCards list={licenses} tasks={tasks} most={mostCards} />
       </section>
     </>
   );

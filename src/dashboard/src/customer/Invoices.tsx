@@ -1,11 +1,11 @@
 import { useState, type ReactNode } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages, type Problem } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
 import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
 import { t, word } from '../language';
-import { Button, Choice, Confirm, Facts, Field, notify, PageTitle, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
+import { Link } from '../router';
+import { Button, Choice, Confirm, Empty, Facts, Field, notify, PageTitle, ProblemBox, Show, Skeleton, Table } from '../ui/kit';
 
 type Details = { name: string; address: string | null; country: string | null; tax_id: string | null };
 type DetailsReply = { details: Details | null; countries: string[] };
@@ -31,7 +31,7 @@ export default function Invoices() {
           {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
           {file.problem && <ProblemBox problem={file.problem} />}
           {list.first === undefined && !list.problem && <Skeleton rows={6} />}
-          {list.first !== undefined && list.rows.length === 0 && <p>{t('invoices.none')}</p>}
+          {list.first !== undefined && list.rows.length === 0 && <Empty>{t('invoices.none')}</Empty>}
           {list.rows.length > 0 && (
             <Table
               label={t('invoices.list')}

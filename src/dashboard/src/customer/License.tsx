@@ -1,21 +1,21 @@
 import { lazy, Suspense, type ReactNode } from 'react';
-import { Link, Navigate, Route, Routes, useLocation, useParams } from 'react-router';
 import { useLoad } from '../api';
 import { useConfig } from '../config';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import type { License } from '../licenses';
+import { Link, Redirect, Route, Switch, useParams, usePath } from '../router';
 import { useIsOperator } from '../session';
-import { t } from '../language';
-import { Back, LicenseStatus, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
-import { renewsInGrace, useTasks } from './Tasks';
+import { t, withTexts } from '../language';
+import { Back, LicenseStatus, Mail, PageTitle, Show, Skeleton, Tabs } from '../ui/kit';
+import { renewsInGrace, useTasks } from './taskList';
 
-const Health = lazy(() => import('./Health'));
-const Usage = lazy(() => import('./Usage'));
-const Devices = lazy(() => import('./Devices'));
-const Renewals = lazy(() => import('./Renewals'));
-const Activity = lazy(() => import('./Activity'));
-const Suspension = lazy(() => import('./Suspension'));
+const Health = lazy(() => withTexts(import('./Health'), 'health', 'usage', 'devices', 'home'));
+const Usage = lazy(() => withTexts(import('./Usage'), 'usage'));
+const Devices = lazy(() => withTexts(import('./Devices'), 'devices', 'waiting', 'history'));
+const Renewals = lazy(() => withTexts(import('./Renewals'), 'renewals', 'confirm', 'cards', 'home'));
+const Activity = lazy(() => withTexts(import('./Activity'), 'activityPage', 'devices', 'usage'));
+const Suspension = lazy(() => withTexts(import('./Suspension'), 'suspension', 'waiting', 'activityPage', 'home', 'health'));
 // For operators only, so that customers don't load it.
 const ReviewLicense = lazy(() => import('../operator/ReviewLicense').then(({ ReviewLicense }) => ({ default: ReviewLicense })));
 
@@ -32,6 +32,7 @@ export default function LicensePage({ hasList }: { hasList: boolean }) {
     tasks.reload();
   };
   const base = `/licenses/${id}`;
+  const here = usePath();
   return (
     <>
       <Back to={hasList ? '/licenses' : '/'}>{t(hasList ? 'license.back' : 'nav.home')}</Back>
@@ -45,7 +46,10 @@ export default function LicensePage({ hasList }: { hasList: boolean }) {
                 {license.status !== 'REVOKED' && <span>{expiry(license.expires_at)}</span>}
                 {operator && license.owner_email && (
                   <span>
-                    {t('license.owner')}: <Link to={`/customers/${license.owner_id}`}>{license.owner_email}</Link>
+                    {t('license.owner')}:{' '}
+                    <Link to={`/customers/${license.owner_id}`}>
+                      <Mail of={license.owner_email} />
+                    </Link>
                   </span>
                 )}
                 {operator && <ReviewLicense license={license} reload={loaded.reload} />}
@@ -67,26 +71,40 @@ export default function LicensePage({ hasList }: { hasList: boolean }) {
               <Tabs
                 label={license.master}
                 tabs={[
-                  { to: base, text: t('license.tabs.health'), end: true },
+                  { to: base, text: t('license.tabs.health') },
                   { to: `${base}/usage`, text: t('license.tabs.usage') },
                   { to: `${base}/devices`, text: t('license.tabs.devices') },
                   { to: `${base}/renewals`, text: t('license.tabs.renewals') },
                   { to: `${base}/activity`, text: t('license.tabs.activity') },
-                  ...(license.status === 'SUSPENDED' || license.is_suspended || operator
+                  ...(license.status === 'SUSPENDED' || license.is_suspended || here.endsWith('/suspension')
                     ? [{ to: `${base}/suspension`, text: t('license.tabs.suspension') }]
                     : []),
                 ]}
               />
               <Suspense fallback={<Skeleton rows={6} />}>
-                <Routes>
-                  <Route index element={<Health id={id} license={license} reload={reload} tasks={tasks} />} />
-                  <Route path="usage" element={<Usage id={id} license={license} reload={reload} />} />
-                  <Route path="devices" element={<Devices id={id} license={license} reload={reload} />} />
-                  <Route path="renewals" element={<Renewals id={id} license={license} reload={reload} />} />
-                  <Route path="activity" element={<Activity id={id} license={license} reload={reload} />} />
-                  <Route path="suspension" element={<Suspension id={id} license={license} reload={reload} />} />
-                  <Route path="*" element={<Navigate to={base} replace />} />
-                </Routes>
+                <Switch>
+                  <Route path={base}>
+                    <Health id={id} license={license} reload={reload} tasks={tasks} />
+                  </Route>
+                  <Route path={`${base}/usage`}>
+                    <Usage id={id} license={license} reload={reload} />
+                  </Route>
+                  <Route path={`${base}/devices`}>
+                    <Devices id={id} license={license} reload={reload} />
+                  </Route>
+                  <Route path={`${base}/renewals`}>
+                    <Renewals id={id} license={license} reload={reload} />
+                  </Route>
+                  <Route path={`${base}/activity`}>
+                    <Activity id={id} license={license} reload={reload} />
+                  </Route>
+                  <Route path={`${base}/suspension`}>
+                    <Suspension id={id} license={license} reload={reload} />
+                  </Route>
+                  <Route>
+                    <Redirect to={base} replace />
+                  </Route>
+                </Switch>
               </Suspense>
             </>
           );
@@ -96,9 +114,9 @@ export default function LicensePage({ hasList }: { hasList: boolean }) {
   );
 }
 
-/** What expert advisors may still do with a license that is not valid. */
+/** What expert advisors may still do with a license that is not valid; nothing if none has used it. */
 const whatDevicesMay = (license: License, operator: boolean) =>
-  license.entitlement === 'FULL'
+  license.entitlement === 'FULL' || !license.last_used_at
     ? undefined
     : license.close_only_until
       ? license.close_only_since
@@ -122,7 +140,7 @@ function Banner({
   task?: string;
   children: ReactNode;
 }) {
-  const here = useLocation().pathname;
+  const here = usePath();
   if (here === to || here === task) return what ? <p className={`notice ${tone}`}>{what}</p> : null;
   return (
     <div className={`notice ${tone} banner`}>

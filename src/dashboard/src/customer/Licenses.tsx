@@ -1,11 +1,11 @@
-import { Link } from 'react-router';
 import { usePages, type Loaded } from '../api';
 import { expiry } from '../expiry';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
 import { t, word } from '../language';
+import { Link } from '../router';
 import { Button, Empty, LicenseStatus, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
-import { planned, renewsInGrace, urgentFirst, useTasks, type TaskList } from './Tasks';
+import { planned, renewsInGrace, urgentFirst, useTasks, type TaskList } from './taskList';
 
 export const useLicenses = () => usePages<License>('/api/v1/licenses', readLicenses, 60);
 
@@ -18,14 +18,19 @@ export default function Licenses() {
   );
 }
 
-/** @param tasks They say when each license is renewed, and which can be renewed in its grace. */
-export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicenses>; tasks: Loaded<TaskList> }) {
+/**
+ * @param tasks They say when each license is renewed, and which can be renewed in its grace.
+ * @param most How many cards are shown; a link leads to the others.
+ */
+export function LicenseCards({ list, tasks, most }: { list: ReturnType<typeof useLicenses>; tasks: Loaded<TaskList>; most?: number }) {
   // The cards don't move when the texts about renewals appear.
   const isLoading = tasks.data === undefined && tasks.loading;
-  const shown = urgentFirst(isLoading ? [] : list.rows, tasks.data).map((license) => {
-    const [plan, ...others] = linesOf(license, planned(tasks.data, license.subscription_id));
-    return { license, plan, others };
-  });
+  const shown = urgentFirst(isLoading ? [] : list.rows, tasks.data)
+    .slice(0, most)
+    .map((license) => {
+      const [plan, ...others] = linesOf(license, tasks.data);
+      return { license, plan, others };
+    });
   return (
     <>
       {list.problem && <ProblemBox problem={list.problem} again={list.reload} />}
@@ -69,7 +74,14 @@ export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicen
           </li>
         ))}
       </ul>
-      {list.more && (
+      {shown.length < list.rows.length && !isLoading && (
+        <div className="actions">
+          <Link className="button" to="/licenses">
+            {t('licenses.all')}
+          </Link>
+        </div>
+      )}
+      {list.more && !most && (
         <div className="actions">
           <Button onPress={list.more} isPending={list.loading}>
             {t('more')}
@@ -81,10 +93,12 @@ export function LicenseCards({ list, tasks }: { list: ReturnType<typeof useLicen
 }
 
 /** Until when a license works and when it is renewed; what matters most comes first. */
-function linesOf(license: License, renewal: string | undefined) {
+function linesOf(license: License, tasks: TaskList | undefined) {
   if (license.status === 'REVOKED') return [];
+  const renewal = planned(tasks, license.subscription_id);
+  const canRenew = !tasks?.tasks.some((task) => task.subscription_id === license.subscription_id && task.kind === 'ENDS_FOR_GOOD');
   const ends = expiry(license.expires_at);
-  const auto = license.expires_at ? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew') : undefined;
+  const auto = license.expires_at && canRenew ? t(license.auto_renew ? 'licenses.renews' : 'licenses.doesNotRenew') : undefined;
   const grace = license.grace_until ? t('renewals.grace', { until: format.moment(license.grace_until) }) : undefined;
   return [grace, renewal, ends, renewal ? undefined : auto].filter((line) => line !== undefined);
 }

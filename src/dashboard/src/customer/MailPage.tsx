@@ -1,7 +1,7 @@
 import { useEffect, useState, type ReactNode } from 'react';
-import { Link } from 'react-router';
 import type { Problem } from '../api';
 import { t } from '../language';
+import { Link } from '../router';
 import { useSession } from '../session';
 import { PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 

@@ -1,7 +1,7 @@
 import { useEffect } from 'react';
-import { useSearchParams } from 'react-router';
 import { call, useAction } from '../api';
 import { t } from '../language';
+import { useSearchParams } from '../router';
 import { Button, notify, ProblemBox, Skeleton } from '../ui/kit';
 import { isPayPal, list, type Method } from './methods';
 
@@ -37,7 +37,7 @@ export function AddPayPal({ license }: { license: string | null }) {
 
 /**
  * After PayPal has returned: saves the account that the customer approved. Reloading the page saves nothing twice.
- * @param saved Gets the account, and the license whose renewal waits for it.
+ * @param saved Gets the account, undefined if it is one of several, and the license whose renewal waits for it.
  */
 export function PayPalReturn({ saved }: { saved: (method: Method | undefined, license: string | null) => void }) {
   const [query, setQuery] = useSearchParams();

@@ -1,16 +1,16 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { useLoadedConfig } from '../config';
 import { format } from '../format';
 import type { License } from '../licenses';
 import { t, word } from '../language';
+import { Link, useSearchParams } from '../router';
 import { Badge, Button, Confirm, Empty, PageTitle, ProblemBox, notify, Show, Skeleton } from '../ui/kit';
 import { isPayPal, makeDefault, nameOf, remove, useMethods, type Method } from './methods';
 import { NextMethod } from './NextMethod';
 import { AddPayPal, PayPalReturn } from './PayPal';
 import type { RenewalList } from './Renewals';
-import type { Task, TaskList } from './Tasks';
+import type { Task, TaskList } from './taskList';
 
 const AddCard = lazy(() => import('./AddCard'));
 
@@ -29,8 +29,8 @@ export default function PaymentMethods() {
   const urgent = useLoad<TaskList>(query.get('add') === '' ? '/api/v1/tasks' : null);
   const license = query.get('add') || (urgent.data?.tasks.find((task) => paysNow.includes(task.kind))?.subscription_id ?? null);
   const [adding, setAdding] = useState(query.has('add'));
-  /** What was saved for the renewal of a license. */
-  const [added, setAdded] = useState<{ method: Method; license: string }>();
+  /** What was saved for the renewal of a license; without the method if it is one of several PayPal accounts. */
+  const [added, setAdded] = useState<{ method?: Method; license: string }>();
   const action = useAction();
   const saved = cards.data?.payment_methods ?? [];
   const found = before && saved.find((one) => !before.includes(one.payment_method_id));
@@ -46,16 +46,16 @@ export default function PaymentMethods() {
       {action.problem && <ProblemBox problem={action.problem} />}
       <PayPalReturn
         saved={(method, renewing) => {
-          if (method && renewing) setAdded({ method, license: renewing });
+          if (renewing) setAdded({ method, license: renewing });
           cards.reload();
         }}
       />
       {added && (
         <div className="notice good banner" role="status">
-          <div>{t('cards.added', { card: nameOf(added.method) })}</div>
+          <div>{added.method ? t('cards.added', { card: nameOf(added.method) }) : t('cards.payPalSaved')}</div>
           <Link
             className="button main"
-            to={`/licenses/${encodeURIComponent(added.license)}/renewals?renew=${added.method.payment_method_id}`}
+            to={`/licenses/${encodeURIComponent(added.license)}/renewals?renew=${added.method?.payment_method_id ?? ''}`}
             reloadDocument
           >
             {t('cards.backToRenewal')}

@@ -1,8 +1,8 @@
 import { useState } from 'react';
-import { Link, useHref } from 'react-router';
 import type { useAction } from '../api';
 import { format } from '../format';
 import { t, word } from '../language';
+import { addressOf, Link } from '../router';
 import { useIsOperator } from '../session';
 import { Confirm, Facts } from '../ui/kit';
 import { nameOf, useMethods, type Method } from './methods';
@@ -73,7 +73,7 @@ export function RenewDialog({
   const pays = other !== undefined || (reply.pays_with !== null && !needsOther);
   // Nothing can be renewed before something can pay.
   const addPath = `/payment-methods?add=${encodeURIComponent(license)}`;
-  const payFirst = useHref(cardHelps(reply) ? addPath : '/wallet');
+  const payFirst = addressOf(cardHelps(reply) ? addPath : '/wallet');
   const cannotPay = !operator && !pays && reply.amount_usd !== null;
   const declined = expired || other ? undefined : lastDeclined(reply);
   const expires = reply.obstacle === 'card_expires' && !expired && !other;

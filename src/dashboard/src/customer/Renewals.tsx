@@ -1,8 +1,8 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { format } from '../format';
 import { download } from '../invoices';
+import { Link, useSearchParams } from '../router';
 import { useIsOperator } from '../session';
 import { t, word } from '../language';
 import { Badge, Button, Empty, Facts, ProblemBox, notify, Show, Skeleton, Switch, Table } from '../ui/kit';
@@ -152,7 +152,7 @@ export default function Renewals({ id, license, reload }: TabProps) {
                     [
                       t('renewals.starts'),
                       <>
-                        {!reply.next_renewal_at
+                        {!reply.next_renewal_at || (reply.amount_usd === null && !reply.charge_open)
                           ? reply.auto_renew
                             ? t('renewals.notScheduled')
                             : t('renewals.off')

@@ -1,9 +1,9 @@
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { useConfig } from '../config';
 import { format } from '../format';
 import type { License } from '../licenses';
+import { Link } from '../router';
 import { useIsOperator } from '../session';
 import { t, word } from '../language';
 import { Button, Empty, Field, ProblemBox, notify, Show } from '../ui/kit';
@@ -95,7 +95,7 @@ export default function Suspension({ id, license, reload }: TabProps) {
                       </Link>
                     </div>
                     <p className="small">
-                      {t('waiting.unknown')} <Link to={`/licenses/${id}/activity`}>{t('waiting.changeToken')}</Link>
+                      {t('waiting.unknown')} <Link to={`/licenses/${id}/activity#token`}>{t('waiting.changeToken')}</Link>
                     </p>
                   </>
                 )}

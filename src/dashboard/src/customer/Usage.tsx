@@ -1,9 +1,9 @@
 import { useMemo } from 'react';
-import { useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
+import { useSearchParams } from '../router';
 import { LazyChart } from '../ui/LazyChart';
 import { Empty, Facts, Segments, Show, Table } from '../ui/kit';
 import type { TabProps } from './License';
@@ -70,9 +70,9 @@ function Shown({ reply }: { reply: Reply }) {
   const times = useMemo(() => reply.buckets.map((bucket) => Date.parse(bucket.at) / 1000), [reply]);
   const series = useMemo(
     () => [
-      { name: t('health.received'), values: reply.buckets.map((bucket) => bucket.signals_received), color: 'main' as const },
-      { name: t('health.executed'), values: reply.buckets.map((bucket) => bucket.signals_executed), color: 'good' as const, dash: true },
-      { name: t('health.rejected'), values: reply.buckets.map((bucket) => bucket.signals_rejected), color: 'poor' as const },
+      { name: t('usage.received'), values: reply.buckets.map((bucket) => bucket.signals_received), color: 'main' as const },
+      { name: t('usage.executed'), values: reply.buckets.map((bucket) => bucket.signals_executed), color: 'good' as const, dash: true },
+      { name: t('usage.rejected'), values: reply.buckets.map((bucket) => bucket.signals_rejected), color: 'poor' as const },
     ],
     [reply],
   );
@@ -84,14 +84,14 @@ function Shown({ reply }: { reply: Reply }) {
         <h2>{title}</h2>
         <Facts
           rows={[
-            [t('health.received'), format.number(reply.totals.signals_received)],
-            [t('health.executed'), format.number(reply.totals.signals_executed)],
-            [t('health.rejected'), format.number(reply.totals.signals_rejected)],
+            [t('usage.received'), format.number(reply.totals.signals_received)],
+            [t('usage.executed'), format.number(reply.totals.signals_executed)],
+            [t('usage.rejected'), format.number(reply.totals.signals_rejected)],
             [
-              t('health.latency'),
-              reply.totals.avg_latency_ms === null ? t('none') : t('health.ms', { n: format.number(reply.totals.avg_latency_ms) }),
+              t('usage.latency'),
+              reply.totals.avg_latency_ms === null ? t('none') : t('usage.ms', { n: format.number(reply.totals.avg_latency_ms) }),
             ],
-            [t('health.devices'), format.number(reply.totals.devices)],
+            [t('license.tabs.devices'), format.number(reply.totals.devices)],
           ]}
         />
         {used.length === 0 ? (
@@ -109,10 +109,10 @@ function Shown({ reply }: { reply: Reply }) {
               rows={used}
               id={(row) => row.at}
               columns={[
-                { head: t('usage.time'), cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
-                { head: t('health.received'), number: true, cell: (row) => format.number(row.signals_received) },
-                { head: t('health.executed'), number: true, cell: (row) => format.number(row.signals_executed) },
-                { head: t('health.rejected'), number: true, cell: (row) => format.number(row.signals_rejected) },
+                { head: t('time'), cell: (row) => (reply.bucket === 'day' ? format.date : format.moment)(row.at) },
+                { head: t('usage.received'), number: true, cell: (row) => format.number(row.signals_received) },
+                { head: t('usage.executed'), number: true, cell: (row) => format.number(row.signals_executed) },
+                { head: t('usage.rejected'), number: true, cell: (row) => format.number(row.signals_rejected) },
               ]}
             />
           </details>
@@ -125,7 +125,7 @@ function Shown({ reply }: { reply: Reply }) {
               { head: t('usage.country'), cell: (row) => format.country(row.country_code) },
               { head: t('usage.network'), cell: (row) => row.network },
               { head: t('usage.sessions'), number: true, cell: (row) => format.number(row.sessions) },
-              { head: t('health.received'), number: true, cell: (row) => format.number(row.signals_received) },
+              { head: t('usage.received'), number: true, cell: (row) => format.number(row.signals_received) },
               { head: t('usage.lastUsed'), cell: (row) => format.moment(row.last_hour_at) },
             ]}
           />

@@ -1,8 +1,8 @@
-import { Link } from 'react-router';
 import { usePages } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
 import { t, word } from '../language';
+import { Link } from '../router';
 import { Button, Empty, Facts, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
 
 export type Entry = {

@@ -1,13 +1,21 @@
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction } from '../api';
 import { format } from '../format';
 import { language, t, word } from '../language';
+import { Link } from '../router';
 import { useSession } from '../session';
-import { Button, Facts, ProblemBox } from '../ui/kit';
+import { Button, Facts, ProblemBox, Table } from '../ui/kit';
 import { Done, MailPage } from './MailPage';
 import { say, type Summary } from './summary';
 
+type Device = {
+  ea_instance_id: string | null;
+  mt5_account_number: number | null;
+  city: string | null;
+  country: string | null;
+  first_at: string;
+  last_at: string;
+};
 type Question = {
   subscription_id: string | null;
   master: string | null;
@@ -15,6 +23,8 @@ type Question = {
   activity_type: string;
   description: string | null;
   summary: Summary | null;
+  /** Undefined from an earlier backend. */
+  devices?: Device[];
   can_answer: boolean;
 };
 
@@ -46,6 +56,7 @@ export default function WasThisYou() {
                 [t('activityPage.column.what'), seen(question)],
               ]}
             />
+            {question.devices && question.devices.length > 0 && <Devices of={question.devices} />}
             {action.problem && <ProblemBox problem={action.problem} />}
             <div className="actions">
               <Button
@@ -64,6 +75,39 @@ export default function WasThisYou() {
         )
       }
     </MailPage>
+  );
+}
+
+/** The devices that the question is about, those that were used last first. */
+function Devices({ of }: { of: Device[] }) {
+  return (
+    <>
+      <h2>{t('activityPage.used')}</h2>
+      <Table
+        fits
+        label={t('activityPage.used')}
+        rows={[...of].sort((a, b) => Date.parse(b.last_at) - Date.parse(a.last_at))}
+        id={(row) => `${row.ea_instance_id} ${row.mt5_account_number}`}
+        columns={[
+          {
+            head: t('devices.device'),
+            cell: (row) => (
+              <>
+                {row.ea_instance_id ?? t('activityPage.unnamed')}
+                {row.mt5_account_number !== null && (
+                  <div className="small">{t('activityPage.account', { account: String(row.mt5_account_number) })}</div>
+                )}
+              </>
+            ),
+          },
+          { head: t('devices.location'), cell: (row) => format.location(row.city, row.country) },
+          {
+            head: t('time'),
+            cell: (row) => t('activityPage.fromTo', { from: format.moment(row.first_at), to: format.moment(row.last_at) }),
+          },
+        ]}
+      />
+    </>
   );
 }
 

@@ -1,5 +1,4 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { Link, useParams } from 'react-router';
 import { useLoad } from '../api';
 import {
   actionOf,
@@ -17,12 +16,15 @@ import type { DeviceList } from '../devices';
 import { format } from '../format';
 import { word } from '../language';
 import type { License } from '../licenses';
+import { Link, useParams } from '../router';
 import { Back, Badge, Button, Empty, Facts, keepFocus, LicenseStatus, Mail, PageTitle, Show, Skeleton, Table } from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
-import { texts, words } from './pageTexts';
+import { alertTexts } from './alertTexts';
+import { texts } from './pageTexts';
 import { ReviewAlerts } from './ReviewAlerts';
 import { ReviewLicense } from './ReviewLicense';
 import { ShortcutHelp, useShortcuts } from './shortcuts';
+import { words } from './texts';
 import { Timeline } from './Timeline';
 
 const keys: [string, string][] = [...words.alerts.reviewKeys, [words.review.key, words.review.help], ...words.shortcuts.everywhere];
@@ -42,7 +44,7 @@ export default function AlertPage() {
   const detail = useLoad<Detail>(`/api/v1/licenses/alerts/${encodeURIComponent(useParams().alertId!)}`, 60);
   return (
     <>
-      <Back to="/alerts">{texts.alert.back}</Back>
+      <Back to="/alerts">{alertTexts.back}</Back>
       <Show of={detail} rows={8}>
         {(reply) => <Shown {...reply} reload={detail.reload} />}
       </Show>
@@ -72,7 +74,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
       </PageTitle>
       {alert.appeal && (
         <div className="notice fair">
-          <h2>{texts.alert.appeal}</h2>
+          <h2>{alertTexts.appeal}</h2>
           <p>{alert.appeal}</p>
           <p className="small">{format.moment(alert.appealed_at)}</p>
         </div>
@@ -80,11 +82,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
       {alert.customer_confirmed_at && (
         <p className="notice fair">
           {texts.alerts.confirmed}, {format.moment(alert.customer_confirmed_at)}.{' '}
-          {alert.confirmed_from_known
-            ? texts.alert.fromKnown
-            : alert.customer_denied_at
-              ? texts.alert.afterDenial
-              : texts.alert.fromUnknown}
+          {alert.confirmed_from_known ? alertTexts.fromKnown : alert.customer_denied_at ? alertTexts.afterDenial : alertTexts.fromUnknown}
         </p>
       )}
       {alert.customer_denied_at && (
@@ -117,19 +115,14 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
             [texts.health.status, license.data ? <LicenseStatus license={license.data} /> : texts.none],
             ...(evidence?.measured !== undefined && evidence.limit !== undefined
               ? [
-                  [texts.alert.evidence, texts.alert.measured(format.number(evidence.measured), format.number(evidence.limit))] as [
+                  [alertTexts.evidence, alertTexts.measured(format.number(evidence.measured), format.number(evidence.limit))] as [
                     string,
                     string,
                   ],
                 ]
               : []),
             ...(evidence?.people
-              ? [
-                  [texts.alert.atOnce, texts.alert.people(evidence.people, format.number(evidence.minutes_at_once ?? 0))] as [
-                    string,
-                    string,
-                  ],
-                ]
+              ? [[alertTexts.atOnce, alertTexts.people(evidence.people, format.number(evidence.minutes_at_once ?? 0))] as [string, string]]
               : []),
             ...refused(evidence).map(([head, device]): [string, string] => [
               head,
@@ -143,16 +136,16 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
                 .filter((part) => part !== undefined && part !== texts.none)
                 .join(' · '),
             ]),
-            ...(evidence?.opened ? [[texts.alert.opened, format.number(evidence.opened)] as [string, string]] : []),
+            ...(evidence?.opened ? [[alertTexts.opened, format.number(evidence.opened)] as [string, string]] : []),
             ...(evidence?.close_only_since
-              ? [[texts.alert.closeOnlySince, format.moment(evidence.close_only_since)] as [string, string]]
+              ? [[alertTexts.closeOnlySince, format.moment(evidence.close_only_since)] as [string, string]]
               : []),
-            ...(evidence?.refusals ? [[texts.alert.refusals, format.number(evidence.refusals)] as [string, string]] : []),
+            ...(evidence?.refusals ? [[alertTexts.refusals, format.number(evidence.refusals)] as [string, string]] : []),
             ...(alert.customer_answer
               ? [[texts.alerts.answer, texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer] as [string, string]]
               : []),
-            ...(alert.asked_at ? [[texts.alert.asked, format.moment(alert.asked_at)] as [string, string]] : []),
-            ...(alert.resolution_notes ? [[texts.alert.notes, alert.resolution_notes] as [string, string]] : []),
+            ...(alert.asked_at ? [[alertTexts.asked, format.moment(alert.asked_at)] as [string, string]] : []),
+            ...(alert.resolution_notes ? [[alertTexts.notes, alert.resolution_notes] as [string, string]] : []),
           ]}
         />
         <div className="actions">
@@ -177,7 +170,7 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
         />
       )}
       {devices.length > 0 ? (
-        <Devices title={texts.alert.timeline} text={texts.alert.timelineText} devices={devices} sessions={sessions} />
+        <Devices title={alertTexts.timeline} text={alertTexts.timelineText} devices={devices} sessions={sessions} />
       ) : (
         alert.subscription_id && (
           <OwnDevices
@@ -190,16 +183,16 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
       )}
       {evidence && (
         <details>
-          <summary>{texts.alert.raw}</summary>
+          <summary>{alertTexts.raw}</summary>
           <pre tabIndex={0}>{JSON.stringify(evidence, null, 2)}</pre>
         </details>
       )}
-      <h2>{texts.alert.others}</h2>
+      <h2>{alertTexts.others}</h2>
       {others.length === 0 ? (
-        <Empty>{texts.alert.noOthers}</Empty>
+        <Empty>{alertTexts.noOthers}</Empty>
       ) : (
         <Table
-          label={texts.alert.others}
+          label={alertTexts.others}
           rows={others}
           id={(row) => row.alert_id}
           columns={[
@@ -220,8 +213,8 @@ function Shown({ alert, others, sessions, sessions_from, sessions_to, has_more_s
 
 /** The devices that a check refused: the alert's own, and the last one of others that are counted in it. */
 const refused = (evidence: Evidence | null): [string, RefusedDevice][] => [
-  ...[refusedDevice(evidence)].flatMap((device): [string, RefusedDevice][] => (device ? [[texts.alert.refusedDevice, device]] : [])),
-  ...(evidence?.last_refused_device ? [[texts.alert.lastRefused, evidence.last_refused_device] as [string, RefusedDevice]] : []),
+  ...[refusedDevice(evidence)].flatMap((device): [string, RefusedDevice][] => (device ? [[alertTexts.refusedDevice, device]] : [])),
+  ...(evidence?.last_refused_device ? [[alertTexts.lastRefused, evidence.last_refused_device] as [string, RefusedDevice]] : []),
 ];
 
 /** Alerts of device admission and of other systems have no times. For them, the page shows the license's devices and the refused one. */
@@ -261,8 +254,8 @@ function OwnDevices({ id, sessions, refused, refusedAt }: { id: string; sessions
         return (
           all.length > 0 && (
             <Devices
-              title={texts.alert.ownTimeline}
-              text={refused && !isOwn ? texts.alert.ownTimelineRefused : texts.alert.ownTimelineText}
+              title={alertTexts.ownTimeline}
+              text={refused && !isOwn ? alertTexts.ownTimelineRefused : alertTexts.ownTimelineText}
               devices={all}
               sessions={sessions}
             />
@@ -302,30 +295,30 @@ function Devices({ title, text, devices, sessions }: { title: string; text: stri
         id={({ n }) => String(n)}
         columns={[
           {
-            head: texts.alert.device,
+            head: alertTexts.device,
             wide: true,
             cell: ({ device }) => (
               <>
-                {deviceName(device.ea_instance_id, device.account)} {device.isRefused && <Badge of="HIGH">{texts.alert.refused}</Badge>}
+                {deviceName(device.ea_instance_id, device.account)} {device.isRefused && <Badge of="HIGH">{alertTexts.refused}</Badge>}
               </>
             ),
           },
-          { head: texts.alert.location, wide: true, cell: ({ device }) => format.location(device.city, device.country) },
+          { head: alertTexts.location, wide: true, cell: ({ device }) => format.location(device.city, device.country) },
           { head: texts.usage.network, cell: ({ device }) => device.network ?? texts.none },
-          { head: texts.alert.from, cell: ({ device }) => (device.isRefused ? texts.none : format.moment(device.first_at)) },
-          { head: texts.alert.to, cell: ({ device }) => (device.isRefused ? texts.none : format.moment(device.last_at)) },
+          { head: alertTexts.from, cell: ({ device }) => (device.isRefused ? texts.none : format.moment(device.first_at)) },
+          { head: alertTexts.to, cell: ({ device }) => (device.isRefused ? texts.none : format.moment(device.last_at)) },
           ...(devices.some((device) => device.minutes !== undefined)
-            ? [{ head: texts.alert.minutes, number: true, cell: ({ device }: { device: ShownDevice }) => format.number(device.minutes) }]
+            ? [{ head: alertTexts.minutes, number: true, cell: ({ device }: { device: ShownDevice }) => format.number(device.minutes) }]
             : []),
         ]}
       />
       {(points.length > 0 || countries.length > 0) && (
         <>
-          <h2>{texts.alert.map}</h2>
+          <h2>{alertTexts.map}</h2>
           <Suspense fallback={<div className="map" />}>
             <WorldMap points={points} countries={[...new Set(countries)]} />
           </Suspense>
-          <p className="small">{texts.alert.mapText}</p>
+          <p className="small">{alertTexts.mapText}</p>
         </>
       )}
     </>

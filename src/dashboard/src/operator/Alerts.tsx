@@ -1,10 +1,10 @@
-import { lazy, Suspense, useEffect, useRef, useState, type KeyboardEvent as KeyPress, type MouseEvent as Click } from 'react';
-import { Link, useNavigate, useSearchParams } from 'react-router';
+import { lazy, memo, Suspense, useEffect, useRef, useState, type KeyboardEvent as KeyPress, type MouseEvent as Click } from 'react';
 import { usePages } from '../api';
 import { actionOf, outcomesOf, sentenceOf, type AlertRow, type Review } from '../alerts';
 import { Csv } from '../files';
 import { format } from '../format';
 import { word } from '../language';
+import { Link, useNavigate, useSearchParams } from '../router';
 import { texts } from '../texts';
 import { Badge, Button, Choice, Empty, keepFocus, Mail, PageTitle, ProblemBox, Skeleton } from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
@@ -82,19 +82,30 @@ export default function Alerts() {
     const id = rows[focused()]?.alert_id;
     if (id) toggle(id);
   };
-  /** A click beside the links and checkboxes of a row. While rows are selected, it selects. */
-  const clickRow = (id: string) => (event: Click) => {
-    if ((event.target as Element).closest('a, label') || getSelection()?.isCollapsed === false) return;
-    if (chosen.length > 0) toggle(id, event.shiftKey);
-    else void go(`/alerts/${id}`);
+  const actions: RowActions = {
+    toggle,
+    // A click beside the links and checkboxes of a row. While rows are selected, it selects.
+    click(id, event) {
+      if ((event.target as Element).closest('a, label') || getSelection()?.isCollapsed === false) return;
+      if (chosen.length > 0) toggle(id, event.shiftKey);
+      else go(`/alerts/${id}`);
+    },
+    press(id, event) {
+      if (event.target !== event.currentTarget) return;
+      if (event.key === 'Enter') go(`/alerts/${id}`);
+      else if (event.key === ' ') toggle(id, event.shiftKey);
+      else return;
+      event.preventDefault();
+    },
   };
-  const pressRow = (id: string) => (event: KeyPress) => {
-    if (event.target !== event.currentTarget) return;
-    if (event.key === 'Enter') void go(`/alerts/${id}`);
-    else if (event.key === ' ') toggle(id, event.shiftKey);
-    else return;
-    event.preventDefault();
-  };
+  // The same functions at each render, so that a key renders only the rows that it changes.
+  const latestActions = useRef(actions);
+  latestActions.current = actions;
+  const [rowActions] = useState<RowActions>(() => ({
+    toggle: (id, isRange) => latestActions.current.toggle(id, isRange),
+    click: (id, event) => latestActions.current.click(id, event),
+    press: (id, event) => latestActions.current.press(id, event),
+  }));
   const pressInTable = (event: KeyPress) => {
     if (event.key === 'ArrowDown') move(1)();
     else if (event.key === 'ArrowUp') move(-1)();
@@ -237,61 +248,7 @@ export default function Alerts() {
             </thead>
             <tbody role="rowgroup">
               {rows.map((alert) => (
-                <tr
-                  key={alert.alert_id}
-                  role="row"
-                  tabIndex={-1}
-                  className={selected.has(alert.alert_id) ? 'selected' : undefined}
-                  onClick={clickRow(alert.alert_id)}
-                  onKeyDown={pressRow(alert.alert_id)}
-                >
-                  <td role="cell">
-                    <label className="tick">
-                      <input
-                        type="checkbox"
-                        aria-label={words.alerts.select(nameOf(alert))}
-                        checked={selected.has(alert.alert_id)}
-                        onChange={(event) => toggle(alert.alert_id, (event.nativeEvent as unknown as MouseEvent).shiftKey)}
-                      />
-                    </label>
-                  </td>
-                  <td role="cell">
-                    <strong>
-                      <Link to={`/alerts/${alert.alert_id}`}>{nameOf(alert)}</Link>
-                    </strong>{' '}
-                    {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
-                    {alert.owner_email && (
-                      <div>
-                        <Mail of={alert.owner_email} />
-                      </div>
-                    )}
-                    <div className="description small">{sentenceOf(alert)}</div>
-                    {alert.appeal && <div className="description small">“{alert.appeal}”</div>}
-                    {alert.customer_answer && (
-                      <div className="small">
-                        {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}
-                      </div>
-                    )}
-                  </td>
-                  <td role="cell">
-                    <Badge of={alert.severity} />
-                  </td>
-                  <td role="cell">
-                    <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
-                  </td>
-                  <td role="cell">
-                    <AlertStatus of={alert} />
-                  </td>
-                  <td role="cell" className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
-                    {actionOf(alert)}
-                    {outcomesOf(alert).map((outcome) => (
-                      <div className="small" key={outcome}>
-                        {outcome}
-                      </div>
-                    ))}
-                    {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
-                  </td>
-                </tr>
+                <Row key={alert.alert_id} alert={alert} isSelected={selected.has(alert.alert_id)} actions={rowActions} />
               ))}
             </tbody>
           </table>
@@ -325,6 +282,69 @@ export default function Alerts() {
     </>
   );
 }
+
+type RowActions = {
+  toggle: (id: string, isRange?: boolean) => void;
+  click: (id: string, event: Click) => void;
+  press: (id: string, event: KeyPress) => void;
+};
+
+const Row = memo(({ alert, isSelected, actions }: { alert: AlertRow; isSelected: boolean; actions: RowActions }) => (
+  <tr
+    role="row"
+    tabIndex={-1}
+    className={isSelected ? 'selected' : undefined}
+    onClick={(event) => actions.click(alert.alert_id, event)}
+    onKeyDown={(event) => actions.press(alert.alert_id, event)}
+  >
+    <td role="cell">
+      <label className="tick">
+        <input
+          type="checkbox"
+          aria-label={words.alerts.select(nameOf(alert))}
+          checked={isSelected}
+          onChange={(event) => actions.toggle(alert.alert_id, (event.nativeEvent as unknown as MouseEvent).shiftKey)}
+        />
+      </label>
+    </td>
+    <td role="cell">
+      <strong>
+        <Link to={`/alerts/${alert.alert_id}`}>{nameOf(alert)}</Link>
+      </strong>{' '}
+      {alert.appealed_at && <Badge of="HIGH">{texts.alerts.appeal}</Badge>}
+      {alert.owner_email && (
+        <div>
+          <Mail of={alert.owner_email} />
+        </div>
+      )}
+      <div className="description small">{sentenceOf(alert)}</div>
+      {alert.appeal && <div className="description small">“{alert.appeal}”</div>}
+      {alert.customer_answer && (
+        <div className="small">
+          {texts.alerts.answer}: {texts.alerts.answers[alert.customer_answer] ?? alert.customer_answer}
+        </div>
+      )}
+    </td>
+    <td role="cell">
+      <Badge of={alert.severity} />
+    </td>
+    <td role="cell">
+      <span title={format.moment(alert.detected_at)}>{format.ago(alert.detected_at)}</span>
+    </td>
+    <td role="cell">
+      <AlertStatus of={alert} />
+    </td>
+    <td role="cell" className={alert.measure === 'NONE' && !alert.is_suspended ? 'nothing' : undefined}>
+      {actionOf(alert)}
+      {outcomesOf(alert).map((outcome) => (
+        <div className="small" key={outcome}>
+          {outcome}
+        </div>
+      ))}
+      {alert.is_suspended && <div className="small">{texts.alerts.suspended}</div>}
+    </td>
+  </tr>
+));
 
 const nameOf = (alert: AlertRow) => word('activity', alert.activity_type) ?? alert.activity_type;
 

@@ -1,10 +1,11 @@
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
 import { readLicenses, type License } from '../licenses';
+import { Link, useSearchParams } from '../router';
 import { Button, Choice, Field, LicenseStatus, Mail, PageTitle, Table } from '../ui/kit';
+import { licenseTexts } from './licenseTexts';
 import { Paged } from './Paged';
 import { texts } from './pageTexts';
 
@@ -23,21 +24,21 @@ export default function AllLicenses() {
     });
   return (
     <>
-      <PageTitle title={texts.all.title}>
+      <PageTitle title={licenseTexts.title}>
         <Csv path={path} name="licenses" />
       </PageTitle>
       <form
         role="search"
-        aria-label={texts.all.title}
+        aria-label={licenseTexts.title}
         className="filters"
         onSubmit={(event) => {
           event.preventDefault();
           set('search', typed.trim());
         }}
       >
-        <Field label={texts.all.searchHelp} value={typed} onChange={setTyped} max={100} />
+        <Field label={licenseTexts.searchHelp} value={typed} onChange={setTyped} max={100} />
         <Choice
-          label={texts.all.status}
+          label={licenseTexts.status}
           value={status}
           onChange={(value) => set('status', value)}
           options={[
@@ -46,29 +47,29 @@ export default function AllLicenses() {
           ]}
         />
         <Button type="submit" look="main">
-          {texts.all.search}
+          {licenseTexts.search}
         </Button>
       </form>
-      <Paged list={list} rows={8} empty={texts.all.none}>
+      <Paged list={list} rows={8} empty={licenseTexts.none}>
         {(rows) => (
           <Table
-            label={texts.all.table}
+            label={licenseTexts.table}
             rows={rows}
             id={(row) => row.subscription_id}
             columns={[
               {
-                head: texts.all.customer,
+                head: licenseTexts.customer,
                 cell: (row) => (
                   <Link to={`/customers/${row.owner_id}`}>
                     <Mail of={row.owner_email} />
                   </Link>
                 ),
               },
-              { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
-              { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
-              { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+              { head: licenseTexts.status, cell: (row) => <LicenseStatus license={row} /> },
+              { head: licenseTexts.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
+              { head: licenseTexts.expires, cell: (row) => format.day(row.expires_at) },
               {
-                head: texts.all.health,
+                head: licenseTexts.health,
                 number: true,
                 cell: (row) => (
                   <span className={`score ${row.health_grade.toLowerCase()}`}>
@@ -77,11 +78,11 @@ export default function AllLicenses() {
                 ),
               },
               {
-                head: texts.all.alerts,
+                head: licenseTexts.alerts,
                 number: true,
                 cell: (row) => (row.open_alerts ? <Link to={`/alerts?subscription_id=${row.subscription_id}`}>{row.open_alerts}</Link> : 0),
               },
-              { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
+              { head: licenseTexts.lastUsed, cell: (row) => format.ago(row.last_used_at) },
             ]}
           />
         )}

@@ -1,11 +1,12 @@
-import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
+import { Link, useSearchParams } from '../router';
 import { Back, Badge, Mail, PageTitle, Table } from '../ui/kit';
 import { Paged } from './Paged';
-import { texts, words as all } from './pageTexts';
+import { texts } from './pageTexts';
+import { paymentTexts } from './paymentTexts';
 
 export type PaidRenewal = {
   history_id: string;
@@ -22,7 +23,7 @@ export type PaidRenewal = {
   is_disputed: boolean;
 };
 
-const words = all.payments;
+const words = paymentTexts;
 const read = (reply: { payments: PaidRenewal[]; next: string | null }) => ({
   rows: reply.payments,
   next: reply.next && `after=${reply.next}`,

@@ -1,16 +1,16 @@
 import { useState } from 'react';
-import { useSearchParams } from 'react-router';
 import { call, Problem, useAction, usePages } from '../api';
 import { Csv } from '../files';
+import { useSearchParams } from '../router';
 import { Button, Choice, Field, PageTitle, ProblemBox } from '../ui/kit';
 import { AuditTable, type AuditEntry } from './AuditTable';
+import { auditTexts } from './auditTexts';
 import { Paged } from './Paged';
-import { words as all } from './pageTexts';
 import { actions as names } from './records';
 
 type Reply = { entries: AuditEntry[]; actions: string[]; next: string | null };
 
-const words = all.audit;
+const words = auditTexts;
 const read = (reply: Reply) => ({ rows: reply.entries, next: reply.next && `after=${reply.next}` });
 const filters = ['kind', 'actor', 'action', 'subscription_id', 'from', 'to'] as const;
 const isId = (text: string) => /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(text);

@@ -1,11 +1,13 @@
-import { Link } from 'react-router';
 import { format } from '../format';
 import { word } from '../language';
+import { Link } from '../router';
+import { texts } from '../texts';
 import { Mail, Table } from '../ui/kit';
-import { texts, words as all } from './pageTexts';
+import { auditTexts } from './auditTexts';
 import { actions } from './records';
+import { words as shared } from './texts';
 
-const words = all.audit;
+const words = auditTexts;
 
 export type AuditEntry = {
   audit_id: number;
@@ -130,5 +132,5 @@ function Value({ of }: { of: unknown }) {
   if (typeof of === 'number') return format.number(of);
   if (typeof of !== 'string') return <code>{JSON.stringify(of)}</code>;
   if (/^\d{4}-\d{2}-\d{2}T/.test(of)) return format.moment(of);
-  return words.values[of] ?? all.renewals.statuses[of] ?? word('status', of) ?? <code>{of}</code>;
+  return words.values[of] ?? shared.search.statuses[of] ?? word('status', of) ?? <code>{of}</code>;
 }

@@ -1,6 +1,6 @@
-import { useState } from 'react';
-import { Link, useParams } from 'react-router';
+import { useState, type ReactNode } from 'react';
 import { call, useAction, useLoad, usePages } from '../api';
+import { nameOf, type Method, type Methods } from '../customer/methods';
 import { type Entry as WalletEntry, described } from '../customer/Wallet';
 import { actionOf, sentenceOf, type AlertRow } from '../alerts';
 import { Heading, saveFile } from '../files';
@@ -8,12 +8,35 @@ import { format } from '../format';
 import { InvoiceFiles, type Invoice, type InvoiceList } from '../invoices';
 import { t, word } from '../language';
 import { readLicenses, type License } from '../licenses';
-import { Back, Badge, Button, Confirm, Empty, Facts, Field, LicenseStatus, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
+import { Link, useParams } from '../router';
+import {
+  Back,
+  Badge,
+  Button,
+  Confirm,
+  Empty,
+  Facts,
+  Field,
+  isErased,
+  LicenseStatus,
+  notify,
+  PageTitle,
+  ProblemBox,
+  Show,
+  Table,
+} from '../ui/kit';
 import { AlertStatus } from './AlertStatus';
+import { alertTexts } from './alertTexts';
 import { AuditTable, type AuditEntry } from './AuditTable';
-import { Paged } from './Paged';
+import { auditTexts } from './auditTexts';
+import { customerTexts } from './customerTexts';
+import { licenseTexts } from './licenseTexts';
+import { Paged, type Pages } from './Paged';
 import { PaymentTable, type PaidRenewal } from './AllPayments';
-import { texts, words as all } from './pageTexts';
+import { texts } from './pageTexts';
+import { refundTexts } from './refundTexts';
+import { renewalStatusTexts } from './renewalStatusTexts';
+import { words as all } from './texts';
 
 type Customer = {
   user_id: string;
@@ -59,9 +82,12 @@ type Renewal = {
   next_action_at: string | null;
 };
 
-const words = all.customer;
+const words = customerTexts;
 const page = <T,>(rows: T[], next: string | null) => ({ rows, next: next && `after=${next}` });
-const isErased = (customer: Customer) => customer.email.endsWith('@erased.invalid');
+
+/** Whether a list is known to have no rows. */
+const isEmpty = (list: { first?: unknown; rows: unknown[]; problem?: unknown }) =>
+  list.first !== undefined && list.rows.length === 0 && !list.problem;
 
 export default function CustomerPage() {
   const id = useParams().userId!;
@@ -87,6 +113,7 @@ type ShownProps = Detail & { path: string; reload: () => void; erased: () => voi
 
 function Shown({ customer, notes, path, reload, erased }: ShownProps) {
   const id = customer.user_id;
+  const name = isErased(customer.email) ? t('erased') : customer.email;
   const of = {
     licenses: `/api/v1/licenses?user_id=${id}`,
     devices: `${path}/devices`,
@@ -120,13 +147,26 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
   const audit = usePages<AuditEntry>(`${of.audit}&limit=50`, (reply: { entries: AuditEntry[]; next: string | null }) =>
     page(reply.entries, reply.next),
   );
+  const methods = useLoad<Methods>(`/api/v1/payment-methods?user_id=${id}`);
+  const nothing = [
+    isEmpty(alerts) && words.none.alerts,
+    isEmpty(licenses) && words.none.licenses,
+    isEmpty(devices) && words.none.devices,
+    isEmpty(renewals) && words.none.renewals,
+    methods.data?.payment_methods.length === 0 && words.none.paymentMethods,
+    isEmpty(payments) && words.none.payments,
+    isEmpty(invoices) && (invoices.first as InvoiceList).is_on && words.none.invoices,
+    isEmpty(wallet) && words.none.walletEntries,
+    mails.data?.mails.length === 0 && words.none.mails,
+    isEmpty(audit) && words.none.changes,
+  ].filter((name) => name !== false);
   return (
     <>
-      <PageTitle title={customer.email}>
+      <PageTitle title={name}>
         {customer.role !== 'subscriber' && <Badge of={customer.role}>{words.role[customer.role] ?? customer.role}</Badge>}
-        {!customer.is_active && <Badge of="SUSPENDED">{isErased(customer) ? words.erased : words.closed}</Badge>}
+        {!customer.is_active && !isErased(customer.email) && <Badge of="SUSPENDED">{words.closed}</Badge>}
       </PageTitle>
-      <section className="card" aria-label={customer.email}>
+      <section className="card" aria-label={name}>
         <Facts
           rows={[
             [words.since, format.day(customer.created_at)],
@@ -136,42 +176,14 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
             [words.id, <code className="id">{id}</code>],
           ]}
         />
-        {!isErased(customer) && customer.role !== 'operator' && customer.role !== 'service' && (
+        {!isErased(customer.email) && customer.role !== 'operator' && customer.role !== 'service' && (
           <div className="actions">
             <Export path={path} id={id} done={audit.reload} />
             <Erase customer={customer} path={path} done={erased} />
           </div>
         )}
       </section>
-      <Heading title={words.licenses} csv={licenses.rows.length > 0 && of.licenses} name="licenses" />
-      <Paged list={licenses} empty={words.noLicenses}>
-        {(rows) => (
-          <Table
-            label={words.licenses}
-            rows={rows}
-            id={(row) => row.subscription_id}
-            columns={[
-              { head: texts.all.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
-              { head: texts.all.status, cell: (row) => <LicenseStatus license={row} /> },
-              { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
-              {
-                head: texts.all.health,
-                number: true,
-                cell: (row) => (
-                  <span className={`score ${row.health_grade.toLowerCase()}`}>
-                    {row.health_score} {texts.health.grade[row.health_grade]}
-                  </span>
-                ),
-              },
-              { head: texts.renewals.auto, cell: (row) => (row.auto_renew ? texts.refunds.on : texts.refunds.off) },
-              { head: texts.all.alerts, number: true, cell: (row) => row.open_alerts },
-              { head: texts.all.lastUsed, cell: (row) => format.ago(row.last_used_at) },
-            ]}
-          />
-        )}
-      </Paged>
-      <Heading title={words.alerts} csv={alerts.rows.length > 0 && of.alerts} name="alerts" />
-      <Paged list={alerts} empty={words.noAlerts}>
+      <Part title={words.alerts} list={alerts} csv={of.alerts} name="alerts">
         {(rows) => (
           <Table
             label={words.alerts}
@@ -195,19 +207,44 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
             ]}
           />
         )}
-      </Paged>
-      <Heading title={words.devices} csv={devices.rows.length > 0 && of.devices} name="devices" />
-      <Paged list={devices} empty={words.noDevices}>
+      </Part>
+      <Part title={words.licenses} list={licenses} csv={of.licenses} name="licenses">
+        {(rows) => (
+          <Table
+            label={words.licenses}
+            rows={rows}
+            id={(row) => row.subscription_id}
+            columns={[
+              { head: licenseTexts.master, cell: (row) => <Link to={`/licenses/${row.subscription_id}`}>{row.master}</Link> },
+              { head: licenseTexts.status, cell: (row) => <LicenseStatus license={row} /> },
+              { head: licenseTexts.expires, cell: (row) => format.day(row.expires_at) },
+              {
+                head: licenseTexts.health,
+                number: true,
+                cell: (row) => (
+                  <span className={`score ${row.health_grade.toLowerCase()}`}>
+                    {row.health_score} {texts.health.grade[row.health_grade]}
+                  </span>
+                ),
+              },
+              { head: texts.renewals.auto, cell: (row) => (row.auto_renew ? refundTexts.on : refundTexts.off) },
+              { head: licenseTexts.alerts, number: true, cell: (row) => row.open_alerts },
+              { head: licenseTexts.lastUsed, cell: (row) => format.ago(row.last_used_at) },
+            ]}
+          />
+        )}
+      </Part>
+      <Part title={words.devices} list={devices} csv={of.devices} name="devices">
         {(rows) => (
           <Table
             label={words.devices}
             rows={rows}
             id={(row) => `${row.subscription_id} ${row.ea_instance_id} ${row.mt5_account_number}`}
             columns={[
-              { head: texts.alert.device, cell: (row) => row.name ?? row.ea_instance_id },
+              { head: alertTexts.device, cell: (row) => row.name ?? row.ea_instance_id },
               { head: words.account, cell: (row) => row.mt5_account_number },
               { head: texts.usage.network, cell: (row) => row.network ?? texts.none },
-              { head: texts.alert.location, cell: (row) => format.location(row.city, row.country_code) },
+              { head: alertTexts.location, cell: (row) => format.location(row.city, row.country_code) },
               { head: words.lastSeen, cell: (row) => format.ago(row.last_seen) },
               {
                 head: texts.alerts.license,
@@ -216,10 +253,8 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
             ]}
           />
         )}
-      </Paged>
-      <Notes notes={notes} path={path} reload={reload} />
-      <Heading title={words.renewals} csv={renewals.rows.length > 0 && of.renewals} name="renewals" />
-      <Paged list={renewals} rows={1} empty={words.noRenewals}>
+      </Part>
+      <Part title={words.renewals} list={renewals} csv={of.renewals} name="renewals" rows={1}>
         {(rows) => (
           <Table
             label={words.renewals}
@@ -230,36 +265,104 @@ function Shown({ customer, notes, path, reload, erased }: ShownProps) {
                 head: texts.alerts.license,
                 cell: (row) => <Link to={`/licenses/${row.subscription_id}/renewals`}>{row.master}</Link>,
               },
-              { head: all.renewals.expires, cell: (row) => format.day(row.period_start) },
-              { head: all.renewals.status, cell: (row) => all.renewals.statuses[row.status] ?? row.status },
+              { head: renewalStatusTexts.expires, cell: (row) => format.day(row.period_start) },
+              { head: renewalStatusTexts.status, cell: (row) => renewalStatusTexts.statuses[row.status] ?? row.status },
               { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
-              { head: all.renewals.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
-              { head: all.renewals.next, cell: (row) => format.moment(row.next_action_at) },
+              { head: renewalStatusTexts.reason, cell: (row) => row.reason && format.reasonAlone(row.reason) },
+              { head: renewalStatusTexts.next, cell: (row) => format.moment(row.next_action_at) },
             ]}
           />
         )}
-      </Paged>
-      <Heading title={words.payments} csv={payments.rows.length > 0 && of.payments} name="payments" />
-      <Paged list={payments} empty={words.noPayments}>
+      </Part>
+      {methods.data?.payment_methods.length !== 0 && (
+        <>
+          <h2>{words.paymentMethods}</h2>
+          <Show of={methods} rows={1}>
+            {(reply) => <PaymentMethods methods={reply.payment_methods} />}
+          </Show>
+        </>
+      )}
+      <Part title={words.payments} list={payments} csv={of.payments} name="payments">
         {(rows) => <PaymentTable label={words.payments} payments={rows} />}
-      </Paged>
-      <Heading title={words.invoices} csv={invoices.rows.length > 0 && of.invoices} name="invoices" />
-      <Paged list={invoices} empty={(invoices.first as InvoiceList | undefined)?.is_on ? words.noInvoices : words.invoicesOff}>
+      </Part>
+      <Part title={words.invoices} list={invoices} csv={of.invoices} name="invoices">
         {(rows) => <Invoices invoices={rows} />}
-      </Paged>
-      <Heading title={words.walletEntries} csv={wallet.rows.length > 0 && of.wallet} name="wallet" />
-      <Paged list={wallet} empty={words.noWalletEntries}>
+      </Part>
+      <Part title={words.walletEntries} list={wallet} csv={of.wallet} name="wallet">
         {(rows) => <WalletEntries entries={rows} />}
-      </Paged>
-      <Heading title={words.mails} csv={(mails.data?.mails.length ?? 0) > 0 && of.mails} name="mails" />
-      <Show of={mails} rows={2}>
-        {(reply) => (reply.mails.length === 0 ? <Empty>{words.noMails}</Empty> : <Mails mails={reply.mails} />)}
-      </Show>
-      <Heading title={words.changes} csv={audit.rows.length > 0 && of.audit} name="audit" />
-      <Paged list={audit} empty={words.noChanges}>
+      </Part>
+      {mails.data?.mails.length !== 0 && (
+        <>
+          <Heading title={words.mails} csv={of.mails} name="mails" />
+          <Show of={mails} rows={2}>
+            {(reply) => <Mails mails={reply.mails} />}
+          </Show>
+        </>
+      )}
+      <Part title={words.changes} list={audit} csv={of.audit} name="audit">
         {(rows) => <AuditTable label={words.changes} entries={rows} ofOne />}
+      </Part>
+      {nothing.length > 0 && <Empty>{words.nothing(nothing)}</Empty>}
+      <Notes notes={notes} path={path} reload={reload} />
+    </>
+  );
+}
+
+/** A list with its heading. An empty one is named in the sentence at the end of the page only. */
+function Part<T>({
+  title,
+  list,
+  csv,
+  name,
+  rows,
+  children,
+}: {
+  title: string;
+  list: Pages<T>;
+  csv: string;
+  name: string;
+  rows?: number;
+  children: (rows: T[]) => ReactNode;
+}) {
+  if (isEmpty(list)) return null;
+  return (
+    <>
+      <Heading title={title} csv={list.rows.length > 0 && csv} name={name} />
+      <Paged list={list} rows={rows}>
+        {children}
       </Paged>
     </>
+  );
+}
+
+function PaymentMethods({ methods }: { methods: Method[] }) {
+  return (
+    <Table
+      label={words.paymentMethods}
+      rows={methods}
+      id={(row) => row.payment_method_id}
+      columns={[
+        {
+          head: texts.renewals.paysWith,
+          cell: (row) => (
+            <>
+              {nameOf(row)} {row.is_default && <Badge of="ACTIVE">{words.defaultMethod}</Badge>}
+            </>
+          ),
+        },
+        {
+          head: words.methodExpires,
+          cell: (row) => (
+            <>
+              {row.expiry_month && row.expiry_year ? `${String(row.expiry_month).padStart(2, '0')}/${row.expiry_year}` : texts.none}{' '}
+              {words.validity[row.validity] && (
+                <Badge of={row.validity === 'EXPIRED' ? 'EXPIRED' : 'PENDING_RENEWAL'}>{words.validity[row.validity]}</Badge>
+              )}
+            </>
+          ),
+        },
+      ]}
+    />
   );
 }
 
@@ -270,7 +373,7 @@ function WalletEntries({ entries }: { entries: WalletEntry[] }) {
       rows={entries}
       id={(row) => row.entry_id}
       columns={[
-        { head: all.audit.when, cell: (row) => format.moment(row.at) },
+        { head: auditTexts.when, cell: (row) => format.moment(row.at) },
         {
           head: words.entry,
           wide: true,
@@ -311,7 +414,7 @@ function Invoices({ invoices }: { invoices: Invoice[] }) {
               </>
             ),
           },
-          { head: all.audit.when, cell: (row) => format.moment(row.issued_at) },
+          { head: auditTexts.when, cell: (row) => format.moment(row.issued_at) },
           {
             head: texts.renewals.amount,
             number: true,
@@ -334,7 +437,7 @@ function Mails({ mails }: { mails: Mail[] }) {
       rows={mails}
       id={(row) => row.outbox_id}
       columns={[
-        { head: all.audit.when, cell: (row) => format.moment(row.sent_at ?? row.created_at) },
+        { head: auditTexts.when, cell: (row) => format.moment(row.sent_at ?? row.created_at) },
         {
           head: words.subject,
           wide: true,
@@ -389,15 +492,13 @@ function Notes({ notes, path, reload }: { notes: Note[]; path: string; reload: (
     <section aria-label={words.notes}>
       <h2>{words.notes}</h2>
       {action.problem && <ProblemBox problem={action.problem} />}
-      {notes.length === 0 ? (
-        <Empty>{words.noNotes}</Empty>
-      ) : (
+      {notes.length > 0 && (
         <ul className="notes">
           {notes.map((note) => (
             <li key={note.note_id} className="card">
               <p className="lines">{note.text}</p>
               <div className="spread">
-                <span className="small">{words.by(note.author ?? words.someone, format.moment(note.written_at))}</span>
+                <span className="small">{words.by(note.author ?? texts.someone, format.moment(note.written_at))}</span>
                 <Button
                   look="quiet"
                   aria-label={words.removeNoteOf(format.moment(note.written_at))}

@@ -1,11 +1,12 @@
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
+import { Link } from '../router';
 import { Button, Confirm, Empty, Mail, notify, ProblemBox, Show, Table } from '../ui/kit';
-import { words as all } from './pageTexts';
+import { texts } from './pageTexts';
 import { Results, type Result } from './Results';
+import { moreSystemTexts } from './systemTexts';
 
 type Message = {
   outbox_id: string;
@@ -19,7 +20,7 @@ type Message = {
   can_revive: boolean;
 };
 
-const words = all.system;
+const words = moreSystemTexts;
 const title = (message: Message) => `${words.deadKinds[message.kind] ?? message.kind}: ${message.name.replaceAll('_', ' ')}`;
 
 /** Emails and alert webhooks that were given up; one, those that are selected, or all are sent again. */
@@ -77,7 +78,7 @@ export function DeadMessages({ changed }: { changed: () => void }) {
                 id={(row) => row.outbox_id}
                 columns={[
                   {
-                    head: all.renewals.choose,
+                    head: texts.choose,
                     cell: (row) => (
                       <input
                         type="checkbox"

@@ -1,7 +1,7 @@
 import { useState, type ReactNode } from 'react';
 import { useAction } from '../api';
 import { Confirm, Facts, Field } from '../ui/kit';
-import { texts } from './pageTexts';
+import { renewalTexts } from './renewalTexts';
 
 /** A dialog in which an operator chooses what happened, or what should happen, and states the reason for the audit log. */
 export function Decide({
@@ -43,7 +43,7 @@ export function Decide({
       <Facts rows={about} />
       <Choices name={title} value={choice} options={choices} onChange={setChoice} />
       {children?.(choice)}
-      <Field label={texts.operatorRenewals.note} value={reason} onChange={setReason} max={500} />
+      <Field label={renewalTexts.note} value={reason} onChange={setReason} max={500} />
     </Confirm>
   );
 }

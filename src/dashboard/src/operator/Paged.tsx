@@ -15,14 +15,15 @@ export function Paged<T>({
   list: Pages<T>;
   /** Of the skeleton. */
   rows?: number;
-  empty: string;
+  /** Without it, the page doesn't show an empty list. */
+  empty?: string;
   children: (rows: T[]) => ReactNode;
 }) {
   return (
     <>
       {list.problem && <ProblemBox problem={list.problem} again={list.problem.status === 400 ? undefined : list.reload} />}
       {list.first === undefined && !list.problem && <Skeleton rows={rows} />}
-      {list.first !== undefined && list.rows.length === 0 && <Empty>{empty}</Empty>}
+      {list.first !== undefined && list.rows.length === 0 && empty && <Empty>{empty}</Empty>}
       {list.rows.length > 0 && children(list.rows)}
       <More of={list} />
     </>

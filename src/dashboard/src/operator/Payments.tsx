@@ -1,11 +1,12 @@
 import { useCallback, useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
+import { Link } from '../router';
 import { Badge, Button, Confirm, Empty, Facts, Field, Mail, notify, Show, Table } from '../ui/kit';
+import { caseTexts } from './caseTexts';
 import { Decide } from './Decide';
-import { texts, words as own } from './pageTexts';
+import { texts } from './pageTexts';
 
 export type PaymentCase = {
   case_id: string;
@@ -47,7 +48,7 @@ type EvidenceReply = {
   detail: string | null;
 };
 
-const words = texts.payments;
+const words = caseTexts;
 
 /** The id of the payment or dispute that a mail links to; empty for a link to a list. */
 const linked = () => /^#([0-9a-f-]{36})$/.exec(location.hash)?.[1] ?? '';
@@ -67,7 +68,7 @@ export function LinkedDecision({ cases, disputes }: { cases: PaymentCase[]; disp
       ) : (
         <>
           {words.caseDecided(
-            concern.decided_by && (concern.decided_by_email ?? own.customer.someone),
+            concern.decided_by && (concern.decided_by_email ?? texts.someone),
             format.moment(concern.decided_at),
             words.decisions[concern.decision!] ?? concern.decision!,
           )}

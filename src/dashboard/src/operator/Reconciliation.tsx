@@ -1,11 +1,14 @@
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { useLoadedConfig } from '../config';
 import { Heading } from '../files';
 import { format } from '../format';
+import { Link, useSearchParams } from '../router';
+import { texts } from '../texts';
 import { Back, Button, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
-import { texts } from './pageTexts';
+import { caseTexts } from './caseTexts';
+import { reconciliationTexts } from './reconciliationTexts';
+import { renewalTexts } from './renewalTexts';
 
 type Sum = { charges: number; amount_minor: number };
 type Totals = {
@@ -40,7 +43,7 @@ type Report = {
   other_systems: Sum;
 };
 
-const words = texts.reconciliation;
+const words = reconciliationTexts;
 
 /** A day (UTC), some days from today. */
 const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
@@ -65,7 +68,7 @@ export default function Reconciliation() {
   const report = useLoad<Report>(path);
   return (
     <>
-      <Back to="/renewals">{texts.operatorRenewals.title}</Back>
+      <Back to="/renewals">{renewalTexts.title}</Back>
       <PageTitle title={words.title} />
       <p>{words.about}</p>
       <Show of={config} rows={4}>
@@ -170,7 +173,7 @@ function Differences({ report, path }: { report: Report; path: string }) {
           { head: words.what, wide: true, cell: (row) => row.detail },
           { head: words.provider, number: true, cell: (row) => format.amount(row.provider_minor, row.provider_currency) },
           { head: words.books, number: true, cell: (row) => format.amount(row.books_minor, row.books_currency) },
-          { head: texts.payments.subject, cell: (row) => <code>{row.provider_id}</code> },
+          { head: caseTexts.subject, cell: (row) => <code>{row.provider_id}</code> },
           {
             head: texts.alerts.license,
             cell: (row) =>
@@ -179,7 +182,7 @@ function Differences({ report, path }: { report: Report; path: string }) {
         ]}
       />
       <p>
-        {words.decide} <Link to="/renewals">{texts.payments.cases}</Link>
+        {words.decide} <Link to="/renewals">{caseTexts.cases}</Link>
       </p>
     </>
   );

@@ -1,16 +1,21 @@
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
+import { Link } from '../router';
 import { Badge, Button, Confirm, Empty, Facts, Field, Mail, notify, Show, Table } from '../ui/kit';
 import { Choices } from './Decide';
 import { texts } from './pageTexts';
+import { refundTexts } from './refundTexts';
+import { renewalTexts } from './renewalTexts';
 
 type Payment = {
   renewal_id: string;
   amount_usd: number;
   paid_with: string;
+  /** Null if it is not known; undefined from an earlier backend. */
+  card_brand?: string | null;
+  card_last_four?: string | null;
   charge_id: string | null;
   paid_at: string | null;
   paid_until: string;
@@ -45,7 +50,10 @@ type Preview = {
   mail_text: string;
 };
 
-const words = texts.refunds;
+const words = refundTexts;
+
+const paidWith = ({ paid_with, card_brand, card_last_four }: Payment) =>
+  card_brand ? format.card(card_brand, card_last_four ?? null) : (texts.renewals.with[paid_with] ?? paid_with);
 
 /** Refunds of all licenses that operators requested. */
 export function Refunds() {
@@ -81,7 +89,7 @@ export function Payments({ license, reload }: { license: string; reload: () => v
                   { head: texts.renewals.when, cell: (row) => format.moment(row.paid_at) },
                   { head: words.charge, cell: (row) => (row.charge_id ? <code className="id">{row.charge_id}</code> : texts.none) },
                   { head: texts.renewals.amount, number: true, cell: (row) => format.money(row.amount_usd) },
-                  { head: texts.renewals.paysWith, cell: (row) => texts.renewals.with[row.paid_with] ?? row.paid_with },
+                  { head: texts.renewals.paysWith, cell: paidWith },
                   { head: words.until, cell: (row) => format.day(row.paid_until) },
                   {
                     head: words.refunded,
@@ -156,7 +164,7 @@ function RefundTable({ refunds, withLicense = false }: { refunds: Refund[]; with
         ...(withLicense
           ? [
               {
-                head: texts.operatorRenewals.email,
+                head: renewalTexts.email,
                 cell: (row: Refund) => (
                   <Link to={`/licenses/${row.subscription_id}/renewals`}>
                     <Mail of={row.email} />
@@ -229,7 +237,7 @@ function RefundDialog({ payment, onClose, onDone }: { payment: Payment; onClose:
       />
       <p>{words.period}</p>
       <Choices name={words.period} value={period} options={words.choices} onChange={change(setPeriod)} />
-      <Field label={texts.operatorRenewals.note} value={reason} onChange={change(setReason)} max={500} />
+      <Field label={renewalTexts.note} value={reason} onChange={change(setReason)} max={500} />
       {preview && (
         <section
           aria-label={words.preview}

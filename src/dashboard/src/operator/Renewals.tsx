@@ -1,14 +1,17 @@
 import { useEffect, useState, type ReactNode } from 'react';
-import { Link, useLocation, useSearchParams } from 'react-router';
 import { call, useLoad } from '../api';
 import { Csv, Heading } from '../files';
 import { format } from '../format';
+import { Link, useNamedPart, usePath, useSearchParams } from '../router';
 import { Button, Choice, Empty, Field, Mail, notify, PageTitle, ProblemBox, Show, Skeleton, Table, Tabs, type Column } from '../ui/kit';
 import { Decide } from './Decide';
-import { texts, words as own } from './pageTexts';
+import { licenseTexts } from './licenseTexts';
+import { texts } from './pageTexts';
 import { Disputes, LinkedDecision, PaymentCases, type Dispute, type PaymentCase } from './Payments';
 import { Refunds } from './Refunds';
 import { RenewalsByStatus } from './RenewalsByStatus';
+import { renewalStatusTexts } from './renewalStatusTexts';
+import { renewalTexts } from './renewalTexts';
 
 type Preview = {
   total: number;
@@ -47,24 +50,25 @@ type Charge = {
 };
 type Failures = { days: number; failures: { reason: string; attempts: number; licenses: number; paid_since: number; last_at: string }[] };
 
-const words = texts.operatorRenewals;
+const words = renewalTexts;
 
-export default function Renewals({ tab }: { tab?: 'upcoming' | 'refunds' }) {
+export default function Renewals() {
+  const tab = usePath().split('/')[2];
   return (
     <>
       <PageTitle title={words.title}>
         <span className="end">
-          <Link to="/payments">{own.payments.link}</Link>
-          <Link to="/reports">{own.reports.link}</Link>
-          <Link to="/renewals/reconciliation">{texts.reconciliation.link}</Link>
+          <Link to="/payments">{words.toPayments}</Link>
+          <Link to="/reports">{words.toReports}</Link>
+          <Link to="/renewals/reconciliation">{words.toReconciliation}</Link>
         </span>
       </PageTitle>
       <Tabs
         label={words.title}
         tabs={[
-          { to: '/renewals', text: own.renewals.tabs.decide, end: true },
-          { to: '/renewals/upcoming', text: own.renewals.tabs.upcoming },
-          { to: '/renewals/refunds', text: own.renewals.tabs.refunds },
+          { to: '/renewals', text: renewalStatusTexts.tabs.decide },
+          { to: '/renewals/upcoming', text: renewalStatusTexts.tabs.upcoming },
+          { to: '/renewals/refunds', text: renewalStatusTexts.tabs.refunds },
         ]}
       />
       {tab === 'upcoming' ? (
@@ -84,8 +88,7 @@ export default function Renewals({ tab }: { tab?: 'upcoming' | 'refunds' }) {
 /** What waits for a decision of an operator. A kind of which nothing waits is left out. */
 function Decisions() {
   // A link opens what it names, also on this page.
-  const { hash, key } = useLocation();
-  const link = hash && key;
+  const link = useNamedPart();
   const unknown = useLoad<{ charges: Charge[] }>('/api/v1/renewals/unknown', 60);
   const cases = useLoad<{ cases: PaymentCase[] }>('/api/v1/payments/cases', 60);
   const disputes = useLoad<{ disputes: Dispute[] }>('/api/v1/payments/disputes', 60);
@@ -106,7 +109,7 @@ function Decisions() {
     <>
       {problem && <ProblemBox problem={problem.problem!} again={problem.reload} />}
       {cases.data && disputes.data && <LinkedDecision cases={cases.data.cases} disputes={disputes.data.disputes} />}
-      {isNothing && <Empty>{own.renewals.nothingToDecide}</Empty>}
+      {isNothing && <Empty>{renewalStatusTexts.nothingToDecide}</Empty>}
       {charges.length > 0 && (
         <>
           <Heading id="charges" title={words.unknown} csv="/api/v1/renewals/unknown" name="unknown-charges" />
@@ -237,14 +240,14 @@ const front: Column<Previewed>[] = [
 ];
 
 const rest: Column<Previewed>[] = [
-  { head: texts.all.expires, cell: (row) => format.day(row.expires_at) },
+  { head: licenseTexts.expires, cell: (row) => format.day(row.expires_at) },
   {
     head: texts.renewals.amount,
     number: true,
     cell: (row) => (
       <>
         {format.money(row.amount_usd === null ? null : row.amount_usd + row.debts_usd)}
-        {row.debts_usd > 0 && <div className="small">{own.renewals.withDebts(format.money(row.debts_usd))}</div>}
+        {row.debts_usd > 0 && <div className="small">{renewalStatusTexts.withDebts(format.money(row.debts_usd))}</div>}
       </>
     ),
   },

@@ -1,13 +1,15 @@
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
 import { call, useAction, usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
+import { Link, useSearchParams } from '../router';
 import { Badge, Button, Choice, Confirm, Field, Mail, notify, Table } from '../ui/kit';
 import { inChunks } from './bulk';
 import { Paged } from './Paged';
-import { texts, words as all } from './pageTexts';
+import { texts } from './pageTexts';
+import { renewalStatusTexts } from './renewalStatusTexts';
 import { Results, type Result } from './Results';
+import { words as all } from './texts';
 
 type Renewal = {
   renewal_id: string;
@@ -28,7 +30,7 @@ type Renewal = {
 };
 type Reply = { renewals: Renewal[]; counts: Record<string, number>; next: string | null };
 
-const words = all.renewals;
+const words = renewalStatusTexts;
 const read = (reply: Reply) => ({ rows: reply.renewals, next: reply.next && `after=${reply.next}` });
 const tone = (status: string) =>
   ['soft_declined', 'hard_declined', 'undecided', 'lapsed', 'payment_needed'].includes(status)
@@ -100,7 +102,7 @@ export function RenewalsByStatus() {
             id={(row) => row.renewal_id}
             columns={[
               {
-                head: words.choose,
+                head: texts.choose,
                 cell: (row) => (
                   <input
                     type="checkbox"

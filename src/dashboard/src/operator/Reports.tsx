@@ -5,11 +5,12 @@ import { Csv } from '../files';
 import { format } from '../format';
 import { t } from '../language';
 import { Back, Choice, Empty, PageTitle, Show, Table } from '../ui/kit';
-import { words as all } from './pageTexts';
+import { renewalStatusTexts } from './renewalStatusTexts';
+import { reportTexts } from './reportTexts';
 
 type Row = { report: string; group: string; count: number; of: number | null; amount_usd: number | null };
 
-const words = all.reports;
+const words = reportTexts;
 const day = 86_400_000;
 
 /** The start of a month in UTC, so many months ago. */
@@ -41,7 +42,7 @@ export default function Reports() {
       {hasInvoices !== undefined && (
         <section>
           <h2>{words.bookkeeping}</h2>
-          {hasInvoices ? <Bookkeeping /> : <p>{all.customer.invoicesOff}</p>}
+          {hasInvoices ? <Bookkeeping /> : <p>{words.invoicesOff}</p>}
         </section>
       )}
     </>
@@ -102,7 +103,7 @@ function Shown({ rows }: { rows: Row[] }) {
         help={words.renewalsHelp}
         rows={of('renewals')}
         columns={[
-          { head: all.renewals.status, cell: (row) => all.renewals.statuses[row.group] ?? row.group },
+          { head: renewalStatusTexts.status, cell: (row) => renewalStatusTexts.statuses[row.group] ?? row.group },
           { head: words.number, number: true, cell: (row) => format.number(row.count) },
           { head: words.share, number: true, cell: share },
           { head: words.amount, number: true, cell: (row) => format.money(row.amount_usd) },

@@ -96,22 +96,22 @@ export function ReviewAlerts({
           isDisabled={!could('INVESTIGATING') || action.busy}
           onPress={() => void review('INVESTIGATING').then((fine) => fine || setAsked('INVESTIGATING'))}
         >
-          {texts.alerts.investigate}
+          {words.alerts.decisions.INVESTIGATING}
         </Button>
       )}
       {offers('RESOLVED') && (
         <Button {...shortcut(keyOf.RESOLVED)} isDisabled={!could('RESOLVED')} onPress={() => setAsked('RESOLVED')}>
-          {texts.alerts.resolve}
+          {words.alerts.decisions.RESOLVED}
         </Button>
       )}
       {offers('FALSE_POSITIVE') && (
         <Button {...shortcut(keyOf.FALSE_POSITIVE)} isDisabled={!could('FALSE_POSITIVE')} onPress={() => setAsked('FALSE_POSITIVE')}>
-          {texts.alerts.falseAlarm}
+          {words.alerts.decisions.FALSE_POSITIVE}
         </Button>
       )}
       {offers('OPEN') && (
         <Button {...shortcut(keyOf.OPEN)} isDisabled={!could('OPEN')} onPress={() => setAsked('OPEN')}>
-          {texts.alerts.reopen}
+          {words.alerts.decisions.OPEN}
         </Button>
       )}
       <Confirm

@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef, useState } from 'react';
-import { useNavigate } from 'react-router';
 import { call, type Problem } from '../api';
 import { word } from '../language';
+import { useNavigate } from '../router';
 import { words } from './texts';
 
 type Hit = {

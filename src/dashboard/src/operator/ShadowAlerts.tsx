@@ -1,10 +1,12 @@
-import { Link, useSearchParams } from 'react-router';
 import { usePages } from '../api';
 import { Csv } from '../files';
 import { format } from '../format';
+import { Link, useSearchParams } from '../router';
+import { texts } from '../texts';
 import { Back, Badge, Choice, Empty, Mail, PageTitle, ProblemBox, Skeleton, Table } from '../ui/kit';
+import { alertTexts } from './alertTexts';
+import { licenseTexts } from './licenseTexts';
 import { More } from './Paged';
-import { texts } from './pageTexts';
 
 type Comparison = {
   subscription_id: string;
@@ -32,7 +34,7 @@ export default function ShadowAlerts() {
   const reply = list.first as Reply | undefined;
   return (
     <>
-      <Back to="/alerts">{texts.alert.back}</Back>
+      <Back to="/alerts">{alertTexts.back}</Back>
       <PageTitle title={words.title}>
         {reply?.policy && (
           <span>{words.differ(Object.entries(reply.licenses).reduce((n, [key, of]) => (key === 'SAME' ? n : n + of), 0))}</span>
@@ -76,7 +78,7 @@ export default function ShadowAlerts() {
               columns={[
                 { head: texts.alerts.when, cell: (row) => format.moment(row.found_at) },
                 {
-                  head: texts.all.customer,
+                  head: licenseTexts.customer,
                   cell: (row) => (
                     <Link to={`/licenses/${row.subscription_id}`}>
                       <Mail of={row.email} />

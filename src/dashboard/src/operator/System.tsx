@@ -1,15 +1,16 @@
 import { useEffect, useState } from 'react';
-import { Link } from 'react-router';
 import { call, useAction, useLoad, usePages } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
+import { Link } from '../router';
 import { Badge, Button, Confirm, Empty, Facts, PageTitle, ProblemBox, notify, Show, Skeleton, Table } from '../ui/kit';
 import { inChunks } from './bulk';
 import { DeadMessages } from './DeadMessages';
 import { More } from './Paged';
-import { texts, words as own } from './pageTexts';
+import { texts } from './pageTexts';
 import { counts, runs, timers as names } from './records';
 import { Results, type Result } from './Results';
+import { moreSystemTexts, systemTexts } from './systemTexts';
 import { Trends } from './Trends';
 
 type State = {
@@ -60,7 +61,7 @@ type Entry = {
   size_bytes: number;
 };
 
-const words = texts.system;
+const words = systemTexts;
 const since = (count: number, oldest: string | null) => `${format.number(count)}${oldest ? ` (${words.oldest(format.ago(oldest))})` : ''}`;
 
 export default function System() {
@@ -113,8 +114,8 @@ export default function System() {
             </section>
             {(queue.dead_lettered ?? 0) > 0 && (
               <section className="card" id="dead-letters">
-                <h2>{own.system.letters}</h2>
-                {own.system.lettersText.map((text) => (
+                <h2>{moreSystemTexts.letters}</h2>
+                {moreSystemTexts.lettersText.map((text) => (
                   <p key={text}>{text}</p>
                 ))}
               </section>
@@ -126,7 +127,7 @@ export default function System() {
                   [words.clock, clock_warning ?? words.clockRight],
                   [words.usageLog, usage_log.warning ?? words.storage(usage_log.storage)],
                   [words.address, address_warning ?? client_address ?? words.noAddress],
-                  ...(queue.not_configured ? [[words.queue, own.system.notConfigured(queue.not_configured)] as [string, string]] : []),
+                  ...(queue.not_configured ? [[words.queue, moreSystemTexts.notConfigured(queue.not_configured)] as [string, string]] : []),
                 ]}
               />
             </section>
@@ -160,11 +161,11 @@ export default function System() {
                         <>
                           {row.is_disabled ? (
                             <span className="small">
-                              {own.system.off(row.timer_name)} {own.system.offMeans[row.timer_name]}
+                              {moreSystemTexts.off(row.timer_name)} {moreSystemTexts.offMeans[row.timer_name]}
                             </span>
                           ) : (
                             <Badge of={row.late_since ? 'FAILED' : 'SUCCEEDED'}>
-                              {row.late_since ? own.system.lateBadge : own.system.onTimeBadge}
+                              {row.late_since ? moreSystemTexts.lateBadge : moreSystemTexts.onTimeBadge}
                             </Badge>
                           )}{' '}
                           {row.last_status && row.last_status !== 'succeeded' && (
@@ -195,7 +196,7 @@ export default function System() {
                   rows={skipped_rows}
                   id={(row) => `${row.source} ${row.row_id}`}
                   columns={[
-                    { head: words.source, cell: (row) => own.system.sources[row.source] ?? row.source },
+                    { head: words.source, cell: (row) => moreSystemTexts.sources[row.source] ?? row.source },
                     { head: words.row, cell: (row) => <code>{row.row_id}</code> },
                     { head: words.fault, cell: (row) => row.reason },
                     { head: words.since, cell: (row) => format.ago(row.first_seen_at) },
@@ -222,14 +223,14 @@ function resultOf(result: Record<string, unknown>) {
     const list = Array.isArray(value) ? value : Object.entries(value ?? {}).map(([key, n]) => `${key.replaceAll('_', ' ')} ${String(n)}`);
     return list.length === 0 ? [] : [`${name}: ${list.join(', ')}`];
   });
-  return parts.length === 0 ? own.system.nothing : parts.join(', ');
+  return parts.length === 0 ? moreSystemTexts.nothing : parts.join(', ');
 }
 
 const nameOf = (timer: string) => (names[timer] ? `${names[timer]} (${timer})` : timer);
 
 const isNoticed = (timer: State['timers'][number]) =>
   timer.is_disabled
-    ? own.system.offMeans[timer.timer_name] !== undefined
+    ? moreSystemTexts.offMeans[timer.timer_name] !== undefined
     : timer.late_since !== null || timer.last_status === 'failed' || timer.fallback_at !== null;
 
 /** Shows a part of the page, also one in closed details. */
@@ -282,7 +283,7 @@ function InWords({
   skipped: number;
   warnings: (string | null)[];
 }) {
-  const say = own.system;
+  const say = moreSystemTexts;
   const active = timers.filter((timer) => !timer.is_disabled);
   const late = active.filter((timer) => timer.late_since !== null);
   const failed = active.filter((timer) => timer.last_status === 'failed' && timer.late_since === null);
@@ -432,7 +433,7 @@ function Quarantine({ changed }: { changed: () => void }) {
             checked={chosen.length === list.rows.length}
             onChange={(event) => setSelected(new Set(event.target.checked ? list.rows.map((row) => row.quarantine_id) : []))}
           />
-          {own.system.selectAll}
+          {moreSystemTexts.selectAll}
         </label>
       )}
       {list.rows.length > 0 && (
@@ -442,18 +443,18 @@ function Quarantine({ changed }: { changed: () => void }) {
           id={(row) => row.quarantine_id}
           columns={[
             {
-              head: own.renewals.choose,
+              head: texts.choose,
               cell: (row) => (
                 <input
                   type="checkbox"
-                  aria-label={own.system.select(format.moment(row.quarantined_at))}
+                  aria-label={moreSystemTexts.select(format.moment(row.quarantined_at))}
                   checked={selected.has(row.quarantine_id)}
                   onChange={() => toggle(row.quarantine_id)}
                 />
               ),
             },
             { head: words.since, cell: (row) => format.moment(row.quarantined_at) },
-            { head: words.source, cell: (row) => own.system.origins[row.source] ?? row.source },
+            { head: words.source, cell: (row) => moreSystemTexts.origins[row.source] ?? row.source },
             {
               head: words.fault,
               cell: (row) => (
@@ -497,10 +498,10 @@ function Quarantine({ changed }: { changed: () => void }) {
       )}
       <More of={list} />
       {chosen.length > 0 && (
-        <div className="bulk" role="region" aria-label={own.system.selected(chosen.length)}>
-          <strong>{own.system.selected(chosen.length)}</strong>
+        <div className="bulk" role="region" aria-label={moreSystemTexts.selected(chosen.length)}>
+          <strong>{moreSystemTexts.selected(chosen.length)}</strong>
           <Button isDisabled={action.busy} onPress={() => void settleAll('replay')}>
-            {own.system.replayAll}
+            {moreSystemTexts.replayAll}
           </Button>
           <Button
             isDisabled={action.busy}
@@ -509,15 +510,15 @@ function Quarantine({ changed }: { changed: () => void }) {
               setDiscardsAll(true);
             }}
           >
-            {own.system.discardAll}
+            {moreSystemTexts.discardAll}
           </Button>
         </div>
       )}
       {refused && <Results {...refused} onClose={() => setRefused(undefined)} />}
       <Confirm
         open={discardsAll}
-        title={own.system.discardTitle(chosen.length)}
-        text={own.system.discardText}
+        title={moreSystemTexts.discardTitle(chosen.length)}
+        text={moreSystemTexts.discardText}
         go={words.discard}
         look="danger"
         busy={action.busy}

@@ -1,6 +1,6 @@
 import { deviceName, type RefusedDevice, type Session } from '../alerts';
 import { format } from '../format';
-import { texts } from './pageTexts';
+import { alertTexts } from './alertTexts';
 
 export type Overlap = { from: number; to: number; devices: string[] };
 
@@ -50,7 +50,7 @@ export function Timeline({
   isCut: boolean;
   refused?: { device: RefusedDevice; at: string };
 }) {
-  const words = texts.alert.use;
+  const words = alertTexts.use;
   const shared = overlaps(sessions, 1);
   const beyond = limit === undefined ? [] : overlaps(sessions, limit);
   const allowed = shared.filter((one) => limit === undefined || one.devices.length <= limit);

@@ -1,11 +1,12 @@
 import { useMemo } from 'react';
-import { useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { format } from '../format';
+import { useSearchParams } from '../router';
+import { texts } from '../texts';
 import { Segments, Show, Table } from '../ui/kit';
 import type { Series } from '../ui/Chart';
 import { LazyChart } from '../ui/LazyChart';
-import { texts, words as all } from './pageTexts';
+import { moreSystemTexts } from './systemTexts';
 
 type Day = {
   day: string;
@@ -22,7 +23,7 @@ type Day = {
 };
 type Line = { name: string; color: Series['color']; dash?: boolean; of: (day: Day) => number | null };
 
-const words = all.system;
+const words = moreSystemTexts;
 const spans = ['7', '30', '90'];
 const charts: { title: string; money?: boolean; lines: Line[] }[] = [
   {

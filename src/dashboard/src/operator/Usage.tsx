@@ -1,9 +1,10 @@
-import { Link, useSearchParams } from 'react-router';
 import { useLoad } from '../api';
 import { Heading } from '../files';
 import { format } from '../format';
+import { Link, useSearchParams } from '../router';
 import { type Column, Empty, Facts, PageTitle, Segments, Show, Table } from '../ui/kit';
 import { texts } from './pageTexts';
+import { usageTexts } from './usageTexts';
 
 type Group = {
   key: string;
@@ -19,10 +20,10 @@ type Group = {
 type Summary = { totals: Group | null; top_licenses: Group[]; countries: Group[]; masters: Group[] };
 
 const sums: Column<Group>[] = [
-  { head: texts.summary.received, number: true, cell: (row) => format.number(row.signals_received) },
-  { head: texts.summary.share, number: true, cell: (row) => format.share(row.reject_rate) },
+  { head: usageTexts.received, number: true, cell: (row) => format.number(row.signals_received) },
+  { head: usageTexts.share, number: true, cell: (row) => format.share(row.reject_rate) },
   {
-    head: texts.summary.latency,
+    head: usageTexts.latency,
     number: true,
     cell: (row) => (row.avg_latency_ms === null ? texts.none : texts.health.ms(format.tenths(row.avg_latency_ms))),
   },
@@ -35,7 +36,7 @@ export default function Usage() {
   const summary = useLoad<Summary>(path, 120);
   return (
     <>
-      <PageTitle title={texts.summary.title}>
+      <PageTitle title={usageTexts.title}>
         <div className="end">
           <Segments
             label={texts.usage.span}
@@ -51,30 +52,30 @@ export default function Usage() {
       <Show of={summary} rows={8}>
         {(reply) =>
           !reply.totals ? (
-            <Empty>{texts.summary.none}</Empty>
+            <Empty>{usageTexts.none}</Empty>
           ) : (
             <>
               <section className="card">
                 <Facts
                   rows={[
-                    [texts.summary.licenses, format.number(reply.totals.licenses)],
-                    [texts.summary.received, format.number(reply.totals.signals_received)],
-                    [texts.summary.rejected, `${format.number(reply.totals.signals_rejected)} (${format.share(reply.totals.reject_rate)})`],
+                    [usageTexts.licenses, format.number(reply.totals.licenses)],
+                    [usageTexts.received, format.number(reply.totals.signals_received)],
+                    [usageTexts.rejected, `${format.number(reply.totals.signals_rejected)} (${format.share(reply.totals.reject_rate)})`],
                     [
-                      texts.summary.latency,
+                      usageTexts.latency,
                       reply.totals.avg_latency_ms === null ? texts.none : texts.health.ms(format.tenths(reply.totals.avg_latency_ms)),
                     ],
                   ]}
                 />
               </section>
-              <Heading title={texts.summary.top} csv={`${path}&by=license`} name="usage-by-license" />
+              <Heading title={usageTexts.top} csv={`${path}&by=license`} name="usage-by-license" />
               <Table
-                label={texts.summary.top}
+                label={usageTexts.top}
                 rows={reply.top_licenses}
                 id={(row) => row.key}
                 columns={[
                   {
-                    head: texts.alerts.license,
+                    head: texts.license.owner,
                     cell: (row) => <Link to={`/licenses/${row.key}/usage`}>{row.name ?? format.id(row.key)}</Link>,
                   },
                   ...sums,
@@ -82,23 +83,23 @@ export default function Usage() {
               />
               <div className="two">
                 <section>
-                  <Heading title={texts.summary.countries} csv={`${path}&by=country`} name="usage-by-country" />
+                  <Heading title={usageTexts.countries} csv={`${path}&by=country`} name="usage-by-country" />
                   <Table
                     fits
-                    label={texts.summary.countries}
+                    label={usageTexts.countries}
                     rows={reply.countries}
                     id={(row) => row.key}
-                    columns={[{ head: texts.summary.name, cell: (row) => format.country(row.key) }, ...sums]}
+                    columns={[{ head: usageTexts.name, cell: (row) => format.country(row.key) }, ...sums]}
                   />
                 </section>
                 <section>
-                  <Heading title={texts.summary.masters} csv={`${path}&by=master`} name="usage-by-master" />
+                  <Heading title={usageTexts.masters} csv={`${path}&by=master`} name="usage-by-master" />
                   <Table
                     fits
-                    label={texts.summary.masters}
+                    label={usageTexts.masters}
                     rows={reply.masters}
                     id={(row) => row.key}
-                    columns={[{ head: texts.summary.name, cell: (row) => row.name?.split('@')[0] ?? format.id(row.key) }, ...sums]}
+                    columns={[{ head: usageTexts.name, cell: (row) => row.name?.split('@')[0] ?? format.id(row.key) }, ...sums]}
                   />
                 </section>
               </div>

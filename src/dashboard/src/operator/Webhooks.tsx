@@ -5,7 +5,7 @@ import { format } from '../format';
 import { Badge, Button, Confirm, Copy, Empty, Field, notify, PageTitle, ProblemBox, Show, Table } from '../ui/kit';
 import { Choices } from './Decide';
 import { eventTypes } from './eventTypes';
-import { texts } from './pageTexts';
+import { webhookTexts } from './webhookTexts';
 
 type Endpoint = {
   endpoint_id: string;
@@ -25,7 +25,7 @@ type Endpoint = {
 type Secret = { endpoint: Endpoint; secret: string };
 type Dialog = { what: 'add' } | { what: 'edit' | 'rotate' | 'replay' | 'remove'; endpoint: Endpoint };
 
-const words = texts.webhooks;
+const words = webhookTexts;
 const path = '/api/v1/webhook-endpoints';
 
 export default function Webhooks() {

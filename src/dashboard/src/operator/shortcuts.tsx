@@ -9,7 +9,7 @@ export function useShortcuts(actions: Record<string, (() => void) | undefined>) 
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       const act = Object.hasOwn(latest.current, event.key) ? latest.current[event.key] : undefined;
-      if (!act || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('[role=dialog]')) return;
+      if (!act || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog')) return;
       if ((event.target as HTMLElement).closest('input:not([type=checkbox]), textarea, select')) return;
       event.preventDefault();
       act();

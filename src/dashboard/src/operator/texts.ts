@@ -1,8 +1,16 @@
-// Texts of the frame of the operators' pages and of their first page. In pageTexts.ts, they would make that page load those of all pages.
-import { grouped, plural, texts } from '../texts';
+// Texts of the frame of the operators' pages and of their first page.
+import { grouped, plural } from '../plural';
 
 /** They open the dialog of the decision. */
 const decisionKeys = { INVESTIGATING: 'i', RESOLVED: 'r', FALSE_POSITIVE: 'f', OPEN: 'o' } as const;
+
+/** Their buttons. */
+const decisions = {
+  INVESTIGATING: 'Investigate',
+  RESOLVED: 'Close as resolved…',
+  FALSE_POSITIVE: 'Close as false alarm…',
+  OPEN: 'Reopen…',
+};
 
 export const words = {
   reason: 'Reason, for the audit log',
@@ -64,11 +72,12 @@ export const words = {
     fresh: (n: number) => `Show ${plural(n, 'change', 'changes')}`,
     upToDate: 'Up to date',
     decisionKeys,
+    decisions,
     reviewKeys: [
-      [decisionKeys.INVESTIGATING, texts.alerts.investigate],
-      [decisionKeys.RESOLVED, texts.alerts.resolve],
-      [decisionKeys.FALSE_POSITIVE, texts.alerts.falseAlarm],
-      [decisionKeys.OPEN, texts.alerts.reopen],
+      [decisionKeys.INVESTIGATING, decisions.INVESTIGATING],
+      [decisionKeys.RESOLVED, decisions.RESOLVED],
+      [decisionKeys.FALSE_POSITIVE, decisions.FALSE_POSITIVE],
+      [decisionKeys.OPEN, decisions.OPEN],
     ] as [string, string][],
     listKeys: [
       ['j, k', 'Next, previous alert'],
@@ -80,6 +89,8 @@ export const words = {
   review: {
     key: 'l',
     help: 'Suspend or reinstate the license…',
+    suspend: 'Suspend license…',
+    reinstate: 'Reinstate license…',
     /** @param n Licenses that stay suspended; undefined for a decision about one alert. */
     staysSuspended: (n: number | undefined, appeals: number) =>
       `${n === undefined ? 'The license stays' : plural(n, 'license stays', 'licenses stay')} suspended.` +

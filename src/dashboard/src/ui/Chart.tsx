@@ -61,7 +61,7 @@ export default function Chart({
           ],
           series: [
             {
-              label: t('usage.time'),
+              label: t('time'),
               value: (_, time) => (time === null ? t('none') : (dates ? format.date : format.moment)(new Date(time * 1000).toISOString())),
             },
             ...series.map((one, n) => ({

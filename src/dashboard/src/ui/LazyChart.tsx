@@ -1,10 +1,21 @@
-import { lazy, Suspense, type ComponentProps } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState, type ComponentProps } from 'react';
 
 const Chart = lazy(() => import('./Chart'));
 
-/** Loads the chart and its library on first use. Until then, an empty box of the same size is shown. */
-export const LazyChart = (props: ComponentProps<typeof Chart>) => (
-  <Suspense fallback={<div className={props.low ? 'chart low' : 'chart'} aria-busy="true" />}>
-    <Chart {...props} />
-  </Suspense>
-);
+/** Loads the chart and its library when it comes into view. Until then, an empty box of the same size is shown. */
+export function LazyChart(props: ComponentProps<typeof Chart>) {
+  const box = useRef<HTMLDivElement>(null);
+  const [isNear, setNear] = useState(false);
+  useEffect(() => {
+    const watcher = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && setNear(true), { rootMargin: '100px' });
+    watcher.observe(box.current!);
+    return () => watcher.disconnect();
+  }, []);
+  const look = props.low ? 'chart low' : 'chart';
+  if (!isNear) return <div ref={box} className={look} />;
+  return (
+    <Suspense fallback={<div className={look} aria-busy="true" />}>
+      <Chart {...props} />
+    </Suspense>
+  );
+}

@@ -1,8 +1,9 @@
-import { Children, lazy, Suspense, useEffect, useId, useRef, useState, useSyncExternalStore, type ReactNode, type RefObject } from 'react';
-import { Link, NavLink, useLocation } from 'react-router';
+import { Children, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore, type ReactNode, type RefObject } from 'react';
+import { createPortal } from 'react-dom';
 import type { Loaded, Problem } from '../api';
 import { useConfig } from '../config';
 import { t, word } from '../language';
+import { Link, usePath } from '../router';
 
 type ButtonProps = {
   look?: 'plain' | 'main' | 'danger' | 'quiet';
@@ -41,8 +42,12 @@ export const Back = ({ to, children }: { to: string; children: ReactNode }) => (
   </Link>
 );
 
+/** Whether the address replaces that of a customer whose data was erased. */
+export const isErased = (mail: string | null) => mail?.endsWith('@erased.invalid') === true;
+
 /** A mail address, which a narrow column breaks before the @, not in the middle of a word. */
 export function Mail({ of }: { of: string | null }) {
+  if (isErased(of)) return t('erased');
   const at = of?.indexOf('@') ?? -1;
   if (!of || at < 0) return of;
   return (
@@ -220,15 +225,22 @@ export function Table<T>({
 /** Links in a line, which scrolls horizontally where it is too narrow. The active one is in view. */
 export function Links({ label, className, id, children }: { label: string; className?: string; id?: string; children: ReactNode }) {
   const nav = useRef<HTMLElement>(null);
-  const { pathname } = useLocation();
+  const path = usePath();
   // One that needs a setting appears later, and moves the active one.
   const count = Children.count(children);
-  useEffect(() => {
-    const active = nav.current?.querySelector<HTMLElement>('.active');
-    const end = active ? active.offsetLeft - nav.current!.offsetLeft + active.offsetWidth : 0;
-    const beyond = end - nav.current!.clientWidth;
-    nav.current!.scrollLeft = beyond > 0 ? beyond + 32 : 0;
-  }, [pathname, count]);
+  useLayoutEffect(() => {
+    const line = nav.current!;
+    const show = () => {
+      const active = line.querySelector<HTMLElement>('.active');
+      const end = active ? active.offsetLeft - line.offsetLeft + active.offsetWidth : 0;
+      const beyond = end - line.clientWidth;
+      line.scrollLeft = beyond > 0 ? beyond + 32 : 0;
+    };
+    show();
+    const resized = new ResizeObserver(show);
+    resized.observe(line);
+    return () => resized.disconnect();
+  }, [path, count]);
   return (
     <nav ref={nav} id={id} className={`scrolls ${className ?? ''}`} aria-label={label}>
       {children}
@@ -236,13 +248,14 @@ export function Links({ label, className, id, children }: { label: string; class
   );
 }
 
-export function Tabs({ label, tabs }: { label: string; tabs: { to: string; text: string; end?: boolean }[] }) {
+export function Tabs({ label, tabs }: { label: string; tabs: { to: string; text: string }[] }) {
+  const path = usePath().replace(/\/$/, '');
   return (
     <Links className="tabs" label={label}>
-      {tabs.map((tab) => (
-        <NavLink key={tab.to} to={tab.to} end={tab.end}>
-          {tab.text}
-        </NavLink>
+      {tabs.map(({ to, text }) => (
+        <Link key={to} to={to} className={to === path ? 'active' : undefined} aria-current={to === path ? 'page' : undefined}>
+          {text}
+        </Link>
       ))}
     </Links>
   );
@@ -264,18 +277,58 @@ export type ConfirmProps = {
   onClose: () => void;
 };
 
-const ConfirmDialog = lazy(() => import('./ConfirmDialog'));
+/** A dialog that confirms an action. It stays open while the action runs, and shows its failure. */
+export const Confirm = ({ open, ...props }: ConfirmProps) => (open ? createPortal(<Dialog {...props} />, document.body) : null);
 
-/** A dialog that confirms an action. It is loaded when it opens first, so that no first view waits for its library. */
-export function Confirm(props: ConfirmProps) {
-  // It stays mounted after it was closed, because it returns the focus.
-  const [used, setUsed] = useState(props.open);
-  if (props.open && !used) setUsed(true);
-  return used ? (
-    <Suspense>
-      <ConfirmDialog {...props} />
-    </Suspense>
-  ) : null;
+function Dialog({ title, text, go, look = 'main', busy, problem, disabled, alone, children, onGo, onClose }: Omit<ConfirmProps, 'open'>) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useLayoutEffect(() => {
+    const shown = dialog.current!;
+    shown.showModal();
+    // The browser gives the focus to the first control, which the next key would press. A field can take it from the dialog.
+    shown.focus();
+    // Returns the focus.
+    return () => shown.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      className="modal"
+      tabIndex={-1}
+      aria-labelledby={id}
+      // Whether Escape and a click beside it close it.
+      {...{ closedby: busy ? 'none' : 'any' }}
+      onCancel={(event) => {
+        event.preventDefault();
+        if (!busy) onClose();
+      }}
+      // The browser may close it without asking.
+      onClose={() => dialog.current?.open === false && onClose()}
+    >
+      <h2 id={id}>{title}</h2>
+      {text && <p>{text}</p>}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          onGo();
+        }}
+      >
+        {children}
+        {problem && <ProblemBox problem={problem} />}
+        <div className="actions">
+          {!alone && (
+            <Button onPress={onClose} isDisabled={busy}>
+              {t('cancel')}
+            </Button>
+          )}
+          <Button type="submit" look={look} isDisabled={disabled} isPending={busy}>
+            {go}
+          </Button>
+        </div>
+      </form>
+    </dialog>
+  );
 }
 
 export function Field({
@@ -299,18 +352,18 @@ export function Field({
   /** Lines of the text; 1 for an input. */
   rows?: number;
   max?: number;
+  /** It has the focus first. */
   auto?: boolean;
 }) {
   const id = useId();
   const field = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (error) field.current?.focus();
-  }, [error]);
+    if (auto || error) field.current?.focus();
+  }, [auto, error]);
   const props = {
     id,
     value,
     maxLength: max,
-    autoFocus: auto,
     'aria-invalid': error ? true : undefined,
     'aria-describedby': error ? `${id}error` : help ? `${id}help` : undefined,
     onChange: (event: { target: { value: string } }) => onChange(event.target.value),
@@ -439,7 +492,7 @@ export function notify(text: string, undo?: () => void) {
 function expire(id: number, seconds: number) {
   setTimeout(() => {
     if (seconds <= 1) update(current.filter((one) => one.id !== id));
-    else expire(id, document.querySelector('[role=dialog]') ? seconds : seconds - 1);
+    else expire(id, document.querySelector('dialog') ? seconds : seconds - 1);
   }, 1000);
 }
 
@@ -498,7 +551,7 @@ export function Copy({ text }: { text: string }) {
           })
         }
       >
-        {t(done ? 'activityPage.copied' : 'activityPage.copy')}
+        {t(done ? 'copied' : 'copy')}
       </Button>
     </div>
   );

@@ -1,0 +1,36 @@
+import { grouped, plural } from '../plural';
+
+export const reconciliationTexts = {
+  title: 'The books and the provider',
+  about:
+    'Compares the account’s balance at the payment provider with the books. ' +
+    'Renewals that the wallet paid are not part of it. Days are in UTC. You can compare at most 31 days at once.',
+  first: 'First day',
+  last: 'Last day',
+  compare: 'Compare',
+  order: 'The last day is before the first one.',
+  equal: 'Nothing differs.',
+  differ: (n: number) => (n === 1 ? '1 payment differs.' : `${grouped(n)} payments differ.`),
+  differences: 'Differences',
+  more: (n: number) => `The first ${grouped(n)} are listed. “licensectl reconcile” lists all of them.`,
+  at: 'Time',
+  what: 'Difference',
+  provider: 'Provider',
+  books: 'Books',
+  license: 'Show',
+  decide: 'Payments that need a decision are listed under',
+  totals: 'The provider’s balance',
+  nothing: 'The balance has no entry on these days.',
+  currency: 'Currency',
+  charges: 'Charges',
+  gross: 'Gross',
+  refunds: 'Refunds',
+  chargebacks: 'Chargebacks',
+  fees: 'Fees',
+  other: 'Other',
+  net: 'Net',
+  payouts: 'Payouts',
+  booked: (n: number, sum: string) => `Booked by renewals: ${plural(n, 'charge', 'charges')}, ${sum}.`,
+  decided: (n: number, sum: string) => `Decided by operators: ${plural(n, 'charge', 'charges')}, ${sum}.`,
+  otherSystems: (n: number, sum: string) => `Charges of other systems that use the account: ${grouped(n)}, ${sum}.`,
+};
