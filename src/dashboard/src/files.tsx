@@ -22,7 +22,7 @@ export function Csv({ path, name }: { path: string; name: string }) {
   const download = () =>
     action.run(() => saveFile(path, `${name}.csv`, { headers: { accept: 'text/csv' } })).then((done) => done || notify(t('file.failed')));
   return (
-    <Button onPress={() => void download()} isPending={action.busy}>
+    <Button look="quiet" onPress={() => void download()} isPending={action.busy}>
       {t('file.csv')}
     </Button>
   );

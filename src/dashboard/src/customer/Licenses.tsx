@@ -60,14 +60,13 @@ export function LicenseCards({ list, tasks, most }: { list: ReturnType<typeof us
                 {license.last_used_at ? t('licenses.lastUsed', { ago: format.ago(license.last_used_at) }) : t('licenses.notUsed')}
               </p>
             </div>
-            {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. */}
+            {/* Frequent tasks take three clicks from here: this link, the button, the confirmation. The tasks have the main button. */}
             <div className="actions">
-              {license.is_suspended && <To license={license} tab="suspension" text={t('licenses.whatToDo')} look="main" />}
+              {license.is_suspended && <To license={license} tab="suspension" text={t('licenses.whatToDo')} />}
               <To
                 license={license}
                 tab="renewals"
                 text={renewsInGrace(tasks.data, license.subscription_id) ? t('licenses.renewNow') : t('license.tabs.renewals')}
-                look={renewsInGrace(tasks.data, license.subscription_id) ? 'main' : undefined}
               />
               <To license={license} tab="devices" text={t('license.tabs.devices')} />
             </div>
@@ -103,9 +102,9 @@ function linesOf(license: License, tasks: TaskList | undefined) {
   return [grace, renewal, ends, renewal ? undefined : auto].filter((line) => line !== undefined);
 }
 
-function To({ license, tab, text, look = 'plain' }: { license: License; tab: string; text: string; look?: 'plain' | 'main' }) {
+function To({ license, tab, text }: { license: License; tab: string; text: string }) {
   return (
-    <Link className={`button ${look}`} to={`/licenses/${license.subscription_id}/${tab}`}>
+    <Link className="button" to={`/licenses/${license.subscription_id}/${tab}`}>
       {text}
       <span className="visually-hidden"> {license.master}</span>
     </Link>

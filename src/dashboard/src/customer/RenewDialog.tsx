@@ -121,7 +121,7 @@ export function RenewDialog({
               [
                 t('renewals.amount'),
                 <>
-                  {total}
+                  <span className="total">{total}</span>
                   {reply.debt_usd > 0 && (
                     <div className="small">{t('renewals.withDebt', { price, debt: format.money(reply.debt_usd) })}</div>
                   )}

@@ -26,8 +26,8 @@ export function Tasks({ of: { tasks, instead }, reload }: { of: ShownTasks; relo
           : t(tasks.some((task) => task.kind === 'AWAIT_REVIEW') ? 'home.inReview' : 'home.information')}
       </h2>
       <ol className="tasks">
-        {shown.map((task) => (
-          <TaskCard key={`${task.kind} ${task.subscription_id}`} task={task} instead={instead} reload={reload} />
+        {shown.map((task, n) => (
+          <TaskCard key={`${task.kind} ${task.subscription_id}`} task={task} isFirst={n === 0} instead={instead} reload={reload} />
         ))}
       </ol>
       {shown.length < tasks.length && (
@@ -65,7 +65,8 @@ const places: Record<string, { to: (id: string, reason: string | null) => string
   ASK_SUPPORT: { to: (id) => `/licenses/${id}`, tone: 'calm' },
 };
 
-function TaskCard({ task, instead, reload }: { task: Task; instead?: Method; reload: () => void }) {
+/** @param isFirst The most urgent task has the main button. */
+function TaskCard({ task, isFirst, instead, reload }: { task: Task; isFirst: boolean; instead?: Method; reload: () => void }) {
   const action = useAction();
   const place = places[task.kind];
   // A newer backend may send kinds of tasks that this page doesn't have.
@@ -92,7 +93,7 @@ function TaskCard({ task, instead, reload }: { task: Task; instead?: Method; rel
       </div>
       {other && (
         <Button
-          look="main"
+          look={isFirst ? 'main' : 'plain'}
           isPending={action.busy}
           onPress={() =>
             void action.run(async () => {
@@ -106,7 +107,7 @@ function TaskCard({ task, instead, reload }: { task: Task; instead?: Method; rel
         </Button>
       )}
       <Link
-        className={`button ${place.tone === 'calm' || other ? '' : 'main'}`}
+        className={`button ${place.tone === 'calm' || other || !isFirst ? '' : 'main'}`}
         to={place.to(task.subscription_id, task.reason)}
         reloadDocument={place.document}
       >
