@@ -78,16 +78,15 @@ public sealed class LicenseRoutesTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Theory]
-    [InlineData("?stauts=ACTIVE", "stauts", "Did you mean status?")]
-    [InlineData("?userid=1", "userid", "Did you mean user_id?")]
-    [InlineData("?limit=5&=x", "", "Its parameters are search, status, user_id, after, limit.")]
-    [InlineData("?sort=name", "sort", "Its parameters are search, status, user_id, after, limit.")]
-    public async Task List_WithAnUnknownParameter_IsRefused(string query, string field, string hint)
+    [InlineData("?stauts=ACTIVE", "stauts")]
+    [InlineData("?limit=5&=x", "")]
+    [InlineData("?limit=5&sort=name", "sort")]
+    public async Task List_WithAnUnknownParameter_IsRefused(string query, string field)
     {
         var (status, problem, _) = await app.GetAsync("/api/v1/licenses" + query, Operator);
 
         Assert.Equal(
-            (400, "UNKNOWN_PARAMETER", field, hint),
+            (400, "UNKNOWN_PARAMETER", field, "Its parameters are search, status, user_id, after, limit."),
             (status, (string)problem!["code"]!, (string)problem["field"]!, (string)problem["hint"]!));
     }
 

@@ -85,7 +85,7 @@ public sealed class CommandTests(PostgresFixture postgres)
 
         var errors = Commands.Create().Parse([.. name.Split(' '), .. others, .. given]).Errors.Select(error => error.Message).ToList();
 
-        Assert.Contains(errors, error => error.Contains(" is not a", StringComparison.Ordinal)
+        Assert.Contains(errors, error => error.Contains(" is not ", StringComparison.Ordinal)
             && (error.Contains(". Example: ", StringComparison.Ordinal)
                 || error.Contains(". licensectl webhooks list shows", StringComparison.Ordinal)));
         Assert.All(errors, error => Assert.DoesNotContain("System.", error, StringComparison.Ordinal));
