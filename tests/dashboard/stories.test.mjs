@@ -1190,7 +1190,7 @@ test('the mail’s page says what was seen on which license, and “yes” is re
   ]) {
     const page = await open(browser, backend, { path, size });
     await page.getByText('Used in Cork and Lagos').waitFor();
-    const used = page.getByRole('table', { name: 'Devices that used the license' }).getByRole('row');
+    const used = page.getByRole('region', { name: 'Devices that used the license' }).getByRole('row');
     await used.filter({ hasText: /EA-LIAM-1.*MT5 account 620801.*Cork, Ireland.*Nov.20,.2026.*\d:\d\d/s }).waitFor();
     await used.filter({ hasText: /EA-LIAM-7.*MT5 account 620807.*Lagos, Nigeria.*Nov.20,.2026.*\d:\d\d/s }).waitFor();
     await page.getByRole('link', { name: 'No, this was somebody else' }).waitFor();
@@ -1870,7 +1870,7 @@ test('the operators’ page of a customer has the alerts first, the payment meth
   assert.equal(await page.locator('.empty').count(), 1);
   assert.match(await page.locator('.empty').innerText(), /^No (.+ or )?[a-z ]+\.$/);
   await page.goto(`${backend.address}/app/customers/${people.amara}`);
-  const methods = page.getByRole('table', { name: 'Payment methods' });
+  const methods = page.getByRole('region', { name: 'Payment methods' });
   await methods.getByRole('row', { name: /Visa ••\d{4} Default/ }).waitFor();
   await assertAccessible(page, 'payment methods of a customer');
   await takeScreenshot(page, 'story-customer-methods');

@@ -242,18 +242,14 @@ export async function assertSmall(page, what) {
 export async function assertAccessible(page, what, { rules, without = [], within } = {}) {
   await waitUntilLoaded(page);
   if (await page.evaluate(() => !globalThis.axe)) await page.evaluate(axe);
-  // React Aria's announcer has short-lived texts for screen readers. It refers to elements that may no longer exist.
   const { violations } = await page.evaluate(
     ([only, off, include]) =>
-      globalThis.axe.run(
-        { exclude: [['[data-live-announcer]']], ...(include && { include: [[include]] }) },
-        {
-          resultTypes: ['violations'],
-          preload: false,
-          rules: Object.fromEntries(off.map((rule) => [rule, { enabled: false }])),
-          ...(only && { runOnly: only }),
-        },
-      ),
+      globalThis.axe.run(include ? { include: [[include]] } : document, {
+        resultTypes: ['violations'],
+        preload: false,
+        rules: Object.fromEntries(off.map((rule) => [rule, { enabled: false }])),
+        ...(only && { runOnly: only }),
+      }),
     [rules, without, within],
   );
   assert.deepEqual(

@@ -84,7 +84,6 @@ function Devices({ of }: { of: Device[] }) {
     <>
       <h2>{t('activityPage.used')}</h2>
       <Table
-        fits
         label={t('activityPage.used')}
         rows={[...of].sort((a, b) => Date.parse(b.last_at) - Date.parse(a.last_at))}
         id={(row) => `${row.ea_instance_id} ${row.mt5_account_number}`}
@@ -100,10 +99,16 @@ function Devices({ of }: { of: Device[] }) {
               </>
             ),
           },
-          { head: t('devices.location'), cell: (row) => format.location(row.city, row.country) },
           {
-            head: t('time'),
-            cell: (row) => t('activityPage.fromTo', { from: format.moment(row.first_at), to: format.moment(row.last_at) }),
+            head: t('devices.location'),
+            cell: (row) => (
+              <>
+                {format.location(row.city, row.country)}
+                <div className="small">
+                  {t('activityPage.fromTo', { from: format.moment(row.first_at), to: format.moment(row.last_at) })}
+                </div>
+              </>
+            ),
           },
         ]}
       />
