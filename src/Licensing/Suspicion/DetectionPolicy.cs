@@ -459,11 +459,11 @@ public sealed record DetectionPolicy
     /// another order. Above it, one device may have changed its network at random.
     /// </summary>
     [Number(0, 1)]
-    public double OwnPaceShare { get; init; } = 0.6;
+    public double OwnPaceShare { get; init; } = 0.4;
 
     /// <summary>The same, if the places come in a fixed order: one device may have a VPN that takes one exit after the other.</summary>
     [Number(0, 1)]
-    public double OrderedPaceShare { get; init; } = 0.25;
+    public double OrderedPaceShare { get; init; } = 0.1;
 
     /// <summary>Share of records that come from the place that most often follows the one before, from which the order is fixed.</summary>
     [Number(0, 1)]

@@ -50,7 +50,7 @@ internal static class StressedLives
         var lines = life.Lines.Flapping(2);
         var pc = life.Device(life.Person(), lines[0]);
         HonestLives.Home(life, pc);
-        HonestLives.Home(life, life.Chance(0.5) ? life.Copy(pc) : life.Copy(pc) with { Ea = life.NewEa(), Account = pc.Account });
+        HonestLives.Home(life, life.Copy(pc));
         if (life.Chance(0.6))
             HonestLives.Home(life, life.Second(pc, life.Chance(0.5) ? lines[1] : life.Lines.Server()), life.Between(0, 60));
     }

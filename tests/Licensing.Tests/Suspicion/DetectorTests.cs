@@ -770,7 +770,7 @@ public sealed class DetectorTests
     {
         var terminals = new[] { 0, 1 }.SelectMany(terminal => Hours(0, 72, 1, 1 + terminal, London).Select((sample, hour) => sample with
         {
-            Address = IPAddress.Parse($"41.1.{(terminal * apart) + (hour / 4 % 8)}.{10 + terminal}"),
+            Address = IPAddress.Parse($"41.1.{(terminal * apart) + (hour / 2 % 8)}.{10 + terminal}"),
             Location = null,
         }));
 
