@@ -25,6 +25,9 @@ internal static class DetectLivesBench
     /// <summary>Licenses of each scenario of the first corpus, in each recording.</summary>
     private const int EachOfFirstCorpus = 2;
 
+    /// <summary>Licenses that allow three devices, per seed.</summary>
+    private const int EachOfThreeDevices = 20;
+
     /// <param name="context">
     /// Arguments: seeds (3); the platform's term on accounts per license (3; 0 for none); the first seed (default: that of reports).
     /// </param>
@@ -38,13 +41,18 @@ internal static class DetectLivesBench
             .SelectMany(recording => Outcome.Of(Corpus.Generate(Corpus.ReportSeed, recording, EachOfFirstCorpus), policy)).ToList();
         var heldOut = Lives(seed => LivesCorpus.Generate(seed, LifeParameters.HeldOut, new LifeCounts(), accounts));
         var drawn = Lives(seed => DrawnWorld.Generate(seed, new LifeCounts(), accounts));
+        var stressed = Lives(seed => StressedWorld.Generate(seed, new LifeCounts().Honest, accounts));
+        var threeDevices = Enumerable.Range(firstSeed, seeds)
+            .SelectMany(seed => StressedWorld.GenerateOfThreeDevices(seed, EachOfThreeDevices))
+            .Select(history => Outcome.Of(history, policy with { DeviceLimit = 3 })).ToList();
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{seeds} seeds, {lives.Sum(life => (long)life.Records):N0} records of lives, {Term(term)}.\n"));
         PrintHeading("corpus | label", " worst kind |");
         bool[] areWithinLimits =
         [
-            Total("lives", lives), Total("lives, held out", heldOut), Total("lives, drawn", drawn), Total("first corpus", first),
+            Total("lives", lives), Total("lives, held out", heldOut), Total("lives, drawn", drawn),
+            Total("lives, under stress", stressed), Total("three devices allowed", threeDevices), Total("first corpus", first),
         ];
         Console.WriteLine();
         PrintHeading("kind | corpus | label", "");
@@ -73,8 +81,8 @@ internal static class DetectLivesBench
 
     private static void PrintHeading(string first, string last) =>
         Console.WriteLine(
-            $"| {first} | lives | suspended | asked | within 7 days | median hours | to evidence |{last}\n"
-            + "|---|---|---|---|---|---|---|---|---|");
+            $"| {first} | lives | suspended | asked | within 7 days | median hours | to evidence | median hours if soon evident |{last}\n"
+            + "|---|---|---|---|---|---|---|---|---|---|");
 
     private static bool Total(string corpus, List<Outcome> outcomes)
     {
@@ -86,9 +94,10 @@ internal static class DetectLivesBench
 
         var shared = outcomes.Where(outcome => outcome.Label.Nature == Nature.Shared).ToList();
         return !outcomes.Exists(outcome => outcome is { Label.Nature: Nature.Honest, IsSuspended: true })
-            && Suspended(shared).Value >= LeastRecall
-            && WorstKind(shared).Value >= LeastRecallOfKind
-            && Outcome.MedianHours(shared) < MostMedianHours;
+            && (shared.Count == 0
+                || (Suspended(shared).Value >= LeastRecall
+                    && WorstKind(shared).Value >= LeastRecallOfKind
+                    && Outcome.MedianHours(shared) < MostMedianHours));
     }
 
     private static void Kinds(string corpus, List<Outcome> outcomes)
@@ -107,9 +116,11 @@ internal static class DetectLivesBench
     {
         var group = outcomes.ToList();
         var suspended = Suspended(group);
+        var inWeek = group.Count(outcome => outcome.Hours <= HoursPerWeek);
+        var soon = Outcome.MedianHours(group.Where(outcome => outcome.IsSoonEvident));
         return string.Create(CultureInfo.InvariantCulture,
-            $"{group.Count} | {suspended.Hits} ({Text(suspended)}) | {group.Count(outcome => outcome.IsAsked)} | {group.Count(outcome
-                => outcome.Hours <= HoursPerWeek)} | {Outcome.MedianHours(group):0.0} | {Outcome.MedianHoursToEvidence(group):0.0}");
+            $"{group.Count} | {suspended.Hits} ({Text(suspended)}) | {group.Count(outcome => outcome.IsAsked)} | {inWeek} | "
+            + $"{Outcome.MedianHours(group):0.0} | {Outcome.MedianHoursToEvidence(group):0.0} | {soon:0.0}");
     }
 
     private static Share Suspended(IEnumerable<Outcome> outcomes)

@@ -47,6 +47,7 @@ public static class Habits
         ("holiday", Holiday),
         ("dual_line", DualLine),
         ("standby_or_copy", StandbyOrCopy),
+        ("vpn_in_order", VpnInOrder),
     ];
 
     private static void VpsAndHome(World w, Machine vps, Machine home)
@@ -84,6 +85,14 @@ public static class Habits
         var machine = w.NewMachine();
         Site[] sites = [w.Fixed(), w.Fixed(), w.Fixed()];
         w.Run(machine, hour => sites[w.Whole(0, 2)](hour), 0, w.Hours);
+    }
+
+    /// <summary>Each connection takes the next of some exits.</summary>
+    private static void VpnInOrder(World w)
+    {
+        var (machine, connection) = (w.NewMachine(), 0);
+        var sites = Enumerable.Range(0, w.Whole(3, 5)).Select(_ => w.Fixed()).ToArray();
+        w.Run(machine, hour => sites[connection++ % sites.Length](hour), 0, w.Hours);
     }
 
     private static void DualLine(World w)

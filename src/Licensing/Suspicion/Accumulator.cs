@@ -270,8 +270,8 @@ internal static class Accumulator
     }
 
     /// <summary>
-    /// Adds a session and joins it with adjacent ones on the same network. Of the sessions above the policy's number, the oldest are
-    /// dropped.
+    /// Adds a session and joins it with adjacent ones on the same network if the durations of both are known. Records without a duration
+    /// stay apart, however soon they follow: their pace is evidence. Of the sessions above the policy's number, the oldest are dropped.
     /// </summary>
     private static void AddSession(IdentityUse identity, NetworkSession session, DetectionPolicy policy)
     {
@@ -282,13 +282,15 @@ internal static class Accumulator
             var other = sessions[i];
             if (other.NetworkId != session.NetworkId || session.Start - other.End > join || other.Start - session.End > join)
                 continue;
-            session = session with
+            if (session.HasDuration && other.HasDuration)
             {
-                Start = Math.Min(session.Start, other.Start),
-                End = Math.Max(session.End, other.End),
-                HasDuration = session.HasDuration && other.HasDuration,
-            };
-            sessions.RemoveAt(i);
+                session = session with { Start = Math.Min(session.Start, other.Start), End = Math.Max(session.End, other.End) };
+                sessions.RemoveAt(i);
+            }
+            else if (!session.HasDuration && other.End < session.End)
+            {
+                session = session with { Start = Math.Max(session.Start, other.End) };
+            }
         }
 
         sessions.Insert(sessions.FindLastIndex(other => other.Start <= session.Start) + 1, session);

@@ -10,6 +10,12 @@ namespace Licensing.Suspicion;
 internal sealed record Clones(
     int Identity, long TwinSeconds, long ManySeconds, long From, long To, int Locations, IReadOnlyList<int> Networks)
 {
+    /// <summary>The number of other orders that show what chance gives.</summary>
+    private const int Orders = 40;
+
+    /// <summary>Longer times between records than so many usual ones are pauses.</summary>
+    private const int LongestPace = 3;
+
     /// <summary>The evidence covers the remembered records only; the copies may have run for longer.</summary>
     public bool IsByPace { get; private init; }
 
@@ -96,9 +102,9 @@ internal sealed record Clones(
             : a.FirstAt < b.LastAt && b.FirstAt < a.LastAt && !Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits));
 
     /// <summary>
-    /// For records without durations. A device that changes networks keeps its pace. Copies are present on several networks at once, each
-    /// at its own pace, so that records from different networks follow one another much faster than those of one network. This also holds
-    /// for copies that all were there from the first record.
+    /// For records without durations. A device that changes networks keeps its pace. Copies are present in several places at once, each at
+    /// its own pace, so that records from different places follow one another much faster than those of one place. This also holds for
+    /// copies that all were there from the first record.
     /// </summary>
     private static Clones? ByPace(DetectionState state, int index, DetectionPolicy policy)
     {
@@ -107,21 +113,62 @@ internal sealed record Clones(
         if (records.Count < policy.PaceRecords)
             return null;
         records.Sort(static (a, b) => (a.End, a.NetworkId).CompareTo((b.End, b.NetworkId)));
+        if (!ChangeOften(records, policy.PaceRecords, policy.QuickShare)
+            && !ChangeOften(records, policy.MaxSessions, policy.QuickShareOfAll))
+            return null;
+        var places = Places(identity, policy);
+        records = [.. records.Where(record => places.ContainsKey(record.NetworkId))
+            .Select(record => record with { NetworkId = places[record.NetworkId] })];
         return Stronger(
             Interleaved(identity, index, records, policy.PaceRecords, policy.QuickShare, policy),
             Interleaved(identity, index, records, policy.MaxSessions, policy.QuickShareOfAll, policy));
     }
 
+    /// <summary>A cheap test before the measurement.</summary>
+    private static bool ChangeOften(List<NetworkSession> records, int count, double share)
+    {
+        if (records.Count < count)
+            return false;
+        var changes = 0;
+        for (var i = records.Count - count + 1; i < records.Count; i++)
+            changes += records[i].NetworkId == records[i - 1].NetworkId ? 0 : 1;
+        return changes >= share * (count - 1);
+    }
+
+    /// <summary>
+    /// The place of each network, as the id of one network there. The addresses of one provider are one place, and networks near each
+    /// other.
+    /// </summary>
+    private static Dictionary<int, int> Places(IdentityUse identity, DetectionPolicy policy)
+    {
+        var networks = identity.Networks;
+        var places = networks.ToDictionary(network => network.Id, network => network.Id);
+        for (var i = 0; i < networks.Count; i++)
+        {
+            for (var j = 0; j < i; j++)
+            {
+                var (kept, joined) = (places[networks[j].Id], places[networks[i].Id]);
+                if (kept == joined || !IsOnePlace(networks[i], networks[j], policy))
+                    continue;
+                foreach (var network in networks.Where(network => places[network.Id] == joined))
+                    places[network.Id] = kept;
+            }
+        }
+
+        return places;
+    }
+
+    private static bool IsOnePlace(NetworkUse a, NetworkUse b, DetectionPolicy policy) =>
+        Location.LeastKm(a.Location, b.Location, policy.LocationRadiusKm) is { } km
+            ? km < policy.FarKm
+            : Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits);
+
     /// <summary>The devices that the latest records come from, if enough of the records follow too quickly.</summary>
+    /// <param name="all">With places instead of networks.</param>
     private static Clones? Interleaved(
         IdentityUse identity, int index, List<NetworkSession> all, int count, double share, DetectionPolicy policy)
     {
         if (all.Count < count)
-            return null;
-        var changes = 0;
-        for (var i = all.Count - count + 1; i < all.Count; i++)
-            changes += all[i].NetworkId == all[i - 1].NetworkId ? 0 : 1;
-        if (changes < share * (count - 1))
             return null;
         var records = all.GetRange(all.Count - count, count);
         var present = records.GroupBy(record => record.NetworkId)
@@ -138,7 +185,8 @@ internal sealed record Clones(
             IsSame: earlier.NetworkId == later.NetworkId,
             IsQuick: later.End - earlier.End < quickest,
             Gap: later.End - earlier.End)).ToList();
-        if (pairs.Count(pair => !pair.IsSame && pair.IsQuick) < share * (count - 1) || IsOneDevice(pairs, policy))
+        if (pairs.Count(pair => !pair.IsSame && pair.IsQuick) < share * (count - 1)
+            || IsOneDevice(pairs, policy) || !KeepPaces(records, policy))
             return null;
         // Networks that are used one after the other may be one device's.
         var (from, to) = (present.Min(network => network.Times[0]), present.Max(network => network.Times[^1]));
@@ -187,5 +235,62 @@ internal sealed record Clones(
         return gaps[gaps.Count / 10] > policy.QuickPace * gaps[gaps.Count * 9 / 10]
             || (same.Count >= policy.PaceRecordsOfNetwork
                 && 2.0 * same.Count(pair => pair.IsQuick) / same.Count > (double)other.Count(pair => pair.IsQuick) / other.Count);
+    }
+
+    /// <summary>
+    /// The records of each place follow one another more evenly than by chance, because each copy keeps a pace of its own. If one device
+    /// switches between networks, those of one network are any of its records: the times between them vary as much if the times between
+    /// all records come in another order. If the places come in a fixed order, as the exits of some VPNs, they vary less by chance.
+    /// </summary>
+    private static bool KeepPaces(List<NetworkSession> records, DetectionPolicy policy)
+    {
+        var gaps = records.Zip(records.Skip(1), (earlier, later) => later.End - earlier.End).ToArray();
+        var own = TimesOfPlaces(records, gaps);
+        // A pause counts like any long time.
+        var longest = LongestPace * own.Order().ElementAt(own.Count / 2);
+        var byChance = 0.0;
+        var random = new Random(0); // always the same orders: the detector is a pure function
+        for (var order = 0; order < Orders; order++)
+        {
+            random.Shuffle(gaps);
+            byChance += Variation(TimesOfPlaces(records, gaps), longest, policy) / Orders;
+        }
+
+        var share = OrderedShare(records) >= policy.OrderedShare ? policy.OrderedPaceShare : policy.OwnPaceShare;
+        return Variation(own, longest, policy) <= share * byChance;
+    }
+
+    /// <summary>The share of records that come from the place that most often follows the one before.</summary>
+    private static double OrderedShare(List<NetworkSession> records) =>
+        records.Zip(records.Skip(1), (earlier, later) => (Before: earlier.NetworkId, After: later.NetworkId))
+            .GroupBy(pair => pair.Before, pair => pair.After)
+            .Sum(place => place.GroupBy(next => next).Max(next => next.Count())) / (records.Count - 1.0);
+
+    /// <summary>The times between records of one place, if these are the times between all records.</summary>
+    private static List<long> TimesOfPlaces(List<NetworkSession> records, long[] gaps)
+    {
+        var (times, latest, at) = (new List<long>(records.Count), new Dictionary<int, long>(), 0L);
+        for (var i = 0; i < records.Count; i++)
+        {
+            at += i == 0 ? 0 : gaps[i - 1];
+            if (latest.TryGetValue(records[i].NetworkId, out var before))
+                times.Add(at - before);
+            latest[records[i].NetworkId] = at;
+        }
+
+        return times;
+    }
+
+    /// <summary>The variance of the times' logarithms.</summary>
+    private static double Variation(List<long> times, long longest, DetectionPolicy policy)
+    {
+        var (shortest, sum, squares) = (policy.SpeedClockError.Seconds(), 0.0, 0.0);
+        foreach (var time in times)
+        {
+            var logarithm = Math.Log(Math.Max(shortest, Math.Min(longest, time)));
+            (sum, squares) = (sum + logarithm, squares + (logarithm * logarithm));
+        }
+
+        return (squares / times.Count) - (sum / times.Count * (sum / times.Count));
     }
 }

@@ -12,7 +12,7 @@ namespace Licensing.Suspicion;
 /// <remarks>
 /// A policy file is this record as JSON. The attributes give each field's name in the file, its unit and its range. A missing field keeps
 /// its default; an unknown name is refused. Two kinds of numbers are not here, because stored states and the names of rules contain them:
-/// the address prefixes that <see cref="Network"/> compares (/20, /24, /32, /64), and the 24 hours and the one hour in which networks and
+/// the address prefixes that <see cref="Network"/> compares (/18, /24, /32, /64), and the 24 hours and the one hour in which networks and
 /// their changes are counted.
 /// </remarks>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
@@ -453,6 +453,21 @@ public sealed record DetectionPolicy
     /// <summary>The same share of all sessions that are remembered, at which the devices may be present a part of the time.</summary>
     [Number(0.1, 1)]
     public double QuickShareOfAll { get; init; } = 0.38;
+
+    /// <summary>
+    /// Variation of the times between the records of one place, as a share of what it would be if the times between all records came in
+    /// another order. Above it, one device may have changed its network at random.
+    /// </summary>
+    [Number(0, 1)]
+    public double OwnPaceShare { get; init; } = 0.4;
+
+    /// <summary>The same, if the places come in a fixed order: one device may have a VPN that takes one exit after the other.</summary>
+    [Number(0, 1)]
+    public double OrderedPaceShare { get; init; } = 0.1;
+
+    /// <summary>Share of records that come from the place that most often follows the one before, from which the order is fixed.</summary>
+    [Number(0, 1)]
+    public double OrderedShare { get; init; } = 0.75;
 
     /// <summary>
     /// Share of records that have records of more other networks than allowed beside them, within <see cref="QuickPace"/> of the usual

@@ -37,9 +37,9 @@ public static class Network
         return First(a, 2) is >= 0 and var x && First(b, 2) is >= 0 and var y && x >> (16 - bits) == y >> (16 - bits);
     }
 
-    /// <summary>True for two IPv4 addresses of one /20. A carrier may give its customers' connections addresses of such a pool.</summary>
+    /// <summary>True for two IPv4 addresses of one /18. A carrier may give its customers' connections addresses of such a pool.</summary>
     public static bool SamePool(string a, string b) =>
-        First(a, 3) is >= 0 and var x && First(b, 3) is >= 0 and var y && x >> 4 == y >> 4;
+        First(a, 3) is >= 0 and var x && First(b, 3) is >= 0 and var y && x >> 6 == y >> 6;
 
     /// <summary>The first bytes of an IPv4 address as one number; −1 for anything else.</summary>
     private static int First(string network, int bytes)

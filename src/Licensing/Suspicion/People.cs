@@ -99,7 +99,8 @@ internal sealed record People(int[] Person, int[] Device)
     private static bool IsAtOnce(IdentityUse a, IdentityUse b, long overlap, DetectionPolicy policy)
     {
         if (MayBeOneRouter(a, b, policy)
-            && (overlap < DualStackFactor * policy.ApartDuration.Seconds() || (IsDualStack(a) && IsDualStack(b))))
+            && (overlap < DualStackFactor * policy.ApartDuration.Seconds() || (IsDualStack(a) && IsDualStack(b))
+                || (MayShareCarrier(a, b) && (SameEa(a, b) || SameAccount(a, b)))))
             return false;
         var since = Math.Max(a.ForgottenUntil, b.ForgottenUntil);
         var remembered = since == 0 ? overlap : Spans.Overlap(a.Presence, b.Presence, since);

@@ -7,7 +7,7 @@ namespace DetectionCorpus.Lives;
 public static class DrawnWorld
 {
     /// <summary>Added to the number of a life that is drawn again.</summary>
-    private const int Again = 1_000_000;
+    internal const int Again = 1_000_000;
 
     public static IReadOnlyList<Kind> Kinds { get; } = [.. DrawnHonest.All, .. DrawnShared.All];
 

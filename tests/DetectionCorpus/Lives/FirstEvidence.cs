@@ -2,7 +2,8 @@ namespace DetectionCorpus.Lives;
 
 /// <summary>
 /// When the use of a shared license differs from honest use for somebody who knows the device and person behind each record. Until then,
-/// the newest device may be replacing another one, or the newest account another account.
+/// the newest device may be replacing another one, or the newest account another account. Devices of one person that always are behind one
+/// router count as one if each has an account of its own: their records are those of several terminals of one device.
 /// </summary>
 public static class FirstEvidence
 {
@@ -15,22 +16,36 @@ public static class FirstEvidence
     /// </summary>
     public static double? OfDevices(IReadOnlyList<Use> uses, int limit)
     {
-        var returned = Returned(uses, use => use.Terminal.Device, limit, Handover, newestReturns: true);
-        return AtOnce(uses, limit) is { } atOnce && !(returned < atOnce) ? atOnce : returned;
+        var seen = Seen(uses);
+        var returned = Returned(uses, use => seen[use.Terminal.Device], limit, Handover, newestReturns: true);
+        return AtOnce(uses, seen, limit) is { } atOnce && !(returned < atOnce) ? atOnce : returned;
     }
 
     /// <summary>The hour at which a further account has come and earlier ones, as many as the limit, have been used again.</summary>
     public static double? OfAccounts(IReadOnlyList<Use> uses, int limit) =>
         Returned(uses, use => use.Terminal.Account, limit, 0, newestReturns: false);
 
-    private static double? AtOnce(IReadOnlyList<Use> uses, int limit)
+    /// <summary>The device that a device's records show, by its name.</summary>
+    private static Dictionary<string, string> Seen(IReadOnlyList<Use> uses)
+    {
+        var devices = uses.GroupBy(use => use.Terminal.Device).Select(device => (
+            device.Key, First: device.First().Terminal,
+            Accounts: device.Select(use => use.Terminal.Account).ToHashSet(),
+            HasOneLine: device.All(use => use.Terminal.Line == device.First().Terminal.Line))).ToList();
+        return devices.ToDictionary(device => device.Key, device => devices.Find(other =>
+            other.Key == device.Key
+            || (device.HasOneLine && other.HasOneLine && other.First.Line == device.First.Line
+                && other.First.Person == device.First.Person && !other.Accounts.Overlaps(device.Accounts))).Key);
+    }
+
+    private static double? AtOnce(IReadOnlyList<Use> uses, Dictionary<string, string> seen, int limit)
     {
         var marks = uses.SelectMany(use => new[] { use.From, use.To }).Distinct().Order().ToList();
         var hours = 0.0;
         foreach (var (from, to) in marks.Zip(marks.Skip(1)))
         {
             var present = uses.Where(use => use.From <= from && use.To >= to).Select(use => use.Terminal).ToList();
-            if (present.Select(terminal => terminal.Device).Distinct().Count() <= limit
+            if (present.Select(terminal => seen[terminal.Device]).Distinct().Count() <= limit
                 || present.Select(terminal => terminal.Person).Distinct().Count() < 2)
                 continue;
             if (hours + to - from >= Handover)

@@ -91,7 +91,8 @@ public sealed class Lines(Random random, LifeParameters parameters)
     /// One home with IPv4 and IPv6. Each terminal connects by one or the other, whichever answers first, so that two terminals at the same
     /// time may have different ones.
     /// </summary>
-    public Line[] DualStack(Town town, int terminals)
+    /// <param name="stay">Hours for which a terminal keeps one of the two.</param>
+    public Line[] DualStack(Town town, int terminals, Bounds? stay = null)
     {
         var (version4, version6) = (random.Next(2) == 0 ? Leased(town) : Carrier(town), Version6(town));
         var share = Between(new(0.1, 0.9));
@@ -100,7 +101,7 @@ public sealed class Lines(Random random, LifeParameters parameters)
         Line Alternate(Line a, Line b, double shareOfB)
         {
             var stays = new List<(double, IPAddress, Location)>();
-            for (var at = 0.0; at < parameters.Days * 24; at += Between(new(0.05, 6)))
+            for (var at = 0.0; at < parameters.Days * 24; at += Between(stay ?? new(0.05, 6)))
             {
                 var (address, location) = (random.NextDouble() < shareOfB ? b : a).At(at);
                 stays.Add((at, address, location));
@@ -108,6 +109,57 @@ public sealed class Lines(Random random, LifeParameters parameters)
 
             return new Line(stays);
         }
+    }
+
+    /// <summary>
+    /// A VPN that changes its exit every few minutes or hours, at random or in order. The devices have one connection, or one each.
+    /// </summary>
+    public Line[] Flapping(int devices)
+    {
+        var exits = Enumerable.Range(0, random.Next(2, 9))
+            .Select(_ => (Address(), parameters.DataCenters.Concat(parameters.Towns).ElementAt(Any()).Location)).ToArray();
+        var (hours, isInOrder, isOneConnection) = (Often(), random.Next(2) == 0, random.Next(2) == 0);
+        var first = Connection();
+        return [.. Enumerable.Range(0, devices).Select(_ => isOneConnection ? first : Connection())];
+
+        Line Connection()
+        {
+            var exit = 0;
+            return Stays(hours, () => exits[isInOrder ? exit++ % exits.Length : random.Next(exits.Length)]);
+        }
+
+        int Any() => random.Next(parameters.DataCenters.Count + parameters.Towns.Count);
+    }
+
+    /// <summary>A home whose router changes between its line and a mobile network every few minutes or hours.</summary>
+    public Line Failover(Town town)
+    {
+        var (home, mobile) = (Home(town), Mobile(town));
+        var (homeHours, mobileHours, isMobile) = (Often(), Often(), random.Next(2) == 0);
+        var stays = new List<(double, IPAddress, Location)>();
+        for (var at = 0.0; at < parameters.Days * 24; at += Between(isMobile ? mobileHours : homeHours), isMobile = !isMobile)
+        {
+            var (address, location) = (isMobile ? mobile : home).At(at);
+            stays.Add((at, address, location));
+        }
+
+        return new Line(stays);
+    }
+
+    /// <summary>A carrier that gives each connection of each terminal any address of a pool.</summary>
+    public Line[] Pool(Town town, int terminals)
+    {
+        var (block, hours) = (Blocks(town, 1)[0], Often());
+        var bits = random.Next(18, 25);
+        var pool = Enumerable.Range(0, random.Next(2, 200)).Select(_ => Of(block, bits)).ToArray();
+        return [.. Enumerable.Range(0, terminals).Select(_ => Stays(hours, () => pool[random.Next(pool.Length)]))];
+    }
+
+    /// <summary>From a minute to six hours: always the same time, or one that varies.</summary>
+    public Bounds Often()
+    {
+        var hours = Math.Pow(360, random.NextDouble()) / 60;
+        return random.Next(3) == 0 ? new(hours, hours) : new(hours * 0.2, hours * 1.8);
     }
 
     /// <summary>Another access for some hours, such as a VPN or a phone, then the usual one again.</summary>

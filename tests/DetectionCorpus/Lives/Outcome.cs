@@ -10,6 +10,12 @@ public sealed record Outcome(LifeLabel Label, Style Style, int Records, bool IsS
     /// <summary>Hours from the first violation to the first evidence; null if there is none.</summary>
     public double? HoursToEvidence => (Label.EvidenceAt - Label.FirstViolationAt)?.TotalHours;
 
+    /// <summary>
+    /// The records give evidence within 6 hours of the first violation: at the latest then, several people's devices, more than the license
+    /// allows, have worked at the same time for longer than a handover, or have returned.
+    /// </summary>
+    public bool IsSoonEvident => HoursToEvidence <= 6;
+
     public static Outcome Of(History history, DetectionPolicy policy) => Of(history.Label, history.Style, history.Rows, policy);
 
     /// <summary>The licenses of the first corpus.</summary>

@@ -1,4 +1,5 @@
 using DetectionCorpus;
+using DetectionCorpus.Lives;
 using Licensing.Suspicion;
 using Xunit;
 
@@ -25,6 +26,19 @@ public sealed class CorpusTests
             .Where(scenario => !scenario.Sharing && scenario.Suspended.Hits > 0)
             .Select(scenario => scenario.Scenario));
         Assert.InRange(accuracy.Recall.Value, family.LeastRecall - 0.05, 1); // of 36
+    }
+
+    /// <summary>Networks and devices that change as often as they can, in all combinations of recorded fields.</summary>
+    [Fact]
+    public void Detector_UnderStress_SuspendsNobody()
+    {
+        var policy = new DetectionPolicy { AccountLimit = 3 };
+        var lives = StressedWorld.StressedKinds.SelectMany(kind => Enumerable.Range(0, 8)
+            .Select(number => Outcome.Of(StressedWorld.One(LivesCorpus.ReportSeed, number, kind), policy)));
+        var ofThreeDevices = StressedWorld.GenerateOfThreeDevices(LivesCorpus.ReportSeed, 16)
+            .Select(history => Outcome.Of(history, policy with { DeviceLimit = 3 }));
+
+        Assert.Equal([], lives.Concat(ofThreeDevices).Where(life => life.IsSuspended).Select(life => life.Label.Kind));
     }
 
     [Theory]

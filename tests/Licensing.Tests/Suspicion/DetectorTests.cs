@@ -123,6 +123,52 @@ public sealed class DetectorTests
         Assert.Equal(FindingAction.Alert, Strongest(samples));
     }
 
+    /// <summary>
+    /// One device that takes another of three exits at each record, in order or at random. No record is on the network of the one before
+    /// for long enough to show the device's pace, and records of one network may be hours apart.
+    /// </summary>
+    [Theory]
+    [InlineData(false, 30, 90)]
+    [InlineData(false, 3, 117)]
+    [InlineData(true, 30, 90)]
+    [InlineData(true, 3, 117)]
+    public void Observe_OneDeviceThatChangesItsNetworkAtEachRecord_IsNoCopy(bool atRandom, int shortest, int longest)
+    {
+        Location[] far = [Lagos, London, Tokyo];
+        Assert.All(Enumerable.Range(0, 20), seed =>
+        {
+            var (random, at) = (new Random(seed), Start);
+            var samples = Enumerable.Range(0, 200).Select(i =>
+            {
+                at = at.AddMinutes(random.Next(shortest, longest + 1));
+                var exit = atRandom ? random.Next(3) : i % 3;
+                return new UsageSample(at, "EA-1", 1, IPAddress.Parse($"41.{exit + 1}.7.9"), far[exit], null);
+            });
+
+            Assert.All(Play(samples), finding => Assert.Equal(FindingAction.Alert, finding.Action));
+        });
+    }
+
+    /// <summary>Three copies without durations. Addresses of one provider, or near each other, are one place.</summary>
+    [Theory]
+    [InlineData(true, true, 1, true)]
+    [InlineData(true, false, 16, false)]
+    [InlineData(false, false, 16, true)]
+    [InlineData(false, false, 1, false)]
+    public void Observe_ThreeCopiesByTheirPace_SuspendsInThreePlaces(bool located, bool far, int apart, bool suspends)
+    {
+        Location[] places = far ? [Lagos, London, Tokyo] : [Lagos, Lagos, Lagos];
+        var samples = Enumerable.Range(0, 3).SelectMany(i => Hours(0, 60, 1, 1, places[i]).Select((sample, hour) => sample with
+        {
+            LoggedAt = sample.LoggedAt.AddMinutes((i * 13) + (hour * 7 % 5)),
+            Address = IPAddress.Parse($"41.{i * apart}.7.9"),
+            Location = located ? places[i] : null,
+            Session = null,
+        }));
+
+        Assert.Equal(suspends, Play(samples).Exists(IsSuspension));
+    }
+
     [Theory]
     // Records without durations, one an hour for each device: three copies are faster than one device can be.
     [InlineData(3, 1, true)]
@@ -702,10 +748,10 @@ public sealed class DetectorTests
             IsSuspension);
     }
 
-    /// <summary>A server, and two terminals at home. The carrier gives each connection an address of its pool, a /20.</summary>
+    /// <summary>A server, and two terminals at home. The carrier gives each connection an address of its pool, a /18.</summary>
     [Theory]
-    [InlineData("41.1.7.9", "41.1.9.9", "41.1.12.9", false)]
-    [InlineData("41.1.7.9", "41.1.9.9", "41.1.16.9", true)] // not of the pool
+    [InlineData("41.1.7.9", "41.1.9.9", "41.1.63.9", false)]
+    [InlineData("41.1.7.9", "41.1.9.9", "41.1.64.9", true)] // not of the pool
     [InlineData("41.1.7.9", "41.1.7.9", "41.1.12.9", true)] // nothing shows that it is a pool
     public void Observe_TwoTerminalsBehindOneCarrier_AreOneDevice(string before, string after, string other, bool suspends)
     {
@@ -714,6 +760,21 @@ public sealed class DetectorTests
         var second = Hours(6, 16, 1, 2, London).Select(sample => sample with { Address = IPAddress.Parse(other) });
 
         Assert.Equal(suspends, Play([.. first, .. second, .. Hours(0, 16, 9, 9, Tokyo)]).Exists(IsSuspension));
+    }
+
+    /// <summary>The same for days, without locations. People with a copied EA and lines of their own are several.</summary>
+    [Theory]
+    [InlineData(16, false)]
+    [InlineData(64, true)] // not of the pool
+    public void Observe_TwoTerminalsBehindOneCarrierForDays_AreOneDevice(int apart, bool suspends)
+    {
+        var terminals = new[] { 0, 1 }.SelectMany(terminal => Hours(0, 72, 1, 1 + terminal, London).Select((sample, hour) => sample with
+        {
+            Address = IPAddress.Parse($"41.1.{(terminal * apart) + (hour / 2 % 8)}.{10 + terminal}"),
+            Location = null,
+        }));
+
+        Assert.Equal(suspends, Play([.. terminals, .. Hours(0, 72, 9, 9, Tokyo)]).Exists(IsSuspension));
     }
 
     /// <summary>A new server runs beside the old one for a while; the computer at home is used later.</summary>

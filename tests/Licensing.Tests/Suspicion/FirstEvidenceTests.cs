@@ -8,9 +8,12 @@ namespace Licensing.Tests.Suspicion;
 
 public sealed class FirstEvidenceTests
 {
-    private static readonly Line Anywhere = new([(0, IPAddress.Loopback, new Location(null, null, null, null))]);
+    private static readonly Line Router = NewLine();
 
-    /// <summary>Each use is the letter of a device, then its hours. Lower-case devices are of one person.</summary>
+    /// <summary>
+    /// Each use is the letter of a device, then its hours. Lower-case devices are of one person; x, y and z have one router, and z has y's
+    /// account.
+    /// </summary>
     [Theory]
     [InlineData("A0-48 B0-48 C10-20", 10.25)] // at once
     [InlineData("A0-48 B0-10.2 C10-20", null)] // C replaces B
@@ -20,6 +23,9 @@ public sealed class FirstEvidenceTests
     [InlineData("A0-48 B6-10 C11-15 B16-20 C26-30", 26.0)] // in turn beside a server
     [InlineData("a0-48 b0-48 c10-20", null)] // one person
     [InlineData("a0-48 b0-48 C10-20", 10.25)]
+    [InlineData("x0-48 y0-48 C10-20", null)] // possibly two terminals of one device
+    [InlineData("y0-48 z0-48 C10-20", 10.25)] // one account is logged in on two
+    [InlineData("x0-48 a0-48 C10-20", 10.25)]
     public void OfDevices_UsesOfDevices_IsWhenNoReplacementExplainsThem(string uses, double? expected)
     {
         double? hour = FirstEvidence.OfDevices(Uses(uses), 2) is { } exact ? Math.Round(exact, 2) : null;
@@ -38,6 +44,10 @@ public sealed class FirstEvidenceTests
     {
         var hours = part[1..].Split('-').Select(hour => double.Parse(hour, CultureInfo.InvariantCulture)).ToArray();
         var person = new Person(char.IsLower(part[0]) ? 0 : part[0], new Town("", "", 0, 0));
-        return new Use(new Terminal(person, part[..1], part[..1], Clock.Right, Anywhere, "EA", part[0]), hours[0], hours[1]);
+        var line = part[0] is 'x' or 'y' or 'z' ? Router : NewLine();
+        var account = part[0] == 'z' ? 'y' : part[0];
+        return new Use(new Terminal(person, part[..1], part[..1], Clock.Right, line, "EA", account), hours[0], hours[1]);
     })];
+
+    private static Line NewLine() => new([(0, IPAddress.Loopback, new Location(null, null, null, null))]);
 }

@@ -16,7 +16,13 @@ public sealed class LivesCorpusTests
     private static readonly Lazy<IReadOnlyList<History>> _drawn =
         new(() => [.. DrawnWorld.Generate(LivesCorpus.TuningSeed, _few, Term)]);
 
-    public static TheoryData<string> Worlds => ["open", "held-out", "drawn"];
+    private static readonly Lazy<IReadOnlyList<History>> _stressed =
+        new(() => [.. StressedWorld.Generate(LivesCorpus.TuningSeed, 160, Term)]);
+
+    public static TheoryData<string> Worlds => ["open", "held-out", "drawn", "stressed"];
+
+    private static readonly Dictionary<string, Kind> _kinds = LivesCorpus.Kinds(LifeParameters.HeldOut)
+        .Concat(DrawnWorld.Kinds).Concat(StressedWorld.Kinds).DistinctBy(kind => kind.Name).ToDictionary(kind => kind.Name);
 
     public static TheoryData<string> KindsOfThirdDevice =>
         [.. LivesCorpus.Kinds(LifeParameters.HeldOut).Where(kind => kind.Nature == Nature.Shared).Select(kind => kind.Name)];
@@ -66,7 +72,7 @@ public sealed class LivesCorpusTests
         {
             var (start, end) = Span(world, life);
             var people = life.Uses.Select(use => use.Terminal.Person.Number).Distinct().Count();
-            var kind = LivesCorpus.Kinds(LifeParameters.HeldOut).Concat(DrawnWorld.Kinds).Single(kind => kind.Name == life.Label.Kind);
+            var kind = _kinds[life.Label.Kind];
             Assert.NotEmpty(life.Label.Reason);
             if (life.Label.Nature == Nature.Shared)
             {
@@ -200,13 +206,13 @@ public sealed class LivesCorpusTests
         [.. LivesCorpus.Generate(LivesCorpus.TuningSeed, parameters, _few, Term)];
 
     private static IReadOnlyList<History> World(string name) =>
-        (name switch { "open" => _open, "held-out" => _heldOut, _ => _drawn }).Value;
+        (name switch { "open" => _open, "held-out" => _heldOut, "drawn" => _drawn, _ => _stressed }).Value;
 
-    /// <summary>A life of the drawn world begins at the start of one of the other two.</summary>
+    /// <summary>A life of the drawn or the stressed world begins at the start of one of the other two.</summary>
     private static (DateTimeOffset Start, DateTimeOffset End) Span(string world, History life)
     {
         var isOpen = world == "open"
-            || (world == "drawn" && life.Rows[0].ArrivedAt < LifeParameters.Open.Start.AddDays(LifeParameters.Open.Days + 2));
+            || (world is "drawn" or "stressed" && life.Rows[0].ArrivedAt < LifeParameters.Open.Start.AddDays(LifeParameters.Open.Days + 2));
         var parameters = isOpen ? LifeParameters.Open : LifeParameters.HeldOut;
         return (parameters.Start, parameters.Start.AddDays(parameters.Days));
     }
