@@ -3,8 +3,8 @@ import type { Plugin } from 'vite';
 import { partOf } from './texts.parts.mjs';
 
 /**
- * Compiles the messages of src/texts when the pages are built, so that no page loads the parser. A catalog is long, so it is loaded in parts,
- * such as ?first and ?wallet.
+ * Compiles the messages of src/texts when the pages are built, so that no page loads the parser. A catalog is long, so it is loaded in
+ * parts, such as ?first and ?wallet.
  * @param only The keys that are needed at all; all without it. With it, ?first has all of them.
  */
 export const texts = (only?: RegExp): Plugin => ({
