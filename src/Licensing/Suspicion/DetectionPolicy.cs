@@ -459,7 +459,7 @@ public sealed record DetectionPolicy
     /// another order. Above it, one device may have changed its network at random.
     /// </summary>
     [Number(0, 1)]
-    public double OwnPaceShare { get; init; } = 0.4;
+    public double OwnPaceShare { get; init; } = 0.3;
 
     /// <summary>The same, if the places come in a fixed order: one device may have a VPN that takes one exit after the other.</summary>
     [Number(0, 1)]
