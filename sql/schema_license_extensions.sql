@@ -152,7 +152,11 @@
 \ir installation/migration.psql
 \set migration 0090_refused_devices
 \ir installation/migration.psql
-\set migration 0091_token_beginnings
+\set migration 0091_refused_devices_of_alerts
+\ir installation/migration.psql
+\set migration 0092_token_beginnings
+\ir installation/migration.psql
+\set migration 0093_drop_indexes_of_evidence
 \ir installation/migration.psql
 
 begin;

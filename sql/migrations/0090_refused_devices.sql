@@ -1,6 +1,7 @@
 -- The devices that the evidence of alerts names as refused, for the search. An index of the evidence would make PostgreSQL write every
 -- index of the alert again for each repeated refusal, which changes the evidence only: of 10,000 such updates, none was HOT with the
--- indexes of 0088, and 9,954 are without them, with half the WAL.
+-- indexes of 0088, and 9,954 are without them, with half the WAL. 0091 adds the devices of existing alerts, and 0093 drops the indexes:
+-- in one transaction, all alerts would be locked meanwhile.
 insert into schema_migrations (name) values ('0090_refused_devices');
 
 create table refused_devices (
@@ -74,13 +75,3 @@ create trigger keep_changed_refused_devices after update of evidence, subscripti
     for each row when (new.subscription_id is distinct from old.subscription_id
                        or refused_device_names(new.evidence) is distinct from refused_device_names(old.evidence))
     execute function keep_refused_devices();
-
--- Existing alerts are read after the triggers are created: creating them locks the table, so that no row is missed.
-insert into refused_devices (alert_id, is_last, subscription_id, detected_at, ea_instance_id, mt5_account_number, network)
-select a.alert_id, n.is_last, a.subscription_id, a.detected_at, n.ea_instance_id, n.mt5_account_number, n.network
-from suspicious_activity_alerts a cross join lateral refused_devices_of(a.evidence) n
-where a.subscription_id is not null and a.evidence ?| array['refused_device', 'newcomer', 'last_refused_device'];
-
-drop index alerts_by_refused_account;
-drop index alerts_by_refused_ea;
-drop index alerts_by_refused_address;

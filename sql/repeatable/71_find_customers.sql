@@ -167,3 +167,14 @@ select replace_function(
        replace_function(
            'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, text, int)',
            'find_customers(text, bigint, cidr, uuid, uuid, text, text, text, text, text, text, text, int)');
+
+-- For the code of before 0092, which runs on this schema while the new one is deployed.
+create or replace function find_customers(
+    address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text,
+    ea_beginning text, provider_object text, invoice_number text, most int)
+    returns table (kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
+    language sql stable as $$
+    select * from find_customers(
+        address_part, account, network, first_id, last_id, whole_token_hash, first_hash, last_hash, null::text, ea_beginning, provider_object,
+        invoice_number, most)
+$$;

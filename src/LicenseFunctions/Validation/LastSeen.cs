@@ -14,8 +14,8 @@ namespace LicenseFunctions.Validation;
 /// <remarks>
 /// A device that has not been seen for <see cref="WrittenEvery"/>, or that has another address now, is written in less than five seconds.
 /// Any other is written once in <see cref="WrittenEvery"/>, however often it checks. Otherwise these writes would be half of the database's
-/// work for checks. Another process, or this one after a crash, takes the device's last check for that much earlier. It still counts as
-/// active, because <see cref="DeviceAdmission.ActiveWithin"/> is ten times as long.
+/// work for checks. A device that keeps checking counts as active everywhere. One that stops becomes inactive for other processes up to
+/// 34 s too early.
 /// </remarks>
 public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastSeen> log) : PeriodicFlush(Interval, time, log)
 {
@@ -44,7 +44,8 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
 
     /// <param name="sighting">An accepted check.</param>
     /// <param name="written">The device as the check has read it; null if it was not known or not read.</param>
-    public void Note(DeviceSighting sighting, KnownDevice? written)
+    /// <returns>Whether it is written with the next flush; otherwise within <see cref="WrittenEvery"/>.</returns>
+    public bool Note(DeviceSighting sighting, KnownDevice? written)
     {
         var canWait = written is not null && sighting.At - written.LastSeenAt < WrittenEvery
             && written.AddressHash == sighting.Address.GetHashCode();
@@ -53,13 +54,14 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
             if (canWait && !noted.ContainsKey(sighting.DeviceId))
             {
                 ref var kept = ref CollectionsMarshal.GetValueRefOrAddDefault(Part(sighting.DeviceId), sighting.DeviceId, out _);
-                // Keeping the first of equal addresses keeps each check's own from an old generation.
+                // Equal addresses share the first object, so that those of later checks don't get into an old generation.
                 kept = sighting.Address.Equals(kept.Address) ? sighting with { Address = kept.Address } : sighting;
-                return;
+                return false;
             }
 
             Part(sighting.DeviceId).Remove(sighting.DeviceId);
             noted[sighting.DeviceId] = sighting;
+            return true;
         }
     }
 

@@ -62,7 +62,9 @@ public sealed class ValidateLicense(
         // A refused check doesn't count as a use of the device.
         if (reply is { Verdict.IsValid: true, Device: { } device })
         {
-            lastSeen.Note(new DeviceSighting(device.DeviceId, claim.Address, now), license.Device);
+            var sighting = new DeviceSighting(device.DeviceId, claim.Address, now);
+            if (lastSeen.Note(sighting, license.Device) && cache.IsOn)
+                cache.Seen(tokenHash, claim.Key(settings.Policy.Identity), sighting);
             return signer.IsOn ? await WithLeaseAsync(reply, device, tokenHash, claim, began, cancellationToken) : reply;
         }
 

@@ -63,9 +63,9 @@ public sealed class ValidationCache
     {
         private readonly Guid deviceId = device.DeviceId;
         private readonly DateTime firstSeenAt = device.FirstSeenAt.UtcDateTime;
-        private readonly DateTime lastSeenAt = device.LastSeenAt.UtcDateTime;
+        private DateTime lastSeenAt = device.LastSeenAt.UtcDateTime;
         private readonly Lease? lease = device.Lease;
-        private readonly int addressHash = device.AddressHash;
+        private int addressHash = device.AddressHash;
         private readonly string? refusedEa = license.RefusedEa;
         private readonly int devicesUsed = license.DevicesUsed;
         private readonly int devicesBeyondLimit = license.DevicesBeyondLimit;
@@ -88,6 +88,10 @@ public sealed class ValidationCache
         {
             RefusedEa = refusedEa,
         };
+
+        // Concurrent checks of one device may mix the two, which only writes one sighting more.
+        public void Seen(DeviceSighting sighting) =>
+            (lastSeenAt, addressHash) = (sighting.At.UtcDateTime, sighting.Address.GetHashCode());
 
         private static LicenseFacts Ordinary(DateTimeOffset expiresAt) =>
             new(true, null, null, expiresAt, null, SubscriptionState.Synced, true, null, null);
@@ -112,6 +116,13 @@ public sealed class ValidationCache
             && time.GetElapsedTime(Math.Max(entry.ReadAt, polledAt)) < maxAge
             ? entry.License
             : null;
+    }
+
+    /// <summary>The sighting is written with the next flush: later checks of the device compare with it.</summary>
+    public void Seen(string tokenHash, string deviceKey, DeviceSighting sighting)
+    {
+        if (entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry))
+            entry.Seen(sighting);
     }
 
     /// <summary>Evicts what is known about a device that a read no longer found.</summary>

@@ -14,12 +14,16 @@ public sealed class LastSeenTests(PostgresFixture postgres)
 {
     private static readonly TimeSpan Flush = TimeSpan.FromSeconds(2);
 
-    [Fact]
-    public async Task Flush_ADeviceThatChecksOften_IsWrittenOnceIn30SecondsAndOneWithANewAddressEachTime()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(60)]
+    public async Task Flush_ADeviceThatChecksOften_IsWrittenOnceIn30SecondsAndOneWithANewAddressEachTime(int cacheSeconds)
     {
-        await using var scene = await LicenseScene.NewAsync(postgres);
+        await using var scene = await LicenseScene.NewAsync(postgres, cacheSeconds: cacheSeconds);
         await scene.CheckAsync("EA-OFTEN", 1);
         await scene.CheckAsync("EA-MOVES", 2);
+        await scene.LastSeen.FlushAtIntervalAsync(LicenseScene.Stop);
+        scene.Time.Advance(Flush);
         var writes = 0;
         var written = await AcceptedAtAsync(scene, "EA-OFTEN");
 
@@ -47,6 +51,7 @@ public sealed class LastSeenTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
+        await scene.LastSeen.FlushAtIntervalAsync(LicenseScene.Stop);
         scene.Time.Advance(LastSeen.WrittenEvery);
         await scene.CheckAsync("EA-1", 1);
 
@@ -60,6 +65,7 @@ public sealed class LastSeenTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         var device = (await scene.CheckAsync("EA-1", 1)).Device!.DeviceId;
+        await scene.LastSeen.FlushAtIntervalAsync(LicenseScene.Stop);
         scene.Time.Advance(TimeSpan.FromSeconds(10));
         await scene.CheckAsync("EA-1", 1);
         Assert.Equal(scene.Time.GetUtcNow(), scene.LastSeen.Unwritten(device)!.Value.At);
@@ -79,6 +85,7 @@ public sealed class LastSeenTests(PostgresFixture postgres)
     {
         await using var scene = await LicenseScene.NewAsync(postgres);
         await scene.CheckAsync("EA-1", 1);
+        await scene.LastSeen.FlushAtIntervalAsync(LicenseScene.Stop);
         scene.Time.Advance(TimeSpan.FromSeconds(10));
         await scene.CheckAsync("EA-1", 1);
 
