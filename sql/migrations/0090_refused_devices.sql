@@ -69,6 +69,9 @@ begin
     execute format('alter function keep_refused_devices() set search_path = %s, pg_temp', current_setting('search_path'));
 end $$;
 
+-- The condition of a trigger runs with the rights of the caller, also where functions are not for everyone by default.
+grant execute on function refused_device_names(jsonb) to public;
+
 create trigger keep_refused_devices after insert on suspicious_activity_alerts
     for each row when (new.evidence is not null) execute function keep_refused_devices();
 create trigger keep_changed_refused_devices after update of evidence, subscription_id on suspicious_activity_alerts

@@ -23,7 +23,7 @@ internal static class OperatorOption
         order by is_given desc, email limit @MostNamed
         """;
 
-    /// <exception cref="UsageException">The database has no such operator.</exception>
+    /// <exception cref="UsageException">The database has other operators, but not this one.</exception>
     public static async Task<Actor> OperatorAsync(
         this ParseResult arguments, Option<Guid?> by, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
@@ -31,11 +31,10 @@ internal static class OperatorOption
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var operators = (await connection.QueryAsync<(Guid Id, string Email, bool IsGiven)>(
             new CommandDefinition(Operators, new { id, MostNamed }, cancellationToken: cancellationToken))).AsList();
-        if (operators is [(_, _, IsGiven: true), ..])
+        // Where all operators are known only to the identity provider, any user_id is accepted, as the pages accept its tokens.
+        if (operators is [] or [(_, _, IsGiven: true), ..])
             return Actor.Operator(id);
         throw new UsageException($"--by {id} is no operator: no active user with the role operator or admin has this user_id. "
-            + (operators.Count == 0
-                ? "The database has no operator. Give a user the role operator in the table users."
-                : $"Operators: {string.Join(", ", operators.Select(one => $"{one.Email} ({one.Id})"))}"));
+            + $"Operators: {string.Join(", ", operators.Select(one => $"{one.Email} ({one.Id})"))}");
     }
 }

@@ -41,7 +41,8 @@ public sealed class FetchPaymentEvents(
 
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
 
-    // The events of a window are listed from the newest on, and a window that the time slice interrupts is read again, so it is short.
+    // A provider lists the newest events first, and an interrupted window is read again from its start. So events are applied in short
+    // windows. A longer one is used only where there are none.
     private static readonly TimeSpan ShortestWindow = TimeSpan.FromHours(1);
     private static readonly TimeSpan LongestWindow = TimeSpan.FromDays(1);
 
@@ -80,11 +81,19 @@ public sealed class FetchPaymentEvents(
         while (from < until && !TimeSlice.IsOver && clock.GetUtcNow() < end)
         {
             var to = from + window < until ? from + window : until;
-            if (await ReadWindowAsync(events, from, to, failed, cancellationToken) is not { } read) break;
-            applied += read.Applied;
+            var first = await ReadAsync(events, from, to, null, cancellationToken);
+            if (window > ShortestWindow && first.Events.Count > 0)
+            {
+                window = ShortestWindow;
+                continue;
+            }
+
+            if (await ApplyWindowAsync(events, from, to, first, failed, cancellationToken) is not { } done) break;
+            applied += done;
             await reads.SaveAsync(events.Provider, to, cancellationToken);
             from = to;
-            window = NextWindow(window, read.Listed);
+            // Otherwise the first read would send 720 requests for 30 days.
+            window = first.Events.Count > 0 ? ShortestWindow : window * 2 < LongestWindow ? window * 2 : LongestWindow;
         }
 
         if (from >= until) await reads.CatchUpAsync(events.Provider, askedAt - Lag, LongestWait, cancellationToken);
@@ -162,25 +171,18 @@ public sealed class FetchPaymentEvents(
         return (await reads.TryLaterAsync(events.Provider, late, cancellationToken) ? false : null, true);
     }
 
-    /// <summary>Windows without events become longer: otherwise the first read would send 720 requests for 30 days.</summary>
-    private static TimeSpan NextWindow(TimeSpan window, int listed) =>
-        listed > 0 ? ShortestWindow : window * 2 < LongestWindow ? window * 2 : LongestWindow;
-
-    /// <returns>How many events were listed and applied; null if the time slice ended before the window.</returns>
-    private async Task<(int Listed, int Applied)?> ReadWindowAsync(
-        IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, List<string> failed, CancellationToken cancellationToken)
+    /// <param name="page">The window's first page.</param>
+    /// <returns>How many events were applied; null if the time slice ended before the window.</returns>
+    private async Task<int?> ApplyWindowAsync(
+        IPaymentEventList events, DateTimeOffset from, DateTimeOffset to, ListedEventPage page, List<string> failed,
+        CancellationToken cancellationToken)
     {
-        var (listed, applied, after) = (0, 0, default(string));
-        do
+        for (var applied = 0; ; page = await ReadAsync(events, from, to, page.Next, cancellationToken))
         {
-            var page = await ReadAsync(events, from, to, after, cancellationToken);
-            listed += page.Events.Count;
             applied += await ApplyAsync(events.Provider, page.Events, failed, cancellationToken);
-            after = page.Next;
+            if (page.Next is null) return applied;
+            if (TimeSlice.IsOver) return null;
         }
-        while (after is not null && !TimeSlice.IsOver);
-
-        return after is null ? (listed, applied) : null;
     }
 
     private static async Task<ListedEventPage> ReadAsync(

@@ -303,8 +303,12 @@ function Dialog({ title, text, go, look = 'main', busy, problem, disabled, alone
         event.preventDefault();
         if (!busy) onClose();
       }}
-      // The browser may close it without asking.
-      onClose={() => dialog.current?.open === false && onClose()}
+      // The browser may close it without asking. While the action runs, it is shown again.
+      onClose={() => {
+        if (dialog.current?.open !== false) return;
+        if (busy) dialog.current.showModal();
+        else onClose();
+      }}
     >
       <h2 id={id}>{title}</h2>
       {text && <p>{text}</p>}
@@ -358,8 +362,11 @@ export function Field({
   const id = useId();
   const field = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (auto || error) field.current?.focus();
-  }, [auto, error]);
+    if (auto) field.current?.focus();
+  }, [auto]);
+  useEffect(() => {
+    if (error) field.current?.focus();
+  }, [error]);
   const props = {
     id,
     value,
