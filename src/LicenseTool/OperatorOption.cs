@@ -33,7 +33,7 @@ internal static class OperatorOption
             new CommandDefinition(Operators, new { id, MostNamed }, cancellationToken: cancellationToken))).AsList();
         if (operators is [(_, _, IsGiven: true), ..])
             return Actor.Operator(id);
-        throw new UsageException($"--by {id} is no operator: no active user with the role operator or admin has this user_id. "
+        throw new UsageException($"--by {id} is not an operator: an active user with the role operator or admin is required. "
             + (operators.Count == 0
                 ? "The database has no operator. Give a user the role operator in the table users."
                 : $"Operators: {string.Join(", ", operators.Select(one => $"{one.Email} ({one.Id})"))}"));

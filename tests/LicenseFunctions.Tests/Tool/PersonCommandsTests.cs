@@ -95,7 +95,7 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             var (code, output) = await ToolAsync([.. command, "--user", "person@x.test", "--by", By, "--yes"]);
 
             Assert.Equal(1, code);
-            Assert.StartsWith($"--by {By} is no operator", output, StringComparison.Ordinal);
+            Assert.StartsWith($"--by {By} is not an operator", output, StringComparison.Ordinal);
             Assert.Contains(message, output, StringComparison.Ordinal);
         }
 
