@@ -41,7 +41,7 @@ public sealed class FetchPaymentEvents(
 
     private static readonly TimeSpan Tick = TimeSpan.FromMinutes(4);
 
-    // The events of a window are listed from the newest on, and a window that the time slice interrupts is read again, so it is short.
+    // A provider lists the newest events first, so an interrupted window is read again from its start. Short windows lose little.
     private static readonly TimeSpan ShortestWindow = TimeSpan.FromHours(1);
     private static readonly TimeSpan LongestWindow = TimeSpan.FromDays(1);
 
