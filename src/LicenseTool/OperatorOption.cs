@@ -18,9 +18,9 @@ internal static class OperatorOption
     }
 
     private const string Operators = """
-        select user_id, email, user_id = @id as is_given from users
-        where role in ('operator', 'admin') and is_active
-        order by is_given desc, email limit @MostNamed
+        select user_id, email || case when is_active then '' else ', inactive' end, is_active and user_id = @id as is_given from users
+        where role in ('operator', 'admin')
+        order by is_given desc, is_active desc, email limit @MostNamed
         """;
 
     /// <exception cref="UsageException">The database has other operators, but not this one.</exception>
@@ -34,7 +34,7 @@ internal static class OperatorOption
         // Where all operators are known only to the identity provider, any user_id is accepted, as the pages accept its tokens.
         if (operators is [] or [(_, _, IsGiven: true), ..])
             return Actor.Operator(id);
-        throw new UsageException($"--by {id} is no operator: no active user with the role operator or admin has this user_id. "
+        throw new UsageException($"--by {id} is not an operator: an active user with the role operator or admin is required. "
             + $"Operators: {string.Join(", ", operators.Select(one => $"{one.Email} ({one.Id})"))}");
     }
 }

@@ -31,7 +31,8 @@ internal static class Values
     {
         Description = description,
         CustomParser = result => Read(
-            result, $"{name} is not {expected}. {example}", (string text, out Guid id) => Guid.TryParse(text, out id)) ?? default,
+            result, $"'{string.Concat(result.Tokens.Select(token => token.Value))}' is not {expected}. {example}",
+            (string text, out Guid id) => Guid.TryParse(text, out id)) ?? default,
     };
 
     public static Option<int> Number(string name, string description, int min, int max, int byDefault) => new(name)

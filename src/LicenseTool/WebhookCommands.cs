@@ -14,7 +14,7 @@ internal static class WebhookCommands
     private static readonly Option<Guid?> By = OperatorOption.Create();
 
     private static readonly Argument<Guid> Id = Values.IdArgument(
-        "endpoint_id", "From webhooks list", "an endpoint_id", "licensectl webhooks list shows them");
+        "endpoint_id", "From webhooks list", "an endpoint_id", "licensectl webhooks list shows them.");
 
     private static readonly DatabaseOption Database = new();
 

@@ -50,8 +50,7 @@ export const worldMap = (): Plugin => ({
 
 /**
  * A line that crosses the date line continues beyond the edge of the map. It is drawn again one map width to the west and to the east.
- * Points that fall together or are on one line are left out,
- * and so is an island of fewer than three.
+ * Points that fall together or are on one line are left out, and so is an island of fewer than three.
  */
 function path(points: Point[], isClosed: boolean): string {
   let turns = 0;

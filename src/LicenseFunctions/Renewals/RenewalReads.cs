@@ -164,7 +164,7 @@ public sealed record RenewalMail(string DedupKey, string Template, Guid UserId, 
     /// <summary>How long the mail waits before it is sent.</summary>
     public TimeSpan Delay { get; init; }
 
-    /// <summary>Not sent if the customer got a mail about a failed attempt within a day.</summary>
+    /// <summary>Not sent if a mail about a failed attempt was added within a day.</summary>
     public bool IsWarning { get; init; }
 }
 

@@ -130,8 +130,8 @@ public sealed record LicenseVerdict(LicenseCode Code, IReadOnlyList<LicenseCode>
         new(LicenseCode.Suspended, [LicenseCode.Suspended, LicenseCode.TooManyDevices, .. Reasons], reason);
 
     /// <summary>
-    /// Adds to the platform's text of a suspension for the device limit, which names no device, the one that is refused: a trader reads it
-    /// on the chart.
+    /// Adds the refused device to the platform's text of a suspension for the device limit, which names none. A trader reads the text on
+    /// the chart.
     /// </summary>
     /// <param name="refusedEa">Its EA instance; null if no suspension for the device limit is open.</param>
     public LicenseVerdict Naming(string? refusedEa) =>

@@ -74,7 +74,7 @@ public sealed partial record SearchText
         {
             return new Refusal(
                 RefusalKind.Invalid, "SEARCH_LENGTH", $"The text must have {Shortest} to {Longest} characters.", "text",
-                "Enter a part of a mail address, an account number, an EA instance, an IP address or an ID.");
+                "Enter a part of a mail address, an account number, an EA instance, an IP address, a token, an invoice number or an ID.");
         }
 
         if (text.Any(char.IsControl))

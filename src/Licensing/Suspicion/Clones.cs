@@ -10,10 +10,10 @@ namespace Licensing.Suspicion;
 internal sealed record Clones(
     int Identity, long TwinSeconds, long ManySeconds, long From, long To, int Locations, IReadOnlyList<int> Networks)
 {
-    /// <summary>The number of other orders that show what chance gives.</summary>
+    /// <summary>Number of random orders that are compared.</summary>
     private const int Orders = 40;
 
-    /// <summary>Longer times between records than so many usual ones are pauses.</summary>
+    /// <summary>A time between records above this multiple of the median is a pause.</summary>
     private const int LongestPace = 3;
 
     /// <summary>The evidence covers the remembered records only; the copies may have run for longer.</summary>

@@ -455,8 +455,8 @@ public sealed record DetectionPolicy
     public double QuickShareOfAll { get; init; } = 0.38;
 
     /// <summary>
-    /// Variation of the times between the records of one place, as a share of what it would be if the times between all records came in
-    /// another order. Above it, one device may have changed its network at random.
+    /// Variation of the times between the records of one place, relative to a random order. Up to it, each place has its own pace; above
+    /// it, one device may have changed its network at random.
     /// </summary>
     [Number(0, 1)]
     public double OwnPaceShare { get; init; } = 0.3;
@@ -465,7 +465,7 @@ public sealed record DetectionPolicy
     [Number(0, 1)]
     public double OrderedPaceShare { get; init; } = 0.1;
 
-    /// <summary>Share of records that come from the place that most often follows the one before, from which the order is fixed.</summary>
+    /// <summary>Share of records whose place is the usual successor of the one before. From it on, the order counts as fixed.</summary>
     [Number(0, 1)]
     public double OrderedShare { get; init; } = 0.75;
 

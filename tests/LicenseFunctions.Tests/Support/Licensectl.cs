@@ -8,8 +8,8 @@ using Xunit;
 namespace LicenseFunctions.Tests.Support;
 
 /// <summary>
-/// Runs licensectl as a process, which runs many commands (<see cref="StartupHook"/>): its start takes a second of processor time, and most
-/// commands much less.
+/// Runs commands of licensectl in one process after the other (<see cref="StartupHook"/>): its start takes a second of processor time, and
+/// most commands much less.
 /// </summary>
 internal static class Licensectl
 {

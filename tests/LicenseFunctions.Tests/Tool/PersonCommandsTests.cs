@@ -81,8 +81,9 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Theory]
-    [InlineData("update users set role = 'subscriber' where user_id = @By::uuid", "The database has no operator.")]
-    [InlineData("update users set is_active = false where user_id = @By::uuid", "The database has no operator.")]
+    [InlineData(
+        "update users set is_active = false where user_id = @By::uuid",
+        "Operators: olga@x.test, inactive (00000000-0000-4000-8000-000000000001)")]
     [InlineData(
         "update users set user_id = '00000000-0000-4000-8000-000000000009' where user_id = @By::uuid",
         "Operators: olga@x.test (00000000-0000-4000-8000-000000000009)")]
@@ -95,13 +96,23 @@ public sealed class PersonCommandsTests(PostgresFixture postgres) : IAsyncLifeti
             var (code, output) = await ToolAsync([.. command, "--user", "person@x.test", "--by", By, "--yes"]);
 
             Assert.Equal(1, code);
-            Assert.StartsWith($"--by {By} is no operator", output, StringComparison.Ordinal);
+            Assert.StartsWith($"--by {By} is not an operator", output, StringComparison.Ordinal);
             Assert.Contains(message, output, StringComparison.Ordinal);
         }
 
         Assert.Equal(
             "person@x.test", await scene.Database.QueryAsync<string>("select email from users where user_id = @person", new { person }));
         Assert.Equal(0, await scene.Database.QueryAsync<int>("select count(*)::int from audit_log"));
+    }
+
+    // All operators may be known only to the identity provider.
+    [Fact]
+    public async Task Command_WithoutAnyOperatorInTheDatabase_IsAcceptedByAnyUserId()
+    {
+        await scene.Database.ExecuteAsync("update users set role = 'subscriber' where user_id = @By::uuid", new { By });
+
+        Assert.Equal(0, (await ToolAsync("export", "--user", "person@x.test", "--by", By, "--yes")).Code);
+        Assert.Equal(By, await scene.Database.QueryAsync<string>("select actor_id::text from audit_log"));
     }
 
     [Theory]

@@ -74,7 +74,7 @@ public sealed class WebhookCommandsTests(PostgresFixture postgres) : IAsyncLifet
     [InlineData("must begin with https", "add", "http://hooks.example.com/", "--by", By)]
     [InlineData("types must be", "add", "https://hooks.example.com/", "--types", "x", "--by", By)]
     [InlineData("There is no such webhook endpoint", "enable", "00000000-0000-4000-8000-00000000ffff", "--by", By)]
-    [InlineData("is not an endpoint_id", "remove", "x", "--by", By)]
+    [InlineData("'x' is not an endpoint_id. licensectl webhooks list shows them.", "remove", "x", "--by", By)]
     [InlineData("There is no such webhook endpoint", "remove", "00000000-0000-4000-8000-00000000ffff", "--by", By)]
     [InlineData("--url or --types is required", "change", "00000000-0000-4000-8000-00000000ffff", "--by", By)]
     [InlineData("There is no such webhook endpoint", "change", "00000000-0000-4000-8000-00000000ffff", "--types", "*",

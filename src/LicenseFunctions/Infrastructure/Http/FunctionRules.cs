@@ -91,7 +91,7 @@ public sealed record FunctionRule(
             .FirstOrDefault(found => found is not null);
         var roles = trigger is null ? [CallerRole.Operator] : method.GetCustomAttribute<AccessAttribute>()?.Roles ?? [];
         var query = method.GetCustomAttribute<OperationAttribute>()?.Query ?? [];
-        // Whoever may read without a credential may come by a link to which others have added parameters.
+        // Other sites add parameters to links, so what is read without a credential ignores them.
         var isList = trigger?.Methods is ["get"] && query.Contains("limit") && !roles.Contains(CallerRole.Anonymous);
         return new FunctionRule(
             name,

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>
-/// Refuses a query parameter that a list doesn't have. A filter with a wrong name would be ignored, and the list of everything taken for
-/// the filtered one.
+/// Refuses a query parameter that a list doesn't have. Otherwise a misspelled filter would be ignored, and the caller would take the whole
+/// list for the filtered one.
 /// </summary>
 internal static class UnknownParameter
 {

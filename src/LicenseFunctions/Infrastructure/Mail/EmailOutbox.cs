@@ -136,7 +136,7 @@ public static class EmailOutbox
                         and o.payload #>> '{model,subscription_id}' = w.payload #>> '{model,subscription_id}')
         """;
 
-    /// <summary>Withdraws a mail if the customer got one of these within a day, about the same license.</summary>
+    /// <summary>Withdraws a mail if one of these was added for the customer within a day, about the same license.</summary>
     public static Task WithdrawAfterAsync(
         NpgsqlConnection connection, string dedupKey, IEnumerable<string> templates, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(

@@ -7,7 +7,7 @@ namespace LicenseFunctions.Infrastructure.Mail;
 /// such as "v = 0 and i % 10 = 2..4 and i % 100 != 12..14". Form 0 is that of the first rule; the last form, which CLDR calls "other", has
 /// no rule.
 /// </summary>
-/// <remarks>.NET's libraries for ICU need ICU itself, without which this process runs.</remarks>
+/// <remarks>No library: those for .NET need ICU, and this process runs without it.</remarks>
 internal sealed class PluralRules
 {
     private readonly Func<long, bool>[] rules;

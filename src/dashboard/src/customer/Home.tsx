@@ -4,7 +4,7 @@ import { LicenseCards, useLicenses } from './Licenses';
 import { Tasks } from './Tasks';
 import { useTasks } from './taskList';
 
-/** How many licenses are shown; the menu leads to the list of all. */
+/** How many licenses are shown; a link leads to the list of all. */
 const mostCards = 6;
 
 /** What the customer has to do over all licenses, the most urgent first, and the licenses. */

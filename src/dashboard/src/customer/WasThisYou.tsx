@@ -92,7 +92,7 @@ function Devices({ of }: { of: Device[] }) {
             head: t('devices.device'),
             cell: (row) => (
               <>
-                {row.ea_instance_id ?? t('activityPage.unnamed')}
+                {row.ea_instance_id ?? t('wasThisYou.unnamed')}
                 {row.mt5_account_number !== null && (
                   <div className="small">{t('activityPage.account', { account: String(row.mt5_account_number) })}</div>
                 )}

@@ -21,10 +21,10 @@ export const words = {
   },
   search: {
     label: 'Search',
-    placeholder: 'Email, account, EA, IP, whole token, ID…',
+    placeholder: 'Email, account, EA, IP, token, charge…',
     keys: 'Shortcut: / or Ctrl-K',
     busy: 'Searching…',
-    none: 'Nothing found. Try the beginning of an ID, or another part of the address.',
+    none: 'Nothing found. Try the beginning of an ID or a token, or another part of the address.',
     short: 'Type at least 3 characters.',
     hits: (n: number) => plural(n, 'result', 'results'),
     kinds: {
