@@ -177,7 +177,7 @@ public sealed partial class MailTemplatesTests
             Enum.GetValues<TroubleCause>().Where(other => other != cause), other => Assert.NotEqual(own[0], Said(other)[0]));
         // The page of the system says it, too.
         Assert.Contains(
-            $"      {EnumWords.UpperOf(cause)}: (", Repository.Read("src/dashboard/src/operator/pageTexts.ts"), StringComparison.Ordinal);
+            $"    {EnumWords.UpperOf(cause)}: (", Repository.Read("src/dashboard/src/operator/systemTexts.ts"), StringComparison.Ordinal);
     }
 
     /// <summary>The button, and the links of a mail about several troubles, lead to what they are about, not only to its page.</summary>
