@@ -1302,6 +1302,18 @@ for (const [kind, reason, link, said] of [
     await close(page);
   });
 
+test('a search is for the text that was typed, also with a % in it', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/licenses?search=ä%26a%2541%25' });
+  const field = page.getByRole('search').getByRole('textbox');
+  await field.waitFor();
+  assert.equal(await field.inputValue(), 'ä&a%41%');
+  await field.fill('50%2B');
+  const sent = page.waitForRequest((request) => request.url().includes('/api/v1/licenses?search='));
+  await field.press('Enter');
+  assert.equal(new URL((await sent).url()).searchParams.get('search'), '50%2B');
+  await close(page);
+});
+
 test('licenses with a task are first, in the order of the tasks', async () => {
   let names = ['first', 'second', 'third', 'fourth'];
   const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
