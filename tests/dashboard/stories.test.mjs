@@ -1302,6 +1302,24 @@ for (const [kind, reason, link, said] of [
     await close(page);
   });
 
+test('a printed page has its charts, also those that were not in view', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/system', size: { width: 600, height: 400 } });
+  await page.locator('.chart').first().scrollIntoViewIfNeeded();
+  await page.locator('.chart canvas').first().waitFor();
+  const [before, after] = await page.evaluate(() => {
+    const isEmpty = () => [...document.querySelectorAll('.chart')].map((chart) => chart.querySelector('canvas') === null);
+    const seen = isEmpty();
+    dispatchEvent(new Event('beforeprint'));
+    return [seen, isEmpty()];
+  });
+  assert.ok(before.includes(true), `${before}`);
+  assert.deepEqual(
+    after,
+    after.map(() => false),
+  );
+  await close(page);
+});
+
 test('a search is for the text that was typed, also with a % in it', async () => {
   const page = await open(browser, backend, { as: people.operator, path: '/licenses?search=ä%26a%2541%25' });
   const field = page.getByRole('search').getByRole('textbox');
