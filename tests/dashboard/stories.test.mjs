@@ -1267,6 +1267,71 @@ test('a license that the platform paused says why, and whom to write to', async 
   await close(page);
 });
 
+for (const [kind, reason, link, said] of [
+  ['ASK_PLATFORM', 'paused_toxic', /^See why/, 'The license is not renewed automatically: the subscription is paused'],
+  ['ENDS_FOR_GOOD', 'no_active_price', /^See the renewal/, 'This license has no price at present, so it can’t be renewed.'],
+])
+  test(`an expired license that can’t be renewed says why, and whom to write to (${reason})`, async () => {
+    const page = await open(browser, backend, { as: people.nora, path: '/wallet' });
+    const merge = (glob, change) =>
+      page.route(glob, async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, json: change(await response.json()) });
+      });
+    await merge('**/app/config.json', (config) => ({ ...config, brand: { ...config.brand, support_email: 'help@example.com' } }));
+    await merge(`**/api/v1/licenses/${licenses.nora}/renewals`, (list) => ({
+      ...list,
+      can_renew: false,
+      next_renewal_at: null,
+      obstacle: reason,
+      amount_usd: reason === 'no_active_price' ? null : 39.5,
+    }));
+    const task = { kind, subscription_id: licenses.nora, master: 'alpine.trend', reason, stage: 'ENDED' };
+    await page.route('**/api/v1/tasks', (route) =>
+      route.fulfill({
+        json: { tasks: [{ ...task, until: null, amount_usd: null, old_amount_usd: null, alert_id: null }], renewals: [] },
+      }),
+    );
+    await page.goto(`${backend.address}/app/`);
+    await page.getByRole('link', { name: link }).click();
+    await page.getByText(said).waitFor();
+    assert.equal(new URL(page.url()).pathname, `/app/licenses/${licenses.nora}/renewals`);
+    assert.equal(await page.getByRole('button', { name: 'Renew now' }).isDisabled(), true);
+    assert.equal(await page.getByRole('link', { name: 'Write to support' }).getAttribute('href'), 'mailto:help@example.com');
+    await assertAccessible(page, reason);
+    await close(page);
+  });
+
+test('a printed page has its charts, also those that were not in view', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/system', size: { width: 600, height: 400 } });
+  await page.locator('.chart').first().scrollIntoViewIfNeeded();
+  await page.locator('.chart canvas').first().waitFor();
+  const [before, after] = await page.evaluate(() => {
+    const isEmpty = () => [...document.querySelectorAll('.chart')].map((chart) => chart.querySelector('canvas') === null);
+    const seen = isEmpty();
+    dispatchEvent(new Event('beforeprint'));
+    return [seen, isEmpty()];
+  });
+  assert.ok(before.includes(true), `${before}`);
+  assert.deepEqual(
+    after,
+    after.map(() => false),
+  );
+  await close(page);
+});
+
+test('a search is for the text that was typed, also with a % in it', async () => {
+  const page = await open(browser, backend, { as: people.operator, path: '/licenses?search=ä%26a%2541%25' });
+  const field = page.getByRole('search').getByRole('textbox');
+  await field.waitFor();
+  assert.equal(await field.inputValue(), 'ä&a%41%');
+  await field.fill('50%2B');
+  const sent = page.waitForRequest((request) => request.url().includes('/api/v1/licenses?search='));
+  await field.press('Enter');
+  assert.equal(new URL((await sent).url()).searchParams.get('search'), '50%2B');
+  await close(page);
+});
+
 test('licenses with a task are first, in the order of the tasks', async () => {
   let names = ['first', 'second', 'third', 'fourth'];
   const page = await open(browser, backend, { as: people.nora, path: '/wallet' });

@@ -61,7 +61,7 @@ public sealed record SuspensionRow
 
     public string? DeviceKey { get; init; }
 
-    /// <summary>The EA instance of the refused device that caused it; null if none did.</summary>
+    /// <summary>The EA instance of the refused device that caused it; null if none did, or if it has a slot or can get one.</summary>
     public string? RefusedEa { get; init; }
 
     public Guid? AlertId { get; init; }
@@ -103,13 +103,27 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         connection.ExecuteAsync(new CommandDefinition(
             Lock, new { subscriptionIds = subscriptionIds.ToArray() }, cancellationToken: cancellationToken));
 
-    private const string Open = """
-        select suspension_id, cause, reason, evidence::text as evidence, device_key,
-               evidence #>> '{refused_device,ea_instance_id}' as refused_ea, alert_id, previous_state::text,
-               previous_paused_reason, past_time(previous_paused_at) as previous_paused_at, token_ids, suspended_at
-        from license_suspensions
-        where subscription_id = @subscriptionId and closed_at is null
-        order by suspended_at, suspension_id
+    /// <summary>
+    /// SQL: the EA instance of the device that caused suspension r, while it has no slot and none is free. The customer can give it one
+    /// during the suspension.
+    /// </summary>
+    public const string RefusedEa = """
+        case when not exists (
+                select from license_devices k
+                where k.subscription_id = r.subscription_id and k.device_key = r.device_key and k.removed_at is null)
+            and coalesce(r.evidence -> 'device_limit' <= (
+                select to_jsonb(count(*)) from license_devices k
+                where k.subscription_id = r.subscription_id and k.slot is not null and k.removed_at is null), true)
+        then r.evidence #>> '{refused_device,ea_instance_id}' end
+        """;
+
+    private const string Open = $"""
+        select r.suspension_id, r.cause, r.reason, r.evidence::text as evidence, r.device_key,
+               {RefusedEa} as refused_ea, r.alert_id, r.previous_state::text,
+               r.previous_paused_reason, past_time(r.previous_paused_at) as previous_paused_at, r.token_ids, r.suspended_at
+        from license_suspensions r
+        where r.subscription_id = @subscriptionId and r.closed_at is null
+        order by r.suspended_at, r.suspension_id
         """;
 
     /// <summary>The open suspensions of a license, the oldest first.</summary>
@@ -266,10 +280,13 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
         select exists (
             select from license_suspensions
             where subscription_id = @SubscriptionId and closed_by = @byId and closed_how in (@Reinstated, @FalsePositive)
-              and closed_at > @since)
+              and closed_at > @since and (cause = @Fraud) = @isForFraud)
         """;
 
-    /// <summary>Whether an operator takes back a reinstatement of their own. The customer got a mail about it.</summary>
+    /// <summary>
+    /// Whether an operator takes back a reinstatement of their own. The customer got a mail about it. An undo suspends for fraud only if
+    /// that was the cause before: otherwise fraud is a new cause.
+    /// </summary>
     private Task<bool> IsUndoAsync(NpgsqlConnection connection, NewSuspension suspension, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(IsUndo, new
         {
@@ -277,6 +294,8 @@ public sealed class SuspensionStore(LicenseDatabase database, LicenseInvalidatio
             byId = suspension.By.Id,
             ClosedHow.Reinstated,
             ClosedHow.FalsePositive,
+            SuspensionCause.Fraud,
+            isForFraud = suspension.Cause == SuspensionCause.Fraud,
             since = (time.GetUtcNow() - UndoneWithin).UtcDateTime,
         }, cancellationToken: cancellationToken));
 

@@ -33,13 +33,21 @@ public sealed class PaymentMethodFunctions(PaymentMethodStore store, StartCardSe
         Reply = typeof(PaymentMethodList), Query = ["user_id"])]
     public async Task<IResult> List(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/payment-methods")] HttpRequest request,
-        CancellationToken cancellationToken) =>
-        await QueriedCustomer.Of(request.Query, request.HttpContext.Caller()).Match(
-            async userId => Results.Json(
-                new PaymentMethodList(
-                    await store.ListAsync(userId, cancellationToken), await store.TriesNextAsync(userId, cancellationToken)),
-                Json.Options),
-            refusal => Task.FromResult(refusal.ToResult()));
+        CancellationToken cancellationToken)
+    {
+        var caller = request.HttpContext.Caller();
+        return await QueriedCustomer.Of(request.Query, caller).Match(
+            userId => ListAsync(userId, caller, cancellationToken), refusal => Task.FromResult(refusal.ToResult()));
+    }
+
+    private async Task<IResult> ListAsync(Guid userId, Caller caller, CancellationToken cancellationToken)
+    {
+        var triesNext = await store.TriesNextAsync(userId, cancellationToken);
+        if (triesNext is null && caller.IsOperator)
+            return CustomerNotFound.Refusal.ToResult();
+        return Results.Json(
+            new PaymentMethodList(await store.ListAsync(userId, cancellationToken), triesNext is true), Json.Options);
+    }
 
     [Function("SwitchNextPaymentMethod")]
     [Access(CallerRole.Subscriber)]

@@ -214,13 +214,17 @@ public sealed class PaymentMethodStore(LicenseDatabase database, TimeProvider ti
             return true;
         }, cancellationToken);
 
-    private const string TriesNext = "select exists (select from payment_preferences where user_id = @userId and tries_next_method)";
+    private const string TriesNext = """
+        select exists (select from payment_preferences p where p.user_id = u.user_id and p.tries_next_method)
+        from users u where u.user_id = @userId
+        """;
 
     /// <summary>Whether the customer has allowed that the next method is tried if the default one is declined permanently.</summary>
-    public async Task<bool> TriesNextAsync(Guid userId, CancellationToken cancellationToken)
+    /// <returns>Null if there is no such user.</returns>
+    public async Task<bool?> TriesNextAsync(Guid userId, CancellationToken cancellationToken)
     {
         await using var session = await database.OpenAsync(cancellationToken);
-        return await session.Connection.ExecuteScalarAsync<bool>(
+        return await session.Connection.ExecuteScalarAsync<bool?>(
             new CommandDefinition(TriesNext, new { userId }, cancellationToken: session.Token));
     }
 

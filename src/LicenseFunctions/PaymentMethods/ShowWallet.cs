@@ -35,8 +35,14 @@ public sealed class ShowWallet(LicenseDatabase database, WalletStore store)
     public async Task<Outcome<IReadOnlyList<WalletEntry>>> FileAsync(
         IQueryCollection query, Caller caller, CancellationToken cancellationToken) =>
         await QueriedCustomer.Of(query, caller).Match<Task<Outcome<IReadOnlyList<WalletEntry>>>>(
-            async userId => new(await database.ReadLatestAsync(
-                token => store.EntriesAsync(userId, null, MaxRows, token), cancellationToken)),
+            userId => database.ReadLatestAsync<Outcome<IReadOnlyList<WalletEntry>>>(
+                async token =>
+                {
+                    if (caller.IsOperator && await store.BalanceAsync(userId, token) is null)
+                        return CustomerNotFound.Refusal;
+                    return new(await store.EntriesAsync(userId, null, MaxRows, token));
+                },
+                cancellationToken),
             refusal => Task.FromResult<Outcome<IReadOnlyList<WalletEntry>>>(refusal));
 
     private Task<Outcome<Wallet>> ReadAsync(Guid userId, Guid? after, int limit, CancellationToken cancellationToken) =>

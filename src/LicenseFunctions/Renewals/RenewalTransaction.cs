@@ -55,7 +55,8 @@ internal sealed class RenewalTransaction(NpgsqlConnection connection, Suspension
         if (changes.Select(change => change.Withdrawn).OfType<string>().ToArray() is { Length: > 0 } withdrawn)
             await EmailOutbox.RemoveUnsentAsync(connection, withdrawn, cancellationToken);
         if (changes.Where(change => change.Notice is { } notice && RenewalWarnings.OfFailures.Contains(notice.Template))
-            .Select(change => RenewalWarnings.WarningKeysBeginning(change.After.SubscriptionId, change.After.PeriodStart))
+            .Select(change => (
+                RenewalWarnings.WarningKeysBeginning(change.After.SubscriptionId, change.After.PeriodStart), change.Notice!.DedupKey))
             .ToArray() is { Length: > 0 } warnings)
             await EmailOutbox.WithdrawWarningsAsync(connection, warnings, cancellationToken);
         await EmailOutbox.AddAsync(

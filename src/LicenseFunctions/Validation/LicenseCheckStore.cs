@@ -16,7 +16,10 @@ namespace LicenseFunctions.Validation;
 public sealed record CheckedLicense(
     Guid SubscriptionId, LicenseFacts Facts, KnownDevice? Device, int DevicesUsed, int DevicesBeyondLimit)
 {
-    /// <summary>The EA instance of the device that a suspension for the device limit refuses; null if no such suspension is open.</summary>
+    /// <summary>
+    /// The EA instance of the device that a suspension for the device limit refuses; null if no such suspension is open, or if the device
+    /// has a slot or can get one.
+    /// </summary>
     public string? RefusedEa { get; init; }
 }
 
@@ -58,7 +61,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
     // left active. A token whose is_active is null is not active.
     // The sub-selects hide the number of licenses from the planner. Otherwise it would make a new plan for every small batch.
     // The parameters have numbers, because Npgsql would parse the whole text in every check to number names.
-    public const string Read = """
+    public const string Read = $"""
         select asked.n::int, t.subscription_id,
                t.is_active is true and newer.is_active is not false as token_active,
                coalesce(t.revoked_reason, newer.revoked_reason) as revoked_reason,
@@ -70,7 +73,7 @@ public sealed class LicenseCheckStore(LicenseDatabase database, ValidationCache 
                is_subscription_active(s.is_active) as subscription_active, s.paused_reason,
                open.only_for_expiry, open.reason as suspension_reason, open.took_token, open.stands, open.caused_by_device,
                case when open.reason is not null then (
-                   select r.evidence #>> '{refused_device,ea_instance_id}' from license_suspensions r
+                   select {SuspensionStore.RefusedEa} from license_suspensions r
                    where r.subscription_id = t.subscription_id and r.closed_at is null and r.cause = 'DEVICE_LIMIT') end as refused_ea,
                d.device_id, d.first_seen_at, d.last_seen_at, d.ip_address, d.lease_id, d.lease_issued_at, d.lease_expires_at,
                devices.used as devices_used, devices.beyond_limit as devices_beyond_limit

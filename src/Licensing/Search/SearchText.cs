@@ -24,6 +24,9 @@ public sealed partial record SearchText
     private const string TokenPrefix = "lic_";
     private const int ShortestTokenPart = 8;
 
+    // As many as token_beginnings stores.
+    private const int LongestTokenPart = 12;
+
     private SearchText()
     {
     }
@@ -46,7 +49,10 @@ public sealed partial record SearchText
     /// <summary>The SHA-256 of the text, for the case that it is a whole token. Whole tokens are stored as hashes.</summary>
     public string? TokenHash { get; private init; }
 
-    /// <summary>The text, if it may be the beginning of a token that was made here: lic_ and at least 4 characters.</summary>
+    /// <summary>
+    /// The first 12 characters of the text, if it may be the beginning of a token that was made here: lic_ and at least 4 characters.
+    /// A whole token doesn't leave this process: a server may log the values that it is sent.
+    /// </summary>
     public string? TokenBeginning { get; private init; }
 
     /// <summary>The beginning of a token's hash, as logs and lists of tokens show it.</summary>
@@ -79,16 +85,26 @@ public sealed partial record SearchText
 
         if (text.Any(char.IsControl))
             return new Refusal(RefusalKind.Invalid, "SEARCH_INVALID", "The text contains a control character.", "text");
+        var lower = text.ToLowerInvariant();
+        // EA instances have any names, also such ones.
         if (OfProvider().IsMatch(text))
-            return new SearchText { ProviderId = text };
+            return new SearchText { ProviderId = text, EaBeginning = lower };
         if (Invoice().IsMatch(text))
-            return new SearchText { InvoiceNumber = text.ToUpperInvariant() };
+            return new SearchText { InvoiceNumber = text.ToUpperInvariant(), EaBeginning = lower };
         if (NetworkOf(text) is { } network)
             return new SearchText { Network = network };
 
-        var lower = text.ToLowerInvariant();
-        if (text.StartsWith(TokenPrefix, StringComparison.Ordinal) && text.Length >= ShortestTokenPart)
-            return new SearchText { TokenHash = Hash(text), TokenBeginning = text, EaBeginning = lower };
+        var isAddress = lower.Contains('@', StringComparison.Ordinal);
+        if (text.StartsWith(TokenPrefix, StringComparison.Ordinal) && text.Length >= ShortestTokenPart && !isAddress)
+        {
+            return new SearchText
+            {
+                TokenHash = Hash(text),
+                TokenBeginning = text[..Math.Min(text.Length, LongestTokenPart)],
+                EaBeginning = text.Length <= LongestTokenPart ? lower : null,
+            };
+        }
+
         if (OfAttempt().Match(lower) is { Success: true } attempt)
             lower = attempt.Groups["renewal"].Value;
         var (from, to) = (Filled(lower, FirstId), Filled(lower, LastId));
@@ -101,10 +117,10 @@ public sealed partial record SearchText
             Account = lower.Length <= 18 && lower.All(char.IsAsciiDigit) ? long.Parse(lower, CultureInfo.InvariantCulture) : null,
             IdFrom = from,
             IdTo = to,
-            TokenHash = lower.Contains('@', StringComparison.Ordinal) ? null : Hash(text),
+            TokenHash = isAddress ? null : Hash(text),
             HashFrom = isHex ? lower.PadRight(HashDigits, '0') : null,
             HashTo = isHex ? lower.PadRight(HashDigits, 'f') : null,
-            EaBeginning = lower.Contains('@', StringComparison.Ordinal) ? null : lower,
+            EaBeginning = isAddress ? null : lower,
             ProviderId = OfPayPal().IsMatch(text) ? text : null,
         };
     }

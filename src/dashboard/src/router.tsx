@@ -28,7 +28,8 @@ const useShownLocation: typeof useBrowserLocation = (options) => {
   const [path, navigate] = useBrowserLocation(options);
   return [useDeferredValue(path), navigate];
 };
-const useShownSearch: typeof useSearch = (options) => useDeferredValue(useSearch(options));
+// wouter decodes the query before URLSearchParams does: an encoded % is encoded twice here, so that it stays one.
+const useShownSearch: typeof useSearch = (options) => useDeferredValue(useSearch(options)).replaceAll('%25', '%2525');
 
 let links = 0;
 

@@ -167,6 +167,31 @@ public sealed class SuspensionTests(PostgresFixture postgres)
             await scene.Database.QueryAllAsync<string>("select action from audit_log where actor_id = @Id order by audit_id", Operator));
     }
 
+    /// <summary>An undo keeps the cause fraud. Fraud that was not the cause before is a new one, and nobody apologizes.</summary>
+    [Theory]
+    [InlineData("OPERATOR", "OPERATOR", "true")]
+    [InlineData("FRAUD", "FRAUD", "true")]
+    [InlineData("OPERATOR", "FRAUD", "false")]
+    [InlineData("FRAUD", "OPERATOR", "false")]
+    public async Task Suspend_SoonAfterAReinstatement_IsAnUndoOnlyForTheSameKindOfCause(string before, string after, string isUndo)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        var suspend = new SuspendLicense(scene.Database.Database, scene.Suspensions);
+        Assert.Null((await suspend.RunAsync(
+            scene.SubscriptionId, new SuspendRequest("First", before), Operator, LicenseScene.Stop)).Refusal);
+        Assert.Null((await scene.Reinstating.RunAsync(
+            scene.SubscriptionId, new ReinstateRequest("Checked"), Operator, LicenseScene.Stop)).Refusal);
+
+        Assert.Null((await suspend.RunAsync(
+            scene.SubscriptionId, new SuspendRequest("Again", after), Operator, LicenseScene.Stop)).Refusal);
+
+        Assert.Equal(isUndo, await scene.Database.QueryAsync<string>(
+            """
+            select payload #>> '{model,after_mistake}' from outbox
+            where payload ->> 'template' = 'suspended' and payload #>> '{model,note}' = 'Again'
+            """));
+    }
+
     [Fact]
     public async Task Reinstate_NoOpenSuspension_IsRefused()
     {

@@ -68,6 +68,27 @@ public sealed class DrainOutboxTests(PostgresFixture postgres)
         Assert.Equal(1, await database.QueryAsync<int>("select count(*)::int from customer_languages"));
     }
 
+    /// <summary>A renewal fails twice for the same reason: the customer gets one mail, and later the warnings.</summary>
+    [Theory]
+    [InlineData("reason:2", "expiring:L:1:0")]
+    [InlineData("reason:1", "expiring:L:1:0 expiring:L:1:1 expiring:L:1:3")]
+    public async Task WithdrawWarnings_ForAMailThatWasAddedBefore_KeepsThem(string notice, string kept)
+    {
+        await using var database = await postgres.NewDatabaseAsync();
+        await database.ExecuteAsync(
+            """
+            insert into outbox (kind, dedup_key, payload, sent_at)
+            values ('email', 'reason:1', '{}', now()), ('email', 'expiring:L:1:0', '{}', null), ('email', 'expiring:L:1:1', '{}', null),
+                   ('email', 'expiring:L:1:3', '{}', null)
+            """);
+
+        await database.Database.InTransactionAsync(
+            (connection, token) => EmailOutbox.WithdrawWarningsAsync(connection, [("expiring:L:1:", notice)], token), Cancel);
+
+        Assert.Equal(kept, await database.QueryAsync<string>(
+            "select string_agg(dedup_key, ' ' order by dedup_key) from outbox where sent_at is null"));
+    }
+
     [Fact]
     public async Task Drain_MailWithFiles_AttachesThem_AndAFailureOfOneDelaysThatMailOnly()
     {

@@ -588,6 +588,17 @@ public sealed class OperatorPagesTests(OperatorSite site) : IClassFixture<Operat
         Assert.NotEqual("", Codes(replayed)[1]);
     }
 
+    [Theory]
+    [InlineData("payment-methods")]
+    [InlineData("wallet")]
+    public async Task MeansOfPayment_OfNobody_AreNotFound(string list)
+    {
+        var (status, problem, _) = await app.GetAsync($"/api/v1/{list}?user_id={Guid.NewGuid()}", Operator);
+
+        Assert.Equal((404, "CUSTOMER_NOT_FOUND"), (status, (string?)problem!["code"]));
+        Assert.Equal(200, (await app.GetAsync($"/api/v1/{list}?user_id={Person(1)}", Operator)).Status);
+    }
+
     [Fact]
     public async Task Trends_OfTheLastDays_CountChecksMoneyAndAlerts()
     {

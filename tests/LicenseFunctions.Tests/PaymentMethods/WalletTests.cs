@@ -55,6 +55,9 @@ public sealed class WalletTests(PostgresFixture postgres)
         var other = new Caller(CallerRole.Subscriber, Guid.NewGuid());
         Assert.Equal("CUSTOMER_NOT_FOUND", (await ShowAsync(scene, other, ("user_id", scene.SubscriberId.ToString()))).Refusal?.Code);
         Assert.Empty((await Wallet(scene).FileAsync(Query(), other, LicenseScene.Stop)).Value);
+        Assert.Equal(
+            "CUSTOMER_NOT_FOUND",
+            (await Wallet(scene).FileAsync(Query(("user_id", Guid.NewGuid().ToString())), asOperator, LicenseScene.Stop)).Refusal?.Code);
         Assert.Equal(3, (await Wallet(scene).FileAsync(Query(), owner, LicenseScene.Stop)).Value.Count);
     }
 

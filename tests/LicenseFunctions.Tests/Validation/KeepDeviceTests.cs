@@ -199,6 +199,36 @@ public sealed class KeepDeviceTests(PostgresFixture postgres)
         Assert.Equal("REFUSED_DEVICE_NOT_FOUND", (await KeepAsync(scene, earlier, await DeviceAsync(scene, "EA-1"))).Refusal?.Code);
     }
 
+    /// <summary>Neither a check nor the mail about the end of the suspension says that a device is refused that gets a slot.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Reinstate_AfterTheCustomerMadeRoom_NamesNoRefusedDevice(bool isKept)
+    {
+        await using var scene = await LicenseScene.NewAsync(postgres);
+        await scene.SuspendByThirdAsync();
+        async Task<string> DetailAsync() => (await scene.CheckAsync("EA-2", 2, "198.51.100.2")).Verdict.Detail;
+        Assert.EndsWith(". Refused device: EA-3", await DetailAsync(), StringComparison.Ordinal);
+
+        var leaves = await DeviceAsync(scene, "EA-1");
+        if (isKept)
+        {
+            Assert.Null((await KeepAsync(scene, Assert.Single((await HistoryAsync(scene)).Waiting).AlertId, leaves)).Refusal);
+        }
+        else
+        {
+            Assert.Null((await new ChangeDevice(scene.Database.Database, scene.Invalidation).RemoveAsync(
+                scene.SubscriptionId, leaves, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop)).Refusal);
+        }
+
+        Assert.EndsWith("2 active devices", await DetailAsync(), StringComparison.Ordinal);
+        await scene.Reinstating.RunForSubscriberAsync(
+            scene.SubscriptionId, scene.SubscriberId, Actor.Owner(scene.SubscriberId), LicenseScene.Stop);
+        Assert.Equal(1, await scene.CountAsync(
+            "outbox where payload ->> 'template' = 'reinstated' and payload #>> '{model,refused_ea}' is null"));
+        Assert.Equal(LicenseCode.Valid, (await scene.CheckAsync("EA-3", 3, "203.0.113.9")).Verdict.Code);
+    }
+
     private static Task<Outcome<KeptDevice>> KeepAsync(LicenseScene scene, Guid alert, Guid leaves, Guid? subscriber = null) =>
         new KeepDevice(scene.Database.Database, scene.LastSeen, scene.Invalidation, scene.Settings).RunAsync(
             scene.SubscriptionId, subscriber ?? scene.SubscriberId, new DeviceChoice(alert, leaves), Actor.Owner(scene.SubscriberId),

@@ -19,14 +19,17 @@ public sealed class SearchTextTests
     [InlineData("::ffff:198.51.100.7", "network")]
     [InlineData("2001:db8:1:2:3:4:5:6", "network")]
     [InlineData("1.2.3", "address token ea")]
-    [InlineData("pi_3QkExample", "provider")]
-    [InlineData("PP-D-27803", "provider")] // a dispute of PayPal
+    [InlineData("pi_3QkExample", "ea provider")]
+    [InlineData("re_grid", "ea provider")] // may be the name of an EA instance
+    [InlineData("PP-D-27803", "ea provider")] // a dispute of PayPal
     [InlineData("5O190127TN364715T", "address token ea provider")] // an order of PayPal
-    [InlineData("acme-2026-000123", "invoice")]
+    [InlineData("acme-2026-000123", "ea invoice")]
     [InlineData("ACME-2026-12", "address token ea provider")]
     [InlineData("ch_1", "address token ea")]
     [InlineData("lic_Zq81", "token beginning ea")]
+    [InlineData("lic_Zq81Zq81Zq", "token beginning")]
     [InlineData("lic_Zq8", "address token ea provider")]
+    [InlineData("lic_anna@example.com", "address")]
     [InlineData("LIC_Zq81", "address token ea provider")]
     [InlineData("EA-NORA", "address token ea provider")]
     [InlineData("0199A3C4-1111", "address id token ea provider")]
@@ -54,6 +57,25 @@ public sealed class SearchTextTests
     [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
     public void Parse_AnAddress_IsTheNetworkThatDevicesAreRecordedWith(string text, string network) =>
         Assert.Equal(network, SearchText.Parse(text).Value.Network);
+
+    [Theory]
+    [InlineData("lic_Zq81", "lic_Zq81")]
+    [InlineData("lic_Zq81Zq81", "lic_Zq81Zq81")]
+    [InlineData("lic_Zq81Zq81-and-all-other-characters-of-the-token", "lic_Zq81Zq81")]
+    public void Parse_AToken_KeepsNoMoreOfItThanIsStored(string token, string beginning)
+    {
+        var found = SearchText.Parse(token).Value;
+
+        Assert.Equal(beginning, found.TokenBeginning);
+        Assert.DoesNotContain("other", found.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Parse_AnEaNamedLikeAnInvoiceOrACharge_IsFoundByItsName()
+    {
+        Assert.Equal("ea-2024-123456", SearchText.Parse("EA-2024-123456").Value.EaBeginning);
+        Assert.Equal("src_london", SearchText.Parse("src_London").Value.EaBeginning);
+    }
 
     [Fact]
     public void Parse_TheBeginningOfAnId_IsTheRangeOfIdsWithIt()

@@ -111,21 +111,32 @@ public static class EmailOutbox
         update outbox set sent_at = now(), payload = '{}'
         where outbox_id = any(array(
             select o.outbox_id
-            from unnest(@beginnings) as b (beginning)
+            from unnest(@beginnings, @notices) as b (beginning, notice)
             cross join lateral (
                 select outbox_id, dedup_key, sent_at, dead_at from outbox
                 where dedup_key like 'expiring:%'
                   and dedup_key collate "C" >= b.beginning and dedup_key collate "C" < b.beginning || ':'
                 for update offset 0) o
-            where o.sent_at is null and o.dead_at is null and o.dedup_key <> b.beginning || '0'))
+            where o.sent_at is null and o.dead_at is null and o.dedup_key <> b.beginning || '0'
+              and (select n.outbox_id from outbox n where n.dedup_key = b.notice offset 0) is null))
         """;
 
-    /// <summary>Withdraws warnings before the expiry that were not sent yet: the customer gets another mail about the matter now.</summary>
-    /// <inheritdoc cref="RemoveUnsentWarningsAsync" path="/param"/>
+    /// <summary>
+    /// Withdraws warnings before the expiry that were not sent yet, because another mail about the matter is about to be added. If that
+    /// mail was added before, it is not added again: the warnings stay.
+    /// </summary>
+    /// <param name="warnings">What the keys of the warnings begin with, and the key of the other mail.</param>
     public static Task WithdrawWarningsAsync(
-        NpgsqlConnection connection, IEnumerable<string> beginnings, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, IReadOnlyCollection<(string Beginning, string Notice)> warnings,
+        CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            WithdrawWarnings, new { beginnings = beginnings.ToArray() }, cancellationToken: cancellationToken));
+            WithdrawWarnings,
+            new
+            {
+                beginnings = warnings.Select(one => one.Beginning).ToArray(),
+                notices = warnings.Select(one => one.Notice).ToArray(),
+            },
+            cancellationToken: cancellationToken));
 
     private const string WithdrawAfter = """
         update outbox w set sent_at = now(), payload = '{}'

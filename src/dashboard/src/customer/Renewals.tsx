@@ -1,5 +1,6 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { call, useAction, useLoad } from '../api';
+import { useConfig } from '../config';
 import { format } from '../format';
 import { download } from '../invoices';
 import { Link, useSearchParams } from '../router';
@@ -63,6 +64,7 @@ export default function Renewals({ id, license, reload }: TabProps) {
   const [watching, setWatching] = useState(false);
   const list = useLoad<RenewalList>(`/api/v1/licenses/${id}/renewals`, watching ? 4 : 60);
   const operator = useIsOperator();
+  const support = useConfig()?.brand.support_email;
   const [asking, setAsking] = useState(false);
   // One key per request of the customer, so that a second click or a lost response starts no second payment.
   const [key, setKey] = useState('');
@@ -207,6 +209,11 @@ export default function Renewals({ id, license, reload }: TabProps) {
                     <Link className="button" to={cardHelps(reply) ? `/payment-methods?add=${id}` : '/payment-methods'} reloadDocument>
                       {t('renewals.cards')}
                     </Link>
+                  )}
+                  {!operator && support && (reply.amount_usd === null || blocks.includes(reply.obstacle ?? '')) && (
+                    <a className="button" href={`mailto:${support}`}>
+                      {t('support.write')}
+                    </a>
                   )}
                 </div>
                 {waitsForConsent(reply) && <p className="small">{t('renewals.waitsForConsent')}</p>}

@@ -41,12 +41,18 @@ export function Tasks({ of: { tasks, instead }, reload }: { of: ShownTasks; relo
 
 const lacksFunds = (reason: string | null) => reason?.toUpperCase() === 'LOCKED_NO_FUNDS';
 
+/** The reason is one against the renewal of an expired license. Reasons against its use are in capitals. */
+const isOfRenewal = (reason: string | null) => reason !== null && reason === reason.toLowerCase();
+
 /** The page where each task is done, and how urgent it is. The payment pages need their own document. */
 const places: Record<string, { to: (id: string, reason: string | null) => string; tone: 'poor' | 'fair' | 'calm'; document?: boolean }> = {
   LIFT_SUSPENSION: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   APPEAL: { to: (id) => `/licenses/${id}/suspension`, tone: 'poor' },
   RENEW_EXPIRED: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'poor' },
-  ASK_PLATFORM: { to: (id, reason) => (lacksFunds(reason) ? '/wallet' : `/licenses/${id}/suspension`), tone: 'poor' },
+  ASK_PLATFORM: {
+    to: (id, reason) => (lacksFunds(reason) ? '/wallet' : `/licenses/${id}/${isOfRenewal(reason) ? 'renewals' : 'suspension'}`),
+    tone: 'poor',
+  },
   CONFIRM_PAYMENT: { to: (id) => `/payment-methods/confirm/${id}`, tone: 'fair', document: true },
   AGREE_TO_PRICE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },
   RENEW_IN_GRACE: { to: (id) => `/licenses/${id}/renewals?renew`, tone: 'fair' },

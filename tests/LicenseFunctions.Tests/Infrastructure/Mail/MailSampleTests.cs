@@ -160,9 +160,9 @@ public sealed partial class MailSampleTests
     private static bool IsRoute(string path)
     {
         var routes = Route().Matches(Repository.Read("src/dashboard/src/App.tsx")).Select(route => route.Groups[1].Value)
-            .SelectMany(route => route.EndsWith("/*", StringComparison.Ordinal)
-                ? Route().Matches(Repository.Read("src/dashboard/src/customer/License.tsx"))
-                    .Select(tab => $"{route[..^1]}{tab.Groups[1].Value}").Append(route[..^2])
+            .SelectMany(route => route.EndsWith("/*?", StringComparison.Ordinal)
+                ? RouteOfLicense().Matches(Repository.Read("src/dashboard/src/customer/License.tsx"))
+                    .Select(tab => $"{route[..^3]}{tab.Groups[1].Value}").Append(route[..^3])
                 : [route])
             .Where(route => !route.Contains('*', StringComparison.Ordinal));
         var parts = path.Split('/');
@@ -172,6 +172,9 @@ public sealed partial class MailSampleTests
 
     [GeneratedRegex("path=\"([^\"]+)\"")]
     private static partial Regex Route();
+
+    [GeneratedRegex(@"path=\{`\$\{base\}([^`]*)`\}")]
+    private static partial Regex RouteOfLicense();
 
     [GeneratedRegex("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")]
     private static partial Regex Id();

@@ -177,7 +177,7 @@ public sealed partial class MailTemplatesTests
             Enum.GetValues<TroubleCause>().Where(other => other != cause), other => Assert.NotEqual(own[0], Said(other)[0]));
         // The page of the system says it, too.
         Assert.Contains(
-            $"      {EnumWords.UpperOf(cause)}: (", Repository.Read("src/dashboard/src/operator/pageTexts.ts"), StringComparison.Ordinal);
+            $"    {EnumWords.UpperOf(cause)}: (", Repository.Read("src/dashboard/src/operator/systemTexts.ts"), StringComparison.Ordinal);
     }
 
     /// <summary>The button, and the links of a mail about several troubles, lead to what they are about, not only to its page.</summary>
@@ -598,6 +598,51 @@ public sealed partial class MailTemplatesTests
         string how, string? refused, string words, string language = "en") =>
         Assert.Contains(
             words, Templates.Render("reinstated", new JsonObject { ["how"] = how, ["refused_ea"] = refused }, null, language).Text,
+            StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(null, "?renew", "add money to your wallet on the trading platform, save another payment method, or renew the license")]
+    [InlineData("expired_card", "?renew", "save another payment method, or renew the license yourself")]
+    [InlineData("auto_renew_off", "?renew", "Auto-renewal is off. To keep the license, please renew it yourself.")]
+    [InlineData("price_consent", "?renew", "have not agreed to the new price yet. To keep the license, please agree to the new price.")]
+    [InlineData("lapsed", "?renew", "ended without a payment, so we don’t charge you automatically. You can renew the license yourself.")]
+    [InlineData("paused_toxic", "", "It can’t be renewed at present. Your subscription is paused.")]
+    [InlineData("locked_no_funds", "", "Your subscription is locked because funds are missing. Please add money to your wallet")]
+    [InlineData("master_closed", "", "It can’t be renewed at present. The account of the master whose signals you follow is closed.")]
+    [InlineData("no_active_price", "", "has no price at present, so this license can’t be renewed.")]
+    [InlineData("authentication_required", "", "Your bank asks you to confirm this payment yourself.")]
+    [InlineData("paused_toxic", "", "Sie kann derzeit nicht verlängert werden. Ihr Abonnement ist pausiert.", "de")]
+    [InlineData("price_consent", "?renew", "Um die Lizenz zu behalten, stimmen Sie bitte dem neuen Preis zu.", "de")]
+    public void Render_InGrace_OffersOnlyWhatKeepsTheLicense(string? reason, string query, string words, string language = "en")
+    {
+        const string payment = "save another payment method";
+
+        var text = Templates.Render(
+            "in_grace", new JsonObject { ["subscription_id"] = "L-1", ["reason"] = reason }, "https://x.test", language).Text;
+
+        Assert.Contains(words, text, StringComparison.Ordinal);
+        Assert.Equal(words.Contains(payment, StringComparison.Ordinal), text.Contains(payment, StringComparison.Ordinal));
+        var action = (language, query) switch
+        {
+            ("de", "") => "Verlängerung ansehen",
+            ("de", _) => "Lizenz verlängern",
+            (_, "") => "View the renewal",
+            _ => "Renew the license",
+        };
+        Assert.Contains(
+            $"{action}: https://x.test/app/licenses/L-1/renewals{query}{(query.Length > 0 ? "&" : "?")}lang={language}\n", text,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/app/was-this-you#abc", "en", "Answer: https://x.test/app/was-this-you?lang=en#abc\n")]
+    [InlineData("/app/was-this-you#abc", "de", "Antworten: https://x.test/app/was-this-you?lang=de#abc\n")]
+    [InlineData(null, "en", "Answer: https://x.test/app/licenses/L-1/activity?lang=en\n")]
+    public void Render_AQuestion_LeadsToThePageForBothAnswers(string? link, string language, string button) =>
+        Assert.Contains(
+            button,
+            Templates.Render(
+                "device_alert", new JsonObject { ["subscription_id"] = "L-1", ["link"] = link }, "https://x.test", language).Text,
             StringComparison.Ordinal);
 
     [Theory]
