@@ -757,8 +757,8 @@ CREATE FUNCTION public.find_customers(address_part text, account bigint, network
     LANGUAGE sql STABLE
     AS $$
     select * from find_customers(
-        address_part, account, network, first_id, last_id, whole_token_hash, first_hash, last_hash, null::text, ea_beginning, provider_object,
-        invoice_number, most)
+        address_part, account, network, first_id, last_id, whole_token_hash, first_hash, last_hash, null::text, ea_beginning,
+        provider_object, invoice_number, most)
 $$;
 
 CREATE FUNCTION public.find_customers(address_part text, account bigint, network cidr, first_id uuid, last_id uuid, whole_token_hash text, first_hash text, last_hash text, token_beginning text, ea_beginning text, provider_object text, invoice_number text, most integer) RETURNS TABLE(kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)

@@ -175,6 +175,6 @@ create or replace function find_customers(
     returns table (kind text, id uuid, user_id uuid, subscription_id uuid, label text, detail text)
     language sql stable as $$
     select * from find_customers(
-        address_part, account, network, first_id, last_id, whole_token_hash, first_hash, last_hash, null::text, ea_beginning, provider_object,
-        invoice_number, most)
+        address_part, account, network, first_id, last_id, whole_token_hash, first_hash, last_hash, null::text, ea_beginning,
+        provider_object, invoice_number, most)
 $$;

@@ -59,6 +59,7 @@ public sealed partial class TableTests
         ("Operations", "payment_reversals", "metrics"),
         ("Operations", "dispute_evidence", "a metric"),
         ("Operations", "payment_comparisons", "a metric"),
+        ("Licenses", "license_devices", "a refused device is named only while it has no slot"),
         ("Renewals", "license_devices", "evidence of a dispute"),
         ("Renewals", "invoices", "the history names the invoice of a payment"),
         ("Renewals", "unapplied_events", "the event of a dismissed case is not tried again"),
