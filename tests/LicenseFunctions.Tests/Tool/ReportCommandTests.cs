@@ -102,7 +102,7 @@ public sealed class ReportCommandTests(PostgresFixture postgres)
         var (code, output) = await Licensectl.RunAsync([], "report", "123");
 
         Assert.Equal(1, code);
-        Assert.Contains("SUBSCRIPTION is not a subscription_id. Example: 0000", output, StringComparison.Ordinal);
+        Assert.Contains("'123' is not a subscription_id. Example: 0000", output, StringComparison.Ordinal);
         Assert.DoesNotContain("System.", output, StringComparison.Ordinal);
     }
 

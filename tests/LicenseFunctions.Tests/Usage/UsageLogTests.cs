@@ -194,9 +194,11 @@ public sealed class UsageLogTests(PostgresFixture postgres)
             Assert.Empty(await database.QueryAllAsync<string>("select drop_expired_usage()"));
         }
 
-        // Two weekly partitions, or two chunks, which begin on Thursdays.
-        Assert.Equal(2, (await database.QueryAllAsync<string>("select drop_expired_usage(most => 4)")).Count);
-        Assert.Equal(0, await database.QueryAsync<int>("select count(*)::int from usage_log_parts() where ends_at < '2025-02-01Z'"));
+        // Two weekly partitions, or two chunks, which begin on Thursdays. On Sundays, the oldest week of a new log has expired, too.
+        const string Old = "select count(*)::int from usage_log_parts() where ends_at < '2025-02-01Z'";
+        Assert.Equal(2, await database.QueryAsync<int>(Old));
+        Assert.InRange((await database.QueryAllAsync<string>("select drop_expired_usage(most => 4)")).Count, 2, 3);
+        Assert.Equal(0, await database.QueryAsync<int>(Old));
     }
 
     [Theory]
