@@ -522,12 +522,15 @@ test('10,000 alerts: the first 100 are shown, more on demand, and the keyboard w
   await assertAccessible(page, 'keyboard shortcuts', { within: 'dialog' });
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  await rows.nth(4).focus();
+  await rows.nth(20).focus();
+  const top = await page.evaluate(() => scrollY);
+  assert.ok(top > 0);
   await page.keyboard.press('Enter');
   await page.waitForURL(/alerts\/[0-9a-f-]{36}/);
   await waitUntilLoaded(page);
   await page.goBack();
   assert.match(page.url(), /severity=LOW/);
+  await page.waitForFunction((before) => Math.abs(scrollY - before) < 2, top);
   await close(page);
   backend.sql(`delete from suspicious_activity_alerts where description like 'Alert %'`);
 });

@@ -2,7 +2,7 @@ import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from 'rea
 import { useConfig } from './config';
 import { t, withTexts } from './language';
 import { useHasSeveral } from './licenses';
-import { Link, Redirect, Route, Switch, usePath } from './router';
+import { Link, Redirect, Route, Switch, usePath, useScrollPosition } from './router';
 import { session, useSession } from './session';
 import { Boundary } from './ui/Boundary';
 import { Button, Links, Notifications, PageTitle, Skeleton } from './ui/kit';
@@ -44,7 +44,9 @@ export function App() {
 
   const hasSeveral = useHasSeveral(who);
   const section = path.split('/').slice(0, 3).join('/');
-  useHeadingFocus(main, `${section} ${who?.role}`);
+  const page = `${section} ${who?.role}`;
+  useScrollPosition(page);
+  useHeadingFocus(main, page);
   const [isOpen, setOpen] = useState(false);
   const menuButton = useRef<HTMLButtonElement>(null);
   useEffect(() => setOpen(false), [path]);
@@ -203,7 +205,6 @@ const parents: Record<string, string> = { '/customers': '/licenses', '/payments'
  */
 function useHeadingFocus(main: RefObject<HTMLElement | null>, page: string) {
   useEffect(() => {
-    window.scrollTo(0, 0);
     const start = document.activeElement;
     const isDone = () => {
       if (document.activeElement !== start && document.activeElement !== document.body) return true;

@@ -1,4 +1,4 @@
-import { useDeferredValue, type ComponentProps, type ReactNode } from 'react';
+import { useDeferredValue, useLayoutEffect, type ComponentProps, type ReactNode } from 'react';
 import { Router, useLocation, Link as WouterLink, type AroundNavHandler } from 'wouter';
 import { useBrowserLocation, useLocationProperty, useSearch } from 'wouter/use-browser-location';
 
@@ -31,9 +31,38 @@ const useShownLocation: typeof useBrowserLocation = (options) => {
 // wouter decodes the query before URLSearchParams does: an encoded % is encoded twice here, so that it stays one.
 const useShownSearch: typeof useSearch = (options) => useDeferredValue(useSearch(options)).replaceAll('%25', '%2525');
 
-let links = 0;
+// Unlike those of entries from before a reload.
+let links = Date.now();
+
+// Where the entries of the history were scrolled to. The browser restores that only if the page already has its data.
+const positions = new Map<unknown, number>();
+let restored: number | undefined;
+addEventListener('scroll', () => positions.set(history.state, scrollY), { passive: true });
+addEventListener('popstate', () => (restored = positions.get(history.state) ?? 0));
+
+/** Scrolls a new page to its top, and one of the history to where it was, as soon as its data is shown. */
+export function useScrollPosition(page: string) {
+  useLayoutEffect(() => {
+    const top = restored ?? 0;
+    restored = undefined;
+    const isThere = () => {
+      scrollTo(0, top);
+      return scrollY >= Math.floor(top);
+    };
+    if (isThere()) return;
+    const end = new AbortController();
+    const { signal } = end;
+    const grown = new ResizeObserver(() => isThere() && end.abort());
+    grown.observe(document.body);
+    signal.addEventListener('abort', () => grown.disconnect());
+    for (const own of ['wheel', 'touchstart', 'keydown', 'pointerdown'])
+      addEventListener(own, () => end.abort(), { signal, passive: true });
+    return () => end.abort();
+  }, [page]);
+}
 
 const go: AroundNavHandler = (navigate, to, options) => {
+  restored = undefined;
   // As in the browser, a link to the page that is shown adds nothing to the history.
   const isHere = to === location.pathname + location.search + location.hash;
   navigate(to, { replace: options?.replace ?? isHere, state: ++links });
