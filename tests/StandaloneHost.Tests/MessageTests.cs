@@ -116,7 +116,8 @@ public sealed class MessageTests : IDisposable
         broker.Return();
         await broker.EmptyAsync(Queue, Canceled);
 
-        Assert.Equal(["before", "after"], received.Bodies);
+        // At least once: a connection may end after a message was received and before that is confirmed.
+        Assert.Equal(["before", "after"], received.Bodies.Distinct());
     }
 
     [Theory] // azure-functions-host: stopping listeners cancels the function's token; what isn't completed is abandoned
