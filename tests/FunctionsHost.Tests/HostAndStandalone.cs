@@ -85,6 +85,19 @@ internal sealed class HostAndStandalone : IAsyncDisposable
         return (answers[0], answers[1]);
     }
 
+    /// <summary>
+    /// Waits until both sides have written their counts of checks by day: each writes them every five seconds since its own start. Waits
+    /// at most a minute: if the counts are not equal then, the comparison reports it.
+    /// </summary>
+    public async Task ChecksCountedAsync()
+    {
+        const string Counts = "select coalesce(string_agg(label || value, ' ' order by label), '') from metric_days";
+        var began = Stopwatch.GetTimestamp();
+        while (await AloneDatabase.QueryAsync<string>(Counts) != await HostDatabase.QueryAsync<string>(Counts)
+               && Stopwatch.GetElapsedTime(began) < TimeSpan.FromMinutes(1))
+            await Task.Delay(200, Canceled);
+    }
+
     public async ValueTask DisposeAsync()
     {
         HostClient.Dispose();
@@ -101,6 +114,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
     private static (string Name, string Value)[] Settings(TestDatabase database, StandIn gateway, (string Name, string Value)[] more) =>
     [
         .. RunningApp.Schedules.Select(name => (name, RunningApp.Never)),
+        ("VALIDATION_TIMEOUT_SECONDS", "30"), // a busy machine may stop a process for more than the default of 2 s
         ("TIMER_FALLBACK", "false"),
         ("DATABASE_URL", database.ConnectionString),
         ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),
