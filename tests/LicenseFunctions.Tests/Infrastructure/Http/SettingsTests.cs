@@ -181,14 +181,25 @@ public sealed class SettingsTests
         Assert.Equal(prepared, new Npgsql.NpgsqlConnectionStringBuilder(settings.Of(pool)).MaxAutoPrepare);
     }
 
-    [Fact]
-    public void Read_BehindATransactionPooler_PreparesNothing()
+    [Theory]
+    [InlineData("postgresql://localhost/d", "-c jit=off -c lock_timeout=3000 -c statement_timeout=7000")]
+    [InlineData("postgresql://localhost/d?options=-c%20jit%3Don", "-c jit=off -c jit=on -c lock_timeout=3000 -c statement_timeout=7000")]
+    public void Of_APool_CompilesNoStatementsUnlessTheAddressSaysSo(string url, string options)
     {
-        var settings = DatabaseSettings.Read(Reader(("DATABASE_POOLER", "transaction")));
+        var settings = DatabaseSettings.Read(Reader(("DATABASE_URL", url)));
+
+        Assert.Equal(options, new Npgsql.NpgsqlConnectionStringBuilder(settings.Of(DatabasePool.Requests)).Options);
+    }
+
+    [Fact]
+    public void Read_BehindATransactionPooler_PreparesNothingAndSendsNoOptions()
+    {
+        var settings = DatabaseSettings.Read(Reader(("DATABASE_POOLER", "transaction"), ("DATABASE_URL", "Host=localhost")));
 
         var read = new Npgsql.NpgsqlConnectionStringBuilder(settings.ConnectionString);
         Assert.True(read.NoResetOnClose);
         Assert.Equal(0, read.MaxAutoPrepare);
+        Assert.Null(read.Options);
     }
 
     [Theory]
