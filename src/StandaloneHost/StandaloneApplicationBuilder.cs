@@ -100,6 +100,8 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
     {
         var hostJson = HostJson.Read(HostJsonFile);
         var functions = FunctionTable.Read(Types);
+        foreach (var type in functions.Select(function => function.Type).Where(FunctionCall.NeedsServices).Distinct())
+            web.Services.AddTransient(type);
         var pipeline = AddMiddleware(CallAsync);
         TimerTriggers? timers = null;
         QueueTriggers? queues = null;
