@@ -26,7 +26,7 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
     {
         var folder = Path.GetDirectoryName(functions[0].Location)!;
         HostJsonFile = HostJson.Load(folder);
-        FunctionTypes = functions.SelectMany(assembly => assembly.GetTypes());
+        Types = functions.SelectMany(FunctionTypes.Of);
         web = WebApplication.CreateEmptyBuilder(new()
         {
             ApplicationName = functions[0].GetName().Name,
@@ -75,7 +75,8 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
     /// <summary>host.json; a test may change it before <see cref="Build"/>.</summary>
     internal IConfiguration HostJsonFile { get; }
 
-    internal IEnumerable<Type> FunctionTypes { get; set; }
+    /// <summary>The types whose functions run.</summary>
+    internal IEnumerable<Type> Types { get; set; }
 
     /// <inheritdoc/>
     public IFunctionsWorkerApplicationBuilder Use(Func<FunctionExecutionDelegate, FunctionExecutionDelegate> middleware)
@@ -98,7 +99,9 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
     public WebApplication Build()
     {
         var hostJson = HostJson.Read(HostJsonFile);
-        var functions = FunctionTable.Read(FunctionTypes);
+        var functions = FunctionTable.Read(Types);
+        foreach (var type in functions.Select(function => function.Type).Where(FunctionCall.NeedsServices).Distinct())
+            web.Services.AddTransient(type);
         var pipeline = AddMiddleware(CallAsync);
         TimerTriggers? timers = null;
         QueueTriggers? queues = null;

@@ -5,12 +5,15 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 
 namespace StandaloneHost;
 
-/// <summary>A function of the application: its name, its trigger, and the compiled call of its method.</summary>
+/// <summary>A function of the application: its name, its trigger, and the call of its method.</summary>
 internal sealed class WorkerFunction(
     string name, MethodInfo method, TriggerBindingAttribute trigger, ParameterInfo triggered, Func<Invocation, Task> call)
     : FunctionDefinition
 {
     public TriggerBindingAttribute Trigger => trigger;
+
+    /// <summary>The class of the method.</summary>
+    public Type Type => method.DeclaringType!;
 
     /// <summary>Creates the instance, binds the parameters, calls the method, and stores its result.</summary>
     public Func<Invocation, Task> Call => call;
@@ -19,7 +22,7 @@ internal sealed class WorkerFunction(
 
     public override string Id => name;
 
-    public override string PathToAssembly => method.DeclaringType!.Assembly.Location;
+    public override string PathToAssembly => Type.Assembly.Location;
 
     public override string EntryPoint { get; } = $"{method.DeclaringType!.FullName}.{method.Name}";
 

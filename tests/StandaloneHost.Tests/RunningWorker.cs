@@ -28,7 +28,7 @@ internal sealed class RunningWorker : IAsyncDisposable
     public static StandaloneApplicationBuilder Builder(params Type[] functions)
     {
         var builder = StandaloneApplication.CreateBuilder(["--ASPNETCORE_URLS=http://127.0.0.1:0"], Assembly.GetExecutingAssembly());
-        builder.FunctionTypes = functions;
+        builder.Types = functions;
         builder.Configuration["Logging:LogLevel:Default"] = "None";
         return builder;
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Azure;
 using Azure.Identity;
 using Azure.Messaging.ServiceBus;
@@ -25,16 +26,22 @@ public sealed class CountMessages(
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
 
     /// <returns>A client without retries, because the page polls; null if no Service Bus can be used.</returns>
-    public static ServiceBusAdministrationClient? Client(ServiceBusSettings settings) => settings.Unavailable is not null
-        ? null
-        : settings.Administer(new ServiceBusAdministrationClientOptions { Retry = { MaxRetries = 0, NetworkTimeout = Deadline } });
+    public static ServiceBusAdministrationClient? Client(ServiceBusSettings settings) =>
+        settings.Unavailable is null ? ClientOf(settings) : null;
+
+    // Inlined, it would load the library of Service Bus where none is set.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ServiceBusAdministrationClient ClientOf(ServiceBusSettings settings) =>
+        settings.Administer(new ServiceBusAdministrationClientOptions { Retry = { MaxRetries = 0, NetworkTimeout = Deadline } });
 
     /// <exception cref="OperationCanceledException">The caller has disconnected.</exception>
-    public async Task<QueueState> RunAsync(CancellationToken cancellationToken)
-    {
-        if (client is null)
-            return settings.IsOff ? new QueueState(null, null, null, settings.Unavailable) : Unknown(settings.Unavailable!);
+    public Task<QueueState> RunAsync(CancellationToken cancellationToken) =>
+        client is not null ? AskAsync(client, cancellationToken)
+        : Task.FromResult(
+            settings.IsOff ? new QueueState(null, null, null, settings.Unavailable) : Unknown(settings.Unavailable!));
 
+    private async Task<QueueState> AskAsync(ServiceBusAdministrationClient client, CancellationToken cancellationToken)
+    {
         using var deadline = new CancellationTokenSource(Deadline, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using LicenseFunctions.Infrastructure.Database;
@@ -32,13 +33,19 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
     // Two dictionaries take turns: a new one for each flush would become garbage in an old generation.
     private readonly Lock gate = new();
     private readonly TimeProvider time = time;
-    private Dictionary<Guid, DeviceSighting> noted = [];
-    private Dictionary<Guid, DeviceSighting> flushing = [];
+    private Dictionary<Guid, Sighted> noted = [];
+    private Dictionary<Guid, Sighted> flushing = [];
 
     // Sightings that can wait. The flushes take one part each, in turn, so that the writes are spread evenly.
-    private readonly Dictionary<Guid, DeviceSighting>[] waiting =
-        [.. Enumerable.Range(0, (int)(WrittenEvery / Interval)).Select(_ => new Dictionary<Guid, DeviceSighting>())];
+    private readonly Dictionary<Guid, Sighted>[] waiting =
+        [.. Enumerable.Range(0, (int)(WrittenEvery / Interval)).Select(_ => new Dictionary<Guid, Sighted>())];
     private int turn;
+
+    /// <summary>A sighting without its device, which is the key: two thirds of the memory of all devices.</summary>
+    private readonly record struct Sighted(IPAddress Address, DateTime At)
+    {
+        public DeviceSighting Of(Guid deviceId) => new(deviceId, Address, new DateTimeOffset(At, TimeSpan.Zero));
+    }
 
     protected override string What => "Devices' last_seen_at";
 
@@ -47,25 +54,26 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
     /// <returns>Whether it is written with the next flush; otherwise within <see cref="WrittenEvery"/>.</returns>
     public bool Note(DeviceSighting sighting, KnownDevice? written)
     {
+        var (device, seen) = (sighting.DeviceId, new Sighted(sighting.Address, sighting.At.UtcDateTime));
         var canWait = written is not null && sighting.At - written.LastSeenAt < WrittenEvery
             && written.AddressHash == sighting.Address.GetHashCode();
         lock (gate)
         {
-            if (canWait && !noted.ContainsKey(sighting.DeviceId))
+            if (canWait && !noted.ContainsKey(device))
             {
-                ref var kept = ref CollectionsMarshal.GetValueRefOrAddDefault(Part(sighting.DeviceId), sighting.DeviceId, out _);
+                ref var kept = ref CollectionsMarshal.GetValueRefOrAddDefault(Part(device), device, out _);
                 // Equal addresses share the first object, so that those of later checks don't get into an old generation.
-                kept = sighting.Address.Equals(kept.Address) ? sighting with { Address = kept.Address } : sighting;
+                kept = seen.Address.Equals(kept.Address) ? seen with { Address = kept.Address } : seen;
                 return false;
             }
 
-            Part(sighting.DeviceId).Remove(sighting.DeviceId);
-            noted[sighting.DeviceId] = sighting;
+            Part(device).Remove(device);
+            noted[device] = seen;
             return true;
         }
     }
 
-    private Dictionary<Guid, DeviceSighting> Part(Guid deviceId) => waiting[(uint)deviceId.GetHashCode() % (uint)waiting.Length];
+    private Dictionary<Guid, Sighted> Part(Guid deviceId) => waiting[(uint)deviceId.GetHashCode() % (uint)waiting.Length];
 
     /// <summary>The device with its latest sighting, even if that is not written yet.</summary>
     public RegisteredDevice WithUnwritten(RegisteredDevice device) =>
@@ -81,8 +89,8 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
     public DeviceSighting? Unwritten(Guid deviceId)
     {
         lock (gate)
-            return noted.TryGetValue(deviceId, out var sighting) || Part(deviceId).TryGetValue(deviceId, out sighting)
-                || flushing.TryGetValue(deviceId, out sighting) ? sighting : null;
+            return noted.TryGetValue(deviceId, out var seen) || Part(deviceId).TryGetValue(deviceId, out seen)
+                || flushing.TryGetValue(deviceId, out seen) ? seen.Of(deviceId) : null;
     }
 
     /// <summary>Writes everything immediately. Sightings that can't be written are kept for the next flush.</summary>
@@ -93,22 +101,22 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
         FlushAsync([waiting[turn++ % waiting.Length]], PacedBatch, Pace, stoppingToken);
 
     private async Task FlushAsync(
-        Dictionary<Guid, DeviceSighting>[] parts, int batchSize, TimeSpan within, CancellationToken cancellationToken)
+        Dictionary<Guid, Sighted>[] parts, int batchSize, TimeSpan within, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         lock (gate)
         {
             foreach (var part in parts)
             {
-                foreach (var (device, sighting) in part)
-                    noted.Add(device, sighting);
+                foreach (var (device, seen) in part)
+                    noted.Add(device, seen);
                 part.Clear();
             }
 
             (noted, flushing) = (flushing, noted);
         }
 
-        var batches = flushing.Values.Chunk(batchSize).ToList();
+        var batches = flushing.Select(one => one.Value.Of(one.Key)).Chunk(batchSize).ToList();
         var kept = new List<DeviceSighting>();
         PostgresException? failed = null;
         var done = 0;
@@ -130,7 +138,7 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
                 foreach (var sighting in kept.Concat(batches.Skip(done).SelectMany(batch => batch)))
                 {
                     if (!Part(sighting.DeviceId).ContainsKey(sighting.DeviceId))
-                        noted.TryAdd(sighting.DeviceId, sighting);
+                        noted.TryAdd(sighting.DeviceId, new Sighted(sighting.Address, sighting.At.UtcDateTime));
                 }
 
                 flushing.Clear();

@@ -26,8 +26,12 @@ public sealed class ValidationCache
     private readonly TimeSpan lifetime;
     private readonly TimeProvider time;
     private readonly Lock gate = new();
-    private readonly ConcurrentDictionary<Key, Entry> entries = new();
-    private readonly Dictionary<Guid, Entry> licenses = [];
+    // An entry is its own key: that takes half the memory of a key and a value.
+    private readonly ConcurrentDictionary<Entry, Entry> entries;
+    private readonly ConcurrentDictionary<Entry, Entry>.AlternateLookup<Key> entriesByKey;
+    // The latest entry of each license.
+    private readonly HashSet<Entry> licenses = new(new BySubscription());
+    private readonly HashSet<Entry>.AlternateLookup<Guid> licensesById;
     private readonly Dictionary<Guid, long> unsettled = [];
     private long pollBeganAt = long.MinValue;
     private long pollEndedAt = long.MinValue;
@@ -38,20 +42,49 @@ public sealed class ValidationCache
     public ValidationCache(TimeSpan lifetime, TimeSpan staleFor, TimeProvider time, LicenseInvalidation invalidation)
     {
         (this.lifetime, StaleFor, this.time) = (lifetime, staleFor, time);
+        entries = new(new ByKey());
+        entriesByKey = entries.GetAlternateLookup<Key>();
+        licensesById = licenses.GetAlternateLookup<Guid>();
         invalidation.Changed += EvictChanged;
     }
 
     /// <summary>The token's hash as numbers, a fifth of the size of its text.</summary>
-    private readonly record struct Key(UInt128 High, UInt128 Low, string DeviceKey)
+    private readonly record struct Key(Guid High, Guid Low, string DeviceKey)
     {
         public static Key Of(string tokenHash, string deviceKey)
         {
-            Span<UInt128> number = stackalloc UInt128[2];
+            Span<Guid> number = stackalloc Guid[2];
             Convert.FromHexString(tokenHash, MemoryMarshal.AsBytes(number), out _, out _);
             return new Key(number[0], number[1], deviceKey);
         }
 
-        public bool HasToken(string tokenHash) => Convert.ToHexStringLower(MemoryMarshal.AsBytes<UInt128>([High, Low])) == tokenHash;
+        public bool HasToken(string tokenHash) => Convert.ToHexStringLower(MemoryMarshal.AsBytes<Guid>([High, Low])) == tokenHash;
+    }
+
+    private sealed class ByKey : IEqualityComparer<Entry>, IAlternateEqualityComparer<Key, Entry>
+    {
+        public bool Equals(Entry? x, Entry? y) => x?.Key == y?.Key;
+
+        public int GetHashCode(Entry entry) => entry.Key.GetHashCode();
+
+        public bool Equals(Key alternate, Entry other) => alternate == other.Key;
+
+        public int GetHashCode(Key alternate) => alternate.GetHashCode();
+
+        public Entry Create(Key alternate) => throw new NotSupportedException("An entry is not made of its key.");
+    }
+
+    private sealed class BySubscription : IEqualityComparer<Entry>, IAlternateEqualityComparer<Guid, Entry>
+    {
+        public bool Equals(Entry? x, Entry? y) => x?.SubscriptionId == y?.SubscriptionId;
+
+        public int GetHashCode(Entry entry) => entry.SubscriptionId.GetHashCode();
+
+        public bool Equals(Guid alternate, Entry other) => alternate == other.SubscriptionId;
+
+        public int GetHashCode(Guid alternate) => alternate.GetHashCode();
+
+        public Entry Create(Guid alternate) => throw new NotSupportedException("An entry is not made of its license's ID.");
     }
 
     /// <summary>
@@ -112,7 +145,7 @@ public sealed class ValidationCache
     {
         // Read the poll time before the entry: it is published only after the evictions.
         var polledAt = Volatile.Read(ref pollBeganAt);
-        return entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry)
+        return entriesByKey.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry)
             && time.GetElapsedTime(Math.Max(entry.ReadAt, polledAt)) < maxAge
             ? entry.License
             : null;
@@ -121,14 +154,14 @@ public sealed class ValidationCache
     /// <summary>The sighting is written with the next flush: later checks of the device compare with it.</summary>
     public void Seen(string tokenHash, string deviceKey, DeviceSighting sighting)
     {
-        if (entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry))
+        if (entriesByKey.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry))
             entry.Seen(sighting);
     }
 
     /// <summary>Evicts what is known about a device that a read no longer found.</summary>
     public void Remove(string tokenHash, string deviceKey)
     {
-        if (!entries.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry))
+        if (!entriesByKey.TryGetValue(Key.Of(tokenHash, deviceKey), out var entry))
             return;
         lock (gate)
             Evict(entry.SubscriptionId);
@@ -143,15 +176,17 @@ public sealed class ValidationCache
             // The read may miss a change that a poll found, or that was notified, while it was running.
             // An older entry is evicted in any case: it may be an acceptance that this read refutes.
             var key = Key.Of(tokenHash, deviceKey);
-            if (entries.ContainsKey(key))
+            if (entriesByKey.ContainsKey(key))
                 Evict(license.SubscriptionId);
             if (readAt < pollEndedAt || IsUnsettled(license.SubscriptionId))
                 return;
             if (licenses.Count >= MostLicenses)
                 Clear();
-            var entry = new Entry(key, license, license.Device!, readAt, licenses.GetValueOrDefault(license.SubscriptionId));
-            licenses[license.SubscriptionId] = entry;
-            entries[key] = entry;
+            licensesById.TryGetValue(license.SubscriptionId, out var next);
+            var entry = new Entry(key, license, license.Device!, readAt, next);
+            licensesById.Remove(license.SubscriptionId);
+            licenses.Add(entry);
+            entries[entry] = entry;
         }
     }
 
@@ -210,15 +245,16 @@ public sealed class ValidationCache
 
     private IEnumerable<Entry> EntriesOf(Guid subscriptionId)
     {
-        for (var entry = licenses.GetValueOrDefault(subscriptionId); entry is not null; entry = entry.Next)
+        licensesById.TryGetValue(subscriptionId, out var first);
+        for (var entry = first; entry is not null; entry = entry.Next)
             yield return entry;
     }
 
     private void Evict(Guid subscriptionId)
     {
         foreach (var entry in EntriesOf(subscriptionId))
-            entries.TryRemove(entry.Key, out _);
-        licenses.Remove(subscriptionId);
+            entries.TryRemove(entry, out _);
+        licensesById.Remove(subscriptionId);
     }
 
     private void Clear()

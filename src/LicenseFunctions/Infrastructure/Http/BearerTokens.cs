@@ -10,47 +10,80 @@ using Microsoft.IdentityModel.Tokens;
 namespace LicenseFunctions.Infrastructure.Http;
 
 /// <summary>Turns an Authorization header into a <see cref="Caller"/>.</summary>
-public sealed class BearerTokens
+public sealed class BearerTokens(HttpSettings settings, TimeProvider time, ILogger<BearerTokens> log)
 {
     private const string Bearer = "Bearer ";
     private const string License = "License ";
     private const int LongestHeader = 8192;
     private const int LongestLicense = 512;
 
-    private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false };
-    private readonly TokenValidationParameters parameters;
-    private readonly ConfigurationManager<OpenIdConnectConfiguration>? issuer;
-    private readonly ILogger<BearerTokens> log;
-    private readonly LogPace pace;
+    private readonly LogPace pace = new(time);
+    private readonly Lock gate = new();
 
-    public BearerTokens(HttpSettings settings, TimeProvider time, ILogger<BearerTokens> log)
+    // Made with the first bearer token: license checks need none of its libraries, which take 2 MB.
+    private BearerValidation Validation
     {
-        this.log = log;
-        pace = new LogPace(time);
-        parameters = new TokenValidationParameters
+        get
         {
-            ValidateIssuer = settings.Authority is not null,
-            ValidateAudience = settings.Audience is not null,
-            ValidAudience = settings.Audience,
-            // With fixed algorithms, a public key can't be used as a shared secret.
-            ValidAlgorithms = settings.Authority is null ? ["HS256"] : ["RS256", "PS256", "ES256"],
-            LifetimeValidator = (notBefore, expires, _, validation) =>
+            lock (gate)
+                return field ??= new BearerValidation(settings, time);
+        }
+    }
+
+    /// <summary>Which tokens are valid, and the keys of their issuer.</summary>
+    private sealed class BearerValidation
+    {
+        private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false };
+        private readonly TokenValidationParameters parameters;
+        private readonly ConfigurationManager<OpenIdConnectConfiguration>? issuer;
+
+        public BearerValidation(HttpSettings settings, TimeProvider time)
+        {
+            parameters = new TokenValidationParameters
             {
-                var now = time.GetUtcNow().UtcDateTime;
-                return expires > now - validation.ClockSkew && (notBefore is null || notBefore < now + validation.ClockSkew);
-            },
-            ClockSkew = TimeSpan.FromSeconds(30),
-        };
-        if (settings.SigningKey is { } key)
-            parameters.IssuerSigningKey = new SymmetricSecurityKey(key);
-        if (settings.Authority is { } authority)
+                ValidateIssuer = settings.Authority is not null,
+                ValidateAudience = settings.Audience is not null,
+                ValidAudience = settings.Audience,
+                // With fixed algorithms, a public key can't be used as a shared secret.
+                ValidAlgorithms = settings.Authority is null ? ["HS256"] : ["RS256", "PS256", "ES256"],
+                LifetimeValidator = (notBefore, expires, _, validation) =>
+                {
+                    var now = time.GetUtcNow().UtcDateTime;
+                    return expires > now - validation.ClockSkew && (notBefore is null || notBefore < now + validation.ClockSkew);
+                },
+                ClockSkew = TimeSpan.FromSeconds(30),
+            };
+            if (settings.SigningKey is { } key)
+                parameters.IssuerSigningKey = new SymmetricSecurityKey(key);
+            if (settings.Authority is { } authority)
+            {
+                // With the default timeout, a request would wait 100 s for an issuer that doesn't answer.
+                var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+                parameters.ConfigurationManager = issuer = new ConfigurationManager<OpenIdConnectConfiguration>(
+                    authority.AbsoluteUri.TrimEnd('/') + "/.well-known/openid-configuration",
+                    new OpenIdConnectConfigurationRetriever(),
+                    new HttpDocumentRetriever(http) { RequireHttps = authority.Scheme == "https" });
+            }
+        }
+
+        public async Task<TokenValidationResult> RunAsync(string token)
         {
-            // With the default timeout, a request would wait 100 s for an issuer that doesn't answer.
-            var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-            parameters.ConfigurationManager = issuer = new ConfigurationManager<OpenIdConnectConfiguration>(
-                authority.AbsoluteUri.TrimEnd('/') + "/.well-known/openid-configuration",
-                new OpenIdConnectConfigurationRetriever(),
-                new HttpDocumentRetriever(http) { RequireHttps = authority.Scheme == "https" });
+            await RequireIssuerAsync();
+            return await handler.ValidateTokenAsync(token, parameters);
+        }
+
+        // Without keys, validation fails as if the token were invalid. Keys that were read once are still used while the issuer is down.
+        private async ValueTask RequireIssuerAsync()
+        {
+            try
+            {
+                if (issuer is not null)
+                    await issuer.GetConfigurationAsync(CancellationToken.None);
+            }
+            catch (InvalidOperationException away)
+            {
+                throw new IssuerUnavailableException(away);
+            }
         }
     }
 
@@ -89,8 +122,7 @@ public sealed class BearerTokens
 
     private async ValueTask<Caller?> ReadBearerAsync(string token)
     {
-        await RequireIssuerAsync();
-        var result = await handler.ValidateTokenAsync(token, parameters);
+        var result = await Validation.RunAsync(token);
         if (!result.IsValid)
             return Refuse(ReasonOf(result.Exception));
         Guid? user = Guid.TryParse(Claim(result, "sub"), out var id) ? id : null;
@@ -118,20 +150,6 @@ public sealed class BearerTokens
         SecurityTokenMalformedException or ArgumentException => "the token is malformed",
         _ => failure.GetType().Name,
     };
-
-    // Without keys, validation fails as if the token were invalid. Keys that were read once are still used while the issuer is down.
-    private async ValueTask RequireIssuerAsync()
-    {
-        try
-        {
-            if (issuer is not null)
-                await issuer.GetConfigurationAsync(CancellationToken.None);
-        }
-        catch (InvalidOperationException away)
-        {
-            throw new IssuerUnavailableException(away);
-        }
-    }
 
     private static string? Claim(TokenValidationResult result, string name) =>
         result.Claims.TryGetValue(name, out var value)

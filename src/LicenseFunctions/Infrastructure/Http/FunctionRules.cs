@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Reflection;
 using LicenseFunctions.Infrastructure.Database;
 using Microsoft.Azure.Functions.Worker;
+using StandaloneHost;
 
 namespace LicenseFunctions.Infrastructure.Http;
 
@@ -78,7 +79,7 @@ public sealed record FunctionRule(
     public static IEnumerable<(string Name, MethodInfo Method)> Functions() => Functions(typeof(FunctionRule).Assembly);
 
     internal static IEnumerable<(string Name, MethodInfo Method)> Functions(Assembly assembly) =>
-        from type in assembly.GetTypes()
+        from type in FunctionTypes.Of(assembly)
         from method in type.GetMethods()
         let function = method.GetCustomAttribute<FunctionAttribute>()
         where function is not null

@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.IO.Hashing;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Licensing;
 
@@ -17,15 +17,23 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
 {
     private const int SweepAbove = 50_000;
 
+    // Each has its own lock.
+    private const int Parts = 16;
+
     // By the callers' hashes: their names would take ten times as much memory. The secret seed keeps callers from colliding on purpose.
-    private readonly ConcurrentDictionary<UInt128, long> dueAt = new();
+    // Removed callers leave room for new ones. The nodes of a ConcurrentDictionary would become garbage in an old generation every second.
+    private readonly Dictionary<Guid, long>[] dueAt = [.. Enumerable.Range(0, Parts).Select(_ => new Dictionary<Guid, long>())];
     private readonly long seed = Random.Shared.NextInt64();
     private readonly long start = time.GetTimestamp();
     private readonly long interval = TimeSpan.TicksPerMinute / settings.RequestsPerMinute;
     private long nextSweep;
 
     /// <summary>Number of callers in memory.</summary>
-    public int Callers => dueAt.Count;
+    public int Callers => dueAt.Sum(part =>
+    {
+        lock (part)
+            return part.Count;
+    });
 
     /// <summary>Counts one request of the caller.</summary>
     /// <returns>Null if the request is allowed.</returns>
@@ -44,15 +52,16 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
     {
         var now = time.GetElapsedTime(start).Ticks;
         Sweep(now);
-        var key = XxHash128.HashToUInt128(MemoryMarshal.AsBytes(caller.AsSpan()), seed);
-        while (true)
+        var key = Unsafe.BitCast<UInt128, Guid>(XxHash128.HashToUInt128(MemoryMarshal.AsBytes(caller.AsSpan()), seed));
+        var part = dueAt[(uint)key.GetHashCode() % Parts];
+        lock (part)
         {
-            var known = dueAt.TryGetValue(key, out var due);
+            ref var due = ref CollectionsMarshal.GetValueRefOrAddDefault(part, key, out _);
             var next = Math.Max(due, now) + interval;
             if (next - now > TimeSpan.TicksPerMinute)
                 return TimeSpan.FromTicks(next - now - TimeSpan.TicksPerMinute);
-            if (known ? dueAt.TryUpdate(key, next, due) : dueAt.TryAdd(key, next))
-                return TimeSpan.Zero;
+            due = next;
+            return TimeSpan.Zero;
         }
     }
 
@@ -62,12 +71,18 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
         var planned = Volatile.Read(ref nextSweep);
         if (now < planned || Interlocked.CompareExchange(ref nextSweep, now + TimeSpan.TicksPerSecond, planned) != planned)
             return;
-        if (dueAt.Count < SweepAbove)
+        if (Callers < SweepAbove)
             return;
-        foreach (var entry in dueAt)
+        foreach (var part in dueAt)
         {
-            if (entry.Value <= now)
-                dueAt.TryRemove(entry);
+            lock (part)
+            {
+                foreach (var (caller, due) in part)
+                {
+                    if (due <= now)
+                        part.Remove(caller);
+                }
+            }
         }
     }
 }

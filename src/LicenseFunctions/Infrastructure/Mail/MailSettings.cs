@@ -5,9 +5,10 @@ namespace LicenseFunctions.Infrastructure.Mail;
 
 /// <summary>The SMTP relay and the sender. Without SMTP_URL mails stay in the outbox.</summary>
 /// <param name="Relay">smtp:// or smtps://, with user and password if the relay requires them.</param>
+/// <param name="From">The sender; null only if there is no relay.</param>
 /// <param name="PublicUrl">Public address of the web pages that mails link to; null: mails contain no links.</param>
 /// <param name="CloseOnly">How long EAs may close their positions after the end of a license.</param>
-public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUrl, TimeSpan CloseOnly = default)
+public sealed record MailSettings(Uri? Relay, MailboxAddress? From, Uri? PublicUrl, TimeSpan CloseOnly = default)
 {
     public Brand Brand { get; init; } = Brand.Default;
 
@@ -32,7 +33,7 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
         {
             if (relay is not null)
                 reader.Fault("MAIL_FROM", "is missing, and SMTP_URL is set", FromExample, 0);
-            return new MailSettings(relay, new MailboxAddress(brand.Name, "licenses@localhost"), publicUrl, closeOnly)
+            return new MailSettings(relay, null, publicUrl, closeOnly)
             {
                 Brand = brand,
                 Language = language,
@@ -43,9 +44,9 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress From, Uri? PublicUr
             ? new MailSettings(relay, address, publicUrl, closeOnly) { Brand = brand, Language = language }
             : reader.Fault(
                 "MAIL_FROM", "is not a mail address", FromExample,
-                new MailSettings(relay, new MailboxAddress("", "licenses@localhost"), publicUrl, closeOnly));
+                new MailSettings(relay, null, publicUrl, closeOnly));
     }
 
     /// <summary>Without the password of the relay, so that logs can't contain it.</summary>
-    public override string ToString() => $"mail from {From.Address} by {Relay?.Host ?? "no relay"}";
+    public override string ToString() => $"mail from {From?.Address} by {Relay?.Host ?? "no relay"}";
 }

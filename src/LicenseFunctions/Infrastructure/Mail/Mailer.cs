@@ -44,7 +44,8 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates, FindA
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
-    private readonly SmtpClient smtp = new() { Timeout = (int)Timeout.TotalMilliseconds };
+    // Without a mail, MailKit isn't loaded.
+    private SmtpClient? smtp;
 
     public bool HasRelay => settings.Relay is not null;
 
@@ -73,7 +74,7 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates, FindA
         {
             await ConnectAsync(cancellationToken);
             connected = true;
-            await smtp.SendAsync(message, cancellationToken);
+            await smtp!.SendAsync(message, cancellationToken);
             return new MailOutcome.Sent();
         }
         catch (SmtpCommandException refused) when (connected)
@@ -95,28 +96,30 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates, FindA
 
     private MimeMessage Compose(OutgoingMail mail, MailboxAddress to, IReadOnlyList<MailAttachment> files)
     {
+        var from = settings.From!;
         mail.Model["is_attached"] = files.Count > 0;
         var rendered = templates.Render(mail.Template, mail.Model, settings.PublicUrl?.ToString().TrimEnd('/'), mail.Language);
         var body = new BodyBuilder { TextBody = rendered.Text, HtmlBody = rendered.Html };
         foreach (var file in files)
             body.Attachments.Add(file.Name, file.Content, ContentType.Parse(file.MediaType));
-        var message = new MimeMessage([settings.From], [to], rendered.Subject, body.ToMessageBody())
+        var message = new MimeMessage([from], [to], rendered.Subject, body.ToMessageBody())
         {
-            MessageId = $"{mail.Id:N}@{settings.From.Domain}",
+            MessageId = $"{mail.Id:N}@{from.Domain}",
             Date = mail.CreatedAt,
             Headers = { { "Auto-Submitted", "auto-generated" } },
         };
         // Replies to the mail go to support.
-        if (settings.Brand.SupportEmail is { } support && support != settings.From.Address
+        if (settings.Brand.SupportEmail is { } support && support != from.Address
             && MailAddresses.TryParse(support, out var reply))
             message.ReplyTo.Add(reply);
         return message;
     }
 
-    public void Dispose() => smtp.Dispose();
+    public void Dispose() => smtp?.Dispose();
 
     private async Task ConnectAsync(CancellationToken cancellationToken)
     {
+        smtp ??= new SmtpClient { Timeout = (int)Timeout.TotalMilliseconds };
         if (smtp.IsConnected)
             return;
         var relay = settings.Relay!;
@@ -134,7 +137,7 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates, FindA
     /// <summary>The state of the connection is unknown after a failure, so the next mail opens a new one.</summary>
     private async Task ResetAsync()
     {
-        if (smtp.IsConnected)
+        if (smtp is { IsConnected: true })
             await smtp.DisconnectAsync(quit: false, CancellationToken.None);
     }
 

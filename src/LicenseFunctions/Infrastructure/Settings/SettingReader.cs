@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Azure.Core;
 using Azure.Identity;
 using Microsoft.Extensions.Configuration;
@@ -137,9 +138,11 @@ public sealed class SettingReader(IConfiguration configuration)
         Optional(name)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
     /// <summary>The managed identity of the process on Azure; null elsewhere.</summary>
-    public TokenCredential? Identity() => Optional("AZURE_CLIENT_ID") is { } client
-        ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
-        : null;
+    public TokenCredential? Identity() => Optional("AZURE_CLIENT_ID") is { } client ? IdentityOf(client) : null;
+
+    // Inlined, it would load Azure's libraries where no identity is set.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ManagedIdentityCredential IdentityOf(string client) => new(ManagedIdentityId.FromUserAssignedClientId(client));
 
     /// <summary>Records a fault and returns <paramref name="standIn"/>, so that the remaining settings are also checked.</summary>
     /// <param name="what">Completes a sentence that begins with the name. It must not contain the value, which may be a secret.</param>

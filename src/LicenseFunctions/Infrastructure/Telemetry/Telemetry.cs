@@ -36,10 +36,15 @@ public static class Telemetry
             azure = settings.Fault<string?>(
                 "APPLICATIONINSIGHTS_CONNECTION_STRING", "has no InstrumentationKey, or an endpoint that is not an address",
                 "InstrumentationKey=…;IngestionEndpoint=https://…", null);
-        if (collector is null && azure is null)
-            return;
-        var identity = settings.Identity();
+        if (collector is not null || azure is not null)
+            builder.Export(collector, azure, settings);
+    }
 
+    // A method of its own: without a collector, the libraries aren't loaded.
+    private static void Export<TBuilder>(this TBuilder builder, Uri? collector, string? azure, SettingReader settings)
+        where TBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
+    {
+        var identity = settings.Identity();
         builder.UseMiddleware<TraceFunction>();
         var telemetry = ((IHostApplicationBuilder)builder).Services.AddOpenTelemetry();
         // Without this line the host also reports the runs, and every run of a function is counted twice.

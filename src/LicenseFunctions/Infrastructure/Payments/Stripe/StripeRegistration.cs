@@ -12,17 +12,37 @@ public static class StripeRegistration
     {
         var settings = StripeSettings.Read(reader);
         services.AddSingleton(settings);
-        services.AddSingleton(provider => Client(settings, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<StripeCards>();
+        services.AddSingleton<StripeAccess>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<StripeCards>(provider, ClientOf(provider)));
         services.AddSingleton<StripeWebhooks>();
         if (settings.CanCharge)
         {
-            services.AddSingleton<IPaymentGateway, StripeGateway>();
-            services.AddSingleton<IPaymentStatement, StripeStatement>();
-            services.AddSingleton<IPaymentEventList, StripeEvents>();
+            services.AddSingleton<IPaymentGateway>(
+                provider => ActivatorUtilities.CreateInstance<StripeGateway>(provider, ClientOf(provider)));
+            services.AddSingleton<IPaymentStatement>(
+                provider => ActivatorUtilities.CreateInstance<StripeStatement>(provider, ClientOf(provider)));
+            services.AddSingleton<IPaymentEventList>(
+                provider => ActivatorUtilities.CreateInstance<StripeEvents>(provider, ClientOf(provider)));
         }
 
         return services;
+    }
+
+    private static StripeClient ClientOf(IServiceProvider provider) => provider.GetRequiredService<StripeAccess>().Client;
+
+    /// <summary>The process's client. To register StripeClient itself would load Stripe's library, which takes 2 MB, at each start.</summary>
+    private sealed class StripeAccess(StripeSettings settings, TimeProvider clock)
+    {
+        private readonly Lock gate = new();
+
+        public StripeClient Client
+        {
+            get
+            {
+                lock (gate)
+                    return field ??= StripeRegistration.Client(settings, clock);
+            }
+        }
     }
 
     /// <summary>The statement, for tools that use nothing else of Stripe.</summary>
@@ -34,7 +54,6 @@ public static class StripeRegistration
         return new StripeStatement(Client(settings, TimeProvider.System), TimeProvider.System, NullLogger<StripeStatement>.Instance);
     }
 
-    /// <summary>The process has one client.</summary>
     public static StripeClient Client(StripeSettings settings, TimeProvider clock)
     {
         var pace = new WritePace(settings.WritesPerSecond, StripeSettings.LongestWait, clock);
