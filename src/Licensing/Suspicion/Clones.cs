@@ -245,15 +245,18 @@ internal sealed record Clones(
     private static bool KeepPaces(List<NetworkSession> records, DetectionPolicy policy)
     {
         var gaps = records.Zip(records.Skip(1), (earlier, later) => later.End - earlier.End).ToArray();
-        var own = TimesOfPlaces(records, gaps);
+        var ids = records.Select(record => record.NetworkId).Distinct().ToList();
+        var places = records.Select(record => ids.IndexOf(record.NetworkId)).ToArray();
+        var (latest, buffer) = (new long[ids.Count], new long[records.Count]);
+        var own = TimesOfPlaces(places, gaps, latest, buffer).ToArray();
         // A pause counts like any long time.
-        var longest = LongestPace * own.Order().ElementAt(own.Count / 2);
+        var longest = LongestPace * own.Order().ElementAt(own.Length / 2);
         var byChance = 0.0;
         var random = new Random(0); // always the same orders: the detector is a pure function
         for (var order = 0; order < Orders; order++)
         {
             random.Shuffle(gaps);
-            byChance += Variation(TimesOfPlaces(records, gaps), longest, policy) / Orders;
+            byChance += Variation(TimesOfPlaces(places, gaps, latest, buffer), longest, policy) / Orders;
         }
 
         var share = OrderedShare(records) >= policy.OrderedShare ? policy.OrderedPaceShare : policy.OwnPaceShare;
@@ -267,22 +270,25 @@ internal sealed record Clones(
             .Sum(place => place.GroupBy(next => next).Max(next => next.Count())) / (records.Count - 1.0);
 
     /// <summary>The times between records of one place, if these are the times between all records.</summary>
-    private static List<long> TimesOfPlaces(List<NetworkSession> records, long[] gaps)
+    /// <param name="places">The place of each record, as an index of <paramref name="latest"/>.</param>
+    /// <param name="buffer">Receives the times, so that many orders need no more memory.</param>
+    private static Span<long> TimesOfPlaces(int[] places, long[] gaps, long[] latest, long[] buffer)
     {
-        var (times, latest, at) = (new List<long>(records.Count), new Dictionary<int, long>(), 0L);
-        for (var i = 0; i < records.Count; i++)
+        Array.Fill(latest, -1);
+        var (count, at) = (0, 0L);
+        for (var i = 0; i < places.Length; i++)
         {
             at += i == 0 ? 0 : gaps[i - 1];
-            if (latest.TryGetValue(records[i].NetworkId, out var before))
-                times.Add(at - before);
-            latest[records[i].NetworkId] = at;
+            if (latest[places[i]] is >= 0 and var before)
+                buffer[count++] = at - before;
+            latest[places[i]] = at;
         }
 
-        return times;
+        return buffer.AsSpan(0, count);
     }
 
     /// <summary>The variance of the times' logarithms.</summary>
-    private static double Variation(List<long> times, long longest, DetectionPolicy policy)
+    private static double Variation(ReadOnlySpan<long> times, long longest, DetectionPolicy policy)
     {
         var (shortest, sum, squares) = (policy.SpeedClockError.Seconds(), 0.0, 0.0);
         foreach (var time in times)
@@ -291,6 +297,6 @@ internal sealed record Clones(
             (sum, squares) = (sum + logarithm, squares + (logarithm * logarithm));
         }
 
-        return (squares / times.Count) - (sum / times.Count * (sum / times.Count));
+        return (squares / times.Length) - (sum / times.Length * (sum / times.Length));
     }
 }
