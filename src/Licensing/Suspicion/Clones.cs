@@ -56,7 +56,7 @@ internal sealed record Clones(
             open[network] = open.GetValueOrDefault(network) + change;
             if (e + 1 == edges.Count || edges[e + 1].At == at)
                 continue;
-            var apart = FarApart(identity, open, policy);
+            var apart = Apart(identity, open, policy);
             if (apart.Count < 2)
                 continue;
             var seconds = edges[e + 1].At - at;
@@ -85,21 +85,28 @@ internal sealed record Clones(
         return false;
     }
 
-    private static List<int> FarApart(IdentityUse identity, Dictionary<int, int> open, DetectionPolicy policy)
+    private static List<int> Apart(IdentityUse identity, Dictionary<int, int> open, DetectionPolicy policy)
     {
         var apart = new List<int>();
         foreach (var (network, sessions) in open.OrderBy(pair => pair.Key))
-            if (sessions > 0 && apart.TrueForAll(other => IsFar(identity, network, other, policy)))
+            if (sessions > 0 && apart.TrueForAll(other => IsElsewhere(identity, network, other, policy)))
                 apart.Add(network);
         return apart;
     }
 
-    /// <summary>Without locations, networks of different providers whose uses lie within one another are far apart.</summary>
-    private static bool IsFar(IdentityUse identity, int one, int other, DetectionPolicy policy) =>
-        identity.NetworkOf(one) is { } a && identity.NetworkOf(other) is { } b
-        && (Location.LeastKm(a.Location, b.Location, policy.LocationRadiusKm) is { } km
-            ? km >= policy.FarKm
-            : a.FirstAt < b.LastAt && b.FirstAt < a.LastAt && !Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits));
+    /// <summary>
+    /// Far away, or networks of different providers whose uses lie within one another. In one region, only those with IPv4 addresses: a
+    /// device may have one of each version.
+    /// </summary>
+    private static bool IsElsewhere(IdentityUse identity, int one, int other, DetectionPolicy policy)
+    {
+        if (identity.NetworkOf(one) is not { } a || identity.NetworkOf(other) is not { } b)
+            return false;
+        var km = Location.LeastKm(a.Location, b.Location, policy.LocationRadiusKm);
+        return km >= policy.FarKm
+            || (a.FirstAt < b.LastAt && b.FirstAt < a.LastAt && !Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits)
+                && (km is null || !(Network.IsVersion6(a.Network) || Network.IsVersion6(b.Network))));
+    }
 
     /// <summary>
     /// For records without durations. A device that changes networks keeps its pace. Copies are present in several places at once, each at
@@ -117,11 +124,10 @@ internal sealed record Clones(
             && !ChangeOften(records, policy.MaxSessions, policy.QuickShareOfAll))
             return null;
         var places = Places(identity, policy);
-        records = [.. records.Where(record => places.ContainsKey(record.NetworkId))
-            .Select(record => record with { NetworkId = places[record.NetworkId] })];
+        records.RemoveAll(record => !places.ContainsKey(record.NetworkId));
         return Stronger(
-            Interleaved(identity, index, records, policy.PaceRecords, policy.QuickShare, policy),
-            Interleaved(identity, index, records, policy.MaxSessions, policy.QuickShareOfAll, policy));
+            Interleaved(identity, index, records, places, policy.PaceRecords, policy.QuickShare, policy),
+            Interleaved(identity, index, records, places, policy.MaxSessions, policy.QuickShareOfAll, policy));
     }
 
     /// <summary>A cheap test before the measurement.</summary>
@@ -164,13 +170,14 @@ internal sealed record Clones(
             : Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits);
 
     /// <summary>The devices that the latest records come from, if enough of the records follow too quickly.</summary>
-    /// <param name="all">With places instead of networks.</param>
     private static Clones? Interleaved(
-        IdentityUse identity, int index, List<NetworkSession> all, int count, double share, DetectionPolicy policy)
+        IdentityUse identity, int index, List<NetworkSession> all, Dictionary<int, int> places, int count, double share,
+        DetectionPolicy policy)
     {
         if (all.Count < count)
             return null;
-        var records = all.GetRange(all.Count - count, count);
+        var inPlaces = all.ConvertAll(record => record with { NetworkId = places[record.NetworkId] });
+        var records = inPlaces.GetRange(all.Count - count, count);
         var present = records.GroupBy(record => record.NetworkId)
             .Where(network => network.Count() >= policy.PaceRecordsOfNetwork)
             .Select(network => (Network: network.Key, Times: network.Select(record => record.End).ToList()))
@@ -181,13 +188,13 @@ internal sealed record Clones(
             return null;
         var usual = identity.Gaps >= policy.KnownGaps ? Math.Min(identity.UsualGap, gaps[gaps.Count / 4]) : gaps[gaps.Count / 4];
         var quickest = policy.QuickPace * usual;
-        var pairs = records.Zip(records.Skip(1), (earlier, later) => (
-            IsSame: earlier.NetworkId == later.NetworkId,
-            IsQuick: later.End - earlier.End < quickest,
-            Gap: later.End - earlier.End)).ToList();
-        if (pairs.Count(pair => !pair.IsSame && pair.IsQuick) < share * (count - 1)
-            || IsOneDevice(pairs, policy) || !KeepPaces(records, policy))
-            return null;
+        if (!AreSeveral(records, quickest, share, policy))
+        {
+            if (!ReportTogether(all.GetRange(all.Count - count, count), places, share, policy))
+                return null;
+            quickest = policy.SameMoment.TotalSeconds;
+        }
+
         // Networks that are used one after the other may be one device's.
         var (from, to) = (present.Min(network => network.Times[0]), present.Max(network => network.Times[^1]));
         var together = present
@@ -198,7 +205,7 @@ internal sealed record Clones(
         return together.Count < 2
             ? null
             : new Clones(
-                index, seconds, AreMany(all, quickest, policy) ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
+                index, seconds, AreMany(inPlaces, quickest, policy) ? Math.Max(seconds, policy.CloneDuration.Seconds()) : 0, from, to,
                 together.Count, together)
             { IsByPace = true };
     }
@@ -224,6 +231,56 @@ internal sealed record Clones(
         return crowded >= policy.CrowdedShare * records.Count;
     }
 
+    /// <summary>Records of different places follow one another quickly, and each place keeps a pace of its own.</summary>
+    private static bool AreSeveral(List<NetworkSession> records, double quickest, double share, DetectionPolicy policy)
+    {
+        var pairs = records.Zip(records.Skip(1), (earlier, later) => (
+            IsSame: earlier.NetworkId == later.NetworkId,
+            IsQuick: later.End - earlier.End < quickest,
+            Gap: later.End - earlier.End)).ToList();
+        return pairs.Count(pair => !pair.IsSame && pair.IsQuick) >= share * pairs.Count
+            && !IsOneDevice(pairs, policy) && KeepPaces(records, policy);
+    }
+
+    /// <summary>
+    /// Several places report at the same moments, as copies do that get the same signals, and hardly ever two records come from one
+    /// network then. If one device writes several records in a moment and takes any network for each, it takes some of them twice; if it
+    /// takes its networks in a fixed order, it doesn't.
+    /// </summary>
+    private static bool ReportTogether(List<NetworkSession> records, Dictionary<int, int> places, double share, DetectionPolicy policy)
+    {
+        var (all, together, same) = (0, 0, 0);
+        foreach (var (earlier, later) in records.Zip(records.Skip(1)))
+        {
+            var isSame = earlier.NetworkId == later.NetworkId;
+            if (!isSame && places[earlier.NetworkId] == places[later.NetworkId])
+                continue;
+            all++;
+            if (later.End - earlier.End > policy.SameMoment.Seconds())
+                continue;
+            together++;
+            same += isSame ? 1 : 0;
+        }
+
+        var again = records.GroupBy(record => record.NetworkId).Sum(network => Math.Pow(network.Count() / (double)records.Count, 2));
+        return together - same >= share * all
+            && OrderedShare(records) < policy.OrderedShare
+            && ChanceOfAtMost(same, together, again) <= policy.MomentChance;
+    }
+
+    /// <summary>The binomial distribution: the chance of at most so many hits in independent trials.</summary>
+    private static double ChanceOfAtMost(int hits, int trials, double chanceOfHit)
+    {
+        var (sum, term) = (0.0, Math.Pow(1 - chanceOfHit, trials));
+        for (var i = 0; i <= hits; i++)
+        {
+            sum += term;
+            term *= (trials - i) / (i + 1.0) * chanceOfHit / (1 - chanceOfHit);
+        }
+
+        return sum;
+    }
+
     /// <summary>
     /// One device that switches between networks has one pace, whether the network changes or not: records of one network follow as
     /// quickly, or all records follow evenly.
@@ -245,15 +302,18 @@ internal sealed record Clones(
     private static bool KeepPaces(List<NetworkSession> records, DetectionPolicy policy)
     {
         var gaps = records.Zip(records.Skip(1), (earlier, later) => later.End - earlier.End).ToArray();
-        var own = TimesOfPlaces(records, gaps);
+        var ids = records.Select(record => record.NetworkId).Distinct().ToList();
+        var places = records.Select(record => ids.IndexOf(record.NetworkId)).ToArray();
+        var (latest, buffer) = (new long[ids.Count], new long[records.Count]);
+        var own = TimesOfPlaces(places, gaps, latest, buffer).ToArray();
         // A pause counts like any long time.
-        var longest = LongestPace * own.Order().ElementAt(own.Count / 2);
+        var longest = LongestPace * own.Order().ElementAt(own.Length / 2);
         var byChance = 0.0;
         var random = new Random(0); // always the same orders: the detector is a pure function
         for (var order = 0; order < Orders; order++)
         {
             random.Shuffle(gaps);
-            byChance += Variation(TimesOfPlaces(records, gaps), longest, policy) / Orders;
+            byChance += Variation(TimesOfPlaces(places, gaps, latest, buffer), longest, policy) / Orders;
         }
 
         var share = OrderedShare(records) >= policy.OrderedShare ? policy.OrderedPaceShare : policy.OwnPaceShare;
@@ -267,22 +327,25 @@ internal sealed record Clones(
             .Sum(place => place.GroupBy(next => next).Max(next => next.Count())) / (records.Count - 1.0);
 
     /// <summary>The times between records of one place, if these are the times between all records.</summary>
-    private static List<long> TimesOfPlaces(List<NetworkSession> records, long[] gaps)
+    /// <param name="places">The place of each record, as an index of <paramref name="latest"/>.</param>
+    /// <param name="buffer">Receives the times, so that many orders need no more memory.</param>
+    private static Span<long> TimesOfPlaces(int[] places, long[] gaps, long[] latest, long[] buffer)
     {
-        var (times, latest, at) = (new List<long>(records.Count), new Dictionary<int, long>(), 0L);
-        for (var i = 0; i < records.Count; i++)
+        Array.Fill(latest, -1);
+        var (count, at) = (0, 0L);
+        for (var i = 0; i < places.Length; i++)
         {
             at += i == 0 ? 0 : gaps[i - 1];
-            if (latest.TryGetValue(records[i].NetworkId, out var before))
-                times.Add(at - before);
-            latest[records[i].NetworkId] = at;
+            if (latest[places[i]] is >= 0 and var before)
+                buffer[count++] = at - before;
+            latest[places[i]] = at;
         }
 
-        return times;
+        return buffer.AsSpan(0, count);
     }
 
     /// <summary>The variance of the times' logarithms.</summary>
-    private static double Variation(List<long> times, long longest, DetectionPolicy policy)
+    private static double Variation(ReadOnlySpan<long> times, long longest, DetectionPolicy policy)
     {
         var (shortest, sum, squares) = (policy.SpeedClockError.Seconds(), 0.0, 0.0);
         foreach (var time in times)
@@ -291,6 +354,6 @@ internal sealed record Clones(
             (sum, squares) = (sum + logarithm, squares + (logarithm * logarithm));
         }
 
-        return (squares / times.Count) - (sum / times.Count * (sum / times.Count));
+        return (squares / times.Length) - (sum / times.Length * (sum / times.Length));
     }
 }

@@ -470,6 +470,20 @@ public sealed record DetectionPolicy
     public double OrderedShare { get; init; } = 0.75;
 
     /// <summary>
+    /// Time within which records of several places come at the same moment, as those of copies that get the same signals. Longer than
+    /// devices need to react, shorter than a VPN needs to change its exit for each record.
+    /// </summary>
+    [JsonPropertyName("same_moment_seconds"), Seconds(0, 60)]
+    public TimeSpan SameMoment { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Chance that one device, which takes any of its networks for each record, so rarely takes one twice in a moment. Up to it, the
+    /// records are of several devices.
+    /// </summary>
+    [Number(0, 0.1)]
+    public double MomentChance { get; init; } = 1e-5;
+
+    /// <summary>
     /// Share of records that have records of more other networks than allowed beside them, within <see cref="QuickPace"/> of the usual
     /// time, from which there are more copies than devices are allowed.
     /// </summary>

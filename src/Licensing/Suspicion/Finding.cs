@@ -52,7 +52,7 @@ public enum Rule
     /// <summary>A person who shares nothing with the earlier ones works in place of one of them.</summary>
     Succession,
 
-    /// <summary>One EA and account in use in far locations at the same time.</summary>
+    /// <summary>One EA and account in use in more places than the limit at the same time.</summary>
     ClonedIdentity,
 
     /// <summary>One EA and account in use in two far locations at the same time: a copy, or a standby.</summary>

@@ -169,6 +169,62 @@ public sealed class DetectorTests
         Assert.Equal(suspends, Play(samples).Exists(IsSuspension));
     }
 
+    /// <summary>Sessions of copies in one town overlap. One device has one connection at a time, or one of each version.</summary>
+    [Theory]
+    [InlineData("41.16.7.9", "41.32.7.9", false, true)]
+    [InlineData("41.1.7.9", "41.2.7.9", false, false)] // of one provider
+    [InlineData("41.16.7.9", "2a00:1:2:3::9", false, false)]
+    [InlineData("41.16.7.9", "41.32.7.9", true, false)] // one device that takes one connection after the other
+    public void Observe_CopiesInOneTown_SuspendsOnNetworksOfThreeProviders(string second, string third, bool inTurn, bool suspends)
+    {
+        string[] addresses = ["41.0.7.9", second, third];
+        var samples = addresses.SelectMany((address, i) => Hours(0, 48, 1, 1, Lagos)
+            .Where((_, hour) => !inTurn || hour % 3 == i)
+            .Select(sample => sample with { Address = IPAddress.Parse(address) }));
+
+        Assert.Equal(suspends, Play(samples).Exists(IsSuspension));
+    }
+
+    /// <summary>Records at signals, which come at random times and often in bursts. Copies get each signal at the same moment.</summary>
+    [Theory]
+    [InlineData(3, 15, true)]
+    [InlineData(5, 15, true)] // three of them in one town
+    [InlineData(5, 0, false)]
+    [InlineData(2, 15, false)]
+    public void Observe_CopiesThatGetTheSameSignals_SuspendsInThreePlaces(int copies, int moment, bool suspends) =>
+        Assert.Equal(suspends, Play(
+            AtSignals(copies, static copy => copy), Policy with { SameMoment = TimeSpan.FromSeconds(moment) }).Exists(IsSuspension));
+
+    /// <summary>One terminal with three charts. Each writes a record at each signal, through any network or through the next one.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Observe_OneDeviceThatWritesSeveralRecordsAtEachSignal_IsNoCopy(bool inOrder)
+    {
+        var (random, record) = (new Random(2), 0);
+
+        Assert.DoesNotContain(Play(AtSignals(3, _ => inOrder ? record++ % 3 : random.Next(3), inOrder)), IsSuspension);
+    }
+
+    /// <param name="networkOf">The network of a record by its number at the signal.</param>
+    private static List<UsageSample> AtSignals(int records, Func<int, int> networkOf, bool inOrder = false)
+    {
+        (string Address, Location Location)[] networks =
+            [("41.1.7.9", Lagos), ("41.17.7.9", London), ("41.33.7.9", Tokyo), ("41.49.7.9", Lagos), ("41.65.7.9", Lagos)];
+        var (random, at, samples) = (new Random(1), Start, new List<UsageSample>());
+        for (var signal = 0; signal < 200; signal++)
+        {
+            at = at.AddMinutes(random.Next(5) == 0 ? 1 + random.NextDouble() : -20 * Math.Log(1 - random.NextDouble()));
+            for (var record = 0; record < records; record++)
+            {
+                var (address, location) = networks[networkOf(record)];
+                samples.Add(new UsageSample(at.AddSeconds(inOrder ? record : random.Next(5)), "EA-1", 1, IPAddress.Parse(address), location));
+            }
+        }
+
+        return samples;
+    }
+
     [Theory]
     // Records without durations, one an hour for each device: three copies are faster than one device can be.
     [InlineData(3, 1, true)]
