@@ -255,11 +255,11 @@ public sealed record DetectionPolicy
     public TimeSpan EstablishedDuration { get; init; } = TimeSpan.FromHours(20);
 
     /// <summary>
-    /// Time for which one EA and account worked in each of more far locations than the limit while it worked in another. Longer than a
-    /// provider takes to move a virtual machine.
+    /// Time for which one EA and account worked in more places than the limit at the same time. Longer than a provider takes to move a
+    /// virtual machine, and longer than the overlap of sessions that a clock shows when it is set back: clocks are wrong by up to an hour.
     /// </summary>
     [JsonPropertyName("clone_minutes"), Minutes(1, 43_200)]
-    public TimeSpan CloneDuration { get; init; } = TimeSpan.FromMinutes(30);
+    public TimeSpan CloneDuration { get; init; } = TimeSpan.FromMinutes(65);
 
     /// <summary>
     /// Time over which one EA and account work in two far locations at the same time, from the first overlap to the last. Longer than a

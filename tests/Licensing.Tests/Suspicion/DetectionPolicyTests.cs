@@ -21,7 +21,7 @@ public sealed class DetectionPolicyTests
         { "device_limit", 2 }, { "networks_in_day", 3 }, { "network_changes_in_hour", 6 }, { "speed_kmh", 900 }, { "place_radius_km", 50 },
         { "far_km", 300 }, { "people_minutes", 35 }, { "far_people_minutes", 30 }, { "one_line_people_minutes", 90 },
         { "handover_minutes", 15 }, { "work_minutes", 35 }, { "stranger_minutes", 30 }, { "device_minutes", 1_920 },
-        { "established_hours", 20 }, { "clone_minutes", 30 }, { "twin_minutes", 1_800 }, { "twin_share", 0.13 },
+        { "established_hours", 20 }, { "clone_minutes", 65 }, { "twin_minutes", 1_800 }, { "twin_share", 0.13 },
         { "turn_gap_minutes", 180 },
         { "session_gap_minutes", 20 }, { "record_gap_minutes", 95 }, { "record_minutes", 30 }, { "memory_days", 21 }, { "overlap_days", 7 },
         { "notify_share", 0.4 }, { "refuse_share", 0.75 }, { "update_hours", 1 },

@@ -185,6 +185,20 @@ public sealed class DetectorTests
         Assert.Equal(suspends, Play(samples).Exists(IsSuspension));
     }
 
+    /// <summary>
+    /// A laptop that changes its network while a server works, and whose clock is set back: its sessions before and after overlap.
+    /// </summary>
+    [Theory]
+    [InlineData(50, false)]
+    [InlineData(120, true)] // clocks are not wrong by so much: a third copy
+    public void Observe_ClockIsSetBack_ShowsNoThirdCopy(int minutes, bool suspends)
+    {
+        var later = Hours(36, 44, 1, 1, Tokyo, line: 3).Select(sample => sample with { LoggedAt = sample.LoggedAt.AddMinutes(-minutes) });
+        var samples = Hours(0, 60, 1, 1, Lagos).Concat(Hours(30, 36, 1, 1, London, line: 2)).Concat(later);
+
+        Assert.Equal(suspends, Play(samples.Select(sample => sample with { ArrivedAt = null })).Exists(IsSuspension));
+    }
+
     /// <summary>Records at signals, which come at random times and often in bursts. Copies get each signal at the same moment.</summary>
     [Theory]
     [InlineData(3, 15, true)]
@@ -218,7 +232,8 @@ public sealed class DetectorTests
             for (var record = 0; record < records; record++)
             {
                 var (address, location) = networks[networkOf(record)];
-                samples.Add(new UsageSample(at.AddSeconds(inOrder ? record : random.Next(5)), "EA-1", 1, IPAddress.Parse(address), location));
+                var seconds = inOrder ? record : random.Next(5);
+                samples.Add(new UsageSample(at.AddSeconds(seconds), "EA-1", 1, IPAddress.Parse(address), location));
             }
         }
 
