@@ -30,7 +30,9 @@ public static class StripeRegistration
 
     private static StripeClient ClientOf(IServiceProvider provider) => provider.GetRequiredService<StripeAccess>().Client;
 
-    /// <summary>The process's client. To register StripeClient itself would load Stripe's library, which takes 2 MB, at each start.</summary>
+    /// <summary>
+    /// The process's client. To register StripeClient itself would load Stripe's library, which takes 2 MB, at each start.
+    /// </summary>
     private sealed class StripeAccess(StripeSettings settings, TimeProvider clock)
     {
         private readonly Lock gate = new();
