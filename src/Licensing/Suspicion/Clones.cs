@@ -56,12 +56,13 @@ internal sealed record Clones(
             open[network] = open.GetValueOrDefault(network) + change;
             if (e + 1 == edges.Count || edges[e + 1].At == at)
                 continue;
-            var apart = Apart(identity, open, policy);
+            var apart = Apart(identity, open, nearToo: true, policy);
             if (apart.Count < 2)
                 continue;
             var seconds = edges[e + 1].At - at;
             twin += seconds;
-            many += apart.Count > policy.DeviceLimit ? seconds : 0;
+            many += apart.Count > policy.DeviceLimit && Apart(identity, open, nearToo: false, policy).Count > policy.DeviceLimit
+                ? seconds : 0;
             (from, to, most) = (Math.Min(from, at), edges[e + 1].At, Math.Max(most, apart.Count));
             involved.UnionWith(apart);
         }
@@ -85,27 +86,30 @@ internal sealed record Clones(
         return false;
     }
 
-    private static List<int> Apart(IdentityUse identity, Dictionary<int, int> open, DetectionPolicy policy)
+    private static List<int> Apart(IdentityUse identity, Dictionary<int, int> open, bool nearToo, DetectionPolicy policy)
     {
         var apart = new List<int>();
         foreach (var (network, sessions) in open.OrderBy(pair => pair.Key))
-            if (sessions > 0 && apart.TrueForAll(other => IsElsewhere(identity, network, other, policy)))
+            if (sessions > 0 && apart.TrueForAll(other => IsElsewhere(identity, network, other, nearToo, policy)))
                 apart.Add(network);
         return apart;
     }
 
     /// <summary>
-    /// Far away, or networks of different providers whose uses lie within one another. In one region, only those with IPv4 addresses: a
-    /// device may have one of each version.
+    /// Whether two networks show two devices: they are far apart, or their providers differ and their periods of use overlap. If they are
+    /// known to be near each other, both must be IPv4 networks, because a device may use IPv4 and IPv6 at the same time.
     /// </summary>
-    private static bool IsElsewhere(IdentityUse identity, int one, int other, DetectionPolicy policy)
+    /// <param name="nearToo">
+    /// Whether networks that are near each other count: they may be two connections of one house, between which its router divides traffic.
+    /// </param>
+    private static bool IsElsewhere(IdentityUse identity, int one, int other, bool nearToo, DetectionPolicy policy)
     {
         if (identity.NetworkOf(one) is not { } a || identity.NetworkOf(other) is not { } b)
             return false;
         var km = Location.LeastKm(a.Location, b.Location, policy.LocationRadiusKm);
         return km >= policy.FarKm
             || (a.FirstAt < b.LastAt && b.FirstAt < a.LastAt && !Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits)
-                && (km is null || !(Network.IsVersion6(a.Network) || Network.IsVersion6(b.Network))));
+                && (km is null || (nearToo && !Network.IsVersion6(a.Network) && !Network.IsVersion6(b.Network))));
     }
 
     /// <summary>
@@ -169,7 +173,9 @@ internal sealed record Clones(
             ? km < policy.FarKm
             : Network.SameBlock(a.Network, b.Network, policy.ProviderBlockBits);
 
-    /// <summary>The devices that the latest records come from, if enough of the records follow too quickly.</summary>
+    /// <summary>
+    /// The devices that the latest records come from, if enough of the records follow too quickly or come at the same moments.
+    /// </summary>
     private static Clones? Interleaved(
         IdentityUse identity, int index, List<NetworkSession> all, Dictionary<int, int> places, int count, double share,
         DetectionPolicy policy)
@@ -192,7 +198,7 @@ internal sealed record Clones(
         {
             if (!ReportTogether(all.GetRange(all.Count - count, count), places, share, policy))
                 return null;
-            quickest = policy.SameMoment.TotalSeconds;
+            quickest = policy.SameMoment.Seconds();
         }
 
         // Networks that are used one after the other may be one device's.
@@ -220,7 +226,7 @@ internal sealed record Clones(
         var crowded = 0;
         for (int i = 0, first = 0; i < records.Count; i++)
         {
-            while (records[i].End - records[first].End >= quickest)
+            while (first < i && records[i].End - records[first].End >= quickest)
                 first++;
             networks.Clear();
             for (var j = first; j <= i; j++)
@@ -231,7 +237,7 @@ internal sealed record Clones(
         return crowded >= policy.CrowdedShare * records.Count;
     }
 
-    /// <summary>Records of different places follow one another quickly, and each place keeps a pace of its own.</summary>
+    /// <summary>Enough records of different places follow one another quickly, and each place keeps its own pace.</summary>
     private static bool AreSeveral(List<NetworkSession> records, double quickest, double share, DetectionPolicy policy)
     {
         var pairs = records.Zip(records.Skip(1), (earlier, later) => (
@@ -243,9 +249,9 @@ internal sealed record Clones(
     }
 
     /// <summary>
-    /// Several places report at the same moments, as copies do that get the same signals, and hardly ever two records come from one
-    /// network then. If one device writes several records in a moment and takes any network for each, it takes some of them twice; if it
-    /// takes its networks in a fixed order, it doesn't.
+    /// Records of several places come at the same moments, as those of copies that get the same signals, and two records of a moment
+    /// rarely have the same network. One device that uses a random network for each record would repeat networks. One that uses them in
+    /// a fixed order would not, so records in a fixed order are no evidence.
     /// </summary>
     private static bool ReportTogether(List<NetworkSession> records, Dictionary<int, int> places, double share, DetectionPolicy policy)
     {
@@ -253,7 +259,8 @@ internal sealed record Clones(
         foreach (var (earlier, later) in records.Zip(records.Skip(1)))
         {
             var isSame = earlier.NetworkId == later.NetworkId;
-            if (!isSame && places[earlier.NetworkId] == places[later.NetworkId])
+            // Of one second, only one record of each network is remembered: these never have the same network.
+            if (later.End == earlier.End || (!isSame && places[earlier.NetworkId] == places[later.NetworkId]))
                 continue;
             all++;
             if (later.End - earlier.End > policy.SameMoment.Seconds())
@@ -268,7 +275,11 @@ internal sealed record Clones(
             && ChanceOfAtMost(same, together, again) <= policy.MomentChance;
     }
 
-    /// <summary>The binomial distribution: the chance of at most so many hits in independent trials.</summary>
+    /// <summary>
+    /// The cumulative binomial distribution: the probability of at most <paramref name="hits"/> hits in <paramref name="trials"/>
+    /// independent trials.
+    /// </summary>
+    /// <param name="chanceOfHit">At least 0 and below 1.</param>
     private static double ChanceOfAtMost(int hits, int trials, double chanceOfHit)
     {
         var (sum, term) = (0.0, Math.Pow(1 - chanceOfHit, trials));
@@ -327,8 +338,8 @@ internal sealed record Clones(
             .Sum(place => place.GroupBy(next => next).Max(next => next.Count())) / (records.Count - 1.0);
 
     /// <summary>The times between records of one place, if these are the times between all records.</summary>
-    /// <param name="places">The place of each record, as an index of <paramref name="latest"/>.</param>
-    /// <param name="buffer">Receives the times, so that many orders need no more memory.</param>
+    /// <param name="places">The place of each record, as an index into <paramref name="latest"/>.</param>
+    /// <param name="buffer">Holds the returned times until the next call: the random orders allocate no memory.</param>
     private static Span<long> TimesOfPlaces(int[] places, long[] gaps, long[] latest, long[] buffer)
     {
         Array.Fill(latest, -1);

@@ -255,15 +255,15 @@ public sealed record DetectionPolicy
     public TimeSpan EstablishedDuration { get; init; } = TimeSpan.FromHours(20);
 
     /// <summary>
-    /// Time for which one EA and account worked in more places than the limit at the same time. Longer than a provider takes to move a
-    /// virtual machine, and longer than the overlap of sessions that a clock shows when it is set back: clocks are wrong by up to an hour.
+    /// Time for which one EA and account work on more devices than the limit at the same time. Longer than a provider takes to move a
+    /// virtual machine, and longer than the overlap of sessions that appears when a clock is set back by an hour.
     /// </summary>
     [JsonPropertyName("clone_minutes"), Minutes(1, 43_200)]
     public TimeSpan CloneDuration { get; init; } = TimeSpan.FromMinutes(65);
 
     /// <summary>
-    /// Time over which one EA and account work in two far locations at the same time, from the first overlap to the last. Longer than a
-    /// copied server takes to replace the old one, during which both run for a day.
+    /// Time over which one EA and account work on two devices at the same time, from the first overlap to the last. Longer than a copied
+    /// server takes to replace the old one, during which both run for a day.
     /// </summary>
     [JsonPropertyName("twin_minutes"), Minutes(1, 43_200)]
     public TimeSpan TwinDuration { get; init; } = TimeSpan.FromMinutes(30 * 60);
@@ -470,15 +470,15 @@ public sealed record DetectionPolicy
     public double OrderedShare { get; init; } = 0.75;
 
     /// <summary>
-    /// Time within which records of several places come at the same moment, as those of copies that get the same signals. Longer than
-    /// devices need to react, shorter than a VPN needs to change its exit for each record.
+    /// Longest time between consecutive records of several places that count as simultaneous, like those of copies that get the same
+    /// signals. The default is longer than devices need to react, and shorter than a VPN needs to change its exit for each record.
     /// </summary>
-    [JsonPropertyName("same_moment_seconds"), Seconds(0, 60)]
+    [JsonPropertyName("same_moment_seconds"), Seconds(1, 60)]
     public TimeSpan SameMoment { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// Chance that one device, which takes any of its networks for each record, so rarely takes one twice in a moment. Up to it, the
-    /// records are of several devices.
+    /// Significance level: probability that one device that uses a random network for each record repeats a network so rarely within
+    /// <see cref="SameMoment"/>. At or below it, several devices wrote the records.
     /// </summary>
     [Number(0, 0.1)]
     public double MomentChance { get; init; } = 1e-5;

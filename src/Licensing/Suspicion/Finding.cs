@@ -52,10 +52,10 @@ public enum Rule
     /// <summary>A person who shares nothing with the earlier ones works in place of one of them.</summary>
     Succession,
 
-    /// <summary>One EA and account in use in more places than the limit at the same time.</summary>
+    /// <summary>One EA and account in use on more devices than the limit at the same time.</summary>
     ClonedIdentity,
 
-    /// <summary>One EA and account in use in two far locations at the same time: a copy, or a standby.</summary>
+    /// <summary>One EA and account in use on two devices at the same time: a copy, or a standby.</summary>
     TwoCopies,
 
     /// <summary>More accounts than the platform's term allows.</summary>

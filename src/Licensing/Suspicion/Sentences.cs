@@ -27,9 +27,9 @@ internal static class Sentences
                 + $"a part of the day; the license allows {evidence.DeviceLimit}: {devices}.",
             Rule.Turns => $"{evidence.People} people took turns using the license over {Length(evidence.Measured)} {when}; "
                 + $"each came back after the others: {devices}.",
-            Rule.ClonedIdentity => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
+            Rule.ClonedIdentity => $"One EA and account were in use on {evidence.Devices.Count} networks at the same time for "
                 + $"{Length(evidence.Measured)} {when}: {devices}.",
-            Rule.TwoCopies => $"One EA and account were in use in {evidence.Devices.Count} locations at the same time for "
+            Rule.TwoCopies => $"One EA and account were in use on {evidence.Devices.Count} networks at the same time for "
                 + $"{Length(evidence.MinutesAtOnce)} {when}, like a standby or a copy: {devices}.",
             Rule.Accounts => $"{evidence.People} accounts were in use {when}; the license allows {evidence.AccountLimit}: {devices}.",
             Rule.Strangers => $"{Number(evidence.Measured)} new people used the license within a week {when}; none of them shares an "
