@@ -13,9 +13,11 @@ namespace StandaloneHost;
 /// The call of a function's method: creates the instance from the services, binds the parameters from the trigger, and stores the awaited
 /// value in <see cref="Invocation.Result"/>. Refuses methods that the official worker can't bind or await.
 /// </summary>
-/// <remarks>Without expression trees, which take more memory and a longer start.</remarks>
+/// <remarks>Uses no expression trees: building them takes memory and makes the start longer.</remarks>
 internal static class FunctionCall
 {
+    private const BindingFlags PublicConstructors = BindingFlags.Instance | BindingFlags.Public | BindingFlags.DoNotWrapExceptions;
+
     public static Func<Invocation, Task> Build(string name, MethodInfo method, TriggerBindingAttribute trigger, ParameterInfo triggered)
     {
         Func<Invocation, object?>[] arguments = [.. method.GetParameters().Select(parameter => parameter == triggered
@@ -35,9 +37,11 @@ internal static class FunctionCall
 
     /// <summary>Creates an instance for each run, as the official DefaultFunctionActivator does.</summary>
     private static Func<Invocation, object?> Instance(Type type) =>
-        NeedsServices(type) ? run => run.InstanceServices.GetRequiredService(type) : _ => Activator.CreateInstance(type);
+        NeedsServices(type)
+            ? run => run.InstanceServices.GetRequiredService(type)
+            : _ => Activator.CreateInstance(type, PublicConstructors, null, null, null);
 
-    /// <summary>Whether the services create the instances. Otherwise the request needs no scope.</summary>
+    /// <summary>Whether the service provider creates the instance; if not, a run needs no service scope for it.</summary>
     public static bool NeedsServices(Type type) =>
         !type.IsAbstract && (type.GetConstructors() is not [var only] || only.GetParameters().Length > 0);
 
@@ -103,7 +107,7 @@ internal static class FunctionCall
                 $"Function {name}: route value {parameter.Name} must be a string, Guid, int or long, not {type.Name}.");
         if (nullable is null && !parameter.HasDefaultValue)
             return run => parse(text(run)!);
-        // The invoker passes null as the default value of a Guid, int or long.
+        // MethodInvoker converts null, the DefaultValue of a parameter such as "Guid id = default", to default(T).
         var missing = parameter.HasDefaultValue ? parameter.DefaultValue : null;
         return run => text(run) is { } value ? parse(value) : missing;
     }

@@ -6,13 +6,14 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace StandaloneHost;
 
-/// <summary>The types of an assembly that have functions.</summary>
+/// <summary>Finds the types of an assembly that declare functions.</summary>
 public static class FunctionTypes
 {
     /// <summary>
-    /// Finds them in the assembly's metadata. Reflection would load each type and method of the assembly, which takes memory until the
-    /// process ends.
+    /// Reads the assembly's metadata. Reflection would load all types and methods of the assembly, and they would stay in memory until
+    /// the process ends.
     /// </summary>
+    /// <exception cref="ArgumentException">The assembly was not loaded from a file.</exception>
     public static IEnumerable<Type> Of(Assembly assembly)
     {
         using var file = new PEReader(File.OpenRead(assembly.Location));

@@ -75,7 +75,7 @@ public sealed class StandaloneApplicationBuilder : IHostApplicationBuilder, IFun
     /// <summary>host.json; a test may change it before <see cref="Build"/>.</summary>
     internal IConfiguration HostJsonFile { get; }
 
-    /// <summary>The types whose functions run.</summary>
+    /// <summary>The types that declare the functions to run; a test may replace them before <see cref="Build"/>.</summary>
     internal IEnumerable<Type> Types { get; set; }
 
     /// <inheritdoc/>

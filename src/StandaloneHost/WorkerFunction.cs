@@ -12,7 +12,7 @@ internal sealed class WorkerFunction(
 {
     public TriggerBindingAttribute Trigger => trigger;
 
-    /// <summary>The class of the method.</summary>
+    /// <summary>The class that declares the method.</summary>
     public Type Type => method.DeclaringType!;
 
     /// <summary>Creates the instance, binds the parameters, calls the method, and stores its result.</summary>

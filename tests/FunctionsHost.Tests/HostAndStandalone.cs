@@ -86,8 +86,8 @@ internal sealed class HostAndStandalone : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until both sides have written their counts of checks by day: each writes them every five seconds since its own start. Waits
-    /// at most a minute: if the counts are not equal then, the comparison reports it.
+    /// Waits until both sides have written the same daily counts of checks: each side writes every five seconds from its own start. Waits
+    /// for at most one minute; if the counts still differ, the comparison reports it.
     /// </summary>
     public async Task ChecksCountedAsync()
     {
@@ -114,7 +114,7 @@ internal sealed class HostAndStandalone : IAsyncDisposable
     private static (string Name, string Value)[] Settings(TestDatabase database, StandIn gateway, (string Name, string Value)[] more) =>
     [
         .. RunningApp.Schedules.Select(name => (name, RunningApp.Never)),
-        ("VALIDATION_TIMEOUT_SECONDS", "30"), // a busy machine may stop a process for more than the default of 2 s
+        ("VALIDATION_TIMEOUT_SECONDS", "30"), // a busy machine may pause a process for longer than the default of 2 s
         ("TIMER_FALLBACK", "false"),
         ("DATABASE_URL", database.ConnectionString),
         ("AUTH_SIGNING_KEY", RunningApp.SigningKeyText),

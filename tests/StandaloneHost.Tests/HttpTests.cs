@@ -109,6 +109,17 @@ public sealed class HttpTests
         Assert.Equal(HttpStatusCode.Forbidden, (await worker.Client.GetAsync("api/broken", Canceled)).StatusCode);
     }
 
+    [Fact] // MethodInvoker interprets the first calls and compiles later ones
+    public async Task Middleware_FunctionThrows_ReceivesItsExceptionAtEachCall()
+    {
+        var builder = RunningWorker.Builder(typeof(Functions));
+        builder.UseMiddleware<Caught>();
+        await using var worker = await RunningWorker.StartAsync(builder);
+
+        for (var call = 0; call < 4; call++)
+            Assert.Equal("no", await worker.Client.GetStringAsync("api/broken", Canceled));
+    }
+
     [Fact] // learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger: a disconnect cancels the token
     public async Task CancellationToken_CallerDisconnects_IsCanceled()
     {
@@ -352,6 +363,21 @@ public sealed class HttpTests
         {
             context.GetHttpContext()!.Response.Headers.Append("trail", "inner");
             return next(context);
+        }
+    }
+
+    public sealed class Caught : IFunctionsWorkerMiddleware
+    {
+        public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
+        {
+            try
+            {
+                await next(context);
+            }
+            catch (InvalidOperationException failure)
+            {
+                await Results.Text(failure.Message).ExecuteAsync(context.GetHttpContext()!);
+            }
         }
     }
 

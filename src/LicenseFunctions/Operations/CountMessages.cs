@@ -29,7 +29,7 @@ public sealed class CountMessages(
     public static ServiceBusAdministrationClient? Client(ServiceBusSettings settings) =>
         settings.Unavailable is null ? ClientOf(settings) : null;
 
-    // Inlined, it would load the library of Service Bus where none is set.
+    // If this method were inlined, the Service Bus library would be loaded even if no Service Bus is set.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ServiceBusAdministrationClient ClientOf(ServiceBusSettings settings) =>
         settings.Administer(new ServiceBusAdministrationClientOptions { Retry = { MaxRetries = 0, NetworkTimeout = Deadline } });

@@ -41,7 +41,8 @@ public sealed class LastSeen(DeviceStore store, TimeProvider time, ILogger<LastS
         [.. Enumerable.Range(0, (int)(WrittenEvery / Interval)).Select(_ => new Dictionary<Guid, Sighted>())];
     private int turn;
 
-    /// <summary>A sighting without its device, which is the key: two thirds of the memory of all devices.</summary>
+    /// <summary>A sighting without the device's ID, which is the dictionary's key: a third less memory.</summary>
+    /// <param name="At">In UTC.</param>
     private readonly record struct Sighted(IPAddress Address, DateTime At)
     {
         public DeviceSighting Of(Guid deviceId) => new(deviceId, Address, new DateTimeOffset(At, TimeSpan.Zero));

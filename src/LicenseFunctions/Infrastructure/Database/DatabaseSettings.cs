@@ -52,8 +52,8 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
             builder.NoResetOnClose = true;
             if (!builder.ShouldSerialize("Maximum Pool Size"))
                 builder.MaxPoolSize = poolSize;
-            // A transaction pooler assigns another server connection after each transaction, so prepared statements are lost. It also
-            // refuses options at the start of a session.
+            // A transaction pooler assigns another server connection after each transaction, so prepared statements are lost. It may also
+            // refuse the startup parameter "options".
             if (pooler == "transaction")
             {
                 builder.MaxAutoPrepare = 0;
@@ -62,8 +62,8 @@ public sealed record DatabaseSettings(string ConnectionString, bool HasNoPasswor
             {
                 if (!builder.ShouldSerialize("Max Auto Prepare"))
                     builder.MaxAutoPrepare = 100;
-                // In new tables, the planner expects more rows than there are, and compiles a statement that then reads a few of them: a
-                // comparison for the health scores took 1.5 s instead of 1 ms. An option of the address has precedence.
+                // Without statistics on a new table, the planner overestimates its rows, and PostgreSQL compiles a statement that reads few
+                // rows: a comparison for the health scores took 1.5 s instead of 1 ms. Options of the address come later and override it.
                 builder.Options = $"-c jit=off {builder.Options}".Trim();
             }
 

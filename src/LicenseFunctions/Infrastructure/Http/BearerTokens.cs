@@ -20,7 +20,7 @@ public sealed class BearerTokens(HttpSettings settings, TimeProvider time, ILogg
     private readonly LogPace pace = new(time);
     private readonly Lock gate = new();
 
-    // Made with the first bearer token: license checks need none of its libraries, which take 2 MB.
+    // Created with the first bearer token: license checks don't need these libraries, which take 2 MB.
     private BearerValidation Validation
     {
         get
@@ -30,7 +30,7 @@ public sealed class BearerTokens(HttpSettings settings, TimeProvider time, ILogg
         }
     }
 
-    /// <summary>Which tokens are valid, and the keys of their issuer.</summary>
+    /// <summary>Validates bearer tokens with the signing key or with the keys of their issuer.</summary>
     private sealed class BearerValidation
     {
         private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false };

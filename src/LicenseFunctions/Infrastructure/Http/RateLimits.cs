@@ -17,11 +17,12 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
 {
     private const int SweepAbove = 50_000;
 
-    // Each has its own lock.
+    // The callers are divided among this many dictionaries, each with its own lock, so that requests rarely wait for one another.
     private const int Parts = 16;
 
     // By the callers' hashes: their names would take ten times as much memory. The secret seed keeps callers from colliding on purpose.
-    // Removed callers leave room for new ones. The nodes of a ConcurrentDictionary would become garbage in an old generation every second.
+    // A Dictionary reuses the memory of removed callers. The nodes that a sweep removes from a ConcurrentDictionary would be garbage
+    // in an old generation.
     private readonly Dictionary<Guid, long>[] dueAt = [.. Enumerable.Range(0, Parts).Select(_ => new Dictionary<Guid, long>())];
     private readonly long seed = Random.Shared.NextInt64();
     private readonly long start = time.GetTimestamp();
@@ -52,6 +53,7 @@ public sealed class RateLimits(HttpSettings settings, TimeProvider time)
     {
         var now = time.GetElapsedTime(start).Ticks;
         Sweep(now);
+        // A UInt128 would be aligned to 16 bytes, which makes the entries larger.
         var key = Unsafe.BitCast<UInt128, Guid>(XxHash128.HashToUInt128(MemoryMarshal.AsBytes(caller.AsSpan()), seed));
         var part = dueAt[(uint)key.GetHashCode() % Parts];
         lock (part)

@@ -48,5 +48,5 @@ public sealed record MailSettings(Uri? Relay, MailboxAddress? From, Uri? PublicU
     }
 
     /// <summary>Without the password of the relay, so that logs can't contain it.</summary>
-    public override string ToString() => $"mail from {From?.Address} by {Relay?.Host ?? "no relay"}";
+    public override string ToString() => $"mail from {From?.Address ?? "no sender"} via {Relay?.Host ?? "no relay"}";
 }

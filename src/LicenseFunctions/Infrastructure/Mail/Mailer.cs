@@ -44,7 +44,7 @@ public sealed class Mailer(MailSettings settings, MailTemplates templates, FindA
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
-    // Without a mail, MailKit isn't loaded.
+    // Created with the first mail, so that MailKit is loaded only when mail is sent.
     private SmtpClient? smtp;
 
     public bool HasRelay => settings.Relay is not null;

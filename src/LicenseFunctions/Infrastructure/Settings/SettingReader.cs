@@ -140,7 +140,7 @@ public sealed class SettingReader(IConfiguration configuration)
     /// <summary>The managed identity of the process on Azure; null elsewhere.</summary>
     public TokenCredential? Identity() => Optional("AZURE_CLIENT_ID") is { } client ? IdentityOf(client) : null;
 
-    // Inlined, it would load Azure's libraries where no identity is set.
+    // If this method were inlined, Azure's libraries would be loaded even without an identity.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ManagedIdentityCredential IdentityOf(string client) => new(ManagedIdentityId.FromUserAssignedClientId(client));
 

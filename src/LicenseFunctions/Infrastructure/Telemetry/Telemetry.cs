@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using Azure.Monitor.OpenTelemetry.Exporter;
 using LicenseFunctions.Infrastructure.Settings;
 using Microsoft.Azure.Functions.Worker;
@@ -40,7 +41,8 @@ public static class Telemetry
             builder.Export(collector, azure, settings);
     }
 
-    // A method of its own: without a collector, the libraries aren't loaded.
+    // If this method were inlined, the libraries would be loaded even without a collector or Application Insights.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Export<TBuilder>(this TBuilder builder, Uri? collector, string? azure, SettingReader settings)
         where TBuilder : IHostApplicationBuilder, IFunctionsWorkerApplicationBuilder
     {

@@ -184,7 +184,7 @@ public sealed class SettingsTests
     [Theory]
     [InlineData("postgresql://localhost/d", "-c jit=off -c lock_timeout=3000 -c statement_timeout=7000")]
     [InlineData("postgresql://localhost/d?options=-c%20jit%3Don", "-c jit=off -c jit=on -c lock_timeout=3000 -c statement_timeout=7000")]
-    public void Of_APool_CompilesNoStatementsUnlessTheAddressSaysSo(string url, string options)
+    public void Of_AnyPool_TurnsJitOffUnlessTheAddressTurnsItOn(string url, string options)
     {
         var settings = DatabaseSettings.Read(Reader(("DATABASE_URL", url)));
 

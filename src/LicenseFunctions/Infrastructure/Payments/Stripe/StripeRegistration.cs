@@ -31,7 +31,7 @@ public static class StripeRegistration
     private static StripeClient ClientOf(IServiceProvider provider) => provider.GetRequiredService<StripeAccess>().Client;
 
     /// <summary>
-    /// The process's client. To register StripeClient itself would load Stripe's library, which takes 2 MB, at each start.
+    /// The only Stripe client of the process. Registering StripeClient itself would load Stripe's library (2 MB) at each start.
     /// </summary>
     private sealed class StripeAccess(StripeSettings settings, TimeProvider clock)
     {
