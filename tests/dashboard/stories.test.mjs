@@ -56,6 +56,7 @@ test('a demo person signs in with the list of persons, and signs out', async () 
   await page.getByRole('heading', { name: 'License health' }).waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert.equal(new URL(page.url()).pathname, '/app/');
   await close(page);
 });
 
@@ -1425,10 +1426,13 @@ test('the owner answers “was this you?” after signing in, and the operator f
   const operator = await open(browser, backend, { as: people.operator, path: '/alerts?status=ALL&customer_answer=DENIED' });
   await operator.getByText('marco.ricci@example.com').waitFor();
   await operator.getByText('Two devices in two cities', { exact: false }).waitFor();
-  await operator.getByText('Customer asked, new devices wait').waitFor();
+  await operator.getByText('We asked the customer; new devices wait').waitFor();
   assert.equal(await operator.getByRole('row').count(), 2);
   await operator.goto(`${backend.address}/app/alerts/${alert}`);
   await operator.getByText(/The customer said “it was somebody else”, /).waitFor();
+  await operator.getByRole('button', { name: 'Close as false alarm…' }).click();
+  await operator.getByRole('dialog').getByText('The customer said “it was somebody else”.', { exact: true }).waitFor();
+  await operator.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   await close(operator);
 
   const seen = await open(browser, backend, { as: people.operator, path: `/licenses/${licenses.marco}/activity` });

@@ -2,7 +2,7 @@ import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from 'rea
 import { useConfig } from './config';
 import { t, withTexts } from './language';
 import { useHasSeveral } from './licenses';
-import { Link, Redirect, Route, Switch, usePath, useScrollPosition } from './router';
+import { Link, Redirect, Route, Switch, useNavigate, usePath, useScrollPosition } from './router';
 import { session, useSession } from './session';
 import { Boundary } from './ui/Boundary';
 import { Button, Links, Notifications, PageTitle, Skeleton } from './ui/kit';
@@ -36,6 +36,7 @@ const Search = lazy(() => import('./operator/Search'));
 export function App() {
   const who = useSession();
   const path = usePath();
+  const navigate = useNavigate();
   const main = useRef<HTMLElement>(null);
   const config = useConfig();
   // Only the payment pages may call Stripe. Their content security policy comes with their own document, so links to and from them
@@ -126,7 +127,14 @@ export function App() {
         {who?.role !== 'operator' && <LanguageChoice />}
         {who && (
           <div className="sign-out">
-            <Button look="quiet" onPress={session.signOut}>
+            <Button
+              look="quiet"
+              onPress={() => {
+                // The next person may not see the page of this one.
+                navigate('/');
+                session.signOut();
+              }}
+            >
               {t('signOut')}
             </Button>
           </div>

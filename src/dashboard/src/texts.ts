@@ -71,7 +71,7 @@ export const texts = {
     actions: {
       SUSPENDED: 'License suspended',
       REFUSED: 'New devices refused',
-      ASKED: 'Customer asked, new devices wait',
+      ASKED: 'We asked the customer; new devices wait',
       NOTIFIED: 'Mail to the customer',
       NONE: 'None',
     } as Record<string, string>,
@@ -79,7 +79,7 @@ export const texts = {
     ended: {
       SUSPENDED: 'License was suspended',
       REFUSED: 'New devices were refused',
-      ASKED: 'Customer was asked',
+      ASKED: 'We asked the customer',
     } as Record<string, string>,
     /** How a suspension ended. */
     lifted: {

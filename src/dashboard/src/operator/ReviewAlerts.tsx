@@ -36,6 +36,7 @@ export function ReviewAlerts({
   const staysSuspended = (alert: AlertRow) => alert.is_suspended && !(asked === 'FALSE_POSITIVE' && reinstate && alert.can_reinstate);
   /** Those whose license stays suspended when they are closed. */
   const staying = asked && closes(asked) ? alerts.filter(staysSuspended) : [];
+  const denied = alerts.filter((alert) => alert.customer_answer === 'DENIED');
   const appeals = staying.filter((alert) => alert.has_open_appeal);
   /** The customer of each alert gets the answer to the appeal. */
   const hasAnswer = alerts.length > 0 && appeals.length === alerts.length;
@@ -128,6 +129,7 @@ export function ReviewAlerts({
         }}
         onGo={() => void review(asked!)}
       >
+        {asked && closes(asked) && denied.length > 0 && <p>{words.review.denied(alerts.length, denied.length)}</p>}
         {staying.length > 0 && (
           <p>
             {words.review.staysSuspended(

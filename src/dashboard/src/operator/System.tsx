@@ -140,7 +140,7 @@ export default function System() {
               ) : (
                 <Table
                   label={words.timers}
-                  rows={timers}
+                  rows={[...timers].sort((a, b) => titleOf(a.timer_name).localeCompare(titleOf(b.timer_name)))}
                   id={(row) => row.timer_name}
                   columns={[
                     {
@@ -148,7 +148,7 @@ export default function System() {
                       wide: true,
                       cell: (row) => (
                         <div id={rowOf(row.timer_name)}>
-                          {names[row.timer_name] ?? row.timer_name}
+                          {titleOf(row.timer_name)}
                           <div className="small">
                             <code>{row.timer_name}</code>
                           </div>
@@ -227,6 +227,8 @@ function resultOf(result: Record<string, unknown>) {
 }
 
 const nameOf = (timer: string) => (names[timer] ? `${names[timer]} (${timer})` : timer);
+
+const titleOf = (timer: string) => names[timer] ?? timer;
 
 const isNoticed = (timer: State['timers'][number]) =>
   timer.is_disabled
