@@ -385,7 +385,9 @@ public sealed record DetectionPolicy
     [JsonPropertyName("record_gap_minutes"), Minutes(0, 2_880)]
     public TimeSpan RecordGap { get; init; } = TimeSpan.FromMinutes(95);
 
-    /// <summary>The most time before a record without a session's duration that counts as presence.</summary>
+    /// <summary>
+    /// The most time before a record without a session's duration that counts as presence; before the first record of a visit, none does.
+    /// </summary>
     [JsonPropertyName("record_minutes"), Minutes(0, 1_440)]
     public TimeSpan RecordDuration { get; init; } = TimeSpan.FromMinutes(30);
 

@@ -213,6 +213,19 @@ public sealed class DetectorTests
     public void Observe_CopiesThatGetTheSameSignals_SuspendsInThreePlaces(int copies, double chance, bool suspends) =>
         Assert.Equal(suspends, Play(AtSignals(copies, static copy => copy), Policy with { MomentChance = chance }).Exists(IsSuspension));
 
+    /// <summary>A person's laptop stops minutes before the computer starts, beside a server. Records have no durations.</summary>
+    [Fact]
+    public void Observe_ComputerStartsAfterTheLaptop_WereNotInUseAtTheSameTime()
+    {
+        var samples = Enumerable.Range(0, 10).SelectMany(day => Hours(24 * day, (24 * day) + 24, 1, 1, Lagos)
+            .Concat(Hours((24 * day) + 6.8, (24 * day) + 12.8, 1, 2, London, line: 2))
+            .Concat(Hours((24 * day) + 12, (24 * day) + 19, 1, 3, Lagos, line: 3)));
+
+        Assert.DoesNotContain(
+            Play(samples.Select(sample => sample with { Session = null })),
+            finding => finding.Evidence.Rule is Rule.PeopleAtOnce or Rule.DevicesAtOnce);
+    }
+
     /// <summary>
     /// One terminal with three charts. At each signal, each chart writes a record through a random network or the next one in order. Of
     /// each network, one record of a second is remembered.
