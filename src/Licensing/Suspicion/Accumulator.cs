@@ -32,9 +32,9 @@ internal static class Accumulator
         identity.FirstAt = Math.Min(identity.FirstAt, at - present);
         identity.Records++;
         var gap = (int)(seconds > 0 ? policy.SessionGap : policy.RecordGap - policy.RecordDuration).TotalSeconds;
-        // Nothing shows how long a device was present before the first record of a visit.
-        var isVisit = seconds == 0 && !identity.Presence.Exists(span => span.Start <= at && at - present - span.End <= gap);
-        AddPresence(identity.Presence, new PresenceSpan(isVisit ? at : at - present, at, gap), policy.MaxPresenceSpans);
+        // Nothing shows how long a device was present before the first record of a presence.
+        var isFirst = seconds == 0 && !identity.Presence.Exists(span => span.Start <= at && at - present - span.End <= gap);
+        AddPresence(identity.Presence, new PresenceSpan(isFirst ? at : at - present, at, gap), policy.MaxPresenceSpans);
         var length = seconds > 0 ? seconds : (int)Math.Clamp(
             policy.SessionShare * identity.UsualGap, 1, policy.LongestEstimate.TotalSeconds);
         if (network.Length > 0)

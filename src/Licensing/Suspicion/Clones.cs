@@ -3,8 +3,8 @@ namespace Licensing.Suspicion;
 /// <summary>One EA and account in use on several devices at the same time.</summary>
 /// <param name="TwinSeconds">Time in which two or more devices were in use.</param>
 /// <param name="ManySeconds">
-/// Time in which more devices than the limit were in use. Networks that are in use one after another beside a server may be those of one
-/// laptop.
+/// Time in which more devices than the limit were in use. Networks that are known to be near each other count as one device. Networks that
+/// are in use one after another beside a server may be those of one laptop.
 /// </param>
 /// <param name="Networks">Networks, one for each device.</param>
 internal sealed record Clones(
@@ -259,7 +259,7 @@ internal sealed record Clones(
         foreach (var (earlier, later) in records.Zip(records.Skip(1)))
         {
             var isSame = earlier.NetworkId == later.NetworkId;
-            // Of one second, only one record of each network is remembered: these never have the same network.
+            // Only one record per network and second is remembered, so two records of one second never have the same network.
             if (later.End == earlier.End || (!isSame && places[earlier.NetworkId] == places[later.NetworkId]))
                 continue;
             all++;

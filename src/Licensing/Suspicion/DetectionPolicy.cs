@@ -386,7 +386,7 @@ public sealed record DetectionPolicy
     public TimeSpan RecordGap { get; init; } = TimeSpan.FromMinutes(95);
 
     /// <summary>
-    /// The most time before a record without a session's duration that counts as presence; before the first record of a visit, none does.
+    /// The most time before a record without a session's duration that counts as presence. None before the first record of a presence.
     /// </summary>
     [JsonPropertyName("record_minutes"), Minutes(0, 1_440)]
     public TimeSpan RecordDuration { get; init; } = TimeSpan.FromMinutes(30);

@@ -130,7 +130,7 @@ export function App() {
             <Button
               look="quiet"
               onPress={() => {
-                // The next person may not see the page of this one.
+                // The next user must not see the page of this user.
                 navigate('/');
                 session.signOut();
               }}

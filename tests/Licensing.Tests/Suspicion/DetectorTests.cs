@@ -215,7 +215,7 @@ public sealed class DetectorTests
 
     /// <summary>A person's laptop stops minutes before the computer starts, beside a server. Records have no durations.</summary>
     [Fact]
-    public void Observe_ComputerStartsAfterTheLaptop_WereNotInUseAtTheSameTime()
+    public void Observe_ComputerStartsAfterTheLaptop_FindsNoUseAtTheSameTime()
     {
         var samples = Enumerable.Range(0, 10).SelectMany(day => Hours(24 * day, (24 * day) + 24, 1, 1, Lagos)
             .Concat(Hours((24 * day) + 6.8, (24 * day) + 12.8, 1, 2, London, line: 2))
@@ -227,8 +227,8 @@ public sealed class DetectorTests
     }
 
     /// <summary>
-    /// One terminal with three charts. At each signal, each chart writes a record through a random network or the next one in order. Of
-    /// each network, one record of a second is remembered.
+    /// One terminal with three charts. At each signal, each chart writes a record through a random network or the next one in order. The
+    /// detector remembers only one record per network and second.
     /// </summary>
     [Theory]
     [InlineData(true, false)]

@@ -20,7 +20,7 @@ public sealed class BearerTokens(HttpSettings settings, TimeProvider time, ILogg
     private readonly LogPace pace = new(time);
     private readonly Lock gate = new();
 
-    // Created with the first bearer token: license checks don't need these libraries, which take 2 MB.
+    // Created with the first bearer token, because its libraries take 2 MB and license checks don't need them.
     private BearerValidation Validation
     {
         get

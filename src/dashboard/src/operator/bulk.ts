@@ -1,4 +1,4 @@
-/** The most rows in one request. The API accepts 100, but a slow database may not process 100 within a request's time limit. */
+/** Largest number of rows in one request. The API accepts 100, but a slow database may not process 100 within a request's time limit. */
 const most = 25;
 
 /** A row that was refused, and why. */

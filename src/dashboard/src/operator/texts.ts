@@ -98,7 +98,8 @@ export const words = {
         ? ''
         : ` ${appeals === 1 ? 'The customer who appealed gets' : 'Customers who appealed get'} an email: the appeal was reviewed, ` +
           'and the suspension stays.'),
-    denied: (of: number, n: number) => `${of === 1 ? 'The customer' : plural(n, 'customer', 'customers')} said “it was somebody else”.`,
+    denied: (of: number, n: number) =>
+      `${of === 1 ? 'The customer' : `In ${plural(n, 'alert', 'alerts')}, the customer`} said “it was somebody else”.`,
     answer: 'Answer to the customer (optional)',
     answerHelp: 'The customer reads it in the email and on the page.',
     alsoClosed: (n: number) =>
