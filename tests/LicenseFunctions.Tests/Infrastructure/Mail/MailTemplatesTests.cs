@@ -667,7 +667,8 @@ public sealed partial class MailTemplatesTests
         var model = new JsonObject
         {
             ["alerts"] = new JsonArray(
-                new JsonObject { ["alert_id"] = "a", ["severity"] = "HIGH" }, new JsonObject { ["alert_id"] = "b", ["severity"] = "LOW" }),
+                new JsonObject { ["alert_id"] = "a", ["severity"] = "HIGH", ["description"] = "2 active devices" },
+                new JsonObject { ["alert_id"] = "b", ["severity"] = "LOW", ["description"] = "4 accounts" }),
             ["refused_devices"] = new JsonObject { ["a"] = JsonNode.Parse(device) },
         };
 
@@ -675,6 +676,9 @@ public sealed partial class MailTemplatesTests
 
         Assert.Contains(expected, text, StringComparison.Ordinal);
         Assert.Equal(1, text.Split("Refused device").Length - 1);
+        Assert.Contains("What was seen: All slots were taken when another device asked for one.\n", text, StringComparison.Ordinal);
+        Assert.Contains("What was seen: 4 accounts\n", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("2 active devices", text, StringComparison.Ordinal);
     }
 
     [Fact]
